@@ -1,0 +1,63 @@
+package scoring
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Outcome is an event from outside that says what really happened: a pull request was merged, a charge cleared.
+type Outcome struct {
+	// ID is unique for the event, whoever delivers it and however often: a delivery id. At most [MaxOutcomeID] bytes.
+	ID string `json:"id"`
+	// Name says what kind of thing happened, such as "pull_request.merged". At most [MaxName] bytes.
+	Name string `json:"name"`
+	// Key says to what it happened, such as "octo/hello#12". At most [MaxKey] bytes.
+	Key string `json:"key"`
+	// Value is optional.
+	Value Value `json:"value"`
+	// Payload is optional JSON for a scorer's own predicate. At most [MaxPayload] bytes.
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// ObservedAt is when it happened, as its source says. The zero time means ReceivedAt.
+	ObservedAt time.Time `json:"observed_at,omitzero"`
+	// ReceivedAt is when it reached Verdict.
+	ReceivedAt time.Time `json:"received_at,omitzero"`
+	// Source says who told: "github", "stripe", "cli".
+	Source string `json:"source,omitempty"`
+}
+
+// Validate refuses an outcome without id, name or key, and one that breaks a limit.
+func (o Outcome) Validate() error {
+	if err := checkText("outcome id", o.ID, MaxOutcomeID, true); err != nil {
+		return err
+	}
+	if err := CheckName("outcome name", o.Name); err != nil {
+		return err
+	}
+	if err := checkText("outcome key", o.Key, MaxKey, true); err != nil {
+		return err
+	}
+	if len(o.Payload) > MaxPayload {
+		return Invalid("payload", "%d bytes, at most %d are allowed", len(o.Payload), MaxPayload)
+	}
+	if len(o.Payload) > 0 && !json.Valid(o.Payload) {
+		return Invalid("payload", "not valid JSON")
+	}
+	return CheckKey("source", o.Source)
+}
+
+// When returns the time that decides whether o lies in a window: when it was observed, or received if its source did
+// not say. A time later than the receipt is taken as the receipt: nothing is observed before it happens.
+func (o Outcome) When() time.Time {
+	if o.ObservedAt.IsZero() || (!o.ReceivedAt.IsZero() && o.ObservedAt.After(o.ReceivedAt)) {
+		return o.ReceivedAt
+	}
+	return o.ObservedAt
+}
+
+// Before orders outcomes by when they happened and then by id, so that every process sees the same order.
+func (o Outcome) Before(p Outcome) bool {
+	if a, b := o.When(), p.When(); !a.Equal(b) {
+		return a.Before(b)
+	}
+	return o.ID < p.ID
+}

@@ -1,0 +1,108 @@
+package scoring
+
+import "time"
+
+// Source is where a record came from.
+type Source string
+
+// The sources of a record.
+const (
+	FromWorkflow Source = "workflow" // Score in workflow code, flushed when the run ends
+	FromActivity Source = "activity" // Score in an activity
+	FromClient   Source = "client"   // a service, a webhook, a script, the command line
+	FromScorer   Source = "scorer"   // a deferred scorer
+)
+
+// Record is a score as it is kept: with its subject, its source and its revision. Its identity is (namespace,
+// workflow id, run id, step id, name, key). Writing the same score under the same identity changes nothing; another
+// one becomes the next revision, and the earlier ones are kept.
+type Record struct {
+	Score
+	Run  Run  `json:"run"`
+	Step Step `json:"step,omitzero"`
+	// OriginalRunID is the run id that a reset keeps; a run that was reset away is superseded by the later run with the
+	// same OriginalRunID. Empty when the writer does not know it.
+	OriginalRunID string `json:"original_run_id,omitempty"`
+	Source        Source `json:"source"`
+	// Scorer and ScorerVersion name the deferred scorer, if one wrote the record.
+	Scorer        string `json:"scorer,omitempty"`
+	ScorerVersion string `json:"scorer_version,omitempty"`
+	// BuildID is the worker's build id: what an inline score says is a function of history and code.
+	BuildID string `json:"build_id,omitempty"`
+	// RecordedAt is when the store took it. Set by the store's caller.
+	RecordedAt time.Time `json:"recorded_at,omitzero"`
+
+	// The store sets these when it reads.
+
+	// Revision counts from 1 within an identity.
+	Revision int `json:"revision,omitempty"`
+	// Retracted marks a current revision that says: the run's last complete set of scores no longer has this one.
+	Retracted bool `json:"retracted,omitempty"`
+	// Superseded marks a record of a run that was reset away. It is kept and leaves the statistics.
+	Superseded bool `json:"superseded,omitempty"`
+}
+
+// Validate refuses a record with an invalid score or subject.
+func (r Record) Validate() error {
+	if err := r.Run.Validate(); err != nil {
+		return err
+	}
+	if len(r.Step.ID) > MaxID || len(r.Step.Type) > MaxID {
+		return Invalid("step", "its id or type is over %d bytes", MaxID)
+	}
+	switch r.Source {
+	case FromWorkflow, FromActivity, FromClient, FromScorer:
+	default:
+		return Invalid("source", "%q is not a source", r.Source)
+	}
+	return r.Score.Validate()
+}
+
+// RunFacts are what the engine knows of a run. They are kept because histories expire.
+type RunFacts struct {
+	Run Run `json:"run"`
+	// FirstRunID is the first run of the retry or continue-as-new chain; OriginalRunID is the one that a reset keeps.
+	FirstRunID    string    `json:"first_run_id,omitempty"`
+	OriginalRunID string    `json:"original_run_id,omitempty"`
+	WorkflowType  string    `json:"workflow_type,omitempty"`
+	TaskQueue     string    `json:"task_queue,omitempty"`
+	Attempt       int32     `json:"attempt,omitempty"`
+	StartedAt     time.Time `json:"started_at,omitzero"`
+	// ClosedAt and Status are set once the run has ended and said so: a run that has neither ended without a flush or is
+	// still open.
+	ClosedAt time.Time `json:"closed_at,omitzero"`
+	Status   RunStatus `json:"status,omitempty"`
+	// FailureType is the application error type of a failed run, FailingStep the activity type that it came from.
+	FailureType string    `json:"failure_type,omitempty"`
+	FailingStep string    `json:"failing_step,omitempty"`
+	BuildID     string    `json:"build_id,omitempty"`
+	Sessions    []Session `json:"sessions,omitempty"`
+	// Keys are names that the run declared for itself (a message id), by which a service may speak of it.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// RunStatus is how a run ended. The empty RunStatus means that it has not said.
+type RunStatus string
+
+// The ways in which a run ends.
+const (
+	RunCompleted      RunStatus = "completed"
+	RunFailed         RunStatus = "failed"
+	RunCanceled       RunStatus = "canceled"
+	RunContinuedAsNew RunStatus = "continued_as_new"
+	RunTerminated     RunStatus = "terminated"
+	RunTimedOut       RunStatus = "timed_out"
+)
+
+// Flush is the complete set of scores that a run's own code has made so far. A later flush of the same run replaces
+// an earlier one: what it no longer names becomes a retracted revision. That is how a score whose workflow task was
+// refused by the server leaves no phantom.
+type Flush struct {
+	Facts RunFacts `json:"facts"`
+	// Sequence orders the flushes of a run: the length of the history that the code had seen. A flush with a smaller
+	// sequence than the one kept changes nothing.
+	Sequence int64 `json:"sequence"`
+	// Records are the set, all with Source [FromWorkflow].
+	Records []Record  `json:"records,omitempty"`
+	At      time.Time `json:"at"`
+}

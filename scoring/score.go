@@ -1,0 +1,91 @@
+package scoring
+
+import "time"
+
+// Score is what somebody says about a run or a step: a name, a state and, when the state is [Scored], a value.
+type Score struct {
+	Name  string `json:"name"`
+	State State  `json:"state"`
+	Value Value  `json:"value"`
+	// Reason says why, in words. Optional, at most [MaxReason] bytes.
+	Reason string `json:"reason,omitempty"`
+	// Key tells scores of one name on one subject apart. Empty for a score made inside the run; the id and version of
+	// the scorer otherwise.
+	Key string `json:"key,omitempty"`
+	// ObservedAt is when what the score speaks of happened. The zero time means when it was recorded.
+	ObservedAt time.Time `json:"observed_at,omitzero"`
+	// Sessions are the groups that this score belongs to besides those of its run. At most [MaxSessions].
+	Sessions []Session `json:"sessions,omitempty"`
+}
+
+// Number returns a score with a number. A value that is not finite is found by [Score.Validate].
+func Number(name string, v float64) Score {
+	return Score{Name: name, State: Scored, Value: Value{kind: NumberKind, num: v}}
+}
+
+// Bool returns a score with a boolean.
+func Bool(name string, b bool) Score { return Score{Name: name, State: Scored, Value: BoolValue(b)} }
+
+// Of returns a score with a value; one that is not set is found by [Score.Validate].
+func Of(name string, v Value) Score { return Score{Name: name, State: Scored, Value: v} }
+
+// Decline returns a score that says: the scorer looked, and there is nothing to score.
+func Decline(name, reason string) Score {
+	return Score{Name: name, State: NotApplicable, Reason: reason}
+}
+
+// Unknown returns a score whose window closed without an answer.
+func Unknown(name string) Score { return Score{Name: name, State: Expired} }
+
+// Failure returns a score that says that the scorer failed. It has no value.
+func Failure(name, reason string) Score {
+	return Score{Name: name, State: Failed, Reason: clip(reason, MaxReason)}
+}
+
+// Because returns s with a reason.
+func (s Score) Because(reason string) Score { s.Reason = reason; return s }
+
+// Validate refuses a score that breaks a limit, has a value in a state that has none, or has none where it must.
+func (s Score) Validate() error {
+	if err := CheckName("name", s.Name); err != nil {
+		return err
+	}
+	if err := CheckKey("key", s.Key); err != nil {
+		return err
+	}
+	if !s.State.Valid() {
+		return Invalid("state", "%q is not a state", s.State)
+	}
+	if s.State == Scored {
+		if !s.Value.IsSet() {
+			return Invalid("value", "a scored score has a number or a boolean")
+		}
+		if s.Value.kind == NumberKind {
+			if _, err := NumberValue(s.Value.num); err != nil {
+				return err
+			}
+		}
+	} else if s.Value.IsSet() {
+		return Invalid("value", "a score that is %s has no value", s.State)
+	}
+	if len(s.Reason) > MaxReason {
+		return Invalid("reason", "%d bytes, at most %d are allowed", len(s.Reason), MaxReason)
+	}
+	return CheckSessions(s.Sessions)
+}
+
+// Same tells whether s and t say the same, so that writing t after s changes nothing.
+func (s Score) Same(t Score) bool {
+	return s.State == t.State && s.Value.Equal(t.Value) && s.Reason == t.Reason
+}
+
+// clip cuts s to at most n bytes on a rune boundary.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

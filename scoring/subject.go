@@ -1,0 +1,62 @@
+package scoring
+
+import "fmt"
+
+// Run is one Workflow Execution.
+type Run struct {
+	Namespace  string `json:"namespace,omitempty"`
+	WorkflowID string `json:"workflow_id"`
+	RunID      string `json:"run_id"`
+}
+
+// Validate refuses a run without a workflow id or run id, or with one that the server could not have issued.
+func (r Run) Validate() error {
+	if err := CheckID("workflow id", r.WorkflowID); err != nil {
+		return err
+	}
+	return CheckID("run id", r.RunID)
+}
+
+func (r Run) String() string { return fmt.Sprintf("%s/%s/%s", r.Namespace, r.WorkflowID, r.RunID) }
+
+// Step is one Activity of a run. Reports group steps by Type, because ids shift when code changes.
+// The zero Step means the run itself.
+type Step struct {
+	// ID is the activity id. It is unique within the run.
+	ID string `json:"id,omitempty"`
+	// Type is the activity type.
+	Type string `json:"type,omitempty"`
+	// Attempt is the attempt that was scored, from 1; 0 when it is not known. It is not part of the identity: each
+	// attempt's score is a revision and the last one is current.
+	Attempt int32 `json:"attempt,omitempty"`
+}
+
+// IsZero tells whether s names no step.
+func (s Step) IsZero() bool { return s.ID == "" }
+
+// Session is a user-chosen group of runs: a conversation, a customer, a ticket.
+type Session struct {
+	Key string `json:"key"`
+	ID  string `json:"id"`
+}
+
+// CheckSessions refuses more than [MaxSessions] sessions, an invalid one, and a key that is there twice.
+func CheckSessions(sessions []Session) error {
+	if len(sessions) > MaxSessions {
+		return Invalid("sessions", "%d, at most %d are allowed", len(sessions), MaxSessions)
+	}
+	for i, s := range sessions {
+		if err := checkText("session key", s.Key, MaxSessionKey, true); err != nil {
+			return err
+		}
+		if err := checkText("session id", s.ID, MaxKey, true); err != nil {
+			return err
+		}
+		for _, t := range sessions[:i] {
+			if s.Key == t.Key {
+				return Invalid("sessions", "key %q is there twice", s.Key)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+// Package store is where scores, assignments, expectations and outcomes are kept. The interface has one implementation
+// a folder (sqlite, postgres) and one conformance suite for all of them (storetest).
+//
+// The store correlates, Temporal carries: whether an outcome meets a waiting scorer is decided here, inside one
+// transaction on each side, and never by who happened to run first.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Errors that implementations return, possibly wrapped.
+var (
+	// ErrNotFound: there is no such run, key, expectation or outcome.
+	ErrNotFound = errors.New("verdict: not found")
+	// ErrAmbiguous: a key names more than one run.
+	ErrAmbiguous = errors.New("verdict: ambiguous")
+	// ErrConflict: the idempotency key was used for another value.
+	ErrConflict = errors.New("verdict: conflict")
+)
+
+// Store keeps everything append-only: a change is a revision, and the history is kept. Every method validates its
+// input with the scoring package and changes nothing when it refuses; every write is one transaction and idempotent,
+// so that a retried activity may repeat it. Implementations are safe for concurrent use, by several processes where
+// the database is. Times are kept with microsecond precision, in UTC.
+type Store interface {
+	Recorder
+	Correlator
+	Reader
+
+	// Ping reports whether the database answers and its schema is the one that this code needs.
+	Ping(ctx context.Context) error
+	// Close releases the database. Calls after it fail.
+	Close() error
+}
+
+// Recorder is the writing of scores and assignments.
+type Recorder interface {
+	// Record appends records. A record that says the same as the current revision of its identity changes nothing; one
+	// that says something else becomes the next revision. All or none of the records are written. A record about a
+	// superseded run is kept, superseded.
+	Record(ctx context.Context, records []scoring.Record) error
+
+	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
+	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision. A flush with
+	// a smaller Sequence than the one kept for the run changes nothing. When another run has the same OriginalRunID,
+	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments.
+	Flush(ctx context.Context, f scoring.Flush) error
+
+	// Assign keeps an assignment unless one is there for its (experiment, version, namespace, workflow id, first run id),
+	// and returns the one that is kept, which is the one that the caller must use.
+	Assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error)
+}
+
+// Correlator brings outcomes and waiting scorers together. Expect and Receive each commit what they were given before
+// they look for the other side, under a lock on every (event name, key) that they touch: whichever comes second sees
+// the first.
+type Correlator interface {
+	// Expect keeps an expectation, together with a pending score about its run (name: the scorer, key: scorer@version),
+	// and then returns every outcome that already meets it, in the order of scoring.Outcome.Before. Expecting the same
+	// (scorer run's workflow id, wait) again returns the outcomes that meet it now and changes nothing.
+	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
+
+	// Receive keeps an outcome and then returns the open expectations that it meets, each to be told. An outcome whose ID
+	// is known is a duplicate: the row stays as it was (the delivery is counted), and the expectations that it met and
+	// that are still open are returned again, so that a delivery that was interrupted can be finished.
+	Receive(ctx context.Context, o scoring.Outcome) (Receipt, error)
+
+	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
+	// one of them that is not in Seen: then it changes nothing and returns those outcomes. Settling again with the same
+	// scores changes nothing; with other scores (a late outcome within the grace) they become revisions. The pending score
+	// becomes the score of its own name, or is retracted if the scorer made none of that name.
+	Settle(ctx context.Context, s Settlement) (unseen []scoring.Outcome, err error)
+
+	// Reject keeps a delivery that was refused, with the reason, for the ledger.
+	Reject(ctx context.Context, r Rejection) error
+}
+
+// Receipt is what became of a received outcome.
+type Receipt struct {
+	Duplicate bool                  `json:"duplicate"`
+	Waiting   []scoring.Expectation `json:"waiting,omitempty"`
+}
+
+// Settlement is how a scorer closes.
+type Settlement struct {
+	// ScorerRun is the scorer's own execution.
+	ScorerRun scoring.Run `json:"scorer_run"`
+	// Seen are the ids of all the outcomes that the scorer has taken into account.
+	Seen []string `json:"seen,omitempty"`
+	// Records are its scores, all with Source FromScorer. They may be of any state but pending.
+	Records []scoring.Record `json:"records"`
+	At      time.Time        `json:"at"`
+}
+
+// Rejection is a refused delivery.
+type Rejection struct {
+	Source     string    `json:"source"`
+	DeliveryID string    `json:"delivery_id,omitempty"`
+	Reason     string    `json:"reason"`
+	At         time.Time `json:"at"`
+}
+
+// Reader answers questions. Results are in the order of recording unless said otherwise.
+type Reader interface {
+	// Scores returns current revisions (or, with Filter.History, all of them).
+	Scores(ctx context.Context, f Filter) ([]scoring.Record, error)
+	// Assignments returns the assignments of an experiment in the order in which they were made, superseded ones included
+	// and marked. An empty version means all versions.
+	Assignments(ctx context.Context, experiment, version string) ([]scoring.Assignment, error)
+	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
+	Experiments(ctx context.Context) ([]ExperimentKey, error)
+	// Runs returns the facts of runs.
+	Runs(ctx context.Context, f RunFilter) ([]scoring.RunFacts, error)
+	// RunOfKey returns the run that declared a key. ErrNotFound if none has, ErrAmbiguous if several unsuperseded runs of
+	// different chains have; of one chain the newest is returned.
+	RunOfKey(ctx context.Context, key string) (scoring.Run, error)
+	// Ledger returns what was received, each with its state, newest first.
+	Ledger(ctx context.Context, f LedgerFilter) ([]Entry, error)
+	// Waiting returns the open expectations made before the given time, oldest first.
+	Waiting(ctx context.Context, before time.Time) ([]scoring.Expectation, error)
+}
+
+// ExperimentKey names a version of an experiment.
+type ExperimentKey struct {
+	Experiment string `json:"experiment"`
+	Version    string `json:"version"`
+}
+
+// Filter selects scores. The zero Filter selects all that are not retracted and not superseded.
+type Filter struct {
+	Run        scoring.Run // WorkflowID and RunID, or WorkflowID alone; empty: any
+	Name       string
+	Session    scoring.Session // scores, or scores of runs, that belong to the session
+	Experiment string          // scores of runs assigned in the experiment (and, if set, Version), by run chain
+	Version    string
+	States     []scoring.State // empty: any
+	// History includes every revision; Retracted and Superseded include those.
+	History, Retracted, Superseded bool
+	Limit                          int // 0: no limit
+}
+
+// RunFilter selects runs.
+type RunFilter struct {
+	Run        scoring.Run
+	Session    scoring.Session
+	Experiment string // runs of chains assigned in the experiment
+	Unflushed  bool   // only runs known from an assignment, a step score or an expectation that never flushed
+	Limit      int
+}
+
+// OutcomeState is what became of an outcome so far.
+type OutcomeState string
+
+// The states of an outcome.
+const (
+	Matched   OutcomeState = "matched"   // met an expectation inside its window
+	Late      OutcomeState = "late"      // met one after its window, or after its scorer had closed
+	Unclaimed OutcomeState = "unclaimed" // nobody waits for it (yet)
+	Rejected  OutcomeState = "rejected"  // refused; Reason says why
+)
+
+// Entry is one line of the ledger: an outcome, or a refused delivery.
+type Entry struct {
+	Outcome    scoring.Outcome `json:"outcome"`
+	State      OutcomeState    `json:"state"`
+	Deliveries int             `json:"deliveries"`       // how often it was delivered; more than 1 means duplicates
+	Scorers    []string        `json:"scorers"`          // workflow ids of the scorers it met
+	Reason     string          `json:"reason,omitempty"` // of a rejection
+}
+
+// LedgerFilter selects entries.
+type LedgerFilter struct {
+	State OutcomeState // empty: any
+	Since time.Time
+	Limit int
+}
