@@ -1,0 +1,311 @@
+package webhooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Defaults of [Options].
+const (
+	DefaultMaxBody     = 1 << 20
+	DefaultTimeout     = 5 * time.Second
+	DefaultMaxInFlight = 64
+)
+
+// retryAfter is what a sender is asked to wait before it tries again.
+const retryAfter = 10 * time.Second
+
+// Options says what becomes of verified deliveries.
+type Options struct {
+	// Required.
+
+	// Mapping says what a delivery means.
+	Mapping Mapping
+	// Sink keeps the outcomes.
+	Sink Sink
+
+	// Optional.
+
+	// Source names the sender in outcomes and in the ids that are made for them. Default: the verifier's Provider. Give each of
+	// several senders of one scheme its own, since their delivery ids may be the same.
+	Source string
+	// Rejected is told of every delivery that was refused for good, for a ledger: it is called before the sender is
+	// answered, from many goroutines at once, and returns soon after ctx is done. The id may be empty, and when the
+	// signature was wrong it is whatever the request claims.
+	Rejected func(ctx context.Context, source, deliveryID, reason string)
+	// MaxBody is the largest body in bytes. Default: [DefaultMaxBody].
+	MaxBody int64
+	// Timeout bounds the work on a request: the reading of its body, then the sink. Default: [DefaultTimeout], or less for
+	// a provider that is less patient.
+	Timeout time.Duration
+	// MaxInFlight is how many requests are worked on at a time. One more is told at once to come back later, before its
+	// body is read: no queue grows. Default: [DefaultMaxInFlight].
+	MaxInFlight int
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+	// Logger gets a line for each delivery that was refused or not held. No line has a body or a secret. Default: none.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults(s Scheme, v Verifier) Options {
+	if o.Source == "" {
+		o.Source = v.Provider()
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+		if p, ok := s.(interface{ patience() time.Duration }); ok {
+			o.Timeout = p.patience()
+		}
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = DefaultMaxInFlight
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rejected == nil {
+		o.Rejected = func(context.Context, string, string, string) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Mapping == nil:
+		return scoring.Invalid("mapping", "is required")
+	case o.Sink == nil:
+		return scoring.Invalid("sink", "is required")
+	case o.MaxBody < 0:
+		return scoring.Invalid("max body", "%d is negative", o.MaxBody)
+	case o.Timeout < 0:
+		return scoring.Invalid("timeout", "%s is negative", o.Timeout)
+	case o.MaxInFlight < 0:
+		return scoring.Invalid("max in flight", "%d is negative", o.MaxInFlight)
+	}
+	return scoring.CheckKey("source", o.Source)
+}
+
+type handler struct {
+	Options
+	verifier Verifier
+	// handshake answers OPTIONS; nil when the scheme has no handshake.
+	handshake http.HandlerFunc
+	slots     chan struct{}
+}
+
+// New returns a handler that receives the deliveries of a scheme. It refuses a scheme without a secret, options without a
+// mapping or sink, and anything out of range, with a [scoring.InvalidError].
+func New(s Scheme, o Options) (http.Handler, error) {
+	if s == nil {
+		return nil, scoring.Invalid("scheme", "is required")
+	}
+	v, err := s.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	o = o.withDefaults(s, v)
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	h := &handler{Options: o, verifier: v, slots: make(chan struct{}, o.MaxInFlight)}
+	if s, ok := s.(interface {
+		handshake(w http.ResponseWriter, r *http.Request)
+	}); ok {
+		h.handshake = s.handshake
+	}
+	return h, nil
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A token may be in the URL, so no cache may keep the answer.
+	w.Header().Set("Cache-Control", "private, no-store")
+	allow := http.MethodPost
+	if h.handshake != nil {
+		allow = "POST, OPTIONS"
+	}
+	switch {
+	case r.Method == http.MethodOptions && h.handshake != nil:
+		w.Header().Set("Allow", allow)
+		h.handshake(w, r)
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", allow)
+		http.Error(w, "only POST", http.StatusMethodNotAllowed)
+		return
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		h.Logger.Warn("webhook turned away: too many deliveries under way", "limit", h.MaxInFlight)
+		h.later(w, "too many deliveries under way")
+		return
+	}
+	h.receive(w, r)
+}
+
+func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
+	// A sender that hangs up early must not undo what it has delivered.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
+	defer cancel()
+	body, err := h.read(w, r)
+	req := Request{Header: r.Header, Query: r.URL.Query(), Body: body, At: h.Now()}
+	if err == nil {
+		err = h.verifier.Verify(req)
+	}
+	var parsed Parsed
+	if err == nil {
+		parsed, err = h.verifier.Parse(req)
+	}
+	if err != nil {
+		h.refused(ctx, w, err)
+		return
+	}
+	h.deliver(ctx, w, parsed)
+}
+
+// read reads the body within the limits of size and time.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > h.MaxBody {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
+	}
+	// A slow sender would hold its slot for ever. Test recorders have no deadline; the server's do.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(h.Timeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.MaxBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, "body did not arrive in %s", h.Timeout)
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, "body did not arrive")
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
+// held; a sink that fails ends the work, since the sender will come again with all of them.
+func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed) {
+	held := 0
+	var refusal error
+	for _, d := range parsed.Deliveries {
+		outcomes, err := h.outcomes(d)
+		if err != nil {
+			refusal = h.note(ctx, d, err)
+			continue
+		}
+		for _, o := range outcomes {
+			err := h.Sink.Deliver(ctx, o)
+			if errors.As(err, new(*scoring.InvalidError)) {
+				refusal = h.note(ctx, d, err)
+				continue
+			}
+			if err != nil {
+				h.Logger.Error("webhook not held", "source", o.Source, "delivery", d.ID, "outcome", o.ID, "error", err)
+				h.later(w, "not held, try again")
+				return
+			}
+			held++
+		}
+	}
+	switch {
+	case refusal != nil:
+		http.Error(w, refusal.Error(), http.StatusBadRequest)
+	case parsed.Answer != nil:
+		reply(w, http.StatusOK, *parsed.Answer)
+	case held == 0:
+		reply(w, http.StatusAccepted, "not for us\n")
+	default:
+		reply(w, http.StatusOK, "held\n")
+	}
+}
+
+// outcomes maps a delivery, fills what the mapping left out, and checks all of it before any of it is delivered.
+func (h *handler) outcomes(d Delivery) ([]scoring.Outcome, error) {
+	outcomes, err := h.Mapping(d)
+	if err != nil {
+		return nil, err
+	}
+	// What a mapping returns may be shared between calls.
+	outcomes = slices.Clone(outcomes)
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.ID == "" {
+			o.ID = outcomeID(h.Source, d.ID, i)
+		}
+		if o.Source == "" {
+			o.Source = h.Source
+		}
+		if o.ObservedAt.IsZero() {
+			o.ObservedAt = d.ObservedAt
+		}
+		o.ReceivedAt = d.ReceivedAt
+		if err := o.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+// outcomeID returns the id of a delivery's outcome: the same for every copy of the delivery. An id that is too long is
+// replaced by its hash rather than refused: the event is still an event.
+func outcomeID(source, delivery string, index int) string {
+	id := source + ":" + delivery
+	if index > 0 {
+		id = fmt.Sprintf("%s[%d]:%s", source, index, delivery)
+	}
+	if len(id) <= scoring.MaxOutcomeID {
+		return id
+	}
+	hash := sha256.Sum256([]byte(id))
+	return "sha256:" + hex.EncodeToString(hash[:])
+}
+
+// refused answers a request that was not verified or not read.
+func (h *handler) refused(ctx context.Context, w http.ResponseWriter, err error) {
+	var v *VerifyError
+	if !errors.As(err, &v) {
+		v = &VerifyError{Status: http.StatusBadRequest, Reason: err.Error()}
+	}
+	_ = h.note(ctx, Delivery{ID: clip(v.DeliveryID, scoring.MaxOutcomeID)}, errors.New(v.Reason))
+	http.Error(w, v.Reason, v.Status)
+}
+
+// note tells the log and the ledger of a refusal, and returns it.
+func (h *handler) note(ctx context.Context, d Delivery, err error) error {
+	h.Logger.Warn("webhook refused", "source", h.Source, "delivery", d.ID, "reason", err.Error())
+	h.Rejected(ctx, h.Source, d.ID, clip(err.Error(), scoring.MaxReason))
+	return err
+}
+
+// later asks the sender to try again.
+func (h *handler) later(w http.ResponseWriter, why string) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+	http.Error(w, why, http.StatusServiceUnavailable)
+}
+
+func reply(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}
