@@ -82,9 +82,11 @@ type Ref struct {
 	Epoch       int     `json:"epoch"`
 	Variant     string  `json:"variant"`
 	Probability float64 `json:"probability"`
+	// FirstRunID is the first run of the chain in which the assignment was made: what a child scores counts for it.
+	FirstRunID string `json:"first_run_id,omitempty"`
 }
 
 // Ref returns the part of a that may travel.
 func (a Assignment) Ref() Ref {
-	return Ref{a.Experiment, a.Version, a.Epoch, a.Variant, a.Probabilities[a.Variant]}
+	return Ref{a.Experiment, a.Version, a.Epoch, a.Variant, a.Probabilities[a.Variant], a.FirstRunID}
 }

@@ -77,6 +77,9 @@ type RunFacts struct {
 	FailingStep string    `json:"failing_step,omitempty"`
 	BuildID     string    `json:"build_id,omitempty"`
 	Sessions    []Session `json:"sessions,omitempty"`
+	// Assigned are the assignments that hold in the run: its own, and those that it inherited from the run that started
+	// it. Scores of an inheriting run count for the unit of the run that was assigned.
+	Assigned []Ref `json:"assigned,omitempty"`
 	// Keys are names that the run declared for itself (a message id), by which a service may speak of it.
 	Keys []string `json:"keys,omitempty"`
 }

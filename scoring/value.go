@@ -3,6 +3,7 @@ package scoring
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strconv"
 )
 
@@ -37,6 +38,24 @@ func BoolValue(b bool) Value {
 		return Value{kind: BoolKind, num: 1}
 	}
 	return Value{kind: BoolKind}
+}
+
+// ValueOf makes a Value of a boolean or a number of any Go type. It refuses anything else, NaN and the infinities.
+func ValueOf(value any) (Value, error) {
+	v := reflect.ValueOf(value)
+	switch {
+	case !v.IsValid():
+		return Value{}, Invalid("value", "nil is not a number or a boolean")
+	case v.Kind() == reflect.Bool:
+		return BoolValue(v.Bool()), nil
+	case v.CanInt():
+		return NumberValue(float64(v.Int()))
+	case v.CanUint():
+		return NumberValue(float64(v.Uint()))
+	case v.CanFloat():
+		return NumberValue(v.Float())
+	}
+	return Value{}, Invalid("value", "a %T is not a number or a boolean", value)
 }
 
 // Kind returns the kind of v.

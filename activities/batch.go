@@ -1,0 +1,30 @@
+package activities
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Batch is what is handed over to the store through Temporal. Everything in it is idempotent.
+type Batch struct {
+	Records    []scoring.Record    `json:"records,omitempty"`
+	Flush      *scoring.Flush      `json:"flush,omitempty"`
+	Assignment *scoring.Assignment `json:"assignment,omitempty"`
+	// RunKey, if set, is a key that a run declared; the records' Run is the run that it resolves to.
+	RunKey string `json:"run_key,omitempty"`
+	// MustKnow refuses records about a run of which the store knows nothing.
+	MustKnow bool `json:"must_know,omitempty"`
+}
+
+// WorkflowID returns the id of the workflow that records b. The same content has the same id.
+func (b Batch) WorkflowID() (string, error) {
+	data, err := json.Marshal(b)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return "verdict/record/" + hex.EncodeToString(sum[:16]), nil
+}

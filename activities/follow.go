@@ -1,0 +1,183 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Closed is how a run ended, at the end of its retry or continue-as-new chain.
+type Closed struct {
+	// Run is the last run of the chain.
+	Run    scoring.Run       `json:"run"`
+	Status scoring.RunStatus `json:"status"`
+	// Result is the run's result as it lies in history, encoded; nil unless Status is RunCompleted.
+	Result *commonpb.Payloads `json:"result,omitempty"`
+	// Failure is the failure's message, FailureType its application error type.
+	Failure     string    `json:"failure,omitempty"`
+	FailureType string    `json:"failure_type,omitempty"`
+	ClosedAt    time.Time `json:"closed_at"`
+	// Steps are its activities in the order of scheduling.
+	Steps []StepFacts `json:"steps,omitempty"`
+}
+
+// Decode decodes the result of a run that completed.
+func (c Closed) Decode(to any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(c.Result, to)
+}
+
+// StepFacts are what history says of one activity.
+type StepFacts struct {
+	Step     scoring.Step       `json:"step"` // Attempt is the number of attempts that were made
+	Status   string             `json:"status"`
+	Failure  string             `json:"failure,omitempty"` // of the last failed attempt
+	Output   *commonpb.Payloads `json:"output,omitempty"`
+	Duration time.Duration      `json:"duration"` // from the start of the last attempt to its end
+}
+
+// FollowRun waits until a run has closed, through retries and continue-as-new, and returns how. It heartbeats, so that
+// another worker takes over when this one is lost. A run that the server no longer knows is [ErrorTypeNotFound].
+func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go heartbeat(ctx)
+	for {
+		closing, err := s.closeEvent(ctx, run)
+		if err != nil {
+			var notFound *serviceerror.NotFound
+			if errors.As(err, &notFound) {
+				return Closed{}, temporal.NewNonRetryableApplicationError(err.Error(), ErrorTypeNotFound, err)
+			}
+			return Closed{}, err
+		}
+		if next := nextRunID(closing); next != "" {
+			run.RunID = next
+			continue
+		}
+		c := describeClose(run, closing)
+		c.Steps, err = s.steps(ctx, run)
+		return c, err
+	}
+}
+
+// heartbeat beats until ctx is done.
+func heartbeat(ctx context.Context) {
+	interval := activity.GetInfo(ctx).HeartbeatTimeout / 3
+	if interval <= 0 {
+		return
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			activity.RecordHeartbeat(ctx)
+		}
+	}
+}
+
+// closeEvent long-polls the run's close event.
+func (s *Set) closeEvent(ctx context.Context, run scoring.Run) (*historypb.HistoryEvent, error) {
+	iter := s.Client.GetWorkflowHistory(ctx, run.WorkflowID, run.RunID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	event, err := iter.Next()
+	if err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
+// nextRunID returns the run that continues the chain after a close event, if one does.
+func nextRunID(e *historypb.HistoryEvent) string {
+	switch a := e.Attributes.(type) {
+	case *historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes:
+		return a.WorkflowExecutionCompletedEventAttributes.NewExecutionRunId
+	case *historypb.HistoryEvent_WorkflowExecutionFailedEventAttributes:
+		return a.WorkflowExecutionFailedEventAttributes.NewExecutionRunId
+	case *historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes:
+		return a.WorkflowExecutionTimedOutEventAttributes.NewExecutionRunId
+	case *historypb.HistoryEvent_WorkflowExecutionContinuedAsNewEventAttributes:
+		return a.WorkflowExecutionContinuedAsNewEventAttributes.NewExecutionRunId
+	}
+	return ""
+}
+
+func describeClose(run scoring.Run, e *historypb.HistoryEvent) Closed {
+	c := Closed{Run: run, ClosedAt: e.EventTime.AsTime()}
+	switch a := e.Attributes.(type) {
+	case *historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes:
+		c.Status, c.Result = scoring.RunCompleted, a.WorkflowExecutionCompletedEventAttributes.Result
+	case *historypb.HistoryEvent_WorkflowExecutionFailedEventAttributes:
+		f := a.WorkflowExecutionFailedEventAttributes.Failure
+		c.Status, c.Failure, c.FailureType = scoring.RunFailed, f.GetMessage(), f.GetApplicationFailureInfo().GetType()
+	case *historypb.HistoryEvent_WorkflowExecutionCanceledEventAttributes:
+		c.Status = scoring.RunCanceled
+	case *historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes:
+		c.Status, c.Failure = scoring.RunTerminated, a.WorkflowExecutionTerminatedEventAttributes.Reason
+	case *historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes:
+		c.Status = scoring.RunTimedOut
+	}
+	return c
+}
+
+// steps reads the activities of a closed run from its history.
+func (s *Set) steps(ctx context.Context, run scoring.Run) ([]StepFacts, error) {
+	iter := s.Client.GetWorkflowHistory(ctx, run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	var steps []StepFacts
+	index := map[int64]int{} // scheduled event id → index in steps
+	started := map[int64]time.Time{}
+	end := func(scheduled int64, e *historypb.HistoryEvent, status, failure string, output *commonpb.Payloads) {
+		i, ok := index[scheduled]
+		if !ok {
+			return
+		}
+		steps[i].Status, steps[i].Output = status, output
+		if failure != "" {
+			steps[i].Failure = failure
+		}
+		if at, ok := started[scheduled]; ok {
+			steps[i].Duration = e.EventTime.AsTime().Sub(at)
+		}
+	}
+	for iter.HasNext() {
+		e, err := iter.Next()
+		if err != nil {
+			return nil, err
+		}
+		switch a := e.Attributes.(type) {
+		case *historypb.HistoryEvent_ActivityTaskScheduledEventAttributes:
+			x := a.ActivityTaskScheduledEventAttributes
+			index[e.EventId] = len(steps)
+			steps = append(steps, StepFacts{Step: scoring.Step{ID: x.ActivityId, Type: x.ActivityType.GetName()}, Status: "scheduled"})
+		case *historypb.HistoryEvent_ActivityTaskStartedEventAttributes:
+			x := a.ActivityTaskStartedEventAttributes
+			started[x.ScheduledEventId] = e.EventTime.AsTime()
+			if i, ok := index[x.ScheduledEventId]; ok {
+				steps[i].Step.Attempt, steps[i].Failure = x.Attempt, x.LastFailure.GetMessage()
+			}
+		case *historypb.HistoryEvent_ActivityTaskCompletedEventAttributes:
+			x := a.ActivityTaskCompletedEventAttributes
+			end(x.ScheduledEventId, e, "completed", "", x.Result)
+		case *historypb.HistoryEvent_ActivityTaskFailedEventAttributes:
+			x := a.ActivityTaskFailedEventAttributes
+			end(x.ScheduledEventId, e, "failed", x.Failure.GetMessage(), nil)
+		case *historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes:
+			x := a.ActivityTaskTimedOutEventAttributes
+			end(x.ScheduledEventId, e, "timed_out", x.Failure.GetMessage(), nil)
+		case *historypb.HistoryEvent_ActivityTaskCanceledEventAttributes:
+			end(a.ActivityTaskCanceledEventAttributes.ScheduledEventId, e, "canceled", "", nil)
+		}
+	}
+	return steps, nil
+}

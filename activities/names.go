@@ -1,0 +1,26 @@
+package activities
+
+// Names on the wire. They are in histories, so they never change.
+const (
+	// DefaultTaskQueue is where the worker that opens the store polls.
+	DefaultTaskQueue = "verdict"
+
+	RecordName    = "verdict.Record"
+	ExpectName    = "verdict.Expect"
+	SettleName    = "verdict.Settle"
+	ReceiveName   = "verdict.Receive"
+	FollowRunName = "verdict.FollowRun"
+
+	// RecordWorkflow and DeliverWorkflow are the workflow types that hand a batch or an outcome over to the store.
+	RecordWorkflow  = "verdict.RecordWorkflow"
+	DeliverWorkflow = "verdict.DeliverWorkflow"
+
+	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
+	OutcomeSignal = "verdict.outcome"
+)
+
+// Stable application error types.
+const (
+	ErrorTypeNotFound  = "verdict.NotFound"
+	ErrorTypeAmbiguous = "verdict.Ambiguous"
+)

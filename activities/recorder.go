@@ -1,0 +1,162 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// storeShare is the part of the time that a recording may take that is given to the store; the rest is for handing
+// over. A second is the most that a call of the user's ever waits.
+const (
+	storeShare  = 0.5
+	recordLimit = time.Second
+)
+
+// Metrics that a [Recorder] counts, on the metrics handler of the worker.
+const (
+	MetricRecorded   = "verdict_recorded"    // writes that reached the store
+	MetricHandedOver = "verdict_handed_over" // writes that a recording workflow has taken over
+	MetricLost       = "verdict_lost"        // writes that neither took; they are missing
+)
+
+// Recorder records what a user's worker produces. It never returns an error to the user's code: when the store is away
+// it hands over to a recording workflow, and when that fails too it counts and logs what is missing.
+type Recorder struct {
+	// Store is where to write. Nil: hand over.
+	Store store.Recorder
+	// TaskQueue is where the worker polls that opens the store. Empty means [DefaultTaskQueue].
+	TaskQueue string
+	// Off is the kill switch, read at every write. Nil means on.
+	Off func() bool
+}
+
+type recorderKey struct{}
+
+// WithRecorder returns a context that carries r, unless it carries a recorder already: the outermost plugin owns.
+func WithRecorder(ctx context.Context, r *Recorder) context.Context {
+	if _, ok := RecorderFrom(ctx); ok {
+		return ctx
+	}
+	return context.WithValue(ctx, recorderKey{}, r)
+}
+
+// RecorderFrom returns the recorder that ctx carries.
+func RecorderFrom(ctx context.Context) (*Recorder, bool) {
+	r, ok := ctx.Value(recorderKey{}).(*Recorder)
+	return r, ok
+}
+
+// off tells whether the kill switch is thrown.
+func (r *Recorder) off() bool { return r.Off != nil && r.Off() }
+
+// write tries the store and then the hand-over. ctx must be an activity's.
+func (r *Recorder) write(ctx context.Context, b Batch, direct func(context.Context, store.Recorder) error) {
+	limit := recordLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline))
+	}
+	metrics := activity.GetMetricsHandler(ctx)
+	var storeErr error
+	if r.Store != nil {
+		storeCtx, cancel := context.WithTimeout(ctx, time.Duration(float64(limit)*storeShare))
+		storeErr = direct(storeCtx, r.Store)
+		cancel()
+		if storeErr == nil {
+			metrics.Counter(MetricRecorded).Inc(1)
+			return
+		}
+	}
+	if err := r.handOver(ctx, b, limit); err != nil {
+		metrics.Counter(MetricLost).Inc(1)
+		activity.GetLogger(ctx).Error("Verdict could not record; the row is missing", "Error", errors.Join(storeErr, err))
+		return
+	}
+	metrics.Counter(MetricHandedOver).Inc(1)
+}
+
+// handOver starts a workflow that records b. Once it has started, b is held durably.
+func (r *Recorder) handOver(ctx context.Context, b Batch, limit time.Duration) (err error) {
+	// The SDK's test environment has no client and panics when asked for one.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("no Temporal client: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err = StartRecording(ctx, activity.GetClient(ctx), r.TaskQueue, b)
+	return err
+}
+
+// StartRecording starts the workflow that records b on the given task queue ([DefaultTaskQueue] if empty). When it
+// returns without an error, b is held durably and will be recorded, whatever is down now.
+func StartRecording(ctx context.Context, c client.Client, taskQueue string, b Batch) (client.WorkflowRun, error) {
+	id, err := b.WorkflowID()
+	if err != nil {
+		return nil, err
+	}
+	return c.ExecuteWorkflow(ctx, startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE), RecordWorkflow, b)
+}
+
+// startOptions are those of every workflow that hands over: low priority, one per id at a time.
+func startOptions(id, taskQueue string, reuse enumspb.WorkflowIdReusePolicy) client.StartWorkflowOptions {
+	if taskQueue == "" {
+		taskQueue = DefaultTaskQueue
+	}
+	return client.StartWorkflowOptions{
+		ID: id, TaskQueue: taskQueue,
+		WorkflowIDReusePolicy:    reuse,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		Priority:                 temporal.Priority{PriorityKey: 5},
+	}
+}
+
+// Record writes records. ctx must be an activity's.
+func (r *Recorder) Record(ctx context.Context, records ...scoring.Record) {
+	if r.off() || len(records) == 0 {
+		return
+	}
+	r.write(ctx, Batch{Records: records}, func(ctx context.Context, s store.Recorder) error { return s.Record(ctx, records) })
+}
+
+// VerdictFlush is the local activity that keeps a run's complete set of scores. Its name is in histories.
+func VerdictFlush(ctx context.Context, f scoring.Flush) error {
+	r, ok := RecorderFrom(ctx)
+	if !ok || r.off() {
+		return nil
+	}
+	r.write(ctx, Batch{Flush: &f}, func(ctx context.Context, s store.Recorder) error { return s.Flush(ctx, f) })
+	return nil
+}
+
+// VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
+// histories. With the kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
+func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
+	r, ok := RecorderFrom(ctx)
+	if !ok {
+		return a, nil
+	}
+	if r.off() {
+		a.Variant, a.By = control, scoring.ByPause
+		return a, nil
+	}
+	kept := a
+	r.write(ctx, Batch{Assignment: &a}, func(ctx context.Context, s store.Recorder) (err error) {
+		k, err := s.Assign(ctx, a)
+		if err == nil {
+			kept = k
+		}
+		return err
+	})
+	return kept, nil
+}

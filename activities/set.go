@@ -1,0 +1,151 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Set are the activities of the worker that opens the store.
+type Set struct {
+	Store  store.Store
+	Client client.Client
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Registry is the part of a worker that [Set.Register] needs.
+type Registry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Register registers the activities under their names on the wire.
+func (s *Set) Register(r Registry) {
+	r.RegisterActivityWithOptions(s.Record, activity.RegisterOptions{Name: RecordName})
+	r.RegisterActivityWithOptions(s.Expect, activity.RegisterOptions{Name: ExpectName})
+	r.RegisterActivityWithOptions(s.Settle, activity.RegisterOptions{Name: SettleName})
+	r.RegisterActivityWithOptions(s.Receive, activity.RegisterOptions{Name: ReceiveName})
+	r.RegisterActivityWithOptions(s.FollowRun, activity.RegisterOptions{Name: FollowRunName})
+}
+
+func (s *Set) now() time.Time {
+	if s.Now != nil {
+		return s.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// Record writes a batch. A run key that no run has declared yet is retried: the run may still be about to declare it.
+func (s *Set) Record(ctx context.Context, b Batch) error {
+	if b.RunKey != "" {
+		run, err := s.Store.RunOfKey(ctx, b.RunKey)
+		if err != nil {
+			return typed(err)
+		}
+		for i := range b.Records {
+			b.Records[i].Run = run
+		}
+	}
+	namespace := activity.GetInfo(ctx).Namespace
+	for i := range b.Records {
+		if b.Records[i].Run.Namespace == "" {
+			b.Records[i].Run.Namespace = namespace // a client does not know its own
+		}
+		if b.MustKnow {
+			if err := s.known(ctx, b.Records[i].Run); err != nil {
+				return err
+			}
+		}
+	}
+	if b.Assignment != nil {
+		if _, err := s.Store.Assign(ctx, *b.Assignment); err != nil {
+			return typed(err)
+		}
+	}
+	if b.Flush != nil {
+		if err := s.Store.Flush(ctx, *b.Flush); err != nil {
+			return typed(err)
+		}
+	}
+	if len(b.Records) > 0 {
+		return typed(s.Store.Record(ctx, b.Records))
+	}
+	return nil
+}
+
+// known fails, for good, unless the store has something about run.
+func (s *Set) known(ctx context.Context, run scoring.Run) error {
+	runs, err := s.Store.Runs(ctx, store.RunFilter{Run: run, Limit: 1})
+	if err != nil || len(runs) > 0 {
+		return typed(err)
+	}
+	scores, err := s.Store.Scores(ctx, store.Filter{Run: run, Superseded: true, Retracted: true, Limit: 1})
+	if err != nil || len(scores) > 0 {
+		return typed(err)
+	}
+	return temporal.NewNonRetryableApplicationError("verdict: neither the server nor the store knows run "+run.String(), ErrorTypeNotFound, nil)
+}
+
+// Expect keeps an expectation and returns the outcomes that meet it already.
+func (s *Set) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
+	outcomes, err := s.Store.Expect(ctx, e)
+	return outcomes, typed(err)
+}
+
+// Settle closes a scorer. It returns the outcomes that the scorer has not seen and that keep it from closing.
+func (s *Set) Settle(ctx context.Context, st store.Settlement) ([]scoring.Outcome, error) {
+	st.At = s.now()
+	for i := range st.Records {
+		st.Records[i].RecordedAt = st.At
+	}
+	unseen, err := s.Store.Settle(ctx, st)
+	return unseen, typed(err)
+}
+
+// Receive keeps an outcome and then tells every scorer that waits for it. It returns how many it told.
+func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
+	receipt, err := s.Store.Receive(ctx, o)
+	if err != nil {
+		return 0, typed(err)
+	}
+	told := 0
+	for _, e := range receipt.Waiting {
+		err := s.Client.SignalWorkflow(ctx, e.ScorerRun.WorkflowID, "", OutcomeSignal, o)
+		var notFound *serviceerror.NotFound
+		switch {
+		case err == nil:
+			told++
+		case errors.As(err, &notFound):
+			// The scorer closed between the read and the signal, so its Settle has decided about this outcome; or it was
+			// terminated, and the outcome stays in the ledger as matched by a scorer that never settled.
+			activity.GetLogger(ctx).Info("Verdict: the scorer has closed", "ScorerWorkflowID", e.ScorerRun.WorkflowID, "OutcomeID", o.ID)
+		default:
+			return told, err
+		}
+	}
+	return told, nil
+}
+
+// typed makes the errors that no retry can mend non-retryable, under a stable type.
+func typed(err error) error {
+	var invalid *scoring.InvalidError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &invalid):
+		return Refuse(err)
+	case errors.Is(err, store.ErrAmbiguous):
+		return temporal.NewNonRetryableApplicationError(err.Error(), ErrorTypeAmbiguous, err)
+	case errors.Is(err, store.ErrNotFound):
+		return temporal.NewApplicationErrorWithCause(err.Error(), ErrorTypeNotFound, err)
+	}
+	return err
+}

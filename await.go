@@ -1,0 +1,60 @@
+package verdict
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+type (
+	// Outcome is an event from outside: what really happened.
+	Outcome = scoring.Outcome
+	// Event names an outcome that a scorer waits for, and says what it means.
+	Event = workflows.Event
+	// Condition is what a scorer waits for.
+	Condition = workflows.Condition
+	// Window is the half-open span in which an outcome counts.
+	Window = workflows.Window
+	// Awaited is what a wait ended with.
+	Awaited = workflows.Awaited
+	// ClosedRun is how the run that a scorer is about ended: its status, failure, result and steps.
+	ClosedRun = activities.Closed
+)
+
+// On names the outcome called name about key.
+func On(name, key string) Event { return workflows.On(name, key) }
+
+// AnyOf is met by the first outcome of any of the events.
+func AnyOf(events ...Event) Condition { return workflows.AnyOf(events...) }
+
+// AllOf is met once each of the events has had an outcome.
+func AllOf(events ...Event) Condition { return workflows.AllOf(events...) }
+
+// Times is met once the event has had n outcomes.
+func Times(n int, e Event) Condition { return workflows.Times(n, e) }
+
+// Within is a window of a length from the call of [Await].
+func Within(d time.Duration) Window { return workflows.Within(d) }
+
+// Until is a window that ends at a time. An outcome at that very time is outside.
+func Until(t time.Time) Window { return workflows.Until(t) }
+
+// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
+// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
+// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
+	return workflows.Await(ctx, c, w, end)
+}
+
+// AwaitRun waits until the run that the scorer is about has closed, through retries and continue-as-new.
+func AwaitRun(ctx workflow.Context) (ClosedRun, error) { return workflows.AwaitRun(ctx) }
+
+// AboutRun returns the run that the scorer of ctx is about.
+func AboutRun(ctx workflow.Context) (Run, bool) {
+	env, ok := workflows.About(ctx)
+	return Run{WorkflowID: env.Run.WorkflowID, RunID: env.Run.RunID}, ok
+}

@@ -1,0 +1,188 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Errors of a [Client], to be tested with errors.Is.
+var (
+	// ErrNotFound: neither the server nor the store knows the run.
+	ErrNotFound = store.ErrNotFound
+	// ErrAmbiguous: several runs declared the key.
+	ErrAmbiguous = store.ErrAmbiguous
+)
+
+// Target says which run a service speaks of: a [Run], a [Key] that it declared, or a [Token] that it made.
+type Target interface{ target() }
+
+// Run names a run. An empty RunID means the newest run of the workflow id.
+type Run struct{ WorkflowID, RunID string }
+
+// Key is a name that a run gave itself with [DeclareKey].
+type Key string
+
+// Token is an opaque text from [TokenFor].
+type Token string
+
+func (Run) target()   {}
+func (Key) target()   {}
+func (Token) target() {}
+
+// ClientOptions are the options of a [Client].
+type ClientOptions struct {
+	// TaskQueue is where the worker polls that opens the store. Defaults to "verdict".
+	TaskQueue string
+	// TokenKeys open tokens: the current key first, then those from before a rotation.
+	TokenKeys [][]byte
+	// Patience is how long Score waits for the answer to a question that only the store can answer (which run declared
+	// the key). After it the score is held by Temporal and recorded once it can be. Defaults to 5 s.
+	Patience time.Duration
+}
+
+// Client scores runs and delivers outcomes from anywhere that has a Temporal client: a service, a webhook, a script. It
+// is safe for concurrent use.
+type Client struct {
+	temporal client.Client
+	o        ClientOptions
+}
+
+// NewClient returns a client.
+func NewClient(c client.Client, o ClientOptions) *Client {
+	if o.Patience == 0 {
+		o.Patience = 5 * time.Second
+	}
+	return &Client{temporal: c, o: o}
+}
+
+// Score says something about a run that is open or long closed. When it returns nil the score is held durably.
+//
+// Errors: [scoring.InvalidError] for bad input, [ErrNotFound] for a run that neither the server nor the store knows,
+// [ErrAmbiguous] for a key that several runs declared, and those of the Temporal client.
+func (c *Client) Score(ctx context.Context, about Target, name string, value any, opts ...ScoreOption) error {
+	v, err := scoring.ValueOf(value)
+	if err != nil {
+		return err
+	}
+	return c.Record(ctx, about, scoring.Of(name, v), opts...)
+}
+
+// Record is [Client.Score] for a score of any state but pending, such as one that is not applicable.
+func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) error {
+	rec := scoring.Record{Score: s, Source: scoring.FromClient, RecordedAt: time.Now().UTC()}
+	if rec.ObservedAt.IsZero() {
+		rec.ObservedAt = rec.RecordedAt
+	}
+	for _, o := range opts {
+		o(&rec)
+	}
+	if rec.State == scoring.Pending {
+		return scoring.Invalid("state", "only a scorer's score is pending")
+	}
+	b := activities.Batch{}
+	switch t := about.(type) {
+	case Key:
+		if err := scoring.CheckName("key", string(t)); err != nil {
+			return err
+		}
+		b.RunKey = string(t)
+		rec.Run = scoring.Run{WorkflowID: "key", RunID: "key"} // replaced by the run that the key resolves to
+	case Token:
+		run, err := token.Open(c.o.TokenKeys, string(t))
+		if err != nil {
+			return err
+		}
+		rec.Run = run
+	case Run:
+		run, known, err := c.resolve(ctx, t)
+		if err != nil {
+			return err
+		}
+		rec.Run, b.MustKnow = run, !known
+	default:
+		return scoring.Invalid("target", "say which run: a Run, a Key or a Token")
+	}
+	if err := rec.Validate(); err != nil {
+		return err
+	}
+	b.Records = []scoring.Record{rec}
+	started, err := activities.StartRecording(ctx, c.temporal, c.o.TaskQueue, b)
+	if err != nil || (b.RunKey == "" && !b.MustKnow) {
+		return err
+	}
+	return c.answer(ctx, started)
+}
+
+// resolve completes t, and tells whether the server knows the run.
+func (c *Client) resolve(ctx context.Context, t Run) (run scoring.Run, known bool, err error) {
+	run = scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID}
+	if err := scoring.CheckID("workflow id", t.WorkflowID); err != nil {
+		return run, false, err
+	}
+	d, err := c.temporal.DescribeWorkflowExecution(ctx, t.WorkflowID, t.RunID)
+	var notFound *serviceerror.NotFound
+	var invalid *serviceerror.InvalidArgument // a run id that is no UUID
+	switch {
+	case err == nil:
+		run.RunID = d.WorkflowExecutionInfo.Execution.RunId
+		return run, true, nil
+	case errors.As(err, &notFound) && t.RunID == "", errors.As(err, &invalid):
+		return run, false, errors.Join(ErrNotFound, err)
+	case errors.As(err, &notFound):
+		return run, false, nil
+	}
+	return run, false, err
+}
+
+// answer waits for what the store says of the target.
+func (c *Client) answer(ctx context.Context, started client.WorkflowRun) error {
+	wait, cancel := context.WithTimeout(ctx, c.o.Patience)
+	defer cancel()
+	err := started.Get(wait, nil)
+	var application *temporal.ApplicationError
+	switch {
+	case err == nil, wait.Err() != nil:
+		return nil
+	case errors.As(err, &application) && application.Type() == activities.ErrorTypeAmbiguous:
+		return errors.Join(ErrAmbiguous, err)
+	case errors.As(err, &application) && application.Type() == activities.ErrorTypeNotFound:
+		return errors.Join(ErrNotFound, err)
+	}
+	return err
+}
+
+// Deliver hands over an outcome. When it returns nil the outcome is held durably, and each scorer that waits for it, now
+// or later, gets it once. An outcome whose ID came before changes nothing.
+func (c *Client) Deliver(ctx context.Context, o Outcome) error {
+	if o.ReceivedAt.IsZero() {
+		o.ReceivedAt = time.Now().UTC()
+	}
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	_, err := activities.StartDelivery(ctx, c.temporal, c.o.TaskQueue, o)
+	return err
+}
+
+// CancelScorer cancels a scorer. It closes without a score.
+func (c *Client) CancelScorer(ctx context.Context, d Deferred) error {
+	return c.temporal.CancelWorkflow(ctx, d.ID, d.RunID)
+}
+
+// ScorerResult waits until a scorer has closed and returns its scores.
+func (c *Client) ScorerResult(ctx context.Context, d Deferred) ([]scoring.Score, error) {
+	var r workflows.Result
+	err := c.temporal.GetWorkflow(ctx, d.ID, d.RunID).Get(ctx, &r)
+	return r.Scores, err
+}

@@ -1,0 +1,99 @@
+package verdict
+
+import (
+	"context"
+	"errors"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Config configures a plugin. The zero Config records through the worker that polls the task queue "verdict".
+type Config struct {
+	// Scorers are the scorers that runs of this worker defer, or that run here.
+	Scorers []ScorerDefinition
+	// Store is where this worker records. Nil, the default, hands over through Temporal to the worker that opens the store.
+	Store store.Store
+	// TaskQueue is where that worker polls. Defaults to "verdict".
+	TaskQueue string
+	// ScorerTaskQueue is where deferred scorers run. Defaults to the task queue of the run that defers them.
+	ScorerTaskQueue string
+	// SearchAttributes puts what was scored into the visibility of a run that ends, one event more, and of its scorers.
+	// `starter setup` registers the attributes; a worker on which they are not registered does not start.
+	SearchAttributes bool
+	// Doubles names the scores whose number goes into a Double search attribute as well: score name → attribute name.
+	// A namespace on SQL visibility has three.
+	Doubles map[string]string
+	// DisabledWorkflows are workflow types whose runs are not recorded. Runs that were recorded before keep their shape.
+	DisabledWorkflows []string
+	// Off is the kill switch: while it returns true nothing is recorded and experiments serve control. It is called at
+	// every write, on the worker, never in workflow code.
+	Off func() bool
+	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
+	TokenKey []byte
+	// Client checks the search attributes at start if the plugin is on a worker only. A plugin on a client needs none.
+	Client client.Client
+}
+
+func (c Config) validate() error {
+	var errs []error
+	for _, s := range c.Scorers {
+		errs = append(errs, s.Check())
+	}
+	if len(c.TokenKey) > 0 && len(c.TokenKey) < token.MinKey {
+		errs = append(errs, scoring.Invalid("token key", "%d bytes, at least %d are needed", len(c.TokenKey), token.MinKey))
+	}
+	if len(c.Doubles) > 0 && !c.SearchAttributes {
+		errs = append(errs, scoring.Invalid("doubles", "they need SearchAttributes"))
+	}
+	return errors.Join(errs...)
+}
+
+// NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
+// that is made from it. Registered on both, or twice, it works once. A wrong configuration fails when the client is
+// made or the worker started.
+func NewPlugin(cfg Config) *temporal.SimplePlugin {
+	if cfg.TaskQueue == "" {
+		cfg.TaskQueue = activities.DefaultTaskQueue
+	}
+	inWorkflows := &workflows.Config{
+		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
+		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
+	}
+	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Off: cfg.Off}
+	if cfg.Store != nil {
+		recorder.Store = cfg.Store
+	}
+	var clientOptions *client.Options
+	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
+		Name:               "verdict-dev.verdict",
+		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
+		ConfigureClient: func(_ context.Context, o client.PluginConfigureClientOptions) error {
+			clientOptions = o.ClientOptions
+			return cfg.validate()
+		},
+		RunContextBefore: func(ctx context.Context, o temporal.SimplePluginRunContextBeforeOptions) error {
+			if err := cfg.validate(); err != nil {
+				return err
+			}
+			for _, s := range cfg.Scorers {
+				s.Register(o.Registry)
+			}
+			if cfg.SearchAttributes && !o.WorkflowReplayer {
+				return workflows.CheckSearchAttributes(ctx, cfg.Doubles, cfg.Client, clientOptions)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		panic(err) // only for an empty name
+	}
+	return plugin
+}

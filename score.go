@@ -1,0 +1,102 @@
+package verdict
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Context is a workflow.Context or an activity's context.Context.
+type Context interface {
+	Deadline() (deadline time.Time, ok bool)
+	Err() error
+	Value(key any) any
+}
+
+// Value is what a score can be: a boolean or a finite number.
+type Value interface {
+	~bool | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
+}
+
+// Score says something about the run that ctx belongs to. In a workflow it is about the run; in an activity it is about
+// that activity, a step of the run, unless [OnRun] says otherwise.
+//
+// The error is a non-retryable application error of type [scoring.ErrorTypeInvalid], with a *[scoring.InvalidError] as its
+// cause: the name is empty, longer than 128 bytes, or has control characters; the value is not finite; an option breaks
+// its limit. Nothing else is ever an error: what cannot be recorded now is recorded later.
+func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) error {
+	rec := scoring.Record{Score: scoring.Score{Name: name, State: scoring.Scored}}
+	v, err := scoring.ValueOf(value)
+	if err != nil {
+		return activities.Refuse(err)
+	}
+	rec.Value = v
+	for _, o := range opts {
+		o(&rec)
+	}
+	switch ctx := ctx.(type) {
+	case workflow.Context:
+		return workflows.Score(ctx, rec.Score, rec.Step)
+	case context.Context:
+		return activities.Score(ctx, rec)
+	}
+	return activities.Refuse(scoring.Invalid("context", "neither a workflow's nor an activity's"))
+}
+
+// ScoreOption says more about a score.
+type ScoreOption func(*scoring.Record)
+
+// OnStep puts a score on a step: the activity with the given id. Reports group steps by activityType, which may be empty.
+func OnStep(activityID, activityType string) ScoreOption {
+	return func(r *scoring.Record) { r.Step = scoring.Step{ID: activityID, Type: activityType} }
+}
+
+// OnRun puts a score that is made in an activity on the run instead of the activity.
+func OnRun() ScoreOption { return func(r *scoring.Record) { r.Step = activities.TheRun } }
+
+// Because adds a reason, at most 4 KiB.
+func Because(reason string) ScoreOption { return func(r *scoring.Record) { r.Reason = reason } }
+
+// Keyed gives a score an identity key: scores of one name on one subject with different keys stand side by side, with
+// the same key they are revisions of each other. At most 512 bytes.
+func Keyed(key string) ScoreOption { return func(r *scoring.Record) { r.Key = key } }
+
+// ObservedAt says when what the score speaks of happened. The default is now.
+func ObservedAt(t time.Time) ScoreOption { return func(r *scoring.Record) { r.ObservedAt = t } }
+
+// InSession puts a score into a session besides those of its run. At most five.
+func InSession(key, id string) ScoreOption {
+	return func(r *scoring.Record) { r.Sessions = append(r.Sessions, scoring.Session{Key: key, ID: id}) }
+}
+
+// Session puts the run into a session: a conversation, a customer, a ticket. A run is in at most five.
+func Session(ctx workflow.Context, key, id string) error {
+	return workflows.Session(ctx, scoring.Session{Key: key, ID: id})
+}
+
+// DeclareKey gives the run a name, such as a message id, by which a service that has no run id may speak of it
+// ([Key]). A key that two runs declare is ambiguous, and speaking of it an error. At most 20 a run, 512 bytes each.
+func DeclareKey(ctx workflow.Context, key string) error { return workflows.DeclareKey(ctx, key) }
+
+// Flush records what the run has scored so far without waiting for its end. See [workflows.Flush].
+func Flush(ctx workflow.Context, name string) error { return workflows.Flush(ctx, name) }
+
+// TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it tells nothing and cannot be
+// forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey].
+func TokenFor(ctx workflow.Context) (string, error) {
+	key, ok := workflows.TokenKey(ctx)
+	if !ok {
+		return "", activities.Refuse(scoring.Invalid("token key", "the plugin has none"))
+	}
+	info := workflow.GetInfo(ctx)
+	t, err := token.Seal(key, scoring.Run{
+		Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
+	})
+	return t, activities.Refuse(err)
+}

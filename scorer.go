@@ -1,0 +1,72 @@
+package verdict
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Scorer is a deferred scorer: a workflow function with a name and a version, made by [NewScorer].
+type Scorer[In any] = workflows.Scorer[In]
+
+// ScorerDefinition is a [Scorer] of any input, for [Config.Scorers].
+type ScorerDefinition = workflows.ScorerDefinition
+
+// NewScorer returns a deferred scorer: a plain workflow function that turns what happened after a run into a score. It
+// may wait for outcomes ([Await]) or the run's close ([AwaitRun]), sleep, and run activities and judges. Its name is on
+// the wire and the default name of its score; name and version are part of its scores' identity, so that two versions
+// never mix.
+//
+// The function returns one score or several. No score and [scoring.Decline] are not applicable; an error becomes a
+// score in state error, which is visible and never a number. If In has a method Validate() error, it is called where
+// the scorer is deferred and where it runs.
+func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string, score func(workflow.Context, In) (Out, error)) *Scorer[In] {
+	return workflows.NewScorer(name, version, score)
+}
+
+// Deferred names a scorer that was started: the workflow id and run id of its execution, by which it can be cancelled
+// and its result awaited ([Client.CancelScorer], [Client.ScorerResult]).
+type Deferred = workflow.Execution
+
+// Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. Whatever becomes of the
+// run, the scorer goes on. Its scores are about the run that called Defer.
+//
+// Errors: an input that its own Validate refuses ([scoring.ErrorTypeInvalid]), and more than
+// [workflows.MaxDeferred] scorers in a run ([workflows.ErrorTypeTooManyScorers]). A run that was open when the call was added to its code,
+// and a worker without the plugin, start nothing and return an empty Deferred.
+func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOption) (Deferred, error) {
+	var o workflows.DeferOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return workflows.DeferScorer(ctx, s, in, o)
+}
+
+// DeferOption is an option of [Defer].
+type DeferOption func(*workflows.DeferOptions)
+
+// OnClose begins the scorer's function when the run's chain has closed, however.
+func OnClose() DeferOption { return startMode(workflows.StartOnClose) }
+
+// OnSuccess begins it when the chain has completed. Otherwise the score is not applicable.
+func OnSuccess() DeferOption { return startMode(workflows.StartOnSuccess) }
+
+// OnFailure begins it when the chain has failed or timed out. Otherwise the score is not applicable.
+func OnFailure() DeferOption { return startMode(workflows.StartOnFailure) }
+
+// StartAt begins it at a time.
+func StartAt(t time.Time) DeferOption {
+	return func(o *workflows.DeferOptions) { o.Start = workflows.Start{Mode: workflows.StartAtTime, At: t} }
+}
+
+// AboutStep puts the scorer's scores on a step of the run.
+func AboutStep(activityID, activityType string) DeferOption {
+	return func(o *workflows.DeferOptions) { o.Step = scoring.Step{ID: activityID, Type: activityType} }
+}
+
+func startMode(m workflows.StartMode) DeferOption {
+	return func(o *workflows.DeferOptions) { o.Start = workflows.Start{Mode: m} }
+}

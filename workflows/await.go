@@ -1,0 +1,157 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Clock skew between the hosts that receive outcomes and the Temporal server must not make an outcome seem to have
+// happened before the run that it is about.
+const defaultLookback = time.Minute
+
+// WindowSpec says when a wait's window opens and closes.
+type WindowSpec struct {
+	// Length of the window, from From if that is set, from the call of Await otherwise.
+	Length time.Duration
+	From   time.Time
+	// Until, if set, is the window's end; Length is not used then.
+	Until time.Time
+	// Grace is how long after the end a late outcome still corrects the score.
+	Grace time.Duration
+	// Lookback is how long before the start of the run an outcome may have happened. Zero means a minute.
+	Lookback    time.Duration
+	Attribution scoring.Attribution
+}
+
+// wait is one call of Await, remembered between passes of the scorer's function.
+type wait struct {
+	window scoring.Window
+}
+
+// decider looks at the outcomes inside a window, in order, and tells whether they decide.
+type decider func(inside []scoring.Outcome) bool
+
+// await keeps an expectation of events and waits until decide says that the outcomes inside the window decide, or the
+// window ends. It returns the outcomes inside the window; ended tells that it closed without a decision.
+func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide decider) (inside []scoring.Outcome, ended bool, err error) {
+	s, ok := ctx.Value(scorerKey{}).(*scorer)
+	if !ok {
+		return nil, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
+	}
+	w, err := s.expect(ctx, events, spec)
+	if err != nil {
+		return nil, false, err
+	}
+	var timer workflow.Future
+	for {
+		inside = s.inside(w, events)
+		if decide(inside) {
+			return inside, false, nil
+		}
+		left := w.window.Until.Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return inside, true, nil
+		}
+		if timer == nil {
+			timerCtx, cancel := workflow.WithCancel(ctx)
+			defer cancel()
+			timer = workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: "window of " + s.env.Scorer})
+		}
+		known := len(s.inbox)
+		if err := workflow.Await(ctx, func() bool { return len(s.inbox) > known || timer.IsReady() }); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// expect returns the current pass's next wait, and makes it known to the store if the store does not know it yet.
+func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec WindowSpec) (*wait, error) {
+	s.next++
+	if s.next <= len(s.waits) {
+		return s.waits[s.next-1], nil
+	}
+	now := workflow.Now(ctx)
+	lookback := spec.Lookback
+	if lookback == 0 {
+		lookback = defaultLookback
+	}
+	window := scoring.Window{Since: s.env.RunStartedAt.Add(-lookback), Until: spec.Until, Grace: spec.Grace}
+	if window.Until.IsZero() {
+		from := spec.From
+		if from.IsZero() {
+			from = now
+		}
+		window.Until = from.Add(spec.Length)
+	}
+	e := scoring.Expectation{
+		ScorerRun: runOf(workflow.GetInfo(ctx)), Wait: s.next, Scorer: s.env.Scorer, ScorerVersion: s.env.Version,
+		Events: events, Window: window, Attribution: spec.Attribution,
+		Run: s.env.Run, Step: s.env.Step, FirstRunID: s.env.FirstRunID, OriginalRunID: s.env.OriginalRunID,
+		RunStartedAt: s.env.RunStartedAt, At: now,
+	}
+	if err := e.Validate(); err != nil {
+		s.next--
+		return nil, activities.Refuse(err)
+	}
+	var early []scoring.Outcome
+	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e).Get(ctx, &early); err != nil {
+		s.next--
+		return nil, err
+	}
+	s.add(early...)
+	w := &wait{window: window}
+	s.waits = append(s.waits, w)
+	return w, nil
+}
+
+// inside returns the outcomes that meet a wait.
+func (s *scorer) inside(w *wait, events []scoring.Event) []scoring.Outcome {
+	var inside []scoring.Outcome
+	for _, o := range s.inbox {
+		place := w.window.Place(o.When())
+		if place != scoring.Inside && !(s.grace && place == scoring.InGrace) {
+			continue
+		}
+		for _, e := range events {
+			if e.Name == o.Name && e.Key == o.Key {
+				inside = append(inside, o)
+				break
+			}
+		}
+	}
+	return inside
+}
+
+// AwaitRun waits until the run that the scorer is about has closed, through retries and continue-as-new.
+func AwaitRun(ctx workflow.Context) (activities.Closed, error) {
+	s, ok := ctx.Value(scorerKey{}).(*scorer)
+	if !ok {
+		return activities.Closed{}, activities.Refuse(scoring.Invalid("context", "a run is awaited in a scorer's function only"))
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: s.env.TaskQueue,
+		// A run may last for years; a worker that is lost is noticed by the heartbeat.
+		StartToCloseTimeout: 10 * 365 * 24 * time.Hour,
+		HeartbeatTimeout:    30 * time.Second,
+		WaitForCancellation: false,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		Priority:            temporal.Priority{PriorityKey: 5},
+	})
+	var closed activities.Closed
+	err := workflow.ExecuteActivity(ctx, activities.FollowRunName, s.env.Run).Get(ctx, &closed)
+	return closed, err
+}
+
+// About returns what the scorer that ctx belongs to was told.
+func About(ctx workflow.Context) (Envelope, bool) {
+	s, ok := ctx.Value(scorerKey{}).(*scorer)
+	if !ok {
+		return Envelope{}, false
+	}
+	return s.env, true
+}

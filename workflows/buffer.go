@@ -1,0 +1,138 @@
+package workflows
+
+import (
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Limits of a run's buffer: what is handed over must fit into a workflow's input.
+const (
+	MaxScores      = 1000
+	MaxBufferBytes = 1 << 20
+)
+
+// run is what Verdict knows of the run that a workflow context belongs to. It is workflow state: a function of
+// history and code, touched by workflow code only.
+type run struct {
+	cfg      *Config
+	records  []scoring.Record
+	bytes    int
+	sessions []scoring.Session
+	keys     []string
+	assigned []scoring.Ref
+	picks    map[string]scoring.Assignment
+	deferred map[string]int // scorer name → calls so far
+	open     int            // scorers that this run started
+}
+
+type runKey struct{}
+
+// from returns the run of ctx. Without a plugin there is none, and the caller does nothing: that is said once a call in
+// the log, because it is a mistake everywhere but in a unit test.
+func from(ctx workflow.Context, call string) *run {
+	r, ok := ctx.Value(runKey{}).(*run)
+	if !ok {
+		workflow.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", call)
+		return nil
+	}
+	return r
+}
+
+// Score puts a score on the run of ctx, or on one of its steps. The same name, step and key again is a correction: the
+// last one before a flush is the one that is kept.
+func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
+	if s.ObservedAt.IsZero() {
+		s.ObservedAt = workflow.Now(ctx)
+	}
+	info := workflow.GetInfo(ctx)
+	rec := scoring.Record{
+		Score: s, Step: step, Source: scoring.FromWorkflow,
+		Run: runOf(info), OriginalRunID: info.OriginalRunID, BuildID: info.GetCurrentBuildID(),
+	}
+	if err := rec.Validate(); err != nil {
+		return activities.Refuse(err)
+	}
+	r := from(ctx, "Score")
+	if r == nil {
+		return nil
+	}
+	size := len(s.Name) + len(s.Key) + len(s.Reason) + len(step.ID) + 256
+	same := func(x scoring.Record) bool { return x.Name == s.Name && x.Key == s.Key && x.Step.ID == step.ID }
+	if i := slices.IndexFunc(r.records, same); i >= 0 {
+		r.records[i] = rec
+	} else {
+		if len(r.records) >= MaxScores || r.bytes+size > MaxBufferBytes {
+			return activities.Refuse(scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes))
+		}
+		r.records, r.bytes = append(r.records, rec), r.bytes+size
+	}
+	r.describe(ctx)
+	return nil
+}
+
+// Session puts the run into a session. A second id under the same key replaces the first.
+func Session(ctx workflow.Context, s scoring.Session) error {
+	r := from(ctx, "Session")
+	var sessions []scoring.Session
+	if r != nil {
+		sessions = slices.Clone(r.sessions)
+	}
+	if i := slices.IndexFunc(sessions, func(x scoring.Session) bool { return x.Key == s.Key }); i >= 0 {
+		sessions[i] = s
+	} else {
+		sessions = append(sessions, s)
+	}
+	if err := scoring.CheckSessions(sessions); err != nil {
+		return activities.Refuse(err)
+	}
+	if r != nil {
+		r.sessions = sessions
+	}
+	return nil
+}
+
+// DeclareKey gives the run a name by which a service may speak of it.
+func DeclareKey(ctx workflow.Context, key string) error {
+	if err := scoring.CheckName("key", key); err != nil {
+		return activities.Refuse(err)
+	}
+	r := from(ctx, "DeclareKey")
+	if r == nil || slices.Contains(r.keys, key) {
+		return nil
+	}
+	const most = 20
+	if len(r.keys) >= most {
+		return activities.Refuse(scoring.Invalid("key", "a run declares at most %d", most))
+	}
+	r.keys = append(r.keys, key)
+	return nil
+}
+
+func runOf(info *workflow.Info) scoring.Run {
+	return scoring.Run{Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID}
+}
+
+// chainOf returns the first run of the chain that info's run belongs to. A retry and a continue-as-new carry a chain on;
+// every cron run is a chain of its own.
+func chainOf(info *workflow.Info) string {
+	if info.CronSchedule != "" {
+		return info.OriginalRunID
+	}
+	return info.FirstRunID
+}
+
+// TokenKey returns the plugin's token key.
+func TokenKey(ctx workflow.Context) ([]byte, bool) {
+	r := from(ctx, "TokenFor")
+	if r == nil || len(r.cfg.TokenKey) == 0 {
+		return nil, false
+	}
+	return r.cfg.TokenKey, true
+}
+
+// snapshot is the answer to the query.
+func (r *run) snapshot() ([]scoring.Record, error) { return slices.Clone(r.records), nil }

@@ -1,0 +1,179 @@
+package workflows
+
+import (
+	"encoding/json"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Event names an outcome that a scorer waits for, and says what it means.
+type Event struct {
+	event   scoring.Event
+	meaning scoring.Value
+	where   func(scoring.Outcome) bool
+	err     error
+}
+
+// On names the outcome called name about key.
+func On(name, key string) Event { return Event{event: scoring.Event{Name: name, Key: key}} }
+
+// Means says what the outcome means for the score. Without it, the score is the outcome's own value.
+func (e Event) Means(value any) Event {
+	e.meaning, e.err = scoring.ValueOf(value)
+	return e
+}
+
+// Where adds a predicate over the outcome. It is workflow code: it must be deterministic.
+func (e Event) Where(predicate func(scoring.Outcome) bool) Event { e.where = predicate; return e }
+
+// Condition is what a scorer waits for.
+type Condition struct {
+	events []Event
+	met    func(matches []match) bool
+}
+
+type match struct {
+	event   int
+	outcome scoring.Outcome
+}
+
+// AnyOf is met by the first outcome of any of the events.
+func AnyOf(events ...Event) Condition {
+	return Condition{events, func(m []match) bool { return len(m) > 0 }}
+}
+
+// AllOf is met once each of the events has had an outcome.
+func AllOf(events ...Event) Condition {
+	return Condition{events, func(m []match) bool {
+		met := map[int]bool{}
+		for _, x := range m {
+			met[x.event] = true
+		}
+		return len(met) == len(events)
+	}}
+}
+
+// Times is met once the event has had n outcomes.
+func Times(n int, e Event) Condition {
+	return Condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
+}
+
+// Window is the half-open span in which an outcome counts. It ends Within its length after the call of [Await]; the
+// methods change that.
+type Window struct{ spec WindowSpec }
+
+// Within is a window of a length from the call of Await.
+func Within(d time.Duration) Window { return Window{WindowSpec{Length: d}} }
+
+// Until is a window that ends at a time. An outcome at that very time is outside.
+func Until(t time.Time) Window { return Window{WindowSpec{Until: t}} }
+
+// From starts the window's length at a time, such as the run's close.
+func (w Window) From(t time.Time) Window { w.spec.From = t; return w }
+
+// Grace keeps the scorer waiting after the window's end: an outcome within d of it becomes a revision of the score.
+// After that it is kept in the ledger as late.
+func (w Window) Grace(d time.Duration) Window { w.spec.Grace = d; return w }
+
+// Lookback lets outcomes count that happened up to d before the run started. The default is a minute, which covers the
+// skew of clocks.
+func (w Window) Lookback(d time.Duration) Window { w.spec.Lookback = d; return w }
+
+// Attribute says which of several waiting runs an outcome counts for when they share its key. The default is
+// [scoring.AttributeAll].
+func (w Window) Attribute(a scoring.Attribution) Window { w.spec.Attribution = a; return w }
+
+// Awaited is what a wait ended with.
+type Awaited struct {
+	// Outcomes are those that met the condition, in the order in which they happened.
+	Outcomes []scoring.Outcome
+	// Ended tells that the window closed before the condition was met.
+	Ended bool
+
+	meaning scoring.Value
+	expiry  scoring.Expiry
+}
+
+// Score returns the score that the wait means: what the end of the window was declared to mean, or what the deciding
+// outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number.
+func (a Awaited) Score(name string) scoring.Score {
+	if a.Ended {
+		return a.expiry.Score(name)
+	}
+	last := a.Outcomes[len(a.Outcomes)-1]
+	v := a.meaning
+	if !v.IsSet() {
+		v = last.Value
+	}
+	if !v.IsSet() {
+		return scoring.Failure(name, "outcome "+last.Name+" has no value, and its event does not say what it Means")
+	}
+	s := scoring.Of(name, v).Because("outcome " + last.Name)
+	s.ObservedAt = last.When()
+	return s
+}
+
+// Decode decodes the payload of the deciding outcome.
+func (a Awaited) Decode(to any) error {
+	if len(a.Outcomes) == 0 {
+		return scoring.Invalid("outcome", "there is none")
+	}
+	return json.Unmarshal(a.Outcomes[len(a.Outcomes)-1].Payload, to)
+}
+
+// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
+// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
+// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
+	if err := end.Validate(); err != nil {
+		return Awaited{}, activities.Refuse(err)
+	}
+	events := make([]scoring.Event, len(c.events))
+	for i, e := range c.events {
+		if e.err != nil {
+			return Awaited{}, activities.Refuse(e.err)
+		}
+		events[i] = e.event
+	}
+	if w.spec.Until.IsZero() && w.spec.Length <= 0 {
+		return Awaited{}, activities.Refuse(scoring.Invalid("window", "%s is not a length", w.spec.Length))
+	}
+	var met []match
+	_, ended, err := await(ctx, events, w.spec, func(inside []scoring.Outcome) bool {
+		met = met[:0]
+		for _, o := range inside {
+			if i := c.find(o); i >= 0 {
+				met = append(met, match{i, o})
+			}
+			if c.met(met) && len(met) > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	if err != nil {
+		return Awaited{}, err
+	}
+	a := Awaited{Ended: ended, expiry: end}
+	for _, m := range met {
+		a.Outcomes = append(a.Outcomes, m.outcome)
+	}
+	if len(met) > 0 {
+		a.meaning = c.events[met[len(met)-1].event].meaning
+	}
+	return a, nil
+}
+
+// find returns the event that o is an outcome of, or -1.
+func (c Condition) find(o scoring.Outcome) int {
+	for i, e := range c.events {
+		if e.event.Name == o.Name && e.event.Key == o.Key && (e.where == nil || e.where(o)) {
+			return i
+		}
+	}
+	return -1
+}

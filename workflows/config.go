@@ -1,0 +1,22 @@
+package workflows
+
+import "slices"
+
+// Config is how a plugin behaves in workflow code. It must be the same on every worker of a task queue but for
+// Disabled and SearchAttributes, which may change at any time: a run keeps the shape that it began its end with.
+type Config struct {
+	// TaskQueue is where the worker polls that opens the store.
+	TaskQueue string
+	// SearchAttributes upserts what was scored when a run ends, and sets it on scorers.
+	SearchAttributes bool
+	// Doubles are scores that have a Double search attribute of their own name, by score name.
+	Doubles map[string]string
+	// Disabled are workflow types whose runs are not recorded. Runs that were recorded before keep their shape.
+	Disabled []string
+	// TokenKey signs and seals tokens; nil means that there are none.
+	TokenKey []byte
+	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
+	ScorerTaskQueue string
+}
+
+func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }

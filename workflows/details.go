@@ -1,0 +1,50 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+)
+
+// Our block in the run's current details. Text around it is the user's and stays.
+const (
+	detailsBegin = "\n\n#### Verdict\n"
+	detailsEnd   = "\n[//]: # (end of Verdict)"
+	detailsLimit = 20_000 // bytes; the server takes 20 KB
+)
+
+// describe shows the buffer on the run's page. Current details are no command: they live in the workflow's metadata.
+func (r *run) describe(ctx workflow.Context) {
+	current := workflow.GetCurrentDetails(ctx)
+	before, after := current, ""
+	if i := strings.Index(current, detailsBegin); i >= 0 {
+		if j := strings.Index(current[i:], detailsEnd); j >= 0 {
+			before, after = current[:i], current[i+j+len(detailsEnd):]
+		}
+	}
+	var b strings.Builder
+	for i, rec := range r.records {
+		line := fmt.Sprintf("- %s = %s", rec.Name, rec.Value)
+		if !rec.Value.IsSet() {
+			line = fmt.Sprintf("- %s: %s", rec.Name, rec.State)
+		}
+		if !rec.Step.IsZero() {
+			line += " (step " + rec.Step.ID + ")"
+		}
+		if len(before)+len(after)+b.Len()+len(line) > detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
+			fmt.Fprintf(&b, "- and %d more\n", len(r.records)-i)
+			break
+		}
+		b.WriteString(line + "\n")
+	}
+	for _, ref := range r.assigned {
+		line := fmt.Sprintf("- %s: variant %s\n", ref.Experiment, ref.Variant)
+		if len(before)+len(after)+b.Len()+len(line) <= detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
+			b.WriteString(line)
+		}
+	}
+	if details := before + detailsBegin + b.String() + detailsEnd + after; len(details) <= detailsLimit {
+		workflow.SetCurrentDetails(ctx, details)
+	}
+}

@@ -1,0 +1,54 @@
+package workflows
+
+import (
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Envelope is what a deferred scorer is told besides its own input. It is the first argument of its workflow.
+type Envelope struct {
+	Scorer  string `json:"scorer"`
+	Version string `json:"version"`
+	// Run is the run that deferred the scorer and that its scores are about.
+	Run           scoring.Run       `json:"run"`
+	Step          scoring.Step      `json:"step,omitzero"`
+	FirstRunID    string            `json:"first_run_id"`
+	OriginalRunID string            `json:"original_run_id"`
+	WorkflowType  string            `json:"workflow_type"`
+	RunStartedAt  time.Time         `json:"run_started_at"`
+	Assigned      []scoring.Ref     `json:"assigned,omitempty"`
+	Sessions      []scoring.Session `json:"sessions,omitempty"`
+	// Start is when the scorer's function begins.
+	Start Start `json:"start"`
+	// TaskQueue is where the worker polls that opens the store.
+	TaskQueue        string `json:"task_queue"`
+	SearchAttributes bool   `json:"search_attributes,omitempty"`
+}
+
+// Key is the identity key of the scorer's scores.
+func (e Envelope) Key() string { return e.Scorer + "@" + e.Version }
+
+// StartMode is when a scorer's function begins. The scorer itself is started by Defer in every mode, since only a child
+// that exists then survives the termination of the run.
+type StartMode string
+
+// The start modes.
+const (
+	StartNow       StartMode = ""           // at once
+	StartOnClose   StartMode = "on_close"   // when the run's chain has closed
+	StartOnSuccess StartMode = "on_success" // when it has completed; otherwise the score is not applicable
+	StartOnFailure StartMode = "on_failure" // when it has failed or timed out; otherwise not applicable
+	StartAtTime    StartMode = "at"         // at Start.At
+)
+
+// Start is a start mode with its time.
+type Start struct {
+	Mode StartMode `json:"mode,omitempty"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// Result is what a scorer's workflow returns.
+type Result struct {
+	Scores []scoring.Score `json:"scores"`
+}

@@ -1,0 +1,123 @@
+package workflows
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// NewInterceptor returns the worker interceptor of the plugin: it opens a buffer when a run begins, flushes it when the
+// user's function has returned, carries assignments to children and continued runs, and puts recorder into every
+// activity's context. Of several such interceptors on a worker the outermost owns, the others do nothing.
+func NewInterceptor(cfg *Config, recorder *activities.Recorder) interceptor.WorkerInterceptor {
+	return &workerInterceptor{cfg: cfg, recorder: recorder}
+}
+
+type workerInterceptor struct {
+	interceptor.WorkerInterceptorBase
+	cfg      *Config
+	recorder *activities.Recorder
+}
+
+func (w *workerInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &activityInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, w.recorder}
+}
+
+func (w *workerInterceptor) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &workflowInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}, w.cfg}
+}
+
+type activityInbound struct {
+	interceptor.ActivityInboundInterceptorBase
+	recorder *activities.Recorder
+}
+
+func (a *activityInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	return a.Next.ExecuteActivity(activities.WithRecorder(ctx, a.recorder), in)
+}
+
+type workflowInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+	cfg *Config
+}
+
+func (w *workflowInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
+	return w.Next.Init(&workflowOutbound{interceptor.WorkflowOutboundInterceptorBase{Next: outbound}})
+}
+
+func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	_, owned := ctx.Value(runKey{}).(*run)
+	if owned || ours(workflow.GetInfo(ctx).WorkflowType.Name) {
+		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
+	}
+	r := &run{cfg: w.cfg, picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, assigned: inherited(ctx)}
+	ctx = workflow.WithValue(ctx, runKey{}, r)
+	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{
+		Description: "The scores that this run has made so far.",
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Not in a defer and never recovering: blocking while a panic unwinds would panic again.
+	result, err := w.Next.ExecuteWorkflow(ctx, in)
+	r.end(ctx, err)
+	return result, err
+}
+
+type configKey struct{}
+
+// withConfig lets a scorer see the configuration of the worker that it runs on.
+func withConfig(ctx workflow.Context, cfg *Config) workflow.Context {
+	if _, ok := ctx.Value(configKey{}).(*Config); ok {
+		return ctx
+	}
+	return workflow.WithValue(ctx, configKey{}, cfg)
+}
+
+// inherited reads the assignments that the starter of this run had.
+func inherited(ctx workflow.Context) []scoring.Ref {
+	payload, ok := interceptor.WorkflowHeader(ctx)[HeaderKey]
+	if !ok {
+		return nil
+	}
+	var refs []scoring.Ref
+	if err := converter.GetDefaultDataConverter().FromPayload(payload, &refs); err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: unreadable assignments in the header", "Error", err)
+		return nil
+	}
+	return refs
+}
+
+type workflowOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+}
+
+// send writes the run's assignments into the header of what it starts.
+func send(ctx workflow.Context) {
+	r, ok := ctx.Value(runKey{}).(*run)
+	header := interceptor.WorkflowHeader(ctx)
+	if !ok || header == nil || len(r.assigned) == 0 {
+		return
+	}
+	payload, err := converter.GetDefaultDataConverter().ToPayload(r.assigned)
+	if err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: assignments do not encode", "Error", err)
+		return
+	}
+	header[HeaderKey] = payload
+}
+
+func (w *workflowOutbound) ExecuteChildWorkflow(ctx workflow.Context, childWorkflowType string, args ...any) workflow.ChildWorkflowFuture {
+	send(ctx)
+	return w.Next.ExecuteChildWorkflow(ctx, childWorkflowType, args...)
+}
+
+func (w *workflowOutbound) NewContinueAsNewError(ctx workflow.Context, wfn any, args ...any) error {
+	send(ctx)
+	return w.Next.NewContinueAsNewError(ctx, wfn, args...)
+}

@@ -1,0 +1,38 @@
+package workflows
+
+import "strings"
+
+// Names on the wire. They are in histories and visibility, so they never change and hold no key and no personal data.
+const (
+	// TypePrefix begins every workflow type of ours. Such a run is not flushed.
+	TypePrefix = "verdict."
+	// ScorerPrefix begins the workflow type of a deferred scorer; its name follows.
+	ScorerPrefix = "verdict.scorer."
+
+	// ScoresQuery answers with the run's buffer, for an open or a closed run.
+	ScoresQuery = "verdict.scores"
+
+	// HeaderKey is the header in which assignments travel.
+	HeaderKey = "verdict-assignments"
+
+	// RunAttribute is the KeywordList search attribute of a run, ScorerAttribute that of a scorer.
+	RunAttribute    = "VerdictScores"
+	ScorerAttribute = "VerdictScorer"
+)
+
+// Change ids of GetVersion. The end's is used nowhere else.
+const (
+	endChange        = "verdict/end"
+	flushChange      = "verdict/flush/"
+	experimentChange = "verdict/experiment/"
+	deferChange      = "verdict/defer/"
+)
+
+// Versions of the end's shape.
+const (
+	endFlush             = 1 // one local activity
+	endFlushAndAttribute = 2 // one upsert of search attributes, then the local activity
+)
+
+// ours tells whether a workflow type is one of Verdict's own.
+func ours(workflowType string) bool { return strings.HasPrefix(workflowType, TypePrefix) }

@@ -1,0 +1,248 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// scorer is the state of a scorer's run: what it waits for, and the outcomes that it has been told of.
+type scorer struct {
+	env   Envelope
+	inbox []scoring.Outcome // in the order of Outcome.Before, each id once
+	seen  map[string]bool
+	waits []*wait
+	next  int  // index of the next wait of the function's current pass
+	grace bool // this pass takes outcomes inside the grace into account
+}
+
+type scorerKey struct{}
+
+// RunScorer is the body of every scorer's workflow: it runs the user's function until what it says can be settled, and
+// once more for each outcome that arrives within the grace.
+//
+// The function may run again, from its start, when an outcome came between its decision and the settlement. What it
+// waited for is remembered; its activities run again.
+func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) ([]scoring.Score, error)) (Result, error) {
+	s := &scorer{env: env, seen: map[string]bool{}}
+	ctx = workflow.WithValue(ctx, scorerKey{}, s)
+	s.listen(ctx)
+
+	declined, err := s.start(ctx)
+	if err != nil {
+		return Result{}, s.abandon(ctx, err)
+	}
+	if declined != nil {
+		return s.settle(ctx, []scoring.Score{*declined})
+	}
+	for {
+		s.next = 0
+		scores, err := score(ctx)
+		if temporal.IsCanceledError(err) && ctx.Err() != nil {
+			return Result{}, s.abandon(ctx, err)
+		}
+		result, err := s.settle(ctx, s.normalize(ctx, scores, err))
+		if err != nil {
+			return Result{}, err
+		}
+		if result.Scores == nil {
+			continue // an outcome was unseen; it is in the inbox now
+		}
+		late, err := s.awaitGrace(ctx)
+		if err != nil || !late {
+			// A cancellation during the grace ends the waiting for corrections; the score stands.
+			return result, nil
+		}
+		s.grace = true
+	}
+}
+
+// listen collects outcomes from the signal, from the first task on.
+func (s *scorer) listen(ctx workflow.Context) {
+	ch := workflow.GetSignalChannel(ctx, activities.OutcomeSignal)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for {
+			var o scoring.Outcome
+			if !ch.Receive(ctx, &o) {
+				return
+			}
+			s.add(o)
+		}
+	})
+}
+
+// add puts outcomes into the inbox. An id that is there already is the same outcome, however it came.
+func (s *scorer) add(outcomes ...scoring.Outcome) {
+	for _, o := range outcomes {
+		if s.seen[o.ID] {
+			continue
+		}
+		s.seen[o.ID] = true
+		i, _ := slices.BinarySearchFunc(s.inbox, o, func(a, b scoring.Outcome) int {
+			if a.Before(b) {
+				return -1
+			}
+			return 1
+		})
+		s.inbox = slices.Insert(s.inbox, i, o)
+	}
+}
+
+// start waits for the start mode. It returns a score if the mode says that there is nothing to score.
+func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
+	switch s.env.Start.Mode {
+	case StartNow:
+		return nil, nil
+	case StartAtTime:
+		return nil, workflow.Sleep(ctx, max(0, s.env.Start.At.Sub(workflow.Now(ctx))))
+	}
+	closed, err := AwaitRun(ctx)
+	if err != nil {
+		if temporal.IsCanceledError(err) {
+			return nil, err
+		}
+		failed := scoring.Failure(s.env.Scorer, "the run could not be followed to its close: "+err.Error())
+		return &failed, nil
+	}
+	succeeded := closed.Status == scoring.RunCompleted
+	failed := closed.Status == scoring.RunFailed || closed.Status == scoring.RunTimedOut
+	if (s.env.Start.Mode == StartOnSuccess && !succeeded) || (s.env.Start.Mode == StartOnFailure && !failed) {
+		declined := scoring.Decline(s.env.Scorer, "the run ended as "+string(closed.Status))
+		return &declined, nil
+	}
+	return nil, nil
+}
+
+// normalize makes valid scores of what the function returned: an error, and a score that breaks a rule, become a score
+// in state error, which is visible and never a number; no score at all is not applicable.
+func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err error) []scoring.Score {
+	if err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: the scorer failed", "Scorer", s.env.Scorer, "Error", err)
+		return []scoring.Score{scoring.Failure(s.env.Scorer, err.Error())}
+	}
+	if len(scores) == 0 {
+		return []scoring.Score{scoring.Decline(s.env.Scorer, "the scorer returned no score")}
+	}
+	valid := make([]scoring.Score, 0, len(scores))
+	for _, sc := range scores {
+		if sc.Name == "" {
+			sc.Name = s.env.Scorer
+		}
+		if sc.Key == "" {
+			sc.Key = s.env.Key()
+		}
+		if err := sc.Validate(); err != nil || sc.State == scoring.Pending {
+			reason := "a scorer cannot return a pending score"
+			if err != nil {
+				reason = err.Error()
+			}
+			sc = scoring.Failure(s.env.Scorer, reason)
+		}
+		valid = append(valid, sc)
+	}
+	return valid
+}
+
+// settle closes the scorer's expectations with its scores. A nil Result.Scores means that the store refused, because of
+// outcomes that are in the inbox now.
+func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	info := workflow.GetInfo(ctx)
+	settlement := store.Settlement{ScorerRun: runOf(info)}
+	for _, sc := range scores {
+		if sc.Key == "" {
+			sc.Key = s.env.Key()
+		}
+		if sc.ObservedAt.IsZero() {
+			sc.ObservedAt = workflow.Now(ctx)
+		}
+		sc.Sessions = mergeSessions(sc.Sessions, s.env.Sessions)
+		settlement.Records = append(settlement.Records, scoring.Record{
+			Score: sc, Run: s.env.Run, Step: s.env.Step, OriginalRunID: s.env.OriginalRunID,
+			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: info.GetCurrentBuildID(),
+		})
+	}
+	for _, o := range s.inbox {
+		settlement.Seen = append(settlement.Seen, o.ID)
+	}
+	var unseen []scoring.Outcome
+	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &unseen); err != nil {
+		return Result{}, err
+	}
+	if len(unseen) > 0 {
+		s.add(unseen...)
+		return Result{}, nil
+	}
+	if s.env.SearchAttributes && len(scores) > 0 {
+		cfg, ok := ctx.Value(configKey{}).(*Config)
+		if !ok {
+			cfg = &Config{}
+		}
+		upsert(ctx, attributes(ScorerAttribute, cfg, settlement.Records, s.env.Assigned, "run="+s.env.Run.WorkflowID))
+	}
+	if scores == nil {
+		scores = []scoring.Score{}
+	}
+	return Result{Scores: scores}, nil
+}
+
+// abandon closes a cancelled scorer without a score, whatever is unseen, and returns the cancellation.
+func (s *scorer) abandon(ctx workflow.Context, cause error) error {
+	for {
+		result, err := s.settle(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if result.Scores != nil {
+			return cause
+		}
+	}
+}
+
+// awaitGrace waits, while the grace of any wait lasts, for an outcome that has come since the settlement.
+func (s *scorer) awaitGrace(ctx workflow.Context) (late bool, err error) {
+	until := time.Time{}
+	for _, w := range s.waits {
+		if end := w.window.Until.Add(w.window.Grace); w.window.Grace > 0 && end.After(until) {
+			until = end
+		}
+	}
+	left := until.Sub(workflow.Now(ctx))
+	if left <= 0 {
+		return false, nil
+	}
+	known := len(s.inbox)
+	return workflow.AwaitWithTimeout(ctx, left, func() bool { return len(s.inbox) > known })
+}
+
+// storeOptions are those of the activities on the worker that opens the store: they are retried until it is back.
+func (s *scorer) storeOptions(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, storeActivity(s.env.TaskQueue))
+}
+
+func storeActivity(taskQueue string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           taskQueue,
+		StartToCloseTimeout: 30 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Priority:            temporal.Priority{PriorityKey: 5},
+	}
+}
+
+// mergeSessions adds the run's sessions to a score's own, which win, within the limit.
+func mergeSessions(own, run []scoring.Session) []scoring.Session {
+	merged := slices.Clone(own)
+	for _, x := range run {
+		if len(merged) < scoring.MaxSessions && !slices.ContainsFunc(merged, func(y scoring.Session) bool { return y.Key == x.Key }) {
+			merged = append(merged, x)
+		}
+	}
+	return merged
+}
