@@ -2,8 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -175,11 +173,11 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		parsed, err = h.verifier.Parse(req)
 	}
-	if err != nil {
+	if err != nil && len(parsed.Deliveries) == 0 {
 		h.refused(ctx, w, err)
 		return
 	}
-	h.deliver(ctx, w, parsed)
+	h.deliver(ctx, w, parsed, err)
 }
 
 // read reads the body within the limits of size and time.
@@ -205,9 +203,11 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
 // held; a sink that fails ends the work, since the sender will come again with all of them.
-func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed) {
+func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, refusal error) {
+	if refusal != nil {
+		_ = h.note(ctx, Delivery{}, refusal)
+	}
 	held := 0
-	var refusal error
 	for _, d := range parsed.Deliveries {
 		outcomes, err := h.outcomes(d)
 		if err != nil {
@@ -277,8 +277,7 @@ func outcomeID(source, delivery string, index int) string {
 	if len(id) <= scoring.MaxOutcomeID {
 		return id
 	}
-	hash := sha256.Sum256([]byte(id))
-	return "sha256:" + hex.EncodeToString(hash[:])
+	return bodyID([]byte(id))
 }
 
 // refused answers a request that was not verified or not read.

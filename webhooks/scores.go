@@ -17,22 +17,12 @@ import (
 //	payload      optional: JSON for a scorer's predicate; default: the whole object
 //
 // A delivery without any key, name and value is not for us. One with a name or a value but no key is refused, as is a
-// value of another type.
+// value of another type. For a CloudEvent, its type and subject are enough.
 func Scores(d Delivery) ([]scoring.Outcome, error) {
-	if !json.Valid(d.Body) {
+	if len(d.Body) > 0 && !json.Valid(d.Body) {
 		return nil, scoring.Invalid("body", "is not JSON")
 	}
-	var envelope struct {
-		Name json.RawMessage `json:"name"`
-		Data json.RawMessage `json:"data"`
-	}
-	data := json.RawMessage(d.Body)
-	if json.Unmarshal(d.Body, &envelope) == nil && len(envelope.Name) == 0 && isObject(envelope.Data) {
-		data = envelope.Data
-	}
-	if !isObject(data) {
-		return nil, nil
-	}
+	data := unwrapped(d.Body)
 	var in struct {
 		Name       string          `json:"name"`
 		Key        string          `json:"key"`
@@ -42,15 +32,17 @@ func Scores(d Delivery) ([]scoring.Outcome, error) {
 		ObservedAt time.Time       `json:"observed_at"`
 		Payload    json.RawMessage `json:"payload"`
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, scoring.Invalid("body", "%s", clip(err.Error(), 200))
+	if isObject(data) {
+		if err := json.Unmarshal(data, &in); err != nil {
+			return nil, scoring.Invalid("body", "%s", clip(err.Error(), 200))
+		}
 	}
 	key := first(in.Key, in.Subject, in.WorkflowID, d.Subject)
 	if key == "" && in.Name == "" && !in.Value.IsSet() {
 		return nil, nil
 	}
 	payload := in.Payload
-	if len(payload) == 0 {
+	if payload == nil {
 		payload = data
 	}
 	return []scoring.Outcome{{
@@ -62,12 +54,14 @@ func Scores(d Delivery) ([]scoring.Outcome, error) {
 	}}, nil
 }
 
-// first returns the first that is not empty.
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
+// unwrapped returns the member "data" of an envelope, or the body itself.
+func unwrapped(body []byte) json.RawMessage {
+	var envelope struct {
+		Name json.RawMessage `json:"name"`
+		Data json.RawMessage `json:"data"`
 	}
-	return ""
+	if json.Unmarshal(body, &envelope) == nil && envelope.Name == nil && isObject(envelope.Data) {
+		return envelope.Data
+	}
+	return body
 }

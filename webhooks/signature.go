@@ -93,6 +93,15 @@ func sum(key []byte, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
+// sums returns the HMAC-SHA256 of the parts with each of the keys.
+func sums(keys [][]byte, parts ...string) [][]byte {
+	out := make([][]byte, len(keys))
+	for i, key := range keys {
+		out[i] = sum(key, parts...)
+	}
+	return out
+}
+
 // anyEqual tells whether a signature is one of the wanted, in constant time for each pair.
 func anyEqual(signature []byte, wanted [][]byte) bool {
 	for _, w := range wanted {
@@ -109,17 +118,15 @@ func hexSum(s string) ([]byte, bool) {
 	return b, err == nil && len(b) == sha256.Size
 }
 
-// mediaType returns the media type of the body in lower case, without parameters; "" when there is none.
-func mediaType(h http.Header) (string, error) {
+// mediaType returns the media type of the body in lower case, without parameters: "" when none is named, and one that
+// is neither JSON nor a form when it cannot be read.
+func mediaType(h http.Header) string {
 	v := h.Get("Content-Type")
-	if v == "" {
-		return "", nil
-	}
 	t, _, err := mime.ParseMediaType(v)
-	if err != nil {
-		return "", refuse(http.StatusUnsupportedMediaType, "invalid Content-Type")
+	if v != "" && err != nil {
+		return "invalid"
 	}
-	return t, nil
+	return t
 }
 
 // isJSON tells whether a media type is JSON.
@@ -143,6 +150,22 @@ func object(body []byte, v any) error {
 func isObject(data []byte) bool {
 	trimmed := bytes.TrimLeft(data, " \t\r\n")
 	return len(trimmed) > 0 && trimmed[0] == '{'
+}
+
+// bodyID is the id of a delivery that has none: the same body is the same event.
+func bodyID(body []byte) string {
+	hash := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(hash[:])
+}
+
+// first returns the first that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
 }
 
 // clip cuts s to at most n bytes of valid UTF-8.

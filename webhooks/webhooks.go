@@ -91,7 +91,8 @@ type Verifier interface {
 	Provider() string
 	// Verify checks that r is authentic and recent, and looks at nothing else. A refusal is a [VerifyError].
 	Verify(r Request) error
-	// Parse reads the events of a verified request. A refusal is a [VerifyError].
+	// Parse reads the events of a verified request. A refusal is a [VerifyError]; with it may come the events of a batch that
+	// could be read.
 	Parse(r Request) (Parsed, error)
 }
 
