@@ -1,0 +1,122 @@
+package judges
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Cause says why a judge declined. Causes are few and stable, so that they can be counted.
+type Cause string
+
+// The causes.
+const (
+	NoReference Cause = "no_reference" // the judge compares with an expected answer and there is none
+	Abstained   Cause = "abstained"    // the judge said that it cannot tell
+	Refused     Cause = "refused"      // the model refused to answer
+	Filtered    Cause = "filtered"     // the provider's content filter withheld the question or the answer
+	Truncated   Cause = "truncated"    // the answer was cut off at the token limit
+	Malformed   Cause = "malformed"    // the answer is not what was asked for
+	OffMenu     Cause = "off_menu"     // the answer names a choice or a number that was not offered
+)
+
+// Verdict is what a judge says. It is either scored, with a value, or it declines, with a cause. The zero Verdict is
+// neither and is not valid: a forgotten verdict is not a 0.
+type Verdict struct {
+	// Judge is the identity of the judge.
+	Judge ID `json:"judge"`
+	// State is [scoring.Scored] or [scoring.NotApplicable].
+	State scoring.State `json:"state"`
+	// Value is set if and only if the verdict is scored.
+	Value scoring.Value `json:"value"`
+	// Label is the choice that the value stands for, if the rubric has choices.
+	Label string `json:"label,omitempty"`
+	// Cause is set if and only if the judge declined.
+	Cause Cause `json:"cause,omitempty"`
+	// Reason is the judge's rationale, or what was wrong. At most [scoring.MaxReason] bytes.
+	Reason string `json:"reason,omitempty"`
+	// Usage is what the verdict cost. A declined one can have a cost too.
+	Usage Usage `json:"usage,omitzero"`
+}
+
+// Usage is what a language model reports of a call. The counts are tokens; 0 when the provider does not say.
+type Usage struct {
+	// Model is the model that answered, which need not be the one that was asked for.
+	Model string `json:"model,omitempty"`
+	// Fingerprint names the provider's configuration behind the model; a change of it can change answers.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Prompt and Completion are what was read and written; Cached is the part of Prompt that was cached, Reasoning the
+	// part of Completion that is not in the answer.
+	Prompt     int `json:"prompt_tokens,omitempty"`
+	Cached     int `json:"cached_tokens,omitempty"`
+	Completion int `json:"completion_tokens,omitempty"`
+	Reasoning  int `json:"reasoning_tokens,omitempty"`
+}
+
+// Number returns a verdict with a number. One that is not finite is found by [Verdict.Validate].
+func Number(v float64, reason string) Verdict {
+	return Verdict{State: scoring.Scored, Value: scoring.Number("", v).Value, Reason: tidy(reason)}
+}
+
+// Bool returns a verdict with a boolean.
+func Bool(b bool, reason string) Verdict {
+	return Verdict{State: scoring.Scored, Value: scoring.BoolValue(b), Reason: tidy(reason)}
+}
+
+// Declined returns a verdict without a value.
+func Declined(cause Cause, reason string) Verdict {
+	return Verdict{State: scoring.NotApplicable, Cause: cause, Reason: tidy(reason)}
+}
+
+// Validate refuses a verdict without a judge, one that is neither scored nor declined, and one that is a bit of both.
+func (v Verdict) Validate() error {
+	if err := v.Judge.Validate(); err != nil {
+		return err
+	}
+	switch v.State {
+	case scoring.Scored:
+		if v.Cause != "" {
+			return scoring.Invalid("cause", "a verdict with a value has none, this has %q", v.Cause)
+		}
+	case scoring.NotApplicable:
+		if v.Cause == "" {
+			return scoring.Invalid("cause", "a verdict that declines says why")
+		}
+	default:
+		return scoring.Invalid("state", "a verdict is scored or not_applicable, not %q", v.State)
+	}
+	return v.score("verdict").Validate()
+}
+
+// Score returns the verdict as a score named name whose key is the judge's identity. A verdict that is not valid
+// becomes a score in the state [scoring.Failed], without a value.
+func (v Verdict) Score(name string) scoring.Score {
+	if err := v.Validate(); err != nil {
+		return scoring.Failure(name, "the judge gave no valid verdict: "+err.Error())
+	}
+	return v.score(name)
+}
+
+func (v Verdict) score(name string) scoring.Score {
+	s := scoring.Score{Name: name, State: v.State, Value: v.Value, Reason: v.Reason, Key: v.Judge.String()}
+	if v.Cause != "" {
+		s.Reason = tidy(string(v.Cause) + ": " + v.Reason)
+	}
+	return s
+}
+
+// tidy cuts a text that a model wrote to [scoring.MaxReason] bytes on a rune boundary and drops what a store or a
+// terminal would choke on: invalid UTF-8 and control characters other than newline and tab.
+func tidy(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if len(s) > scoring.MaxReason {
+		s = strings.ToValidUTF8(s[:scoring.MaxReason], "")
+	}
+	return s
+}
