@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
@@ -57,4 +58,10 @@ func AwaitRun(ctx workflow.Context) (ClosedRun, error) { return workflows.AwaitR
 func AboutRun(ctx workflow.Context) (Run, bool) {
 	env, ok := workflows.About(ctx)
 	return Run{WorkflowID: env.Run.WorkflowID, RunID: env.Run.RunID}, ok
+}
+
+// Judge asks a judge of this task queue's workers ([Config.Judges]) about a sample, as an activity. Its verdict's Score
+// has the judge's identity as its key. The error is an application error whose type is a judges.Class.
+func Judge(ctx workflow.Context, name string, sample judges.Sample) (judges.Verdict, error) {
+	return workflows.Judge(ctx, name, sample)
 }

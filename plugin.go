@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -19,6 +21,8 @@ import (
 type Config struct {
 	// Scorers are the scorers that runs of this worker defer, or that run here.
 	Scorers []ScorerDefinition
+	// Judges answer [Judge] on this worker.
+	Judges []judges.Judge
 	// Store is where this worker records. Nil, the default, hands over through Temporal to the worker that opens the store.
 	Store store.Store
 	// TaskQueue is where that worker polls. Defaults to "verdict".
@@ -53,7 +57,8 @@ func (c Config) validate() error {
 	if len(c.Doubles) > 0 && !c.SearchAttributes {
 		errs = append(errs, scoring.Invalid("doubles", "they need SearchAttributes"))
 	}
-	return errors.Join(errs...)
+	_, err := activities.NewJudges(c.Judges)
+	return errors.Join(append(errs, err)...)
 }
 
 // NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
@@ -85,6 +90,11 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			}
 			for _, s := range cfg.Scorers {
 				s.Register(o.Registry)
+			}
+			if all, err := activities.NewJudges(cfg.Judges); err == nil && len(all) > 0 {
+				o.Registry.RegisterActivityWithOptions(all.Ask, activity.RegisterOptions{
+					Name: activities.JudgeName, DisableAlreadyRegisteredCheck: true,
+				})
 			}
 			if cfg.SearchAttributes && !o.WorkflowReplayer {
 				return workflows.CheckSearchAttributes(ctx, cfg.Doubles, cfg.Client, clientOptions)

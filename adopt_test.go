@@ -1,0 +1,73 @@
+package verdict_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// These are a user's workflow, activity and test as they were before Verdict, with calls of Score and Defer added.
+
+type order struct{ ID string }
+
+func ship(context.Context, order) (string, error) { panic("mocked") }
+
+var delivered = verdict.NewScorer("delivered", "1", func(ctx workflow.Context, o order) (scoring.Score, error) {
+	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("parcel.delivered", o.ID).Means(true)), verdict.Within(72*time.Hour), scoring.ExpiresFalse)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return got.Score("delivered"), nil
+})
+
+func fulfil(ctx workflow.Context, o order) (string, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	var tracking string
+	if err := workflow.ExecuteActivity(ctx, ship, o).Get(ctx, &tracking); err != nil {
+		return "", err
+	}
+	if err := verdict.Score(ctx, "shipped", true); err != nil {
+		return "", err
+	}
+	if _, err := verdict.Defer(ctx, delivered, o); err != nil {
+		return "", err
+	}
+	return tracking, nil
+}
+
+// A user's existing test passes after Score and Defer are added, with and without the plugin.
+func TestExistingTestOfAUserPasses(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]worker.Options{
+		"without the plugin": {},
+		"with the plugin":    {Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{delivered}})}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestWorkflowEnvironment()
+			env.SetWorkerOptions(options)
+			env.RegisterActivityWithOptions(ship, activity.RegisterOptions{Name: "ship"})
+			env.OnActivity("ship", mock.Anything, order{"o-1"}).Return("track-1", nil).Once()
+
+			env.ExecuteWorkflow(fulfil, order{"o-1"})
+
+			require.True(t, env.IsWorkflowCompleted())
+			require.NoError(t, env.GetWorkflowError())
+			var tracking string
+			require.NoError(t, env.GetWorkflowResult(&tracking))
+			require.Equal(t, "track-1", tracking)
+			env.AssertExpectations(t)
+		})
+	}
+}

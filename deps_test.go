@@ -1,0 +1,49 @@
+package verdict_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/internal/deptest"
+)
+
+const module = "github.com/verdict-dev/verdict"
+
+// Whoever imports the root package must not get a SQL driver, an LLM client or the Temporal server with it.
+func TestRootPackageIsLight(t *testing.T) {
+	t.Parallel()
+	deptest.Forbid(t, module, deptest.Heavy...)
+	deptest.Forbid(t, module, module+"/store/", module+"/webhooks", module+"/judges/openai")
+	require.Contains(t, deptest.Deps(t, module), "go.temporal.io/sdk/workflow") // the list is a real one
+}
+
+// Each public package stays within what its purpose needs.
+func TestPublicPackagesKeepToTheirImports(t *testing.T) {
+	t.Parallel()
+	for pkg, forbidden := range map[string][]string{
+		"scoring":     {"github.com/", "go.temporal.io/", "gonum.org/", "golang.org/", "database/sql", "net/http"},
+		"experiments": append([]string{"go.temporal.io/", "testing", "github.com/stretchr/"}, deptest.Heavy...),
+		"judges":      append([]string{"go.temporal.io/", "testing", "github.com/stretchr/"}, deptest.Heavy...),
+		"store":       append([]string{"go.temporal.io/", "testing", "github.com/stretchr/"}, deptest.Heavy...),
+		"webhooks":    append([]string{"testing", "github.com/stretchr/"}, deptest.Heavy...),
+		"activities":  deptest.Heavy,
+		"workflows":   deptest.Heavy,
+	} {
+		t.Run(pkg, func(t *testing.T) {
+			t.Parallel()
+			path := module + "/" + pkg
+			if pkg == "scoring" {
+				for _, dep := range deptest.Deps(t, path) {
+					if dep != path && dep != "github.com/verdict-dev/verdict/scoring" {
+						for _, prefix := range forbidden {
+							require.NotContains(t, dep, prefix, "scoring imports the standard library only")
+						}
+					}
+				}
+				return
+			}
+			deptest.Forbid(t, path, forbidden...)
+		})
+	}
+}

@@ -1,0 +1,45 @@
+// Package deptest holds a package to what it must never import, directly or through others.
+package deptest
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Heavy are the import paths that no user of a public package may get with it: SQL drivers, LLM clients, the Temporal
+// server, and what only tests need.
+var Heavy = []string{
+	"modernc.org/", "github.com/jackc/pgx", "github.com/sashabaranov/go-openai",
+	"go.temporal.io/server", "go.uber.org/goleak", "pgregory.net/rapid",
+}
+
+// Forbid fails the test if pkg depends on a package whose path has one of the prefixes.
+func Forbid(tb testing.TB, pkg string, prefixes ...string) {
+	tb.Helper()
+	for _, dep := range Deps(tb, pkg) {
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(dep, prefix) {
+				tb.Errorf("%s depends on %s", pkg, dep)
+			}
+		}
+	}
+}
+
+// Deps returns the import paths of everything that pkg depends on, itself included.
+func Deps(tb testing.TB, pkg string) []string {
+	tb.Helper()
+	cmd := exec.Command("go", "list", "-deps", pkg)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("go list -deps %s: %v\n%s", pkg, err, stderr.String())
+	}
+	deps := strings.Fields(string(out))
+	if len(deps) == 0 {
+		tb.Fatalf("go list -deps %s: no packages", pkg)
+	}
+	return deps
+}
