@@ -41,16 +41,16 @@ func (v cloudEventsVerifier) batch(r Request) (Parsed, error) {
 		return Parsed{}, refuse(http.StatusBadRequest, "body is not a JSON array")
 	}
 	var out Parsed
-	var refusal error
+	var refused []error
 	for _, e := range events {
 		d, err := v.structured(r, e)
 		if err != nil {
-			refusal = err
+			refused = append(refused, err)
 			continue
 		}
 		out.Deliveries = append(out.Deliveries, d)
 	}
-	return out, refusal
+	return out, errors.Join(refused...)
 }
 
 // structured reads an event in the JSON format.

@@ -173,11 +173,36 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		parsed, err = h.verifier.Parse(req)
 	}
-	if err != nil && len(parsed.Deliveries) == 0 {
-		h.refused(ctx, w, err)
+	refused := refusals(err)
+	reason := ""
+	for _, r := range refused {
+		reason = h.note(ctx, clip(r.DeliveryID, scoring.MaxOutcomeID), r.Reason)
+	}
+	if len(refused) > 0 && len(parsed.Deliveries) == 0 {
+		http.Error(w, reason, refused[len(refused)-1].Status)
 		return
 	}
-	h.deliver(ctx, w, parsed, err)
+	h.deliver(ctx, w, parsed, reason)
+}
+
+// refusals returns the refusals of one request: several when events of a batch could not be read.
+func refusals(err error) []*VerifyError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*VerifyError
+		for _, e := range joined.Unwrap() {
+			all = append(all, refusals(e)...)
+		}
+		return all
+	}
+	var r *VerifyError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &r):
+		return []*VerifyError{r}
+	default: // a user's own scheme
+		return []*VerifyError{{Status: http.StatusBadRequest, Reason: err.Error()}}
+	}
 }
 
 // read reads the body within the limits of size and time.
@@ -202,22 +227,20 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
-// held; a sink that fails ends the work, since the sender will come again with all of them.
-func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, refusal error) {
-	if refusal != nil {
-		_ = h.note(ctx, Delivery{}, refusal)
-	}
+// held; a sink that fails ends the work, since the sender will come again with all of them. The reason is why some of the
+// request's events could not be read, if any.
+func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, reason string) {
 	held := 0
 	for _, d := range parsed.Deliveries {
 		outcomes, err := h.outcomes(d)
 		if err != nil {
-			refusal = h.note(ctx, d, err)
+			reason = h.note(ctx, d.ID, err.Error())
 			continue
 		}
 		for _, o := range outcomes {
 			err := h.Sink.Deliver(ctx, o)
 			if errors.As(err, new(*scoring.InvalidError)) {
-				refusal = h.note(ctx, d, err)
+				reason = h.note(ctx, d.ID, err.Error())
 				continue
 			}
 			if err != nil {
@@ -229,8 +252,8 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 		}
 	}
 	switch {
-	case refusal != nil:
-		http.Error(w, refusal.Error(), http.StatusBadRequest)
+	case reason != "":
+		http.Error(w, reason, http.StatusBadRequest)
 	case parsed.Answer != nil:
 		reply(w, http.StatusOK, *parsed.Answer)
 	case held == 0:
@@ -280,21 +303,11 @@ func outcomeID(source, delivery string, index int) string {
 	return bodyID([]byte(id))
 }
 
-// refused answers a request that was not verified or not read.
-func (h *handler) refused(ctx context.Context, w http.ResponseWriter, err error) {
-	var v *VerifyError
-	if !errors.As(err, &v) {
-		v = &VerifyError{Status: http.StatusBadRequest, Reason: err.Error()}
-	}
-	_ = h.note(ctx, Delivery{ID: clip(v.DeliveryID, scoring.MaxOutcomeID)}, errors.New(v.Reason))
-	http.Error(w, v.Reason, v.Status)
-}
-
-// note tells the log and the ledger of a refusal, and returns it.
-func (h *handler) note(ctx context.Context, d Delivery, err error) error {
-	h.Logger.Warn("webhook refused", "source", h.Source, "delivery", d.ID, "reason", err.Error())
-	h.Rejected(ctx, h.Source, d.ID, clip(err.Error(), scoring.MaxReason))
-	return err
+// note tells the log and the ledger of a refusal, and returns its reason.
+func (h *handler) note(ctx context.Context, deliveryID, reason string) string {
+	h.Logger.Warn("webhook refused", "source", h.Source, "delivery", deliveryID, "reason", reason)
+	h.Rejected(ctx, h.Source, deliveryID, clip(reason, scoring.MaxReason))
+	return reason
 }
 
 // later asks the sender to try again.

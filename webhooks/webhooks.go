@@ -91,8 +91,8 @@ type Verifier interface {
 	Provider() string
 	// Verify checks that r is authentic and recent, and looks at nothing else. A refusal is a [VerifyError].
 	Verify(r Request) error
-	// Parse reads the events of a verified request. A refusal is a [VerifyError]; with it may come the events of a batch that
-	// could be read.
+	// Parse reads the events of a verified request. A refusal is a [VerifyError], or several of them joined for the events of
+	// a batch; the events that could be read come with it.
 	Parse(r Request) (Parsed, error)
 }
 

@@ -1,0 +1,205 @@
+package webhooks_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/webhooks"
+)
+
+func TestMaxInFlight(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	slow := webhooks.SinkFunc(func(context.Context, scoring.Outcome) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	})
+	h := handler(t, standard, newMemory(), webhooks.Scores, func(o *webhooks.Options) {
+		o.Sink, o.MaxInFlight = slow, 2
+	})
+	send := func(id string) *httptest.ResponseRecorder {
+		return post(h, signed(t, standardSecret, id, noon, merged).Header, merged)
+	}
+	codes := make(chan int, 2)
+	for i := range 2 {
+		header := signed(t, standardSecret, fmt.Sprint("m", i), noon, merged).Header
+		go func() { codes <- post(h, header, merged).Code }()
+		<-entered
+	}
+	// Both slots are taken: whoever comes now is sent away at once, without having its body read.
+	for range 100 {
+		w := send("over")
+		require.Equal(t, 503, w.Code)
+		require.Equal(t, "10", w.Header().Get("Retry-After"))
+	}
+	close(release)
+	require.Equal(t, 200, <-codes)
+	require.Equal(t, 200, <-codes)
+	go func() { <-entered }()
+	require.Equal(t, 200, send("after").Code)
+}
+
+func TestMaxInFlightAfterPanic(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	h := handler(t, standard, newMemory(), func(d webhooks.Delivery) ([]scoring.Outcome, error) {
+		if calls++; calls == 1 {
+			panic("a mapping with a bug")
+		}
+		return webhooks.Scores(d)
+	}, func(o *webhooks.Options) { o.MaxInFlight = 1 })
+	header := signed(t, standardSecret, "m", noon, merged).Header
+	require.Panics(t, func() { post(h, header, merged) })
+	require.Equal(t, 200, post(h, header, merged).Code)
+}
+
+func TestTimeoutOfTheSink(t *testing.T) {
+	t.Parallel()
+	stuck := webhooks.SinkFunc(func(ctx context.Context, _ scoring.Outcome) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	h := handler(t, standard, newMemory(), webhooks.Scores, func(o *webhooks.Options) {
+		o.Sink, o.Timeout = stuck, time.Millisecond
+	})
+	w := post(h, signed(t, standardSecret, "m", noon, merged).Header, merged)
+	require.Equal(t, 503, w.Code)
+	require.Equal(t, "10", w.Header().Get("Retry-After"))
+}
+
+func TestDefaultTimeouts(t *testing.T) {
+	t.Parallel()
+	left := func(s webhooks.Scheme, header http.Header) time.Duration {
+		var d time.Duration
+		sink := webhooks.SinkFunc(func(ctx context.Context, _ scoring.Outcome) error {
+			deadline, ok := ctx.Deadline()
+			require.True(t, ok)
+			d = time.Until(deadline)
+			return nil
+		})
+		h := handler(t, s, newMemory(), probe, func(o *webhooks.Options) { o.Sink = sink })
+		require.Equal(t, 200, post(h, header, slackReaction).Code)
+		return d
+	}
+	d := left(standard, signed(t, standardSecret, "m", noon, slackReaction).Header)
+	require.True(t, d > 4*time.Second && d <= webhooks.DefaultTimeout, d)
+	d = left(webhooks.Slack{Secrets: []string{"s"}}, slackSigned("s", noon, slackReaction))
+	require.True(t, d > time.Second && d <= 2*time.Second, d)
+}
+
+func TestSenderThatHangsUp(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	m := newMemory()
+	sink := webhooks.SinkFunc(func(inner context.Context, o scoring.Outcome) error {
+		cancel() // the sender goes away while its outcome is written
+		require.NoError(t, inner.Err())
+		return m.Deliver(inner, o)
+	})
+	h := handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) { o.Sink = sink })
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(merged))
+	r.Header = signed(t, standardSecret, "m", noon, merged).Header
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	require.Len(t, m.rows, 1)
+}
+
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	h := handler(t, standard, newMemory(), webhooks.Scores, func(o *webhooks.Options) { o.Timeout = 50 * time.Millisecond })
+	server := httptest.NewServer(h)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n{")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, 408, res.StatusCode)
+}
+
+func TestOverHTTP(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	server := httptest.NewServer(handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) { o.Timeout = time.Minute }))
+	defer server.Close()
+	// One connection, kept open: the deadline of one body must not end the next request.
+	for i := range 3 {
+		r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(merged))
+		require.NoError(t, err)
+		r.Header = signed(t, standardSecret, fmt.Sprint("m", i), noon, merged).Header
+		res, err := server.Client().Do(r)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 200, res.StatusCode)
+	}
+	require.Len(t, m.rows, 3)
+}
+
+func TestOutcomeIDs(t *testing.T) {
+	t.Parallel()
+	twice := webhooks.Combine(webhooks.Scores, webhooks.Scores)
+	m := newMemory()
+	h := handler(t, standard, m, twice, func(o *webhooks.Options) { o.Source = "billing" })
+	require.Equal(t, 200, post(h, signed(t, standardSecret, "m", noon, merged).Header, merged).Code)
+	require.Len(t, m.rows, 2)
+	require.Contains(t, m.rows, "billing:m")
+	require.Contains(t, m.rows, "billing[1]:m")
+	require.Equal(t, "billing", m.rows["billing:m"].Source)
+
+	// An id that is too long for an outcome is still one id.
+	long := strings.Repeat("m", 900)
+	for range 2 {
+		require.Equal(t, 200, post(h, signed(t, standardSecret, long, noon, merged).Header, merged).Code)
+	}
+	require.Len(t, m.rows, 4)
+
+	// An id of the mapping's own is kept, and what a mapping returns is not written to.
+	shared := []scoring.Outcome{{ID: "mine", Name: "n", Key: "k"}}
+	m = newMemory()
+	h = handler(t, standard, m, func(webhooks.Delivery) ([]scoring.Outcome, error) { return shared, nil })
+	require.Equal(t, 200, post(h, signed(t, standardSecret, "m", noon, merged).Header, merged).Code)
+	require.Contains(t, m.rows, "mine")
+	require.Equal(t, []scoring.Outcome{{ID: "mine", Name: "n", Key: "k"}}, shared)
+}
+
+func TestSinkThatRefusesForGood(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	h := handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) {
+		o.Sink = webhooks.SinkFunc(func(context.Context, scoring.Outcome) error { return scoring.Invalid("key", "is closed") })
+	})
+	require.Equal(t, 400, post(h, signed(t, standardSecret, "m", noon, merged).Header, merged).Code)
+	require.Equal(t, []string{"standard-webhooks m verdict: invalid key: is closed"}, m.rejected)
+}
+
+// A batch with bad events among good ones: the good ones are held, the sender is told.
+func TestBatchInParts(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	h := handler(t, webhooks.CloudEvents{Tokens: []string{token}}, m, webhooks.Scores)
+	batch := `[{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"k"},
+		{"specversion":"1.0","id":"2","source":"/s","subject":"no type"},
+		{"specversion":"1.0","id":"3","source":"/s","type":"t","subject":"k","data":{"value":"high"}},
+		{"specversion":"1.0","id":"4","source":"/s","type":"t","subject":"k"}]`
+	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/cloudevents-batch+json"}}
+	require.Equal(t, 400, post(h, header, batch).Code)
+	require.Len(t, m.rows, 2)
+	require.Contains(t, m.rows, "cloudevents:/s|1")
+	require.Contains(t, m.rows, "cloudevents:/s|4")
+	require.Len(t, m.rejected, 2)
+	require.Contains(t, m.rejected[0], "needs a source, an id and a type")
+	require.Contains(t, m.rejected[1], "/s|3")
+}
