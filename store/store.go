@@ -150,6 +150,7 @@ type RunFilter struct {
 	Session    scoring.Session
 	Experiment string // runs of chains assigned in the experiment
 	Unflushed  bool   // only runs known from an assignment, a step score or an expectation that never flushed
+	Superseded bool   // also runs that were reset away
 	Limit      int
 }
 

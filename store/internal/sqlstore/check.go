@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// The functions here refuse what breaks a rule, and return what is left in the form in which it is kept: times in
+// UTC with microsecond precision, text that is valid UTF-8. They run before the transaction, so that a refusal
+// changes nothing.
+
+// instant returns t as it is kept.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// checkTime refuses a time that JSON cannot hold.
+func checkTime(field string, t time.Time) error {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return scoring.Invalid(field, "its year is %d, not within 1 and 9999", y)
+	}
+	return nil
+}
+
+// checkOptionalIDs refuses ids, given as pairs of field and id, that the server could not have issued. An empty one is
+// one that is not known.
+func checkOptionalIDs(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		if err := scoring.CheckID(pairs[i], pairs[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkRun(r scoring.Run) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	return checkOptionalIDs("namespace", r.Namespace)
+}
+
+func checkRecord(r scoring.Record) (scoring.Record, error) {
+	if err := r.Validate(); err != nil {
+		return r, err
+	}
+	if err := checkOptionalIDs("namespace", r.Run.Namespace, "step id", r.Step.ID, "original run id", r.OriginalRunID); err != nil {
+		return r, err
+	}
+	if err := checkTime("observed at", r.ObservedAt); err != nil {
+		return r, err
+	}
+	if err := checkTime("recorded at", r.RecordedAt); err != nil {
+		return r, err
+	}
+	// A reason may be a model's own words: mended, not refused, and before it is compared with the one that is kept.
+	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
+	r.ObservedAt, r.RecordedAt = instant(r.ObservedAt), instant(r.RecordedAt)
+	r.Revision, r.Retracted, r.Superseded = 0, false, false // the store's own
+	return r, nil
+}
+
+func checkRecords(records []scoring.Record) ([]scoring.Record, error) {
+	checked := make([]scoring.Record, len(records))
+	for i, r := range records {
+		var err error
+		if checked[i], err = checkRecord(r); err != nil {
+			return nil, err
+		}
+	}
+	return checked, nil
+}
+
+func checkFlush(f scoring.Flush) (scoring.Flush, error) {
+	facts := &f.Facts
+	if err := checkRun(facts.Run); err != nil {
+		return f, err
+	}
+	if err := checkOptionalIDs("first run id", facts.FirstRunID, "original run id", facts.OriginalRunID); err != nil {
+		return f, err
+	}
+	if err := scoring.CheckSessions(facts.Sessions); err != nil {
+		return f, err
+	}
+	for _, key := range facts.Keys {
+		if key == "" {
+			return f, scoring.Invalid("key", "must not be empty")
+		}
+		if err := scoring.CheckKey("key", key); err != nil {
+			return f, err
+		}
+	}
+	for _, ref := range facts.Assigned {
+		if err := scoring.CheckName("experiment", ref.Experiment); err != nil {
+			return f, err
+		}
+		if err := scoring.CheckName("version", ref.Version); err != nil {
+			return f, err
+		}
+	}
+	for field, t := range map[string]time.Time{"started at": facts.StartedAt, "closed at": facts.ClosedAt, "at": f.At} {
+		if err := checkTime(field, t); err != nil {
+			return f, err
+		}
+	}
+	facts.StartedAt, facts.ClosedAt, f.At = instant(facts.StartedAt), instant(facts.ClosedAt), instant(f.At)
+
+	records, err := checkRecords(f.Records)
+	if err != nil {
+		return f, err
+	}
+	seen := make(map[string]bool, len(records))
+	for i := range records {
+		r := &records[i]
+		if r.Source != scoring.FromWorkflow {
+			return f, scoring.Invalid("source", "a flush has scores from the workflow only, not %q", r.Source)
+		}
+		if r.Run != facts.Run {
+			return f, scoring.Invalid("run", "a flush of %s has a score of %s", facts.Run, r.Run)
+		}
+		if r.OriginalRunID == "" {
+			r.OriginalRunID = facts.OriginalRunID
+		}
+		identity := string(scoreIdentity(*r))
+		if seen[identity] {
+			return f, scoring.Invalid("records", "the flush has %q (key %q, step %q) twice", r.Name, r.Key, r.Step.ID)
+		}
+		seen[identity] = true
+	}
+	f.Records = records
+	return f, nil
+}
+
+func checkAssignment(a scoring.Assignment) (scoring.Assignment, error) {
+	if err := a.Validate(); err != nil {
+		return a, err
+	}
+	if err := checkOptionalIDs("namespace", a.Run.Namespace, "first run id", a.FirstRunID, "original run id", a.OriginalRunID); err != nil {
+		return a, err
+	}
+	if err := checkTime("at", a.At); err != nil {
+		return a, err
+	}
+	a.At, a.Superseded = instant(a.At), false
+	return a, nil
+}
+
+func checkExpectation(e scoring.Expectation) (scoring.Expectation, error) {
+	if err := checkOptionalIDs("namespace", e.Run.Namespace, "scorer's namespace", e.ScorerRun.Namespace, "step id", e.Step.ID,
+		"first run id", e.FirstRunID, "original run id", e.OriginalRunID); err != nil {
+		return e, err
+	}
+	for field, t := range map[string]time.Time{
+		"since": e.Window.Since, "until": e.Window.Until, "run started at": e.RunStartedAt, "at": e.At,
+	} {
+		if err := checkTime(field, t); err != nil {
+			return e, err
+		}
+	}
+	e.At, e.RunStartedAt = instant(e.At), instant(e.RunStartedAt)
+	e.Window.Since, e.Window.Until = instant(e.Window.Since), instant(e.Window.Until)
+	e.Window.Grace = e.Window.Grace.Truncate(time.Microsecond)
+	if err := e.Validate(); err != nil {
+		return e, err
+	}
+	if e.Wait < 1 {
+		return e, scoring.Invalid("wait", "%d, waits are numbered from 1", e.Wait)
+	}
+	if err := scoring.CheckName("scorer version", e.ScorerVersion); err != nil {
+		return e, err
+	}
+	_, err := checkRecord(pendingRecord(e))
+	return e, err
+}
+
+func checkOutcome(o scoring.Outcome) (scoring.Outcome, error) {
+	if err := o.Validate(); err != nil {
+		return o, err
+	}
+	if !utf8.Valid(o.Payload) {
+		return o, scoring.Invalid("payload", "not valid UTF-8")
+	}
+	if o.When().IsZero() {
+		return o, scoring.Invalid("received at", "neither this nor observed at is set")
+	}
+	if err := checkTime("observed at", o.ObservedAt); err != nil {
+		return o, err
+	}
+	if err := checkTime("received at", o.ReceivedAt); err != nil {
+		return o, err
+	}
+	o.ObservedAt, o.ReceivedAt = instant(o.ObservedAt), instant(o.ReceivedAt)
+	return o, nil
+}
+
+func checkSettlement(s store.Settlement) (store.Settlement, error) {
+	if err := checkRun(s.ScorerRun); err != nil {
+		return s, err
+	}
+	if err := checkTime("at", s.At); err != nil {
+		return s, err
+	}
+	s.At = instant(s.At)
+	records, err := checkRecords(s.Records)
+	if err != nil {
+		return s, err
+	}
+	for _, r := range records {
+		if r.Source != scoring.FromScorer {
+			return s, scoring.Invalid("source", "a scorer settles with scores from the scorer only, not %q", r.Source)
+		}
+		if r.State == scoring.Pending {
+			return s, scoring.Invalid("state", "a scorer cannot settle with a score that is pending")
+		}
+	}
+	s.Records = records
+	return s, nil
+}
+
+func checkRejection(r store.Rejection) (store.Rejection, error) {
+	for field, text := range map[string]string{"source": r.Source, "delivery id": r.DeliveryID} {
+		if err := scoring.CheckKey(field, text); err != nil {
+			return r, err
+		}
+	}
+	if strings.TrimSpace(r.Reason) == "" || len(r.Reason) > scoring.MaxReason {
+		return r, scoring.Invalid("reason", "%d bytes, between 1 and %d are allowed", len(r.Reason), scoring.MaxReason)
+	}
+	if r.At.IsZero() {
+		return r, scoring.Invalid("at", "must be set")
+	}
+	if err := checkTime("at", r.At); err != nil {
+		return r, err
+	}
+	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
+	r.At = instant(r.At)
+	return r, nil
+}

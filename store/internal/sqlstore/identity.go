@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// hash returns a digest of a list of texts, each with its length before it so that no two lists are written alike. Ids
+// may be longer than an index entry may be; a digest never is.
+func hash(parts ...string) []byte {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+	return h.Sum(nil)
+}
+
+func runHash(r scoring.Run) []byte      { return hash(r.Namespace, r.WorkflowID, r.RunID) }
+func workflowHash(r scoring.Run) []byte { return hash(r.Namespace, r.WorkflowID) }
+
+// inGroup is the digest of the group of r's runs that is called by the id of one of them; that is r itself while the
+// group is not known.
+func inGroup(r scoring.Run, groupRunID string) []byte {
+	if groupRunID == "" {
+		groupRunID = r.RunID
+	}
+	return hash(r.Namespace, r.WorkflowID, groupRunID)
+}
+
+func scoreIdentity(r scoring.Record) []byte {
+	return hash(r.Run.Namespace, r.Run.WorkflowID, r.Run.RunID, r.Step.ID, r.Name, r.Key)
+}
+
+func eventHash(name, key string) []byte { return hash(name, key) }
+
+// locks is the set of what a transaction must have to itself. Everybody takes locks in ascending order, so that no two
+// transactions can wait for each other.
+type locks []int64
+
+// workflowStripes is how many locks all workflow ids share. A batch touches many of them, and a database has room for
+// some thousands of locks only; sharing one costs a wait, never an error.
+const workflowStripes = 1024
+
+// workflow locks everything that is kept of r's workflow id: its runs, their chains and resets, and their scores.
+func (l *locks) workflow(r scoring.Run) {
+	*l = append(*l, int64(lockKey(workflowHash(r))%workflowStripes))
+}
+
+// event locks the outcomes and expectations of one (name, key).
+func (l *locks) event(digest []byte) { *l = append(*l, int64(lockKey(digest))) }
+
+// experiment locks the order of the assignments of one experiment.
+func (l *locks) experiment(name, version string) {
+	*l = append(*l, int64(lockKey(hash("experiment", name, version))))
+}
+
+func lockKey(digest []byte) uint64 { return binary.BigEndian.Uint64(digest) }
+
+func (l locks) sorted() []int64 {
+	keys := slices.Clone(l)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// micro is how a time is kept.
+func micro(t time.Time) int64 { return t.UnixMicro() }

@@ -1,0 +1,202 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// conditions is a WHERE clause in the making.
+type conditions struct {
+	clauses []string
+	args    []any
+}
+
+// add appends a clause in which each ? stands for the next of args.
+func (c *conditions) add(clause string, args ...any) {
+	var b strings.Builder
+	for _, r := range clause {
+		if r != '?' {
+			b.WriteRune(r)
+			continue
+		}
+		c.args = append(c.args, args[0])
+		args = args[1:]
+		fmt.Fprintf(&b, "$%d", len(c.args))
+	}
+	c.clauses = append(c.clauses, b.String())
+}
+
+func (c *conditions) String() string {
+	if len(c.clauses) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.clauses, " AND ")
+}
+
+// run selects rows of runs r by the parts of a run that are set.
+func (c *conditions) run(run scoring.Run) {
+	if run.Namespace != "" && run.WorkflowID != "" && run.RunID != "" {
+		c.add("r.hash = ?", runHash(run))
+		return
+	}
+	if run.Namespace != "" && run.WorkflowID != "" {
+		c.add("r.workflow = ?", workflowHash(run))
+		return
+	}
+	for _, part := range []struct{ column, value string }{
+		{"namespace", run.Namespace}, {"workflow_id", run.WorkflowID}, {"run_id", run.RunID},
+	} {
+		if part.value != "" {
+			c.add("r."+part.column+" = ?", part.value)
+		}
+	}
+}
+
+// assigned selects rows of runs r that are assigned in an experiment: by their chain, by what they have inherited, or,
+// when nobody knows their chain, because they were assigned themselves.
+func (c *conditions) assigned(experiment, version string) {
+	of := "experiment = ?"
+	args := []any{experiment}
+	if version != "" {
+		of += " AND version = ?"
+		args = append(args, version)
+	}
+	all := append(append(append([]any{}, args...), args...), args...)
+	c.add("(r.chain IN (SELECT chain FROM assignments WHERE "+of+
+		") OR r.id IN (SELECT run FROM assignments WHERE "+of+
+		") OR r.id IN (SELECT run FROM run_experiments WHERE "+of+"))", all...)
+}
+
+// limit returns a LIMIT clause; 0 is no limit.
+func limit(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" LIMIT %d", n)
+}
+
+// Scores implements store.Store.
+func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, error) {
+	var c conditions
+	c.run(f.Run)
+	if f.Name != "" {
+		c.add("s.name = ?", f.Name)
+	}
+	if f.Session != (scoring.Session{}) {
+		c.add("(s.id IN (SELECT score FROM score_sessions WHERE key = ? AND id = ?) OR "+
+			"r.id IN (SELECT run FROM run_sessions WHERE key = ? AND id = ?))",
+			f.Session.Key, f.Session.ID, f.Session.Key, f.Session.ID)
+	}
+	if f.Experiment != "" {
+		c.assigned(f.Experiment, f.Version)
+	}
+	if len(f.States) > 0 {
+		states := make([]any, len(f.States))
+		for i, state := range f.States {
+			states[i] = string(state)
+		}
+		c.add("s.state IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ")+")", states...)
+	}
+	if !f.History {
+		c.add("s.latest")
+	}
+	if !f.Retracted {
+		c.add("NOT s.retracted")
+	}
+	if !f.Superseded {
+		c.add("NOT r.superseded")
+	}
+	return collect(ctx, s.read, scanScore, `SELECT s.revision, s.attempt, s.retracted, r.superseded, s.doc
+		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY s.id`+limit(f.Limit), c.args...)
+}
+
+func scanScore(rows *sql.Rows) (scoring.Record, error) {
+	var doc string
+	var revision int
+	var attempt int32
+	var retracted, superseded bool
+	if err := rows.Scan(&revision, &attempt, &retracted, &superseded, &doc); err != nil {
+		return scoring.Record{}, err
+	}
+	r, err := decode[scoring.Record](doc)
+	r.Revision, r.Step.Attempt, r.Retracted, r.Superseded = revision, attempt, retracted, superseded
+	return r, err
+}
+
+// Runs implements store.Store.
+func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts, error) {
+	var c conditions
+	c.run(f.Run)
+	if f.Session != (scoring.Session{}) {
+		c.add("r.id IN (SELECT run FROM run_sessions WHERE key = ? AND id = ?)", f.Session.Key, f.Session.ID)
+	}
+	if f.Experiment != "" {
+		c.assigned(f.Experiment, "")
+	}
+	if f.Unflushed {
+		c.add("r.enrolled AND r.sequence IS NULL")
+	}
+	if !f.Superseded {
+		c.add("NOT r.superseded")
+	}
+	return collect(ctx, s.read, scanFacts, `SELECT r.doc FROM runs r`+c.String()+` ORDER BY r.id`+limit(f.Limit), c.args...)
+}
+
+func scanFacts(rows *sql.Rows) (f scoring.RunFacts, err error) {
+	var doc string
+	if err = rows.Scan(&doc); err != nil {
+		return f, err
+	}
+	return decode[scoring.RunFacts](doc)
+}
+
+// RunOfKey implements store.Store.
+func (s *Store) RunOfKey(ctx context.Context, key string) (scoring.Run, error) {
+	type declared struct {
+		chain string
+		facts scoring.RunFacts
+	}
+	runs, err := collect(ctx, s.read, func(rows *sql.Rows) (d declared, err error) {
+		var chain []byte
+		var doc string
+		if err = rows.Scan(&chain, &doc); err != nil {
+			return d, err
+		}
+		d.chain = string(chain)
+		d.facts, err = decode[scoring.RunFacts](doc)
+		return d, err
+	}, `SELECT r.chain, r.doc FROM run_keys k JOIN runs r ON r.id = k.run WHERE k.key = $1 AND NOT r.superseded ORDER BY r.id`, key)
+	if err != nil {
+		return scoring.Run{}, err
+	}
+	if len(runs) == 0 {
+		return scoring.Run{}, fmt.Errorf("%w: no run has declared the key %q", store.ErrNotFound, key)
+	}
+	newest := runs[0]
+	for _, d := range runs[1:] {
+		if d.chain != newest.chain {
+			return scoring.Run{}, fmt.Errorf("%w: the key %q names %s and %s", store.ErrAmbiguous, key, newest.facts.Run, d.facts.Run)
+		}
+		if !d.facts.StartedAt.Before(newest.facts.StartedAt) {
+			newest = d
+		}
+	}
+	return newest.facts.Run, nil
+}
+
+// Waiting implements store.Store.
+func (s *Store) Waiting(ctx context.Context, before time.Time) ([]scoring.Expectation, error) {
+	return collect(ctx, s.read, func(rows *sql.Rows) (e scoring.Expectation, err error) {
+		var doc string
+		if err = rows.Scan(&doc); err != nil {
+			return e, err
+		}
+		return decode[scoring.Expectation](doc)
+	}, `SELECT doc FROM expectations WHERE settled_at IS NULL AND at < $1 ORDER BY at, id`, micro(before))
+}

@@ -1,0 +1,121 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Receive implements store.Store.
+func (s *Store) Receive(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
+	o, err := checkOutcome(o)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
+		var l locks
+		l.event(eventHash(o.Name, o.Key))
+		if err := t.hold(ctx, l); err != nil {
+			return store.Receipt{}, err
+		}
+		return t.receive(ctx, o)
+	})
+}
+
+func (t txn) receive(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
+	doc, err := encode(o)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	event := eventHash(o.Name, o.Key)
+	// One statement both finds out and claims: the same id under another name, and so under another lock, is a
+	// duplicate too.
+	id, fresh, err := one(ctx, t.tx, scanID, `INSERT INTO outcomes (outcome, event, at, received_at, deliveries, doc)
+		VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (outcome) DO NOTHING RETURNING id`,
+		o.ID, event, micro(o.When()), micro(received(o)), doc)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	if !fresh {
+		return t.receiveAgain(ctx, o)
+	}
+	waiters, err := t.waiters(ctx, event, micro(o.When()))
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	var receipt store.Receipt
+	met := meets(o.When(), waiters, nil)
+	for _, w := range waiters {
+		if !met[w.id] {
+			continue
+		}
+		late := w.closed(received(o))
+		if err := t.match(ctx, id, match{w.id, late}); err != nil {
+			return receipt, err
+		}
+		if !late {
+			receipt.Waiting = append(receipt.Waiting, w.e)
+		}
+	}
+	if len(waiters) > 0 {
+		return receipt, nil
+	}
+	return receipt, t.matchLate(ctx, id, event, micro(o.When()))
+}
+
+// matchLate notes for whom an outcome that no window admits came too late: the one whose window closed last. To note
+// all of them would cost an outcome as much as its key is old.
+func (t txn) matchLate(ctx context.Context, id int64, event []byte, at int64) error {
+	return t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT CAST($1 AS BIGINT), v.expectation, TRUE FROM expectation_events v
+		WHERE v.event = $2 AND v.closes <= $3 ORDER BY v.closes DESC, v.expectation DESC LIMIT 1`, id, event, at)
+}
+
+// receiveAgain counts a duplicate, and returns who has to be told in case nobody was.
+func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
+	receipt := store.Receipt{Duplicate: true}
+	id, _, err := one(ctx, t.tx, scanID, `UPDATE outcomes SET deliveries = deliveries + 1 WHERE outcome = $1 RETURNING id`, o.ID)
+	if err != nil {
+		return receipt, err
+	}
+	matched, err := collect(ctx, t.tx, scanWaiter, selectWaiter+` JOIN matches m ON m.expectation = e.id
+		WHERE m.outcome = $1 AND NOT m.late ORDER BY e.id`, id)
+	for _, w := range matched {
+		if !w.closed(received(o)) {
+			receipt.Waiting = append(receipt.Waiting, w.e)
+		}
+	}
+	return receipt, err
+}
+
+// received is when an outcome reached Verdict, as far as is known.
+func received(o scoring.Outcome) time.Time {
+	if o.ReceivedAt.IsZero() {
+		return o.When()
+	}
+	return o.ReceivedAt
+}
+
+// Reject implements store.Store.
+func (s *Store) Reject(ctx context.Context, r store.Rejection) error {
+	r, err := checkRejection(r)
+	if err != nil {
+		return err
+	}
+	doc, err := encode(r)
+	if err != nil {
+		return err
+	}
+	// A delivery without an id is told from another by its time alone.
+	identity := hash(r.Source, r.DeliveryID, r.Reason)
+	if r.DeliveryID == "" {
+		identity = hash(r.Source, "", r.Reason, r.At.Format(time.RFC3339Nano))
+	}
+	_, err = write(ctx, s, "reject", func(ctx context.Context, t txn) (nothing, error) {
+		return nothing{}, t.exec(ctx, `INSERT INTO rejections (hash, received_at, deliveries, doc) VALUES ($1, $2, 1, $3)
+			ON CONFLICT (hash) DO UPDATE SET deliveries = rejections.deliveries + 1, received_at = excluded.received_at, doc = excluded.doc
+			WHERE rejections.received_at < excluded.received_at`, identity, micro(r.At), doc)
+	})
+	return err
+}

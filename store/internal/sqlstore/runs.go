@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// runRow is what a write needs to know of a run's row.
+type runRow struct {
+	id         int64
+	facts      scoring.RunFacts
+	sequence   sql.NullInt64
+	enrolled   bool
+	superseded bool
+}
+
+const runColumns = `id, sequence, enrolled, superseded, doc`
+
+func scanRun(rows *sql.Rows) (r runRow, err error) {
+	var doc string
+	if err = rows.Scan(&r.id, &r.sequence, &r.enrolled, &r.superseded, &doc); err != nil {
+		return r, err
+	}
+	r.facts, err = decode[scoring.RunFacts](doc)
+	return r, err
+}
+
+// run returns the row of a run, made if it is new. What known has and the row has not is added to the row. enroll
+// says that known comes from what only a run that records here can have: an assignment, a step score, an expectation.
+func (t txn) run(ctx context.Context, known scoring.RunFacts, enroll bool) (runRow, error) {
+	row, found, err := one(ctx, t.tx, scanRun, `SELECT `+runColumns+` FROM runs WHERE hash = $1`, runHash(known.Run))
+	if err != nil {
+		return row, err
+	}
+	if !found {
+		row = runRow{facts: known, enrolled: enroll}
+		return row, t.addRun(ctx, &row)
+	}
+	had := row.facts
+	fill(&row.facts.FirstRunID, known.FirstRunID)
+	fill(&row.facts.OriginalRunID, known.OriginalRunID)
+	fill(&row.facts.WorkflowType, known.WorkflowType)
+	if row.facts.StartedAt.IsZero() {
+		row.facts.StartedAt = known.StartedAt
+	}
+	if row.enrolled == (row.enrolled || enroll) && had.FirstRunID == row.facts.FirstRunID &&
+		had.OriginalRunID == row.facts.OriginalRunID && had.WorkflowType == row.facts.WorkflowType &&
+		had.StartedAt.Equal(row.facts.StartedAt) {
+		return row, nil
+	}
+	row.enrolled = row.enrolled || enroll
+	return row, t.changeRun(ctx, &row)
+}
+
+func fill(have *string, known string) {
+	if *have == "" {
+		*have = known
+	}
+}
+
+func (t txn) addRun(ctx context.Context, row *runRow) error {
+	doc, err := encode(row.facts)
+	if err != nil {
+		return err
+	}
+	r := row.facts.Run
+	row.id, err = t.insert(ctx, `INSERT INTO runs (hash, namespace, workflow_id, run_id, first_run_id, original_run_id, workflow, chain,
+		origin, started_at, enrolled, superseded, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, $12)`,
+		runHash(r), r.Namespace, r.WorkflowID, r.RunID, row.facts.FirstRunID, row.facts.OriginalRunID, workflowHash(r),
+		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.enrolled, doc)
+	if err != nil {
+		return err
+	}
+	return t.supersede(ctx, row)
+}
+
+// changeRun writes the row's facts, sequence and enrollment.
+func (t txn) changeRun(ctx context.Context, row *runRow) error {
+	doc, err := encode(row.facts)
+	if err != nil {
+		return err
+	}
+	r := row.facts.Run
+	err = t.exec(ctx, `UPDATE runs SET first_run_id = $2, original_run_id = $3, chain = $4, origin = $5, started_at = $6, sequence = $7,
+		enrolled = $8, doc = $9 WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
+		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.sequence, row.enrolled, doc)
+	if err != nil {
+		return err
+	}
+	return t.supersede(ctx, row)
+}
+
+func startedAt(f scoring.RunFacts) sql.NullInt64 {
+	return sql.NullInt64{Int64: micro(f.StartedAt), Valid: !f.StartedAt.IsZero()}
+}
+
+// sibling is one of the runs that a reset made of one run, itself included.
+type sibling struct {
+	id         int64
+	base       bool // the run that the others were made of
+	startedAt  sql.NullInt64
+	superseded bool
+}
+
+// supersede decides again which run of row's reset group holds: the one that started last. All others are superseded.
+func (t txn) supersede(ctx context.Context, row *runRow) error {
+	origin := inGroup(row.facts.Run, row.facts.OriginalRunID)
+	group, err := collect(ctx, t.tx, func(rows *sql.Rows) (s sibling, err error) {
+		var runID, original string
+		err = rows.Scan(&s.id, &runID, &original, &s.startedAt, &s.superseded)
+		s.base = original == "" || original == runID
+		return s, err
+	}, `SELECT id, run_id, original_run_id, started_at, superseded FROM runs WHERE origin = $1 ORDER BY id`, origin)
+	if err != nil {
+		return err
+	}
+	holds := group[0]
+	for _, s := range group[1:] {
+		if s.after(holds) {
+			holds = s
+		}
+	}
+	for _, s := range group {
+		superseded := s.id != holds.id
+		if s.id == row.id {
+			row.superseded = superseded
+		}
+		if s.superseded == superseded {
+			continue
+		}
+		if err := t.exec(ctx, `UPDATE runs SET superseded = $2 WHERE id = $1`, s.id, superseded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// after tells whether s started after r, which was known first. A reset run starts after the one that it was made of,
+// and by default after whatever was known before it.
+func (s sibling) after(r sibling) bool {
+	switch {
+	case s.base != r.base:
+		return r.base
+	case s.startedAt.Valid && r.startedAt.Valid && s.startedAt != r.startedAt:
+		return s.startedAt.Int64 > r.startedAt.Int64
+	default:
+		return true
+	}
+}

@@ -1,0 +1,132 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Settle implements store.Store.
+func (s *Store) Settle(ctx context.Context, settlement store.Settlement) ([]scoring.Outcome, error) {
+	settlement, err := checkSettlement(settlement)
+	if err != nil {
+		return nil, err
+	}
+	return write(ctx, s, "settle", func(ctx context.Context, t txn) ([]scoring.Outcome, error) {
+		scorer := workflowHash(settlement.ScorerRun)
+		expected, err := t.expected(ctx, scorer)
+		if err != nil {
+			return nil, err
+		}
+		var l locks
+		for _, x := range expected {
+			l.workflow(x.e.Run)
+			for _, ev := range x.e.Events {
+				l.event(eventHash(ev.Name, ev.Key))
+			}
+		}
+		for _, r := range settlement.Records {
+			l.workflow(r.Run)
+		}
+		if err := t.hold(ctx, l); err != nil {
+			return nil, err
+		}
+		return t.settle(ctx, scorer, expected, settlement)
+	})
+}
+
+// expected is an expectation of a scorer that settles. What is read of it here never changes, so that it may be read
+// before the locks are held.
+type expected struct {
+	pending []byte
+	e       scoring.Expectation
+}
+
+func (t txn) expected(ctx context.Context, scorer []byte) ([]expected, error) {
+	return collect(ctx, t.tx, func(rows *sql.Rows) (x expected, err error) {
+		var doc string
+		if err = rows.Scan(&x.pending, &doc); err != nil {
+			return x, err
+		}
+		x.e, err = decode[scoring.Expectation](doc)
+		return x, err
+	}, `SELECT pending, doc FROM expectations WHERE scorer = $1 ORDER BY wait`, scorer)
+}
+
+func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s store.Settlement) ([]scoring.Outcome, error) {
+	unseen, err := t.unseen(ctx, scorer, s.Seen)
+	if err != nil || len(unseen) > 0 {
+		return unseen, err
+	}
+	if err := t.exec(ctx, `UPDATE expectations SET settled_at = $2 WHERE scorer = $1 AND settled_at IS NULL`, scorer, micro(s.At)); err != nil {
+		return nil, err
+	}
+	scored := make(map[string]bool, len(s.Records))
+	for _, r := range s.Records {
+		run, err := t.run(ctx, scoring.RunFacts{Run: r.Run, OriginalRunID: r.OriginalRunID}, !r.Step.IsZero())
+		if err != nil {
+			return nil, err
+		}
+		identity := scoreIdentity(r)
+		scored[string(identity)] = true
+		now, found, err := t.latest(ctx, identity)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.put(ctx, run, r, now, found); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range waits {
+		if scored[string(x.pending)] {
+			continue
+		}
+		scored[string(x.pending)] = true
+		if err := t.stopWaiting(ctx, x, s); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// unseen returns the outcomes that count for a scorer and that it has not seen.
+func (t txn) unseen(ctx context.Context, scorer []byte, seen []string) ([]scoring.Outcome, error) {
+	matched, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id
+		JOIN expectations e ON e.id = m.expectation WHERE e.scorer = $1 AND NOT m.late`, scorer)
+	if err != nil {
+		return nil, err
+	}
+	has := make(map[string]bool, len(seen))
+	for _, id := range seen {
+		has[id] = true
+	}
+	var missing []outcomeRow
+	for _, o := range matched {
+		if !has[o.ID] {
+			missing = append(missing, o)
+		}
+	}
+	return inOrder(missing), nil
+}
+
+// stopWaiting retracts the pending score of a scorer that made no score in its place, unless another scorer of the
+// same name still waits for the same.
+func (t txn) stopWaiting(ctx context.Context, x expected, s store.Settlement) error {
+	now, found, err := t.latest(ctx, x.pending)
+	if err != nil || !found || now.retracted || now.rec.State != scoring.Pending {
+		return err
+	}
+	_, waits, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND settled_at IS NULL LIMIT 1`, x.pending)
+	if err != nil || waits {
+		return err
+	}
+	run, err := t.run(ctx, scoring.RunFacts{Run: x.e.Run}, true)
+	if err != nil {
+		return err
+	}
+	gone := now.rec
+	gone.RecordedAt = s.At
+	return t.retract(ctx, run, now, gone)
+}

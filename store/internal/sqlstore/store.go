@@ -1,0 +1,139 @@
+// Package sqlstore is the store over a SQL database: one implementation of store.Store, written in the SQL that SQLite
+// and Postgres share, and a [Dialect] for where they part. The drivers' packages open the database and choose the
+// dialect.
+//
+// Every write is one transaction that first takes the locks of all that it will look at, in one order for everybody
+// ([locks]). What it reads after that cannot change before it commits: whichever of two writes comes second sees the
+// first.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Dialect is where the databases part.
+type Dialect struct {
+	// Serial is the type of a table's growing row id in the schema.
+	Serial string
+	// Lock takes exclusive locks until the end of the transaction, in the order given. Nil where the database has one
+	// writer at a time anyway.
+	Lock func(ctx context.Context, tx *sql.Tx, keys []int64) error
+	// Write runs one transaction. It may run op again after an error that says that the database chose this transaction
+	// as the victim of a conflict.
+	Write func(ctx context.Context, op Op) error
+	// Close releases the database.
+	Close func() error
+}
+
+// Op is the body of one transaction. When it fails, nothing of it is kept.
+type Op func(ctx context.Context, tx *sql.Tx) error
+
+// Store implements store.Store. It is safe for concurrent use.
+type Store struct {
+	read    *sql.DB
+	dialect Dialect
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
+func New(read *sql.DB, d Dialect) *Store { return &Store{read, d} }
+
+// Ping implements store.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return fmt.Errorf("verdict: the store does not answer: %w", err)
+	}
+	return CheckSchema(ctx, s.read)
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error { return s.dialect.Close() }
+
+// txn is one running write.
+type txn struct {
+	tx   *sql.Tx
+	lock func(ctx context.Context, tx *sql.Tx, keys []int64) error
+}
+
+// write runs fn in one transaction and returns what it returned. A caller that gives up waiting gets no result, though
+// the transaction may still be kept: every write may be repeated.
+func write[T any](ctx context.Context, s *Store, what string, fn func(context.Context, txn) (T, error)) (T, error) {
+	// The result has a place of its own, read only when the transaction is over: a caller that has given up shares
+	// nothing with one that is still running.
+	result := new(T)
+	err := s.dialect.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		v, err := fn(ctx, txn{tx, s.dialect.Lock})
+		*result = v
+		return err
+	})
+	if err != nil {
+		var zero T
+		return zero, fmt.Errorf("verdict: %s: %w", what, err)
+	}
+	return *result, nil
+}
+
+// nothing is the result of a write that has none.
+type nothing struct{}
+
+// hold takes locks for the rest of the transaction. A transaction calls it once, before it reads what it decides on.
+func (t txn) hold(ctx context.Context, l locks) error {
+	if t.lock == nil || len(l) == 0 {
+		return nil
+	}
+	return t.lock(ctx, t.tx, l.sorted())
+}
+
+func (t txn) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.tx.ExecContext(ctx, query, args...)
+	return err
+}
+
+// insert runs an INSERT … RETURNING id.
+func (t txn) insert(ctx context.Context, query string, args ...any) (id int64, err error) {
+	err = t.tx.QueryRowContext(ctx, query+" RETURNING id", args...).Scan(&id)
+	return id, err
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// collect runs a query and returns what scan makes of each row.
+func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// one is collect for a query of at most one row.
+func one[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) (v T, found bool, err error) {
+	all, err := collect(ctx, q, scan, query, args...)
+	if err != nil || len(all) == 0 {
+		return v, false, err
+	}
+	return all[0], true, nil
+}
+
+// scanID scans a row of one id.
+func scanID(rows *sql.Rows) (id int64, err error) {
+	err = rows.Scan(&id)
+	return id, err
+}

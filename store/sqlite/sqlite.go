@@ -1,0 +1,115 @@
+// Package sqlite is the store in a SQLite file, for one host. It needs no set-up: the schema is made, and brought up to
+// date, when the file is opened. Several processes of the host may open the same file. It is written in Go alone.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store/internal/sqlstore"
+)
+
+// Memory is the dsn of a database that lives in memory, belongs to one Store, and is gone when that is closed.
+const Memory = ":memory:"
+
+// busyTimeout is how long a write waits for another process's.
+const busyTimeout = 10 * time.Second
+
+// readers is how many reads run at a time, beside the one writer.
+const readers = 4
+
+var dialect = sqlstore.Dialect{Serial: "INTEGER PRIMARY KEY AUTOINCREMENT"}
+
+// Store implements store.Store. Concurrent writes share a transaction, and so one flush of the disk; each returns when
+// it is on the disk.
+type Store struct{ *sqlstore.Store }
+
+// Open opens the database in the file dsn, which is made if it is not there, or [Memory]. The file's directory must
+// exist. A file that a newer release has migrated is refused.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	if dsn == "" || strings.ContainsRune(dsn, 0) {
+		return nil, scoring.Invalid("dsn", "give the path of a file, or %q", Memory)
+	}
+	var closers []func() error
+	closeAll := func() error {
+		var errs []error
+		for _, c := range closers {
+			errs = append(errs, c())
+		}
+		return errors.Join(errs...)
+	}
+	writer, reader, err := connect(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("verdict: open %s: %w", dsn, err)
+	}
+	b := &batcher{db: writer}
+	closers = append(closers, func() error { b.close(); return nil }, writer.Close)
+	if reader != writer {
+		closers = append(closers, reader.Close)
+	}
+	if err := migrate(ctx, writer); err != nil {
+		return nil, errors.Join(fmt.Errorf("verdict: open %s: %w", dsn, err), closeAll())
+	}
+	d := dialect
+	d.Write, d.Close = b.write, closeAll
+	return &Store{sqlstore.New(reader, d)}, nil
+}
+
+// connect returns the pool of the one writing connection and the pool of the reading ones.
+func connect(dsn string) (writer, reader *sql.DB, err error) {
+	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "foreign_keys(1)",
+		"journal_mode(WAL)", "synchronous(FULL)", // on the disk when it says so: an outcome is acknowledged only then
+	}}
+	if dsn == Memory {
+		// One connection is the database, for reading as well.
+		writer, err = single("file::memory:?" + pragmas.Encode())
+		return writer, writer, err
+	}
+	file := "file:" + (&url.URL{Path: dsn}).EscapedPath() + "?"
+	if writer, err = single(file + pragmas.Encode()); err != nil {
+		return nil, nil, err
+	}
+	pragmas.Set("_txlock", "deferred")
+	pragmas.Add("_pragma", "query_only(1)")
+	if reader, err = sql.Open("sqlite", file+pragmas.Encode()); err != nil {
+		return nil, nil, errors.Join(err, writer.Close())
+	}
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+	return writer, reader, nil
+}
+
+// single opens a pool of one connection that stays.
+func single(dsn string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	db.SetConnMaxIdleTime(0)
+	db.SetConnMaxLifetime(0)
+	return db, nil
+}
+
+// migrate brings the schema up to date in a transaction that no other process can be in.
+func migrate(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	if err := sqlstore.Migrate(ctx, tx, dialect); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
