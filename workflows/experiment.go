@@ -2,34 +2,25 @@ package workflows
 
 import (
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 )
-
-// Picker picks a variant for a unit. It is a pure function of its definition and the unit.
-type Picker interface {
-	// Key returns the experiment's name and version.
-	Key() (name, version string)
-	// ControlVariant is what a run gets that must not be assigned.
-	ControlVariant() string
-	// PickFor returns the assignment of a unit, without the run. An empty unit means the run's chain.
-	PickFor(unit, chain string) (scoring.Assignment, error)
-}
 
 // Assign returns the run's assignment in an experiment: the one that it was started with, the one that it made before,
 // or one that is made, recorded and kept for the life of the run now. Making one adds three events and no workflow
 // task. A run that was open when the call was added to its code gets control and is not in the experiment.
-func Assign(ctx workflow.Context, p Picker, unit string) (scoring.Assignment, error) {
+func Assign(ctx workflow.Context, e *experiments.Experiment, unit string) (scoring.Assignment, error) {
 	info := workflow.GetInfo(ctx)
-	name, version := p.Key()
-	control := scoring.Assignment{Experiment: name, Version: version, Variant: p.ControlVariant(), By: scoring.ByPause}
-	candidate, err := p.PickFor(unit, chainOf(info))
+	candidate, control, err := candidates(e, unit, chainOf(info))
 	if err != nil {
 		return scoring.Assignment{}, activities.Refuse(err)
 	}
+	name, version := candidate.Experiment, candidate.Version
 	r := from(ctx, "Experiment")
 	if r == nil {
 		return control, nil
@@ -63,4 +54,28 @@ func Assign(ctx workflow.Context, p Picker, unit string) (scoring.Assignment, er
 		r.describe(ctx)
 	}
 	return kept, nil
+}
+
+// candidates returns what the unit gets if it is assigned now, and what it gets if it must not be.
+func candidates(e *experiments.Experiment, unit, chain string) (candidate, control scoring.Assignment, err error) {
+	if e == nil {
+		return candidate, control, scoring.Invalid("experiment", "it is nil; make it with experiments.New")
+	}
+	switch def := e.Definition(); {
+	case def.Unit == experiments.UnitRun && unit != "":
+		return candidate, control, scoring.Invalid("unit", "%q randomises runs: pass ThisRun", def.Name)
+	case def.Unit == experiments.UnitRun:
+		unit = chain
+	case unit == "":
+		return candidate, control, scoring.Invalid("unit", "%q randomises by %q: pass one", def.Name, def.Unit)
+	}
+	if err := scoring.CheckKey("unit", unit); err != nil {
+		return candidate, control, err
+	}
+	split, err := e.At(experiments.Epoch{})
+	if err != nil {
+		return candidate, control, err
+	}
+	candidate = split.Assignment(split.Assign(unit), unit, scoring.Run{}, time.Time{})
+	return candidate, split.Assignment(split.Pause(), unit, scoring.Run{}, time.Time{}), nil
 }

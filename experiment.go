@@ -1,0 +1,43 @@
+package verdict
+
+import (
+	"maps"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// ThisRun is the unit of an experiment that randomises runs.
+const ThisRun = ""
+
+// Pick is the variant that a run got, and the recorded assignment behind it.
+type Pick struct {
+	Variant    string
+	Assignment scoring.Assignment
+}
+
+// Experiment returns the run's variant: picked once, recorded when it is made with the probability that each variant
+// had, and the same for the whole life of the run, its retries, its continued runs and its children, whatever is
+// deployed meanwhile. The unit is [ThisRun] or, for an experiment with a unit of its own, a key such as a customer id.
+//
+// A run that was open when the call was added to its code, and a worker without the plugin, get the control and are not
+// in the experiment. The error is of type [scoring.ErrorTypeInvalid]: no unit where one is needed, or one too many.
+func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string) (Pick, error) {
+	a, err := workflows.Assign(ctx, e, unit)
+	return Pick{a.Variant, a}, err
+}
+
+// Of returns what the picked variant stands for: a workflow function, a prompt, a model. A variant that is not in the
+// map, because it was removed from the code while runs that had it are open, is an error that names it.
+func Of[T any](p Pick, variants map[string]T) (T, error) {
+	v, ok := variants[p.Variant]
+	if !ok {
+		known := slices.Sorted(maps.Keys(variants))
+		return v, scoring.Invalid("variant", "%q of %q is none of %q", p.Variant, p.Assignment.Experiment, known)
+	}
+	return v, nil
+}

@@ -1,0 +1,371 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
+
+// scoreTimes runs an activity and scores the given number of times.
+func scoreTimes(ctx workflow.Context, times int) (int, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	var n int
+	if err := workflow.ExecuteActivity(ctx, double, 21).Get(ctx, &n); err != nil {
+		return 0, err
+	}
+	for i := range times {
+		if err := verdict.Score(ctx, fmt.Sprintf("score_%d", i), float64(i)/10); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// An inline-scored run has three events more than a run without the plugin, and no workflow task more, whether it
+// scores once or ten times or not at all.
+func TestAScoredRunCostsThreeEvents(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	register := func(w worker.Worker) { w.RegisterWorkflow(scoreTimes); w.RegisterActivity(double) }
+	b.UserWorker(b.Config(), register)
+	b.Worker("plain-"+b.Queue, worker.Options{}, register)
+
+	shapeOf := func(run client.WorkflowRun) []string {
+		require.NoError(t, run.Get(t.Context(), nil))
+		return harness.Shape(b.History(run))
+	}
+	plain := shapeOf(b.StartWith(client.StartWorkflowOptions{TaskQueue: "plain-" + b.Queue}, scoreTimes, 0))
+	want := slices.Insert(slices.Clone(plain), len(plain)-1, "MarkerRecorded", "UpsertWorkflowSearchAttributes", "MarkerRecorded")
+	for _, times := range []int{0, 1, 10} {
+		run := b.Start(scoreTimes, times)
+		require.Equal(t, want, shapeOf(run), "scored %d times", times)
+		require.Len(t, b.Scores(run, times), times)
+	}
+}
+
+// The server refuses a completion when a signal arrived meanwhile. What the refused attempt had flushed must not stay.
+func TestNoPhantomWhenACompletionIsRefused(t *testing.T) {
+	t.Parallel()
+	flushing, release := make(chan struct{}, 8), make(chan struct{})
+	b := harness.New(t, func(s store.Store) store.Store {
+		return &hooked{Store: s, beforeFlush: func() {
+			flushing <- struct{}{}
+			<-release
+		}}
+	})
+	cfg := b.Config()
+	cfg.Store = b.Store
+	var attempts atomic.Int32
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			signals := workflow.GetSignalChannel(ctx, "late").Len()
+			attempts.Add(1)
+			name := "only_without_signal"
+			if signals > 0 {
+				name = "only_with_signal"
+			}
+			return errors.Join(verdict.Score(ctx, "always", true), verdict.Score(ctx, name, true))
+		}, workflow.RegisterOptions{Name: "phantom"})
+	})
+	run := b.Start("phantom")
+	<-flushing
+	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "late", nil))
+	close(release)
+	require.NoError(t, run.Get(t.Context(), nil))
+
+	require.Contains(t, harness.Shape(b.History(run)), "WorkflowTaskFailed", "the server refused the first completion")
+	require.ElementsMatch(t, []string{"always=true", "only_with_signal=true"}, b.Scores(run, 2))
+	all, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Name: "only_without_signal", Retracted: true, History: true})
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(all, func(r scoring.Record) bool { return r.Retracted }), "the phantom is a retracted revision, not gone")
+	require.GreaterOrEqual(t, attempts.Load(), int32(2))
+}
+
+// hooked calls a function before each flush.
+type hooked struct {
+	store.Store
+	beforeFlush func()
+}
+
+func (h *hooked) Flush(ctx context.Context, f scoring.Flush) error {
+	h.beforeFlush()
+	return h.Store.Flush(context.WithoutCancel(ctx), f)
+}
+
+func of(run client.WorkflowRun) scoring.Run {
+	return scoring.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+}
+
+// On the client and on the worker, the plugin works once.
+func TestDoubleRegistrationWorksOnce(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	var flushes atomic.Int32
+	cfg := b.Config()
+	cfg.Store = &hooked{Store: b.Store, beforeFlush: func() { flushes.Add(1) }}
+	plugin := verdict.NewPlugin(cfg)
+	twice, err := client.NewClientFromExistingWithContext(t.Context(), b.Client, client.Options{
+		Namespace: "default", Plugins: []client.Plugin{plugin}, Logger: b.Logger(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(twice.Close)
+	w := worker.New(twice, b.Queue, worker.Options{Plugins: []worker.Plugin{plugin, verdict.NewPlugin(cfg)}})
+	w.RegisterWorkflow(scoreTimes)
+	w.RegisterActivity(double)
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+
+	run := b.Start(scoreTimes, 3)
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.Len(t, b.Scores(run, 3), 3)
+	require.Equal(t, int32(1), flushes.Load())
+	markers := 0
+	for _, e := range harness.Shape(b.History(run)) {
+		if e == "MarkerRecorded" {
+			markers++
+		}
+	}
+	require.Equal(t, 2, markers)
+	replay(t, b, run, func(r worker.WorkflowReplayer) { r.RegisterWorkflow(scoreTimes) }, verdict.NewPlugin(cfg))
+}
+
+// replay replays a run from its history with the plugins.
+func replay(t *testing.T, b *harness.Bench, run client.WorkflowRun, register func(worker.WorkflowReplayer), plugins ...worker.Plugin) {
+	t.Helper()
+	r, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Plugins: plugins})
+	require.NoError(t, err)
+	register(r)
+	require.NoError(t, r.ReplayWorkflowHistoryWithOptions(nil, b.History(run), worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: run.GetID(), RunID: run.GetRunID()},
+	}))
+}
+
+// A run that was reset away is superseded: its scores leave the statistics and are kept.
+func TestResetSupersedes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	var quality atomic.Int64
+	quality.Store(3)
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterActivity(double)
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			if _, err := scoreTimes(ctx, 0); err != nil {
+				return err
+			}
+			var q int64
+			if err := workflow.SideEffect(ctx, func(workflow.Context) any { return quality.Load() }).Get(&q); err != nil {
+				return err
+			}
+			return verdict.Score(ctx, "quality", q)
+		}, workflow.RegisterOptions{Name: "resettable"})
+	})
+	run := b.Start("resettable")
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.Equal(t, []string{"quality=3"}, b.Scores(run, 1))
+
+	quality.Store(7)
+	reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: 4, RequestId: "reset-" + run.GetRunID(),
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+	})
+	require.NoError(t, err)
+	again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+	require.NoError(t, again.Get(t.Context(), nil))
+	require.Equal(t, []string{"quality=7"}, b.Scores(again, 1))
+	require.Empty(t, b.Scores(run, 0), "the run that was reset away is out of the statistics")
+	kept, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Superseded: true})
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	require.True(t, kept[0].Superseded)
+}
+
+// A panic is the user's worker's policy: nothing is flushed while it unwinds, and the run goes on as it would without us.
+func TestPanicIsLeftToThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []worker.WorkflowPanicPolicy{worker.FailWorkflow, worker.BlockWorkflow} {
+		t.Run(fmt.Sprint(policy), func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			b.StoreWorker()
+			var calm atomic.Bool
+			var panics atomic.Int32
+			o := worker.Options{WorkflowPanicPolicy: policy, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
+			b.Worker(b.Queue, o, func(w worker.Worker) {
+				w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+					if err := verdict.Score(ctx, "before", true); err != nil {
+						return err
+					}
+					if !calm.Load() {
+						panics.Add(1)
+						panic("a mistake of the user's")
+					}
+					return nil
+				}, workflow.RegisterOptions{Name: "panics"})
+			})
+			run := b.Start("panics")
+			if policy == worker.FailWorkflow {
+				require.ErrorContains(t, run.Get(t.Context(), nil), "a mistake of the user's")
+				require.NotContains(t, harness.Shape(b.History(run)), "MarkerRecorded")
+				return
+			}
+			b.Eventually(func() error {
+				if panics.Load() == 0 {
+					return errors.New("not yet panicked")
+				}
+				return nil
+			})
+			calm.Store(true) // the deploy that mends it
+			require.NoError(t, run.Get(t.Context(), nil))
+			require.Equal(t, []string{"before=true"}, b.Scores(run, 1))
+		})
+	}
+}
+
+// A store that hangs holds a run up by less than a second, and what was scored is recorded once the store is back.
+func TestASlowStoreHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	stuck := make(chan struct{})
+	cfg := b.Config()
+	cfg.Store = &hanging{b.Store, stuck}
+	b.UserWorker(cfg, func(w worker.Worker) { w.RegisterWorkflow(scoreTimes); w.RegisterActivity(double) })
+	run := b.Start(scoreTimes, 2)
+	require.NoError(t, run.Get(t.Context(), nil))
+	for _, e := range b.History(run).Events {
+		require.NotEqual(t, enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT, e.EventType)
+	}
+	close(stuck)
+	b.StoreWorker() // the store is back
+	require.Len(t, b.Scores(run, 2), 2)
+}
+
+// hanging is a store that does not answer.
+type hanging struct {
+	store.Store
+	stuck chan struct{}
+}
+
+func (h *hanging) Flush(ctx context.Context, f scoring.Flush) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-h.stuck:
+		return h.Store.Flush(ctx, f)
+	}
+}
+
+// The kill switch stops recording without a change in any history's shape.
+func TestKillSwitch(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	var off atomic.Bool
+	cfg := b.Config()
+	cfg.Off = off.Load
+	cfg.Store = b.Store
+	b.UserWorker(cfg, func(w worker.Worker) { w.RegisterWorkflow(scoreTimes); w.RegisterActivity(double) })
+	on := b.Start(scoreTimes, 1)
+	require.NoError(t, on.Get(t.Context(), nil))
+	off.Store(true)
+	silent := b.Start(scoreTimes, 1)
+	require.NoError(t, silent.Get(t.Context(), nil))
+	require.Equal(t, harness.Shape(b.History(on)), harness.Shape(b.History(silent)))
+	require.Len(t, b.Scores(on, 1), 1)
+	require.Empty(t, b.Scores(silent, 0))
+}
+
+// An activity scores its own step; every attempt is a revision and the last one is current.
+func TestStepScoreFromAnActivity(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	var attempt atomic.Int32
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+				StartToCloseTimeout: time.Minute, ActivityID: "the-step",
+				RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Millisecond},
+			})
+			return workflow.ExecuteActivity(ctx, "retrieve").Get(ctx, nil)
+		}, workflow.RegisterOptions{Name: "steps"})
+		w.RegisterActivityWithOptions(func(ctx context.Context) error {
+			n := attempt.Add(1)
+			if err := verdict.Score(ctx, "precision", float64(n)/10, verdict.Because("attempt")); err != nil {
+				return err
+			}
+			if err := verdict.Score(ctx, "seen", true, verdict.OnRun()); err != nil {
+				return err
+			}
+			if n < 3 {
+				return errors.New("again")
+			}
+			return nil
+		}, registerActivity("retrieve"))
+	})
+	run := b.Start("steps")
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.ElementsMatch(t, []string{"precision=0.3", "seen=true"}, b.Scores(run, 2))
+	history, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Name: "precision", History: true})
+	require.NoError(t, err)
+	require.Len(t, history, 3)
+	require.Equal(t, scoring.Step{ID: "the-step", Type: "retrieve", Attempt: 3}, history[2].Step)
+}
+
+// Bad input is a typed, non-retryable error at the call and changes nothing.
+func TestBadInputIsRefusedAtTheCall(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			return verdict.Score(ctx, "", 1)
+		}, workflow.RegisterOptions{Name: "bad"})
+	})
+	run := b.Start("bad")
+	err := run.Get(t.Context(), nil)
+	var application *temporal.ApplicationError
+	require.ErrorAs(t, err, &application)
+	require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
+	require.True(t, application.NonRetryable())
+	require.Empty(t, b.Scores(run, 0))
+}
+
+// A query answers with the buffer of an open and of a closed run.
+func TestTheBufferCanBeAsked(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) { w.RegisterWorkflow(scoreTimes); w.RegisterActivity(double) })
+	run := b.Start(scoreTimes, 2)
+	require.NoError(t, run.Get(t.Context(), nil))
+	answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery)
+	require.NoError(t, err)
+	var records []scoring.Record
+	require.NoError(t, answer.Get(&records))
+	require.Len(t, records, 2)
+	require.Equal(t, run.GetRunID(), records[0].Run.RunID)
+}

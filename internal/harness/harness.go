@@ -1,0 +1,224 @@
+// Package harness puts a test's own workers, task queues and store on a real Temporal server.
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/sqlite"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Bench is a place to run things: a client of a real server, a store with its worker, and a task queue for the user's.
+type Bench struct {
+	T testing.TB
+	// Client has no plugin.
+	Client client.Client
+	Store  store.Store
+	// Verdict is what a service has.
+	Verdict *verdict.Client
+	// Queue is the user's task queue, VerdictQueue that of the worker that opens the store.
+	Queue, VerdictQueue string
+	Log                 *Log
+}
+
+// New returns a bench on the shared server. Its store is an in-memory SQLite unless wrap returns another one.
+func New(t testing.TB, wrap func(store.Store) store.Store) *Bench {
+	t.Helper()
+	server := devservertest.ForTest(t)
+	b := &Bench{T: t, Log: &Log{}}
+	id := uuid.NewString()[:8]
+	b.Queue, b.VerdictQueue = "user-"+id, "verdict-"+id
+	var err error
+	b.Client, err = client.Dial(client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger()})
+	require.NoError(t, err)
+	t.Cleanup(b.Client.Close)
+	s, err := sqlite.Open(t.Context(), ":memory:")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	b.Store = s
+	if wrap != nil {
+		b.Store = wrap(s)
+	}
+	b.Verdict = verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue})
+	return b
+}
+
+// Logger writes to the bench's log.
+func (b *Bench) Logger() log.Logger {
+	return log.NewStructuredLogger(slog.New(slog.NewTextHandler(b.Log, &slog.HandlerOptions{Level: slog.LevelInfo})))
+}
+
+// StoreWorker starts the worker that opens the store, until the test ends or the returned function is called.
+func (b *Bench) StoreWorker() (stop func()) {
+	return b.Worker(b.VerdictQueue, worker.Options{}, func(w worker.Worker) {
+		(&activities.Set{Store: b.Store, Client: b.Client}).Register(w)
+		workflows.Register(w)
+	})
+}
+
+// Worker starts a worker, until the test ends or the returned function is called.
+func (b *Bench) Worker(queue string, o worker.Options, register func(worker.Worker)) (stop func()) {
+	b.T.Helper()
+	w := worker.New(b.Client, queue, o)
+	register(w)
+	require.NoError(b.T, w.Start())
+	var once sync.Once
+	stop = func() { once.Do(w.Stop) }
+	b.T.Cleanup(stop)
+	return stop
+}
+
+// Config is a plugin configuration for the user's worker, without a store of its own.
+func (b *Bench) Config(scorers ...verdict.ScorerDefinition) verdict.Config {
+	return verdict.Config{TaskQueue: b.VerdictQueue, Scorers: scorers}
+}
+
+// UserWorker starts a user's worker with a plugin.
+func (b *Bench) UserWorker(cfg verdict.Config, register func(worker.Worker)) (stop func()) {
+	b.T.Helper()
+	return b.Worker(b.Queue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}}, register)
+}
+
+// Start starts a workflow on the user's queue.
+func (b *Bench) Start(workflow any, args ...any) client.WorkflowRun {
+	b.T.Helper()
+	return b.StartWith(client.StartWorkflowOptions{}, workflow, args...)
+}
+
+// StartWith is Start with options; the task queue and an id are filled in.
+func (b *Bench) StartWith(o client.StartWorkflowOptions, workflow any, args ...any) client.WorkflowRun {
+	b.T.Helper()
+	if o.TaskQueue == "" {
+		o.TaskQueue = b.Queue
+	}
+	if o.ID == "" {
+		o.ID = "run-" + uuid.NewString()[:8]
+	}
+	run, err := b.Client.ExecuteWorkflow(b.T.Context(), o, workflow, args...)
+	require.NoError(b.T, err)
+	return run
+}
+
+// History returns the events of a run.
+func (b *Bench) History(run client.WorkflowRun) *historypb.History {
+	b.T.Helper()
+	h := &historypb.History{}
+	iter := b.Client.GetWorkflowHistory(b.T.Context(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for iter.HasNext() {
+		e, err := iter.Next()
+		require.NoError(b.T, err)
+		h.Events = append(h.Events, e)
+	}
+	return h
+}
+
+// Shape returns the event types of a history, without their common prefix.
+func Shape(h *historypb.History) []string {
+	var shape []string
+	for _, e := range h.Events {
+		shape = append(shape, e.EventType.String())
+	}
+	return shape
+}
+
+// Eventually waits until check returns nil, and fails with its last error otherwise.
+func (b *Bench) Eventually(check func() error) {
+	b.T.Helper()
+	Eventually(b.T, 60*time.Second, check)
+}
+
+// Eventually waits until check returns nil, and fails with its last error after the limit.
+func Eventually(t testing.TB, limit time.Duration, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			require.NoError(t, errors.Join(errors.New("it never came true"), err))
+		case <-tick.C:
+		}
+	}
+}
+
+// Scores returns the current scores of a run, once there are n in a final state.
+func (b *Bench) Scores(run client.WorkflowRun, n int) []string {
+	b.T.Helper()
+	var got []string
+	b.Eventually(func() error {
+		scores, err := b.Store.Scores(b.T.Context(), store.Filter{Run: verdictRun(run)})
+		if err != nil {
+			return err
+		}
+		got = nil
+		pending := 0
+		for _, s := range scores {
+			text := s.Name + "=" + s.Value.String()
+			if !s.Value.IsSet() {
+				text = s.Name + ":" + string(s.State)
+			}
+			if s.State == "pending" {
+				pending++
+			}
+			got = append(got, text)
+		}
+		if len(got) != n || pending > 0 {
+			return fmt.Errorf("%d scores, %d of them pending: %v", len(got), pending, got)
+		}
+		return nil
+	})
+	return got
+}
+
+// Log collects log lines.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write appends.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// Contains tells whether a line contains text.
+func (l *Log) Contains(text string) bool { return strings.Contains(l.String(), text) }
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func verdictRun(run client.WorkflowRun) scoring.Run {
+	return scoring.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+}
