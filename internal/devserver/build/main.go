@@ -1,0 +1,23 @@
+// Command build has the embedded Temporal server ready for what needs it without
+// waiting, as the tests do, and prints where it is.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/verdict-dev/verdict/internal/devserver"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	binary, err := devserver.Build(ctx, devserver.Options{Log: os.Stderr})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(binary)
+}
