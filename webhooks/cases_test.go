@@ -74,7 +74,8 @@ func (c delivery) scheme() (webhooks.Scheme, error) {
 	case "slack":
 		return webhooks.Slack{Secrets: c.Secrets, Tolerance: tolerance}, nil
 	case "standard-webhooks":
-		return webhooks.StandardWebhooks{Secrets: c.Secrets, Tolerance: tolerance}, nil
+		_, svix := c.Headers["svix-id"]
+		return webhooks.StandardWebhooks{Secrets: c.Secrets, Tolerance: tolerance, Svix: svix}, nil
 	case "cloudevents":
 		return webhooks.CloudEvents{Tokens: append([]string{token}, c.Secrets...)}, nil
 	default:
@@ -145,6 +146,14 @@ func (c delivery) check(all []delivery) error {
 		return err
 	}
 	r := c.request()
+	if r.Method != http.MethodPost {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if valid := w.Code < 300; w.Code != c.Expect.Status || valid != (c.Expect.Verify == "valid") {
+			return fmt.Errorf("status %d for %s", w.Code, r.Method)
+		}
+		return nil
+	}
 	req := webhooks.Request{Header: r.Header, Query: r.URL.Query(), Body: []byte(c.Body), At: c.now()}
 	err = v.Verify(req)
 	var parsed webhooks.Parsed

@@ -155,8 +155,9 @@ func (v cloudEventsVerifier) binary(r Request) (Delivery, error) {
 	return v.delivery(r, attributes, r.Body)
 }
 
-// headerValue decodes an attribute in a header: double quotes first, then one round of percent-decoding, which must give
-// UTF-8 (HTTP binding, §3.1.3.2). A percent sign that encodes nothing is itself: senders exist that do not encode.
+// headerValue decodes an attribute in a header: double quotes first, then one round of percent-decoding (HTTP binding,
+// §3.1.3.2). A percent sign that encodes nothing is itself: senders exist that do not encode. Whether the result is UTF-8
+// is checked with the other rules for attributes.
 func headerValue(s string) (string, bool) {
 	if strings.HasPrefix(s, `"`) {
 		var ok bool
@@ -175,7 +176,7 @@ func headerValue(s string) (string, bool) {
 		}
 		b.WriteByte(s[i])
 	}
-	return b.String(), utf8.ValidString(b.String())
+	return b.String(), true
 }
 
 // unquote reads a quoted-string of RFC 7230, §3.2.6.

@@ -210,9 +210,9 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBody {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
 	}
-	// A slow sender would hold its slot for ever. Test recorders have no deadline; the server's do.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(h.Timeout))
+	// A slow sender would hold its slot for ever. Test recorders have no deadline; a server's connections have one, which
+	// it sets anew for each request.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.Timeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.MaxBody))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
@@ -222,7 +222,6 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "body did not arrive")
 	}
-	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

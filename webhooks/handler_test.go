@@ -129,11 +129,25 @@ func TestHandlerBodyLimit(t *testing.T) {
 	longer := merged + " "
 	require.Equal(t, 413, post(h, signed(t, standardSecret, "m1", noon, longer).Header, longer).Code)
 
-	// A length that is not declared is counted.
-	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader(longer)))
-	r.Header = signed(t, standardSecret, "m1", noon, longer).Header
-	require.EqualValues(t, -1, r.ContentLength)
+	// A length that is declared is believed, and nothing is read.
+	r := httptest.NewRequest(http.MethodPost, "/", unreadable{t})
+	r.ContentLength = 1 << 40
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	require.Equal(t, 413, w.Code)
+
+	// A length that is not declared is counted.
+	r = httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader(longer)))
+	r.Header = signed(t, standardSecret, "m1", noon, longer).Header
+	require.EqualValues(t, -1, r.ContentLength)
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, 413, w.Code)
+}
+
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
 }

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -133,19 +135,33 @@ func TestSlowBody(t *testing.T) {
 func TestOverHTTP(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
-	server := httptest.NewServer(handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) { o.Timeout = time.Minute }))
+	sink := webhooks.SinkFunc(func(ctx context.Context, o scoring.Outcome) error {
+		if o.ID == "standard-webhooks:m0" {
+			<-ctx.Done() // until the deadline of the first body has passed too
+			return ctx.Err()
+		}
+		return m.Deliver(ctx, o)
+	})
+	server := httptest.NewServer(handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) {
+		o.Sink, o.Timeout = sink, 500*time.Millisecond
+	}))
 	defer server.Close()
-	// One connection, kept open: the deadline of one body must not end the next request.
-	for i := range 3 {
-		r, err := http.NewRequest(http.MethodPost, server.URL, strings.NewReader(merged))
+	// One connection, kept open: what happened to one request must not end the next.
+	for i, status := range []int{503, 200, 200} {
+		reused := false
+		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, server.URL, strings.NewReader(merged))
 		require.NoError(t, err)
 		r.Header = signed(t, standardSecret, fmt.Sprint("m", i), noon, merged).Header
 		res, err := server.Client().Do(r)
 		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, res.Body)
+		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
-		require.Equal(t, 200, res.StatusCode)
+		require.Equal(t, status, res.StatusCode)
+		require.Equal(t, i > 0, reused)
 	}
-	require.Len(t, m.rows, 3)
+	require.Len(t, m.rows, 2)
 }
 
 func TestOutcomeIDs(t *testing.T) {
@@ -193,13 +209,15 @@ func TestBatchInParts(t *testing.T) {
 	batch := `[{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":"k"},
 		{"specversion":"1.0","id":"2","source":"/s","subject":"no type"},
 		{"specversion":"1.0","id":"3","source":"/s","type":"t","subject":"k","data":{"value":"high"}},
+		{"specversion":"0.3","id":"5","source":"/s","type":"t"},
 		{"specversion":"1.0","id":"4","source":"/s","type":"t","subject":"k"}]`
 	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/cloudevents-batch+json"}}
 	require.Equal(t, 400, post(h, header, batch).Code)
 	require.Len(t, m.rows, 2)
 	require.Contains(t, m.rows, "cloudevents:/s|1")
 	require.Contains(t, m.rows, "cloudevents:/s|4")
-	require.Len(t, m.rejected, 2)
-	require.Contains(t, m.rejected[0], "needs a source, an id and a type")
-	require.Contains(t, m.rejected[1], "/s|3")
+	require.Len(t, m.rejected, 3)
+	require.Contains(t, m.rejected[0], "/s|2 the event needs a source, an id and a type")
+	require.Contains(t, m.rejected[1], "/s|5 not a CloudEvent of version 1.0")
+	require.Contains(t, m.rejected[2], "/s|3")
 }

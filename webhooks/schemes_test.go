@@ -212,6 +212,9 @@ func TestGitHubRequests(t *testing.T) {
 		h.Del("X-Hub-Signature-256")
 		h.Set("X-Hub-Signature", "sha1=126f2c800419c60137ce748d7672e77b65cf16d6")
 	}))
+	require.Equal(t, 401, send("{}", func(h http.Header) {
+		h.Set("X-Hub-Signature-256", strings.Replace(h.Get("X-Hub-Signature-256"), "sha256=", "sha1=", 1))
+	}))
 	require.Len(t, m.rows, 1)
 }
 

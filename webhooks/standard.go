@@ -11,11 +11,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// The headers of Standard Webhooks. The svix-* aliases are not read.
-const (
-	headerID        = "Webhook-Id"
-	headerTimestamp = "Webhook-Timestamp"
-	headerSignature = "Webhook-Signature"
+// standardHeaders are the names of the headers of one sender.
+type standardHeaders struct{ id, timestamp, signature string }
+
+var (
+	webhookHeaders = standardHeaders{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"}
+	svixHeaders    = standardHeaders{"Svix-Id", "Svix-Timestamp", "Svix-Signature"}
 )
 
 // StandardWebhooks is the scheme of https://www.standardwebhooks.com, version 1.0.0: "v1" (HMAC-SHA256) and "v1a"
@@ -28,11 +29,15 @@ type StandardWebhooks struct {
 	Secrets []string
 	// PublicKeys are ed25519 keys in base64. The prefix "whpk_" may be left out.
 	PublicKeys []string
+	// Svix reads the headers svix-id, svix-timestamp and svix-signature, which many senders still use, from a request that
+	// has no webhook-id.
+	Svix bool
 	// Tolerance is [DefaultTolerance] when zero.
 	Tolerance time.Duration
 }
 
 type standardVerifier struct {
+	svix      bool
 	secrets   [][]byte
 	keys      []ed25519.PublicKey
 	tolerance time.Duration
@@ -43,7 +48,7 @@ func (s StandardWebhooks) Verifier() (Verifier, error) {
 	if len(s.Secrets) == 0 && len(s.PublicKeys) == 0 {
 		return nil, scoring.Invalid("secrets", "no secret or public key is configured: anybody could send deliveries")
 	}
-	v := standardVerifier{}
+	v := standardVerifier{svix: s.Svix}
 	for _, secret := range s.Secrets {
 		key, err := standardSecret(secret)
 		if err != nil {
@@ -78,9 +83,10 @@ func standardSecret(secret string) ([]byte, error) {
 func (standardVerifier) Provider() string { return "standard-webhooks" }
 
 func (v standardVerifier) Verify(r Request) error {
-	id, errID := single(r.Header, headerID)
-	stamp, errStamp := single(r.Header, headerTimestamp)
-	list, errList := single(r.Header, headerSignature)
+	names := v.headers(r.Header)
+	id, errID := single(r.Header, names.id)
+	stamp, errStamp := single(r.Header, names.timestamp)
+	list, errList := single(r.Header, names.signature)
 	fail := func(status int, reason string) error {
 		return &VerifyError{Status: status, Reason: reason, DeliveryID: id}
 	}
@@ -105,6 +111,14 @@ func (v standardVerifier) Verify(r Request) error {
 		return fail(http.StatusUnauthorized, "no matching signature")
 	}
 	return nil
+}
+
+// headers returns the names to read a request by: never some of one set and some of the other.
+func (v standardVerifier) headers(h http.Header) standardHeaders {
+	if v.svix && len(h.Values(webhookHeaders.id)) == 0 {
+		return svixHeaders
+	}
+	return webhookHeaders
 }
 
 func (v standardVerifier) matches(id, stamp string, body []byte, signatures []string) bool {
@@ -151,7 +165,7 @@ func (v standardVerifier) Parse(r Request) (Parsed, error) {
 	observed, _ := time.Parse(time.RFC3339Nano, event.Timestamp)
 	return Parsed{Deliveries: []Delivery{{
 		Provider:   v.Provider(),
-		ID:         r.Header.Get(headerID),
+		ID:         r.Header.Get(v.headers(r.Header).id),
 		Type:       event.Type,
 		Body:       r.Body,
 		Header:     r.Header,
@@ -179,8 +193,8 @@ func Sign(secret, id string, at time.Time, body []byte) (http.Header, error) {
 		return nil, scoring.Invalid("time", "%s cannot be signed", at)
 	}
 	h := http.Header{}
-	h.Set(headerID, id)
-	h.Set(headerTimestamp, stamp)
-	h.Set(headerSignature, standardSignature(key, id, stamp, body))
+	h.Set(webhookHeaders.id, id)
+	h.Set(webhookHeaders.timestamp, stamp)
+	h.Set(webhookHeaders.signature, standardSignature(key, id, stamp, body))
 	return h, nil
 }

@@ -105,6 +105,25 @@ func TestStandardWebhooksPublicKey(t *testing.T) {
 	requireRefused(t, 401, verifier(t, webhooks.StandardWebhooks{Secrets: []string{standardSecret}}).Verify(r))
 }
 
+func TestStandardWebhooksSvix(t *testing.T) {
+	t.Parallel()
+	svix := webhooks.StandardWebhooks{Secrets: []string{standardSecret}, Svix: true}
+	r := signed(t, standardSecret, "m", noon, "{}")
+	require.NoError(t, verifier(t, svix).Verify(r), "the standard names are still read")
+	renamed := webhooks.Request{Header: http.Header{}, Body: r.Body, At: noon}
+	for name, values := range r.Header {
+		renamed.Header[strings.Replace(name, "Webhook-", "Svix-", 1)] = values
+	}
+	require.NoError(t, verifier(t, svix).Verify(renamed))
+	parsed, err := verifier(t, svix).Parse(renamed)
+	require.NoError(t, err)
+	require.Equal(t, "m", parsed.Deliveries[0].ID)
+	requireRefused(t, 400, verifier(t, standard).Verify(renamed))
+	// One set of names or the other: an id of one is not joined with the signature of the other.
+	renamed.Header.Set("webhook-id", "another")
+	requireRefused(t, 400, verifier(t, svix).Verify(renamed))
+}
+
 func TestStandardWebhooksMalformed(t *testing.T) {
 	t.Parallel()
 	v := verifier(t, webhooks.StandardWebhooks{Secrets: []string{standardSecret}})
