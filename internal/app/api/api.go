@@ -1,0 +1,205 @@
+// Package api is how a program in any language scores runs and delivers outcomes: POST /v1/scores and
+// POST /v1/outcomes on the worker. Bodies are JSON; every error is a [Problem].
+//
+//	201  new, and durably held
+//	200  the idempotency key was used for the same request before: nothing has changed
+//	400  not JSON, or a member that is not known
+//	401  no token, or a wrong one
+//	404  neither the server nor the store knows the run
+//	405  not a POST
+//	409  the idempotency key was used for another request
+//	413  the body is too large
+//	415  not application/json
+//	422  a member is wrong; "field" says which
+//	503  not held: try again after Retry-After
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// maxBody is the largest body in bytes: the largest payload of an outcome, and as much again for the rest of it.
+const maxBody = 2 * scoring.MaxPayload
+
+// IdempotencyHeader is the header that names a request. The body's member "idempotency_key" does the same.
+const IdempotencyHeader = "Idempotency-Key"
+
+// Options are what the API works with.
+type Options struct {
+	Store store.Store
+	// Temporal is asked for runs that the store may not know yet.
+	Temporal Describer
+	// Deliver hands over an outcome, and tells whether it was delivered before.
+	Deliver func(context.Context, scoring.Outcome) (duplicate bool, err error)
+	// Namespace is the client's.
+	Namespace string
+	// TokenKeys open run tokens.
+	TokenKeys [][]byte
+	Logger    *slog.Logger
+}
+
+// Describer is the part of a Temporal client that tells whether a run exists.
+type Describer interface {
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+}
+
+// Once is a store that does a thing once for each request that has a key.
+type Once interface {
+	// RecordOnce records like store.Recorder.Record, and remembers key with digest, in one transaction. A key that is
+	// remembered with the same digest changes nothing, and first is false; one that is remembered with another digest is
+	// store.ErrConflict. With no records the key is remembered, and nothing else.
+	RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error)
+}
+
+type api struct{ Options }
+
+// Register adds the routes to mux, each behind the guard.
+func Register(mux *http.ServeMux, g Guard, o Options) {
+	a := &api{o}
+	mux.Handle("/v1/scores", g.Protect(a.post(a.scores), false))
+	mux.Handle("/v1/outcomes", g.Protect(a.post(a.outcomes), false))
+}
+
+// post makes a handler of a function that answers with the status and the body of a success, or with an error.
+func (a *api) post(do func(*http.Request, []byte) (int, any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, answer, err := 0, any(nil), error(nil)
+		body, err := read(w, r)
+		if err == nil {
+			status, answer, err = do(r, body)
+		}
+		if err != nil {
+			p := a.problemOf(err)
+			if p.Status >= http.StatusInternalServerError {
+				a.Logger.Error("API request failed", "path", r.URL.Path, "error", err)
+			}
+			p.Write(w)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+}
+
+// read checks the method, the media type and the size.
+func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, problem(http.StatusMethodNotAllowed, wrongMethod, "", "only POST")
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		w.Header().Set("Accept-Post", "application/json")
+		return nil, problem(http.StatusUnsupportedMediaType, wrongType, "Content-Type", "must be application/json")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, problem(http.StatusRequestEntityTooLarge, tooLarge, "", "the body is over 131072 bytes")
+	case err != nil:
+		return nil, problem(http.StatusBadRequest, invalid, "", "the body did not arrive")
+	}
+	return body, nil
+}
+
+// decode reads the one JSON object that body is. A member that is not known is a mistake: a misspelled one must not be
+// lost in silence.
+func decode(body []byte, to any) error {
+	d := json.NewDecoder(strings.NewReader(string(body)))
+	d.DisallowUnknownFields()
+	err := d.Decode(to)
+	var refused *scoring.InvalidError
+	var kind *json.UnmarshalTypeError
+	var at *time.ParseError
+	switch {
+	case err == nil:
+		if d.More() {
+			return problem(http.StatusBadRequest, invalid, "", "the body is more than one JSON object")
+		}
+		return nil
+	case errors.As(err, &refused):
+		return err
+	case errors.As(err, &kind):
+		return problem(http.StatusUnprocessableEntity, invalid, kind.Field, "a JSON "+kind.Value+" is of the wrong type here")
+	case errors.As(err, &at):
+		return problem(http.StatusUnprocessableEntity, invalid, "observed_at", "must be a time as RFC 3339 has it")
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return problem(http.StatusBadRequest, invalid, strings.Trim(name, `"`), "there is no such member")
+	}
+	return problem(http.StatusBadRequest, invalid, "", "the body is not a JSON object: "+err.Error())
+}
+
+// idempotency returns the key of a request: the header's or the body's, which must agree if both are there.
+func idempotency(r *http.Request, inBody string) (string, error) {
+	key := r.Header.Get(IdempotencyHeader)
+	switch {
+	case key == "":
+		key = inBody
+	case inBody != "" && inBody != key:
+		return "", problem(http.StatusUnprocessableEntity, invalid, "idempotency_key", "the header and the body have different keys")
+	}
+	return key, scoring.CheckKey("idempotency_key", key)
+}
+
+// digest is a hash of what a request says.
+func digest(request any) (string, error) {
+	data, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// problemOf makes a problem of any error. What is not the caller's mistake may have succeeded or not: the caller tries
+// again.
+func (a *api) problemOf(err error) *Problem {
+	var p *Problem
+	var refused *scoring.InvalidError
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &refused):
+		return problem(http.StatusUnprocessableEntity, invalid, member(refused.Field), refused.Reason)
+	case errors.Is(err, store.ErrConflict):
+		return problem(http.StatusConflict, conflict, "idempotency_key", "the idempotency key was used for another request")
+	case errors.Is(err, store.ErrAmbiguous):
+		return problem(http.StatusUnprocessableEntity, ambiguous, "run_key", "several runs declared the key")
+	case errors.Is(err, store.ErrNotFound):
+		return problem(http.StatusNotFound, notFound, "", "neither the server nor the store knows the run")
+	}
+	return problem(http.StatusServiceUnavailable, unavailable, "", "not held, try again")
+}
+
+// member returns the name that a refused field has in a body.
+func member(field string) string {
+	switch field {
+	case "outcome id":
+		return "id"
+	case "outcome name":
+		return "name"
+	case "outcome key":
+		return "key"
+	case "session key", "session id":
+		return "sessions"
+	}
+	return strings.ReplaceAll(field, " ", "_")
+}

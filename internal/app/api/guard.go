@@ -1,0 +1,79 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Guard lets in who shows one of the tokens: as a Bearer token, or, for browsers, as the password of Basic
+// authentication. Without any token, everything is refused unless the server listens on the loopback alone; and then
+// requests that name another host are refused, so that no web page reaches it through a name of its own.
+type Guard struct {
+	Tokens   []string
+	Loopback bool
+}
+
+// Protect returns h behind the guard. A browser is asked for a password if basic is set.
+func (g Guard) Protect(h http.Handler, basic bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := g.check(r); p != nil {
+			if p.Status == http.StatusUnauthorized {
+				challenge := `Bearer realm="verdict"`
+				if basic {
+					challenge = `Basic realm="verdict", charset="UTF-8"`
+				}
+				w.Header().Set("WWW-Authenticate", challenge)
+			}
+			p.Write(w)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (g Guard) check(r *http.Request) *Problem {
+	if len(g.Tokens) > 0 {
+		shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if _, password, basic := r.BasicAuth(); basic {
+			shown, ok = password, true
+		}
+		if !ok {
+			return problem(http.StatusUnauthorized, unauthorized, "Authorization", "a bearer token is required")
+		}
+		if !g.knows(strings.TrimSpace(shown)) {
+			return problem(http.StatusUnauthorized, unauthorized, "Authorization", "the token is wrong")
+		}
+		return nil
+	}
+	if !g.Loopback {
+		return problem(http.StatusForbidden, forbidden, "", "without VERDICT_API_TOKEN this is served on a loopback address only")
+	}
+	if !IsLoopback(r.Host) {
+		return problem(http.StatusForbidden, forbidden, "Host", "without VERDICT_API_TOKEN only requests to a loopback address are answered")
+	}
+	return nil
+}
+
+// knows compares hashes, which have one length, with every token, so that the time tells nothing of them.
+func (g Guard) knows(shown string) bool {
+	got := sha256.Sum256([]byte(shown))
+	found := 0
+	for _, t := range g.Tokens {
+		want := sha256.Sum256([]byte(t))
+		found |= subtle.ConstantTimeCompare(got[:], want[:])
+	}
+	return found == 1
+}
+
+// IsLoopback tells whether a host, with or without a port, is a loopback address or localhost.
+func IsLoopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+}

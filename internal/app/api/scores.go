@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// scoreRequest is the body of POST /v1/scores. The run is named in one of three ways: by its ids, by a key that it
+// declared, or by a token that it made.
+type scoreRequest struct {
+	WorkflowID string `json:"workflow_id,omitempty"`
+	RunID      string `json:"run_id,omitempty"` // empty: the newest run of the workflow id
+	RunKey     string `json:"run_key,omitempty"`
+	Token      string `json:"token,omitempty"`
+
+	Step scoring.Step `json:"step,omitzero"`
+	Name string       `json:"name"`
+	// State is "scored" when empty. Only a scored score has a value.
+	State scoring.State `json:"state,omitempty"`
+	Value scoring.Value `json:"value"`
+	// Key tells scores of one name on one subject apart. The same key again is a revision.
+	Key        string            `json:"key,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
+	ObservedAt time.Time         `json:"observed_at,omitzero"`
+	Sessions   []scoring.Session `json:"sessions,omitempty"`
+
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+}
+
+// scoreAnswer says what was recorded.
+type scoreAnswer struct {
+	Run   scoring.Run   `json:"run"`
+	Step  scoring.Step  `json:"step,omitzero"`
+	Name  string        `json:"name"`
+	Key   string        `json:"key,omitempty"`
+	State scoring.State `json:"state"`
+	Value scoring.Value `json:"value"`
+	// Repeated tells that the same request was answered before.
+	Repeated bool `json:"repeated,omitempty"`
+}
+
+func (a *api) scores(r *http.Request, body []byte) (int, any, error) {
+	var in scoreRequest
+	if err := decode(body, &in); err != nil {
+		return 0, nil, err
+	}
+	key, err := idempotency(r, in.IdempotencyKey)
+	if err != nil {
+		return 0, nil, err
+	}
+	in.IdempotencyKey = ""
+	hash, err := digest(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	rec, err := a.record(r.Context(), in)
+	if err != nil {
+		return 0, nil, err
+	}
+	first := true
+	if key == "" {
+		err = a.Store.Record(r.Context(), []scoring.Record{rec})
+	} else {
+		first, err = a.once(r.Context(), "scores/"+key, hash, rec)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	status := http.StatusCreated
+	if !first {
+		status = http.StatusOK
+	}
+	return status, scoreAnswer{rec.Run, rec.Step, rec.Name, rec.Key, rec.State, rec.Value, !first}, nil
+}
+
+// record makes the record that a request means.
+func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, error) {
+	now := time.Now().UTC()
+	rec := scoring.Record{
+		Score: scoring.Score{
+			Name: in.Name, State: in.State, Value: in.Value, Key: in.Key, Reason: in.Reason,
+			ObservedAt: in.ObservedAt, Sessions: in.Sessions,
+		},
+		Step: in.Step, Source: scoring.FromClient, RecordedAt: now,
+	}
+	if rec.State == "" {
+		rec.State = scoring.Scored
+	}
+	if rec.State == scoring.Pending {
+		return rec, scoring.Invalid("state", "only a scorer's score is pending")
+	}
+	if rec.ObservedAt.IsZero() {
+		rec.ObservedAt = now
+	}
+	if err := rec.Score.Validate(); err != nil {
+		return rec, err
+	}
+	var err error
+	if rec.Run, err = a.run(ctx, in); err != nil {
+		return rec, err
+	}
+	return rec, rec.Validate()
+}
+
+// run returns the run that a request names, once it is sure that there is such a run.
+func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
+	named := 0
+	for _, s := range []string{in.WorkflowID, in.RunKey, in.Token} {
+		if s != "" {
+			named++
+		}
+	}
+	switch {
+	case named != 1:
+		return scoring.Run{}, scoring.Invalid("workflow id", "name the run in one way: workflow_id (and run_id), run_key, or token")
+	case in.RunID != "" && in.WorkflowID == "":
+		return scoring.Run{}, scoring.Invalid("workflow id", "a run_id needs its workflow_id")
+	case in.RunKey != "":
+		if err := scoring.CheckKey("run key", in.RunKey); err != nil {
+			return scoring.Run{}, err
+		}
+		return a.Store.RunOfKey(ctx, in.RunKey)
+	case in.Token != "":
+		return token.Open(a.TokenKeys, in.Token)
+	}
+	run := scoring.Run{Namespace: a.Namespace, WorkflowID: in.WorkflowID, RunID: in.RunID}
+	if err := scoring.CheckID("workflow id", in.WorkflowID); err != nil {
+		return run, err
+	}
+	if len(in.RunID) > scoring.MaxID {
+		return run, scoring.Invalid("run id", "%d bytes, at most %d are allowed", len(in.RunID), scoring.MaxID)
+	}
+	d, err := a.Temporal.DescribeWorkflowExecution(ctx, in.WorkflowID, in.RunID)
+	if err == nil {
+		run.RunID = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+		return run, nil
+	}
+	kept, storeErr := a.kept(ctx, run)
+	var unknown *serviceerror.NotFound
+	var malformed *serviceerror.InvalidArgument // a run id that the server could not have issued
+	if errors.Is(storeErr, store.ErrNotFound) && !errors.As(err, &unknown) && !errors.As(err, &malformed) {
+		return run, err // the server is away, so nobody can say that there is no such run
+	}
+	return kept, storeErr
+}
+
+// kept returns a run that the store knows, the newest if no run id is given. Histories expire; scores do not.
+func (a *api) kept(ctx context.Context, run scoring.Run) (scoring.Run, error) {
+	runs, err := a.Store.Runs(ctx, store.RunFilter{Run: run})
+	if err != nil {
+		return run, err
+	}
+	if len(runs) > 0 {
+		newest := runs[0]
+		for _, r := range runs[1:] {
+			if r.StartedAt.After(newest.StartedAt) {
+				newest = r
+			}
+		}
+		return newest.Run, nil
+	}
+	scores, err := a.Store.Scores(ctx, store.Filter{Run: run, Retracted: true, Superseded: true})
+	if err != nil {
+		return run, err
+	}
+	if len(scores) == 0 {
+		return run, store.ErrNotFound
+	}
+	return scores[len(scores)-1].Run, nil
+}
+
+// once records a request that has a key.
+func (a *api) once(ctx context.Context, key, digest string, records ...scoring.Record) (first bool, err error) {
+	s, ok := a.Store.(Once)
+	if !ok {
+		return false, problem(http.StatusNotImplemented, unsupported, "idempotency_key", "this store keeps no idempotency keys")
+	}
+	return s.RecordOnce(ctx, key, digest, records)
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// execute runs a command with a program's options. Errors are returned, not printed.
+func execute(ctx context.Context, cmd *cobra.Command, o Options) error {
+	cmd.SetArgs(append([]string{}, o.Args...)) // never the process's own, which nil would mean
+	cmd.SetIn(o.Stdin)
+	cmd.SetOut(o.Stdout)
+	cmd.SetErr(o.Stderr)
+	cmd.Version = version()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.CompletionOptions.HiddenDefaultCmd = true
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%w: `%s --help` lists the flags", err, c.CommandPath())
+	})
+	err := cmd.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		return usage("%s: `%s --help` lists the commands", strings.SplitN(err.Error(), "\n", 2)[0], cmd.Name())
+	}
+	return err
+}
+
+// noArgs refuses arguments that are no flags.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("unexpected argument %q: `%s --help` shows the usage", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// atMostOne refuses a second argument.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return noArgs(cmd, args[1:])
+	}
+	return nil
+}
+
+// help lists the settings that have no flag, for a command's long description.
+func (all settings) help() string {
+	var b strings.Builder
+	b.WriteString("Secrets are read from the environment. Several, separated by commas, are valid at a time while they are rotated:\n")
+	for _, s := range all {
+		if s.flag == "" {
+			fmt.Fprintf(&b, "  %-34s %s\n", s.env, s.usage)
+		}
+	}
+	return b.String()
+}

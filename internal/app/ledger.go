@@ -1,0 +1,68 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// ledgerCommand is `starter ledger`.
+func (s *starter) ledgerCommand() *cobra.Command {
+	var filter store.LedgerFilter
+	var state string
+	var since time.Duration
+	return s.command(&cobra.Command{
+		Use:   "ledger",
+		Short: "List the outcomes that came, and what became of each",
+		Long: `List the outcomes that came, newest first, and what became of each:
+
+  matched    a scorer waited for it, and it came inside the window
+  late       it came after the window, or after the scorer had closed
+  unclaimed  nobody waits for it
+  rejected   the delivery was refused; the reason is given`,
+	}, settings{
+		s.database(),
+		{flag: "state", kind: "state", usage: "only matched, late, unclaimed or rejected", read: oneOf(&state, "", string(store.Matched), string(store.Late), string(store.Unclaimed), string(store.Rejected))},
+		{flag: "since", kind: "duration", fallback: "0", usage: "only what came within this time; 0: all", read: durationOf(&since)},
+		{flag: "limit", kind: "n", fallback: "0", usage: "at most this many; 0: all", read: countOf(&filter.Limit, 1)},
+	}, func(ctx context.Context, _ []string) error {
+		filter.State = store.OutcomeState(state)
+		if since > 0 {
+			filter.Since = time.Now().Add(-since)
+		}
+		return s.withStore(ctx, func(db store.Store) error {
+			entries, err := db.Ledger(ctx, filter)
+			if err != nil {
+				return err
+			}
+			if entries == nil {
+				entries = []store.Entry{}
+			}
+			return s.print(entries, func(w io.Writer) error { return writeLedger(w, entries) })
+		})
+	})
+}
+
+func writeLedger(w io.Writer, entries []store.Entry) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(w, "nothing has come")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RECEIVED\tSTATE\tDELIVERIES\tNAME\tKEY\tVALUE\tSOURCE\tID\tSCORERS OR REASON")
+	for _, e := range entries {
+		o := e.Outcome
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			o.ReceivedAt.UTC().Format(time.RFC3339), e.State, e.Deliveries, o.Name, o.Key, o.Value, o.Source, o.ID,
+			cmp.Or(e.Reason, strings.Join(e.Scorers, ", ")))
+	}
+	return t.Flush()
+}

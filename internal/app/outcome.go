@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// outcomeCommand is `starter outcome`.
+func (s *starter) outcomeCommand() *cobra.Command {
+	o := scoring.Outcome{Source: "cli"}
+	return s.command(&cobra.Command{
+		Use:   "outcome --name NAME --key KEY",
+		Short: "Deliver what really happened to whoever waits for it",
+		Example: `  starter outcome --name pull_request.merged --key octo/hello#12 --value true
+  starter outcome --name checkout.paid --key order-7 --value 49.90 --id evt_1 --payload '{"currency":"eur"}'`,
+	}, settings{
+		{flag: "name", kind: "string", usage: "what happened", read: nonEmpty(&o.Name)},
+		{flag: "key", kind: "string", usage: "to what it happened", read: nonEmpty(&o.Key)},
+		{flag: "id", kind: "string", usage: "id of the event: delivered again it changes nothing (default a new one)", read: textOf(&o.ID)},
+		{flag: "value", kind: "true|false|number", usage: "value of the outcome; none when left out", read: valueOf(&o.Value)},
+		{flag: "payload", kind: "JSON", usage: "payload for a scorer's predicate", read: jsonOf(&o.Payload)},
+		{flag: "observed-at", kind: "time", usage: "when it happened, as RFC 3339 has it (default now)", read: timeOf(&o.ObservedAt)},
+	}, func(ctx context.Context, _ []string) error {
+		if o.ID == "" {
+			o.ID = uuid.NewString()
+		}
+		if err := o.Validate(); err != nil {
+			return usageError{err}
+		}
+		c, done, err := s.verdict(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer done()
+		if err := c.Deliver(ctx, o); err != nil {
+			return err
+		}
+		return s.printLine(o, "delivered %s of %s with the id %s", o.Name, o.Key, o.ID)
+	})
+}
+
+// valueOf takes true, false, a number, or nothing.
+func valueOf(to *scoring.Value) func(string) error {
+	return func(t string) error {
+		*to = scoring.Value{}
+		if t == "" {
+			return nil
+		}
+		if t == "true" || t == "false" {
+			*to = scoring.BoolValue(t == "true")
+			return nil
+		}
+		if !json.Valid([]byte(t)) {
+			return errors.New("must be true, false or a number")
+		}
+		f, err := strconv.ParseFloat(t, 64)
+		if err != nil {
+			return errors.New("must be true, false or a number")
+		}
+		*to, err = scoring.NumberValue(f)
+		return err
+	}
+}
+
+// timeOf takes a time as RFC 3339 has it, or nothing.
+func timeOf(to *time.Time) func(string) error {
+	return func(t string) (err error) {
+		*to = time.Time{}
+		if t == "" {
+			return nil
+		}
+		if *to, err = time.Parse(time.RFC3339Nano, t); err != nil {
+			return errors.New("must be a time such as 2026-01-31T12:00:00Z")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// scoreFlags are what `starter score` is told.
+type scoreFlags struct {
+	workflowID, runID, key, token string
+	tokenKeys                     []string
+	stepID, stepType              string
+	score                         scoring.Score
+	notApplicable                 bool
+}
+
+// scoreCommand is `starter score`.
+func (s *starter) scoreCommand() *cobra.Command {
+	var f scoreFlags
+	return s.command(&cobra.Command{
+		Use:   "score (--workflow-id ID [--run-id ID] | --key KEY | --token TOKEN) --name NAME (--value VALUE | --not-applicable)",
+		Short: "Score a run, open or long closed",
+		Example: `  starter score --workflow-id order-7 --name thumbs_up --value true
+  starter score --key message-12 --name quality --value 0.8 --reason "missed one point"
+  starter score --workflow-id order-7 --name quality --not-applicable`,
+	}, settings{
+		{flag: "workflow-id", kind: "string", usage: "workflow id of the run", read: textOf(&f.workflowID)},
+		{flag: "run-id", kind: "string", usage: "run id (default the newest run)", read: textOf(&f.runID)},
+		{flag: "key", kind: "string", usage: "key that the run declared", read: textOf(&f.key)},
+		{flag: "token", kind: "string", usage: "token that the run made", read: textOf(&f.token)},
+		{env: "VERDICT_TOKEN_KEY", secret: true, read: secretsOf(&f.tokenKeys)},
+		{flag: "step", kind: "string", usage: "activity id, for a score of a step", read: textOf(&f.stepID)},
+		{flag: "step-type", kind: "string", usage: "activity type of the step", read: textOf(&f.stepType)},
+		{flag: "name", kind: "string", usage: "name of the score", read: nonEmpty(&f.score.Name)},
+		{flag: "value", kind: "true|false|number", usage: "value of the score", read: valueOf(&f.score.Value)},
+		{flag: "not-applicable", kind: "bool", fallback: "false", usage: "there is nothing to score", read: boolOf(&f.notApplicable)},
+		{flag: "reason", kind: "string", usage: "why", read: textOf(&f.score.Reason)},
+		{flag: "score-key", kind: "string", usage: "tells scores of one name on one run apart", read: textOf(&f.score.Key)},
+		{flag: "observed-at", kind: "time", usage: "when it was observed, as RFC 3339 has it (default now)", read: timeOf(&f.score.ObservedAt)},
+	}, func(ctx context.Context, _ []string) error { return s.score(ctx, f) })
+}
+
+func (s *starter) score(ctx context.Context, f scoreFlags) error {
+	f.score.State = scoring.Scored
+	if f.notApplicable {
+		f.score.State = scoring.NotApplicable
+	}
+	about, err := f.target()
+	if f.notApplicable == f.score.Value.IsSet() {
+		err = errors.Join(err, usage("say --value or --not-applicable, and not both"))
+	}
+	if err == nil {
+		err = f.score.Validate()
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	c, done, err := s.verdict(ctx, f.tokenKeys)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var options []verdict.ScoreOption
+	if f.stepID != "" {
+		options = append(options, verdict.OnStep(f.stepID, f.stepType))
+	}
+	if err := c.Record(ctx, about, f.score, options...); err != nil {
+		return err
+	}
+	return s.printLine(f.score, "scored %s: %s", f.score.Name, said(f.score))
+}
+
+// target is the run that the flags name.
+func (f scoreFlags) target() (verdict.Target, error) {
+	var named []verdict.Target
+	if f.workflowID != "" {
+		named = append(named, verdict.Run{WorkflowID: f.workflowID, RunID: f.runID})
+	}
+	if f.key != "" {
+		named = append(named, verdict.Key(f.key))
+	}
+	if f.token != "" {
+		named = append(named, verdict.Token(f.token))
+	}
+	switch {
+	case len(named) != 1:
+		return nil, usage("say which run in one way: --workflow-id (and --run-id), --key, or --token")
+	case f.runID != "" && f.workflowID == "":
+		return nil, usage("--run-id needs --workflow-id")
+	}
+	return named[0], nil
+}
+
+// said is what a score says, in a word.
+func said(s scoring.Score) string {
+	if s.Value.IsSet() {
+		return s.Value.String()
+	}
+	return string(s.State)
+}

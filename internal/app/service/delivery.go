@@ -1,0 +1,49 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// countLimit bounds the counting of a duplicate, which the sender waits for.
+const countLimit = time.Second
+
+// delivery hands outcomes over to Temporal, which holds them even while the store is away.
+type delivery struct {
+	temporal  client.Client
+	store     store.Correlator
+	taskQueue string
+	log       *slog.Logger
+}
+
+// Deliver implements webhooks.Sink.
+func (d delivery) Deliver(ctx context.Context, o scoring.Outcome) error {
+	_, err := d.deliver(ctx, o)
+	return err
+}
+
+// deliver returns once o is held. A delivery that Temporal has already never reaches the store by itself, so it is counted
+// there, best effort. Whoever waits for the outcome is told by the first delivery's workflow, whichever of the two
+// reaches the store first.
+func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
+	if err := o.Validate(); err != nil {
+		return false, err
+	}
+	duplicate, err = activities.StartDelivery(ctx, d.temporal, d.taskQueue, o)
+	if err != nil || !duplicate {
+		return duplicate, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
+	if _, err := d.store.Receive(ctx, o); err != nil {
+		d.log.Warn("a repeated delivery is not counted", "outcome", o.ID, "error", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,206 @@
+// Package service is the worker that opens the store, as it runs: the Temporal worker with Verdict's own workflows and
+// activities, and the HTTP server with the health checks, the webhooks, the API and the page.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/app/api"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// drainLimit is how long a stop waits for the HTTP requests that are under way. A webhook is answered well within it.
+const drainLimit = 5 * time.Second
+
+// Config is what a service works with.
+type Config struct {
+	// Client says how to reach Temporal. The plugin is added to it.
+	Client client.Options
+	// Store is where everything is kept. The service closes it, also when it does not start.
+	Store store.Store
+	// TaskQueue is where recording workflows and deliveries are started. Default: "verdict".
+	TaskQueue string
+	// Worker are the options of the Temporal worker.
+	Worker worker.Options
+	// SearchAttributes puts scores into visibility; Start fails if the attributes are not registered.
+	SearchAttributes bool
+	// Listen is the address of the HTTP server, such as "127.0.0.1:8080".
+	Listen string
+	// UI is the base URL of the Temporal UI, for links.
+	UI string
+	// APITokens let clients in. Without any, the API and the page are served on a loopback address only.
+	APITokens []string
+	// TokenKeys open run tokens.
+	TokenKeys [][]byte
+	// Webhooks are the senders that deliveries are accepted from.
+	Webhooks Webhooks
+	Logger   *slog.Logger
+}
+
+// Service is a worker that runs.
+type Service struct {
+	log      *slog.Logger
+	ready    atomic.Bool
+	fatal    chan error
+	listener net.Listener
+	server   *http.Server
+	worker   stopper
+	temporal client.Client
+	store    io.Closer
+}
+
+// stopper is the part of a Temporal worker that a stop needs.
+type stopper interface{ Stop() }
+
+// Start starts a service. When it returns without an error the worker polls, and requests are answered.
+func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
+	s := &Service{log: cfg.Logger, fatal: make(chan error, 2), store: cfg.Store}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if cfg.TaskQueue == "" {
+		cfg.TaskQueue = activities.DefaultTaskQueue
+	}
+	plugin := verdict.NewPlugin(verdict.Config{
+		Store: cfg.Store, TaskQueue: cfg.TaskQueue, SearchAttributes: cfg.SearchAttributes,
+	})
+	cfg.Client.Plugins = append(cfg.Client.Plugins, plugin)
+	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {
+		return nil, fmt.Errorf("no Temporal server at %s (--address or TEMPORAL_ADDRESS says where): %w", cfg.Client.HostPort, err)
+	}
+	handler, err := s.handler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("http: %w", err)
+	}
+	s.serve(handler)
+	if err := s.startWorker(cfg); err != nil {
+		return nil, err
+	}
+	s.ready.Store(true)
+	s.log.Info("ready", "http", s.URL(), "namespace", cfg.Client.Namespace, "task_queue", cfg.TaskQueue)
+	return s, nil
+}
+
+func (s *Service) startWorker(cfg Config) error {
+	cfg.Worker.OnFatalError = func(err error) { s.fail(fmt.Errorf("temporal worker: %w", err)) }
+	w := worker.New(s.temporal, cfg.TaskQueue, cfg.Worker)
+	workflows.Register(w)
+	(&activities.Set{Store: cfg.Store, Client: s.temporal}).Register(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("temporal worker: %w", err)
+	}
+	s.worker = w
+	return nil
+}
+
+func (s *Service) serve(h http.Handler) {
+	s.server = &http.Server{
+		Handler: h, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
+	go func() {
+		if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.fail(fmt.Errorf("http: %w", err))
+		}
+	}()
+}
+
+// fail says, once, that the service cannot go on.
+func (s *Service) fail(err error) {
+	select {
+	case s.fatal <- err:
+	default:
+	}
+}
+
+// Failed returns the channel on which the service says that it cannot go on and must be stopped.
+func (s *Service) Failed() <-chan error { return s.fatal }
+
+// URL is the base URL of the HTTP server.
+func (s *Service) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Client is the Temporal client, with the plugin.
+func (s *Service) Client() client.Client { return s.temporal }
+
+// Stop stops in the order in which nothing is lost: no longer ready, so that a load balancer looks elsewhere; no new
+// request, and those that are under way to their end; no new task, and those that are under way to their end; and then
+// what all of them used.
+func (s *Service) Stop() error {
+	var errs []error
+	s.ready.Store(false)
+	if s.server != nil {
+		s.log.Info("stopping", "step", "http")
+		ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+		defer cancel()
+		if err := s.server.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("http: %w", err), s.server.Close())
+		}
+	}
+	if s.worker != nil {
+		s.log.Info("stopping", "step", "worker")
+		s.worker.Stop()
+	}
+	if s.store != nil {
+		s.log.Info("stopping", "step", "store")
+		if err := s.store.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("store: %w", err))
+		}
+	}
+	if s.temporal != nil {
+		s.temporal.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// handler is everything that the HTTP server answers.
+func (s *Service) handler(cfg Config) (http.Handler, error) {
+	mux := http.NewServeMux()
+	h := health{ready: &s.ready, log: s.log, checks: []check{
+		{"temporal", func(ctx context.Context) error {
+			_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}},
+		{"store", cfg.Store.Ping},
+	}}
+	mux.HandleFunc("GET /livez", h.live)
+	mux.HandleFunc("GET /readyz", h.readiness)
+
+	d := delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
+	hooks, err := cfg.Webhooks.handlers(d, newRejections(cfg.Store, s.log), s.log)
+	if err != nil {
+		return nil, err
+	}
+	for path, hook := range hooks {
+		mux.Handle(path, hook)
+		s.log.Info("webhooks are received", "path", path)
+	}
+
+	guard := api.Guard{Tokens: cfg.APITokens, Loopback: api.IsLoopback(cfg.Listen)}
+	api.Register(mux, guard, api.Options{
+		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
+		TokenKeys: cfg.TokenKeys, Logger: s.log,
+	})
+	mux.Handle("GET /{$}", guard.Protect(s.page(cfg), true))
+	return mux, nil
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/app/service"
+	"github.com/verdict-dev/verdict/internal/token"
+)
+
+// workerConfig is what the worker is told.
+type workerConfig struct {
+	db, taskQueue, listen, ui string
+	logFormat, logLevel       string
+	searchAttributes          bool
+	deployment, buildID       string
+	activities, workflowTasks int
+	activityPollers           int
+	workflowPollers           int
+	stopTimeout               time.Duration
+	apiTokens, tokenKeys      []string
+	hooks                     service.Webhooks
+}
+
+// settings are all that the worker can be told besides the connection to Temporal.
+func (c *workerConfig) settings() settings {
+	secret := func(env, usage string, to *[]string) *setting {
+		return &setting{env: env, usage: usage, secret: true, read: secretsOf(to)}
+	}
+	return settings{
+		{flag: "db", env: "VERDICT_DB", fallback: defaultDatabase, kind: "string", usage: "SQLite file, :memory:, or postgres:// URL", mask: maskDatabase, read: databaseOf(&c.db)},
+		{flag: "task-queue", env: "VERDICT_TASK_QUEUE", fallback: activities.DefaultTaskQueue, kind: "string", usage: "task queue to poll", read: nonEmpty(&c.taskQueue)},
+		{flag: "http", env: "VERDICT_HTTP", fallback: "127.0.0.1:8080", kind: "host:port", usage: "address of health checks, webhooks, API and page", read: listenOf(&c.listen)},
+		{flag: "ui-url", env: "VERDICT_UI_URL", fallback: "http://localhost:8233", kind: "URL", usage: "base URL of the Temporal UI, for links", read: urlOf(&c.ui)},
+		{flag: "log-format", env: "VERDICT_LOG_FORMAT", fallback: "text", kind: "text|json", usage: "form of the log's lines", read: oneOf(&c.logFormat, "text", "json")},
+		{flag: "log-level", env: "VERDICT_LOG_LEVEL", fallback: "info", kind: "level", usage: "debug, info, warn or error", read: oneOf(&c.logLevel, "debug", "info", "warn", "error")},
+		{flag: "search-attributes", env: "VERDICT_SEARCH_ATTRIBUTES", fallback: "true", kind: "bool", usage: "put scores into visibility; `starter setup` registers the attributes", read: boolOf(&c.searchAttributes)},
+		{flag: "max-concurrent-activities", env: "VERDICT_MAX_CONCURRENT_ACTIVITIES", fallback: "0", kind: "n", usage: "activities at a time; 0: the SDK's default", read: countOf(&c.activities, 1)},
+		{flag: "max-concurrent-workflow-tasks", env: "VERDICT_MAX_CONCURRENT_WORKFLOW_TASKS", fallback: "0", kind: "n", usage: "workflow tasks at a time; 0: the SDK's default", read: countOf(&c.workflowTasks, 2)},
+		{flag: "activity-pollers", env: "VERDICT_ACTIVITY_POLLERS", fallback: "0", kind: "n", usage: "pollers of activity tasks; 0: the SDK's default", read: countOf(&c.activityPollers, 1)},
+		{flag: "workflow-pollers", env: "VERDICT_WORKFLOW_POLLERS", fallback: "0", kind: "n", usage: "pollers of workflow tasks; 0: the SDK's default", read: countOf(&c.workflowPollers, 2)},
+		{flag: "stop-timeout", env: "VERDICT_STOP_TIMEOUT", fallback: "25s", kind: "duration", usage: "how long a stop waits for tasks that are under way; allow 5s more before a kill", read: durationOf(&c.stopTimeout)},
+		{flag: "deployment-name", env: "TEMPORAL_DEPLOYMENT_NAME", kind: "string", usage: "worker deployment, for versioning; needs a build id", read: textOf(&c.deployment)},
+		{flag: "build-id", env: "TEMPORAL_WORKER_BUILD_ID", kind: "string", usage: "build id, for versioning; needs a deployment name", read: textOf(&c.buildID)},
+		secret("VERDICT_API_TOKEN", "bearer token of the API and password of the page", &c.apiTokens),
+		secret("VERDICT_TOKEN_KEY", "key that opens run tokens, at least 32 bytes", &c.tokenKeys),
+		secret("VERDICT_STANDARD_WEBHOOKS_SECRET", "accept Standard Webhooks at /webhooks/standard", &c.hooks.Standard),
+		secret("VERDICT_GITHUB_SECRET", "accept GitHub at /webhooks/github", &c.hooks.GitHub),
+		secret("VERDICT_STRIPE_SECRET", "accept Stripe at /webhooks/stripe", &c.hooks.Stripe),
+		secret("VERDICT_SLACK_SECRET", "accept Slack at /webhooks/slack", &c.hooks.Slack),
+		secret("VERDICT_CLOUDEVENTS_TOKEN", "accept CloudEvents with this bearer token at /webhooks/cloudevents", &c.hooks.CloudEvents),
+		secret("VERDICT_HMAC_SECRET", "accept JSON signed with HMAC-SHA256 at /webhooks/hmac", &c.hooks.HMAC),
+		{flag: "hmac-header", env: "VERDICT_HMAC_HEADER", fallback: service.DefaultHMACHeader, kind: "header", usage: "header with the signature of /webhooks/hmac", read: nonEmpty(&c.hooks.HMACHeader)},
+		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: service.DefaultHMACPrefix, kind: "string", usage: "what precedes that signature", read: textOf(&c.hooks.HMACPrefix)},
+	}
+}
+
+// validate returns the mistakes that lie between settings.
+func (c *workerConfig) validate() error {
+	var errs []error
+	if (c.deployment == "") != (c.buildID == "") {
+		errs = append(errs, errors.New("TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID: set both, for a versioned worker, or neither"))
+	}
+	for _, key := range c.tokenKeys {
+		if len(key) < token.MinKey {
+			errs = append(errs, fmt.Errorf("VERDICT_TOKEN_KEY: %d bytes, at least %d are needed", len(key), token.MinKey))
+		}
+	}
+	return errors.Join(append(errs, c.hooks.Validate())...)
+}
+
+// options are the Temporal worker's.
+func (c *workerConfig) options() worker.Options {
+	o := worker.Options{
+		MaxConcurrentActivityExecutionSize:     c.activities,
+		MaxConcurrentWorkflowTaskExecutionSize: c.workflowTasks,
+		MaxConcurrentActivityTaskPollers:       c.activityPollers,
+		MaxConcurrentWorkflowTaskPollers:       c.workflowPollers,
+		WorkerStopTimeout:                      c.stopTimeout,
+	}
+	if c.deployment != "" {
+		o.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: c.deployment, BuildID: c.buildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	return o
+}
+
+// RunWorker is the deployable worker. It returns nil once it has stopped because ctx was done.
+func RunWorker(ctx context.Context, o Options) error {
+	var cfg workerConfig
+	var conn connection
+	all := cfg.settings()
+	check := false
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks",
+		Long:  "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks.\n\n" + all.help(),
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runWorker(cmd.Context(), o, &cfg, all, &conn, check)
+		},
+	}
+	conn.declare(cmd.Flags())
+	all.declare(cmd.Flags())
+	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and exit")
+	return execute(ctx, cmd, o)
+}
+
+func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, conn *connection, check bool) error {
+	env := environ(o.Environ)
+	err := all.resolve(env)
+	log := newLogger(o.Stderr, cfg.logFormat, cfg.logLevel)
+	temporal, connErr := conn.options(env, log)
+	if err := errors.Join(err, cfg.validate(), connErr); err != nil {
+		return err
+	}
+	if check {
+		fmt.Fprintln(o.Stdout, "the configuration is valid")
+		return nil
+	}
+	log.Info("worker", "version", version())
+	conn.log(log, env, temporal)
+	all.log(log)
+
+	db, err := openStore(ctx, cfg.db)
+	if err != nil {
+		return err
+	}
+	s, err := service.Start(ctx, service.Config{
+		Client: temporal, Store: db, TaskQueue: cfg.taskQueue, Worker: cfg.options(),
+		SearchAttributes: cfg.searchAttributes, Listen: cfg.listen, UI: cfg.ui,
+		APITokens: cfg.apiTokens, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-s.Failed():
+	}
+	return errors.Join(err, s.Stop())
+}
+
+func bytesOf(texts []string) [][]byte {
+	var all [][]byte
+	for _, t := range texts {
+		all = append(all, []byte(t))
+	}
+	return all
+}

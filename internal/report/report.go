@@ -1,0 +1,199 @@
+// Package report computes what the store says about experiments and scores, once, for the command line, the page and the
+// demo.
+package report
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// By selects the tables of an experiment.
+type By string
+
+// The tables.
+const (
+	ByBoth    By = ""
+	ByVariant By = "variant" // scores of the run
+	ByStep    By = "step"    // scores of steps, by activity type
+)
+
+// Options say what to report.
+type Options struct {
+	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
+	Experiment string
+	By         By
+	// Session keeps to the runs and scores of a session. There is no decision then: it was not planned for a part.
+	Session scoring.Session
+	// Ask asks the server for the state of a run that ended without a flush, or is still open. Nil: nobody is asked.
+	Ask func(context.Context, scoring.Run) (RunState, error)
+	// Now is the time of the report.
+	Now time.Time
+}
+
+// Report is what is known at a time.
+type Report struct {
+	AsOf        time.Time       `json:"as_of"`
+	Session     scoring.Session `json:"session,omitzero"`
+	Experiments []Experiment    `json:"experiments"`
+	// Scores are all scores, in an experiment or not, and Latest the last of them. Nil if an experiment was asked for.
+	Scores []Row            `json:"scores,omitempty"`
+	Latest []scoring.Record `json:"latest,omitempty"`
+	// Unflushed are runs that ended without handing over what they had scored.
+	Unflushed []Ended `json:"unflushed"`
+	// Ledger counts outcomes by what became of them.
+	Ledger Ledger `json:"ledger"`
+}
+
+// Experiment is one version of an experiment.
+type Experiment struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Units is how many were assigned; Excluded how many of the assignments are out of the statistics: forced, paused, of
+	// a run that was reset away.
+	Units    int `json:"units"`
+	Excluded int `json:"excluded"`
+	// Rows have a row for each score, step type and variant.
+	Rows []Row `json:"rows"`
+	// Decision says in words what is decided and what is still needed. Empty for a session.
+	Decision string `json:"decision,omitempty"`
+}
+
+// Row counts the scores of one name, in one place, of one variant. Assigned is the sum of the counts from Scored to
+// Errors.
+type Row struct {
+	Step    string `json:"step,omitempty"` // activity type; empty: the run
+	Score   string `json:"score"`
+	Variant string `json:"variant,omitempty"`
+	// Assigned is the number of units that were assigned. Without an experiment a unit is a run.
+	Assigned      int `json:"assigned"`
+	Scored        int `json:"scored"`
+	Pending       int `json:"pending"`
+	Expired       int `json:"expired"`
+	Missing       int `json:"missing"`
+	NotApplicable int `json:"not_applicable"`
+	Errors        int `json:"errors"`
+	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none.
+	Mean *float64 `json:"mean"`
+}
+
+// Ledger counts outcomes.
+type Ledger struct {
+	Received   int `json:"received"`
+	Matched    int `json:"matched"`
+	Late       int `json:"late"`
+	Unclaimed  int `json:"unclaimed"`
+	Rejected   int `json:"rejected"`
+	Duplicates int `json:"duplicates"` // deliveries beyond the first of an outcome
+}
+
+// Build computes a report. An experiment that has no assignments is store.ErrNotFound.
+func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
+	r := Report{AsOf: o.Now.UTC(), Session: o.Session, Experiments: []Experiment{}, Unflushed: []Ended{}}
+	keys, err := s.Experiments(ctx)
+	if err != nil {
+		return r, err
+	}
+	for _, key := range keys {
+		if o.Experiment != "" && o.Experiment != key.Experiment {
+			continue
+		}
+		e, err := buildExperiment(ctx, s, key, o)
+		if err != nil {
+			return r, err
+		}
+		r.Experiments = append(r.Experiments, e)
+	}
+	if o.Experiment != "" && len(r.Experiments) == 0 {
+		return r, store.ErrNotFound
+	}
+	if o.Experiment == "" {
+		if r.Scores, r.Latest, err = scores(ctx, s, o); err != nil {
+			return r, err
+		}
+	}
+	if r.Unflushed, err = unflushed(ctx, s, o); err != nil {
+		return r, err
+	}
+	r.Ledger, err = ledger(ctx, s)
+	return r, err
+}
+
+func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, o Options) (Experiment, error) {
+	e := Experiment{Name: key.Experiment, Version: key.Version}
+	assignments, err := s.Assignments(ctx, key.Experiment, key.Version)
+	if err != nil {
+		return e, err
+	}
+	runs, err := s.Runs(ctx, store.RunFilter{Experiment: key.Experiment, Session: o.Session})
+	if err != nil {
+		return e, err
+	}
+	records, err := s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, Session: o.Session})
+	if err != nil {
+		return e, err
+	}
+	u := newUnits(assignments, key)
+	u.follow(runs)
+	if o.Session != (scoring.Session{}) {
+		u.keep(runs, records)
+	}
+	e.Units, e.Excluded = len(u.variant), u.excluded
+	e.Rows = u.rows(records, o.By)
+	return e, nil
+}
+
+// maxLatest is how many of the last scores are shown.
+const maxLatest = 20
+
+// scores counts all scores by name and step type, a run being a unit, and returns the last of them, newest first.
+func scores(ctx context.Context, s store.Reader, o Options) ([]Row, []scoring.Record, error) {
+	records, err := s.Scores(ctx, store.Filter{Session: o.Session})
+	if err != nil {
+		return nil, nil, err
+	}
+	u := units{variant: map[string]string{}, ofRun: map[string]string{}}
+	for _, rec := range records {
+		u.ofRun[rec.Run.RunID], u.variant[rec.Run.RunID] = rec.Run.RunID, ""
+	}
+	rows := u.rows(records, o.By)
+	for i := range rows {
+		rows[i].Assigned -= rows[i].Missing // nobody said that every run has every score
+		rows[i].Missing = 0
+	}
+	latest := slices.Clone(records[max(0, len(records)-maxLatest):])
+	slices.Reverse(latest)
+	return rows, latest, nil
+}
+
+func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
+	var l Ledger
+	entries, err := s.Ledger(ctx, store.LedgerFilter{})
+	for _, e := range entries {
+		l.Duplicates += max(0, e.Deliveries-1)
+		l.Received++
+		switch e.State {
+		case store.Matched:
+			l.Matched++
+		case store.Late:
+			l.Late++
+		case store.Unclaimed:
+			l.Unclaimed++
+		case store.Rejected:
+			l.Rejected++
+			l.Received--
+		}
+	}
+	return l, err
+}
+
+// sortRows orders rows as they are read: run before steps, then by score and variant.
+func sortRows(rows []Row) {
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Variant, b.Variant))
+	})
+}

@@ -1,0 +1,181 @@
+package report
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// units are what an experiment assigned, and which runs count for each.
+type units struct {
+	variant  map[string]string // unit → variant
+	ofRun    map[string]string // run id → unit
+	names    []string          // of the variants
+	key      store.ExperimentKey
+	excluded int
+}
+
+// newUnits takes the assignments that count. A unit counts once, by its first assignment.
+func newUnits(assignments []scoring.Assignment, key store.ExperimentKey) units {
+	u := units{variant: map[string]string{}, ofRun: map[string]string{}, key: key}
+	names := map[string]bool{}
+	for _, a := range assignments {
+		if a.Superseded || a.By == scoring.ByForce || a.By == scoring.ByPause {
+			u.excluded++
+			continue
+		}
+		for name := range a.Probabilities {
+			names[name] = true
+		}
+		if _, ok := u.variant[a.Unit]; !ok {
+			u.variant[a.Unit] = a.Variant
+		}
+		u.ofRun[a.Run.RunID] = a.Unit
+		if a.FirstRunID != "" {
+			u.ofRun[a.FirstRunID] = a.Unit
+		}
+	}
+	u.names = slices.Sorted(maps.Keys(names))
+	return u
+}
+
+// follow adds the later runs of chains, and the runs that inherited an assignment from the run that started them.
+func (u units) follow(runs []scoring.RunFacts) {
+	for _, r := range runs {
+		for _, ref := range r.Assigned {
+			if unit, ok := u.ofRun[ref.FirstRunID]; ok && ref.Experiment == u.key.Experiment && ref.Version == u.key.Version {
+				u.ofRun[r.Run.RunID] = unit
+			}
+		}
+		if unit, ok := u.ofRun[r.FirstRunID]; ok {
+			u.ofRun[r.Run.RunID] = unit
+		}
+	}
+}
+
+// keep keeps the units of the given runs and scores.
+func (u units) keep(runs []scoring.RunFacts, records []scoring.Record) {
+	keep := map[string]bool{}
+	for _, r := range runs {
+		keep[u.ofRun[r.Run.RunID]] = true
+	}
+	for _, r := range records {
+		keep[u.ofRun[r.Run.RunID]] = true
+	}
+	for unit := range u.variant {
+		if !keep[unit] {
+			delete(u.variant, unit)
+		}
+	}
+}
+
+// tally is what the records of one name and place say of one unit.
+type tally struct {
+	sum    float64
+	scored int
+	states map[scoring.State]bool
+}
+
+// state is the one state that a unit counts under: a value counts more than a hope, and a hope more than none.
+func (t tally) state() scoring.State {
+	for _, s := range []scoring.State{scoring.Scored, scoring.Pending, scoring.Failed, scoring.Expired} {
+		if t.states[s] {
+			return s
+		}
+	}
+	return scoring.NotApplicable
+}
+
+// place is where scores of one name are.
+type place struct{ step, score string }
+
+// rows counts every unit once in each place where any unit has a score.
+func (u units) rows(records []scoring.Record, by By) []Row {
+	tallies := map[place]map[string]*tally{}
+	for _, rec := range records {
+		unit, ok := u.ofRun[rec.Run.RunID]
+		if _, assigned := u.variant[unit]; !ok || !assigned {
+			continue
+		}
+		if (by == ByVariant && !rec.Step.IsZero()) || (by == ByStep && rec.Step.IsZero()) {
+			continue
+		}
+		at := place{stepType(rec.Step), rec.Name}
+		if tallies[at] == nil {
+			tallies[at] = map[string]*tally{}
+		}
+		t := tallies[at][unit]
+		if t == nil {
+			t = &tally{states: map[scoring.State]bool{}}
+			tallies[at][unit] = t
+		}
+		t.states[rec.State] = true
+		if f, ok := rec.Value.Float(); ok {
+			t.sum, t.scored = t.sum+f, t.scored+1
+		}
+	}
+	rows := []Row{}
+	for at, of := range tallies {
+		rows = append(rows, u.count(at, of)...)
+	}
+	sortRows(rows)
+	return rows
+}
+
+// count makes the rows of one place, one for each variant.
+func (u units) count(at place, of map[string]*tally) []Row {
+	byVariant := map[string]*Row{}
+	for _, name := range u.names {
+		byVariant[name] = &Row{Step: at.step, Score: at.score, Variant: name}
+	}
+	sums := map[string]float64{}
+	for _, unit := range slices.Sorted(maps.Keys(u.variant)) { // in a fixed order, so that sums round alike
+		variant := u.variant[unit]
+		row := byVariant[variant]
+		if row == nil {
+			row = &Row{Step: at.step, Score: at.score, Variant: variant}
+			byVariant[variant] = row
+		}
+		row.Assigned++
+		t := of[unit]
+		if t == nil {
+			row.Missing++
+			continue
+		}
+		switch t.state() {
+		case scoring.Scored:
+			row.Scored++
+			sums[variant] += t.sum / float64(t.scored)
+		case scoring.Pending:
+			row.Pending++
+		case scoring.Failed:
+			row.Errors++
+		case scoring.Expired:
+			row.Expired++
+		default:
+			row.NotApplicable++
+		}
+	}
+	var rows []Row
+	for variant, row := range byVariant {
+		if row.Scored > 0 {
+			mean := sums[variant] / float64(row.Scored)
+			row.Mean = &mean
+		}
+		rows = append(rows, *row)
+	}
+	return rows
+}
+
+// stepType is how a step is grouped: ids shift when code changes.
+func stepType(s scoring.Step) string {
+	if s.IsZero() {
+		return ""
+	}
+	if s.Type == "" {
+		return "(unnamed)"
+	}
+	return s.Type
+}
