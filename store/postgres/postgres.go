@@ -1,0 +1,142 @@
+// Package postgres is the store in Postgres (12 or later), for several hosts. Give it a database, or a schema (search_path in the
+// url), of its own. The schema is made and brought up to date by [Migrate], which `starter migrate` runs, and never by
+// [Open].
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store/internal/sqlstore"
+)
+
+// migrationLock is the advisory lock that one migration holds against another: "verdict" in ASCII.
+const migrationLock = 0x76657264696374
+
+// maxTries is how often a transaction is run that the database gives up in favour of another one.
+const maxTries = 10
+
+// SQLSTATE codes, from appendix A of the Postgres manual.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	undefinedTable       = "42P01"
+)
+
+// Store implements store.Store. Writes that concern the same (event name, key), or the same workflow id, go one after
+// another, under advisory locks that end with their transaction; all others go at once. A write that fails because the
+// connection was lost may or may not have been kept, and may be repeated.
+type Store struct{ *sqlstore.Store }
+
+// Open connects to the database of a postgres:// url, which may have the pool_… parameters of pgxpool. It refuses a
+// database whose schema is not the one that this code needs, and says how to migrate it.
+func Open(ctx context.Context, url string) (*Store, error) {
+	db, closeDB, err := connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqlstore.CheckSchema(ctx, db); err != nil {
+		if hasCode(err, undefinedTable) {
+			err = sqlstore.NoSchema()
+		}
+		return nil, errors.Join(err, closeDB())
+	}
+	return &Store{sqlstore.New(db, sqlstore.Dialect{
+		Lock:  lock,
+		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
+		Close: closeDB,
+	})}, nil
+}
+
+// Migrate brings the schema to the version that this code needs. It may run in several processes at once: one of them
+// works, and the others find it done. A schema that a newer release has made is refused.
+func Migrate(ctx context.Context, url string) (err error) {
+	db, closeDB, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDB()) }()
+	return write(ctx, db, func(ctx context.Context, tx *sql.Tx) error {
+		if err := lock(ctx, tx, []int64{migrationLock}); err != nil {
+			return fmt.Errorf("verdict: migrate: wait for another migration: %w", err)
+		}
+		return sqlstore.Migrate(ctx, tx, sqlstore.Dialect{Serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"})
+	})
+}
+
+func connect(ctx context.Context, url string) (db *sql.DB, closeDB func() error, err error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx leaves the password out of this error.
+		return nil, nil, scoring.Invalid("url", "%v", err)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("verdict: connect to Postgres: %w", err)
+	}
+	db = stdlib.OpenDBFromPool(pool)
+	return db, func() error {
+		err := db.Close()
+		pool.Close()
+		return err
+	}, nil
+}
+
+// lock takes advisory locks until the end of the transaction, one after another. What the transaction reads afterwards
+// is as of then: at read committed each statement sees all that was committed before it.
+func lock(ctx context.Context, tx *sql.Tx, keys []int64) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, keys)
+	return err
+}
+
+// write runs op in a transaction, again if Postgres chose it as the victim of a conflict.
+func write(ctx context.Context, db *sql.DB, op sqlstore.Op) error {
+	for try := 1; ; try++ {
+		err := once(ctx, db, op)
+		if err == nil || try == maxTries || !hasCode(err, serializationFailure, deadlockDetected) {
+			return err
+		}
+		// Not all at the same time again.
+		wait := time.NewTimer(time.Duration(rand.Int64N(int64(try) * int64(10*time.Millisecond))))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+func once(ctx context.Context, db *sql.DB, op sqlstore.Op) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	if err := op(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func hasCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	for _, c := range codes {
+		if pg.Code == c {
+			return true
+		}
+	}
+	return false
+}
