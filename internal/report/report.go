@@ -141,6 +141,7 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	u.follow(runs)
 	if o.Session != (scoring.Session{}) {
 		u.keep(runs, records)
+		u.excluded = 0 // of the experiment, not of the session
 	}
 	e.Units, e.Excluded = len(u.variant), u.excluded
 	e.Rows = u.rows(records, o.By)

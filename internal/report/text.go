@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // WriteText writes the report for a terminal.
@@ -46,25 +47,23 @@ func (e Experiment) write(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// writeRows writes a table. Its columns are as wide as they need be, with two spaces between.
 func writeRows(w io.Writer, rows []Row, variants bool) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := table{left: 2, rows: [][]string{{"score", "of", "runs", "scored", "pending", "expired", "n/a", "error", "mean"}}}
 	if variants {
-		fmt.Fprintln(t, "score\tof\tvariant\tassigned\tscored\tpending\texpired\tmissing\tn/a\terror\tmean")
-	} else {
-		fmt.Fprintln(t, "score\tof\truns\tscored\tpending\texpired\tn/a\terror\tmean")
+		t = table{left: 3, rows: [][]string{{"score", "of", "variant", "assigned", "scored", "pending", "expired", "missing", "n/a", "error", "mean"}}}
 	}
 	for _, r := range rows {
-		of := cmp.Or(r.Step, "run")
+		line := []string{r.Score, cmp.Or(r.Step, "run")}
 		if variants {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.Score, of, r.Variant,
-				r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors, Number(r.Mean))
-		} else {
-			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", r.Score, of,
-				r.Assigned, r.Scored, r.Pending, r.Expired, r.NotApplicable, r.Errors, Number(r.Mean))
+			line = append(line, r.Variant)
 		}
+		line = append(line, strconv.Itoa(r.Assigned), strconv.Itoa(r.Scored), strconv.Itoa(r.Pending), strconv.Itoa(r.Expired))
+		if variants {
+			line = append(line, strconv.Itoa(r.Missing))
+		}
+		t.rows = append(t.rows, append(line, strconv.Itoa(r.NotApplicable), strconv.Itoa(r.Errors), Number(r.Mean)))
 	}
-	_ = t.Flush() // a bufio.Writer keeps its error
+	t.write(w)
 }
 
 func (r Report) writeUnflushed(w io.Writer) {
@@ -72,13 +71,40 @@ func (r Report) writeUnflushed(w io.Writer) {
 		return
 	}
 	fmt.Fprintln(w, "runs that ended without handing over what they had scored")
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "workflow id\trun id\ttype\tstate")
+	t := table{left: 4, rows: [][]string{{"workflow id", "run id", "type", "state"}}}
 	for _, e := range r.Unflushed {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", e.Run.WorkflowID, e.Run.RunID, e.WorkflowType, e.State)
+		t.rows = append(t.rows, []string{e.Run.WorkflowID, e.Run.RunID, e.WorkflowType, string(e.State)})
 	}
-	_ = t.Flush()
+	t.write(w)
 	fmt.Fprintln(w)
+}
+
+// table is lines of cells, the first of which is the header.
+type table struct {
+	left int // the first columns, which are texts; all others are numbers and end at one line
+	rows [][]string
+}
+
+func (t table) write(w io.Writer) {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i < t.left {
+				cell += pad
+			} else {
+				cell = pad + cell
+			}
+			line.WriteString(cell + "  ")
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
 }
 
 // Number is a mean in four significant digits; "-" when there is none.

@@ -36,7 +36,8 @@ func (g Guard) Protect(h http.Handler, basic bool) http.Handler {
 
 func (g Guard) check(r *http.Request) *Problem {
 	if len(g.Tokens) > 0 {
-		shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		ok := strings.EqualFold(scheme, "Bearer")
 		if _, password, basic := r.BasicAuth(); basic {
 			shown, ok = password, true
 		}
