@@ -7,11 +7,11 @@
 //		Mapping: webhooks.PullRequests,
 //		Sink:    sink,
 //	})
-//	mux.Handle("POST /webhooks/github", h)
+//	mux.Handle("/webhooks/github", h)
 //
 // # What a sender is told
 //
-//	200  every outcome of the delivery is durably held, or it was a ping or a challenge
+//	200  every outcome of the delivery is durably held, or it was a ping or a challenge; for Slack also instead of 202
 //	202  verified, and nothing in it is an outcome for us
 //	400  malformed, or refused for good: sending it again does not help
 //	401  not authentic (for Stripe: 400)
