@@ -27,3 +27,14 @@ func TestConformanceInAFile(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "a file?.db")) })
 }
+
+func TestCorrelation(t *testing.T) {
+	t.Parallel()
+	s := open(t, sqlite.Memory)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	seeds := 10_000
+	if testing.Short() {
+		seeds = 1000
+	}
+	storetest.Correlation(t, s, seeds)
+}

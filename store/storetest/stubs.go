@@ -1,2 +1,0 @@
-package storetest
-var assignTests, supersedeTests, correlateTests, attributeTests, settleTests, ledgerTests, readTests, refuseTests, concurrentTests []namedTest
