@@ -1,0 +1,292 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// UnitRun is the unit of an experiment that randomises runs: the first run of each chain.
+const UnitRun = "run"
+
+// MaxVariants is how many variants an experiment may have.
+const MaxVariants = 64
+
+// Variant is one arm of an experiment.
+type Variant struct {
+	Name string `json:"name"`
+	// Weight is its share of the units, relative to the other weights. Positive: a weight of 0 is for an [Epoch].
+	Weight float64 `json:"weight"`
+}
+
+// Layer makes experiments exclude each other: those with the same layer name split its units by disjoint ranges.
+type Layer struct {
+	Name string `json:"name"`
+	// From and To are the range [From, To) of the layer, within [0, 1].
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+}
+
+// Holdout keeps a share of the units out of every experiment that names it.
+type Holdout struct {
+	Name  string  `json:"name"`
+	Share float64 `json:"share"` // in [0, 1)
+}
+
+// Definition is what an experiment is. All of it except the weights and the allocation is frozen for a version:
+// [Compare] tells what a change asks for.
+type Definition struct {
+	// Required.
+
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Variants are two or more. Their order does not matter.
+	Variants []Variant `json:"variants"`
+	// Control is the variant that the others are compared with, and that a unit outside the experiment gets.
+	Control string `json:"control"`
+	// Primary is the metric that a winner wins.
+	Primary Metric `json:"primary"`
+
+	// Optional.
+
+	// Guardrails are metrics that a variant must not harm.
+	Guardrails []Metric `json:"guardrails,omitempty"`
+	// Unit is what is randomised: [UnitRun] (the default), or the key of a session, or any other key.
+	Unit string `json:"unit,omitempty"`
+	// Selection is how a unit gets its variant: scoring.ByWeight (the default for runs), ByBucket (the default for
+	// everything else), ByFixed or ByCustom.
+	Selection scoring.AssignedBy `json:"selection,omitempty"`
+	// Fixed is the variant that everybody gets under scoring.ByFixed.
+	Fixed string `json:"fixed,omitempty"`
+	// Maturity is how long after its assignment a unit is counted. It is to be as long as an outcome may take and at least
+	// as long as a run may. 0: a unit counts as soon as its score is there or its run has closed, which is only right when
+	// scores come with the run's end and runs of all variants take equally long.
+	Maturity time.Duration `json:"maturity,omitempty"`
+	// Planned is the number of units, over a pair of variants, for which the interval is the narrowest. Defaults to what a
+	// fixed test with 80% power would need for MDE and Sigma, or 2000.
+	Planned int `json:"planned,omitempty"`
+	// MaxUnits is the number of units of a pair at which the experiment is given up. Defaults to 4 times Planned.
+	MaxUnits int `json:"max_units,omitempty"`
+	// MDE is the smallest difference that matters, in units of the primary metric (for an unbounded one: as a share of the
+	// control). 0: none declared.
+	MDE float64 `json:"mde,omitempty"`
+	// Sigma is the standard deviation that is expected of the primary metric. Defaults to 0.5 for a boolean and a quarter
+	// of the range for a bounded or capped one.
+	Sigma float64 `json:"sigma,omitempty"`
+	// Margin is by how much a winner must be better, in units of MDE.
+	Margin float64 `json:"margin,omitempty"`
+	// ROPE is the largest difference, in units of MDE, that makes variants equivalent. 0: never equivalent.
+	ROPE float64 `json:"rope,omitempty"`
+	// Alpha is the probability of declaring a wrong winner, however often one looks. Defaults to 0.05.
+	Alpha float64 `json:"alpha,omitempty"`
+	// AlphaHarm is the probability of a wrong harm, over all variants and metrics. Defaults to 0.05.
+	AlphaHarm float64 `json:"alpha_harm,omitempty"`
+	// Allocation is the share of units that take part. Defaults to 1. Widening it moves no unit.
+	Allocation float64 `json:"allocation,omitempty"`
+	// Layer is the layer that the experiment is in. The zero Layer is none.
+	Layer Layer `json:"layer,omitzero"`
+	// Holdout is who takes part in nothing. The zero Holdout is nobody.
+	Holdout Holdout `json:"holdout,omitzero"`
+	// EarlyRead lets units whose window is still open be read through a Kaplan-Meier estimate. It needs a boolean primary
+	// metric with a maturity window, can find harm and never a winner.
+	EarlyRead bool `json:"early_read,omitempty"`
+}
+
+// Defaults of a [Definition].
+const (
+	DefaultAlpha   = 0.05
+	DefaultPlanned = 2000
+	DefaultPower   = 0.8
+	maxUnitsFactor = 4
+)
+
+// WithDefaults returns a copy of d with every default filled in.
+func (d Definition) WithDefaults() Definition {
+	d.Variants = append([]Variant(nil), d.Variants...)
+	d.Primary = d.Primary.withDefaults()
+	guardrails := make([]Metric, len(d.Guardrails))
+	for i, g := range d.Guardrails {
+		guardrails[i] = g.withDefaults()
+	}
+	d.Guardrails = guardrails
+	if d.Unit == "" {
+		d.Unit = UnitRun
+	}
+	if d.Selection == "" {
+		d.Selection = scoring.ByBucket
+		if d.Unit == UnitRun {
+			d.Selection = scoring.ByWeight
+		}
+	}
+	setDefault(&d.Alpha, DefaultAlpha)
+	setDefault(&d.AlphaHarm, DefaultAlpha)
+	setDefault(&d.Allocation, 1)
+	setDefault(&d.Sigma, d.Primary.sigma())
+	if d.Planned == 0 {
+		d.Planned = DefaultPlanned
+		if d.MDE > 0 && d.Sigma > 0 {
+			n := FixedTotal(d.MDE, d.Sigma*d.Sigma, DefaultAlpha, DefaultPower)
+			d.Planned = int(math.Ceil(min(n, math.MaxInt32)))
+		}
+	}
+	if d.MaxUnits == 0 {
+		d.MaxUnits = maxUnitsFactor * d.Planned
+	}
+	return d
+}
+
+func setDefault(field *float64, value float64) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// sigma is the standard deviation to plan with when none is declared; 0 when there is no telling.
+func (m Metric) sigma() float64 {
+	switch m.Type {
+	case Boolean:
+		return 0.5
+	case Bounded:
+		return max(m.Hi-m.Lo, 0) / 4
+	case Capped:
+		return max(m.Cap, 0) / 4
+	}
+	return 0
+}
+
+// Validate returns every mistake of d at once, joined, each a [scoring.InvalidError].
+func (d Definition) Validate() error {
+	d = d.WithDefaults()
+	var errs []error
+	add := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	bad := func(field, format string, args ...any) { add(scoring.Invalid(field, format, args...)) }
+	share := func(field string, x float64) {
+		if !(x > 0 && x < 1) {
+			bad(field, "%v is not between 0 and 1", x)
+		}
+	}
+	size := func(field string, x float64) {
+		if !(finite(x) && x >= 0) {
+			bad(field, "%v is not a number of 0 or more", x)
+		}
+	}
+
+	add(scoring.CheckName("name", d.Name))
+	add(scoring.CheckName("version", d.Version))
+	add(d.checkVariants())
+	add(d.checkMetrics())
+	add(scoring.CheckName("unit", d.Unit))
+	switch d.Selection {
+	case scoring.ByWeight:
+		if d.Unit != UnitRun {
+			bad("selection", "%q is for the unit %q; use %q for %q", d.Selection, UnitRun, scoring.ByBucket, d.Unit)
+		}
+	case scoring.ByBucket:
+		if d.Unit == UnitRun {
+			bad("selection", "%q needs a unit other than %q", d.Selection, UnitRun)
+		}
+	case scoring.ByFixed:
+		if !d.has(d.Fixed) {
+			bad("fixed", "%q is not a variant", d.Fixed)
+		}
+	case scoring.ByCustom:
+	default:
+		bad("selection", "%q is not weighted, bucket, fixed or custom", d.Selection)
+	}
+	if d.Selection != scoring.ByFixed && d.Fixed != "" {
+		bad("fixed", "only the selection %q has one", scoring.ByFixed)
+	}
+	if d.Maturity < 0 {
+		bad("maturity", "%s is negative", d.Maturity)
+	}
+	if d.Planned < 0 {
+		bad("planned", "%d is negative", d.Planned)
+	}
+	if d.MaxUnits < 0 {
+		bad("max units", "%d is negative", d.MaxUnits)
+	}
+	size("mde", d.MDE)
+	size("sigma", d.Sigma)
+	size("margin", d.Margin)
+	size("rope", d.ROPE)
+	share("alpha", d.Alpha)
+	share("alpha harm", d.AlphaHarm)
+	if !(d.Allocation > 0 && d.Allocation <= 1) {
+		bad("allocation", "%v is not in (0, 1]", d.Allocation)
+	}
+	if d.Layer != (Layer{}) {
+		add(scoring.CheckName("layer", d.Layer.Name))
+		if !(d.Layer.From >= 0 && d.Layer.From < d.Layer.To && d.Layer.To <= 1) {
+			bad("layer", "[%v, %v) is not a range within [0, 1]", d.Layer.From, d.Layer.To)
+		}
+	}
+	if d.Holdout != (Holdout{}) {
+		add(scoring.CheckName("holdout", d.Holdout.Name))
+		if !(d.Holdout.Share >= 0 && d.Holdout.Share < 1) {
+			bad("holdout", "%v is not in [0, 1)", d.Holdout.Share)
+		}
+	}
+	if d.EarlyRead && (d.Primary.Type != Boolean || d.Maturity == 0 || d.Unit != UnitRun) {
+		bad("early read", "it needs a boolean primary metric, a maturity window and the unit %q", UnitRun)
+	}
+	return errors.Join(errs...)
+}
+
+func (d Definition) checkVariants() error {
+	var errs []error
+	if n := len(d.Variants); n < 2 || n > MaxVariants {
+		errs = append(errs, scoring.Invalid("variants", "%d, not 2 to %d", n, MaxVariants))
+	}
+	seen := map[string]bool{}
+	for i, v := range d.Variants {
+		field := fmt.Sprintf("variant %d", i+1)
+		if err := scoring.CheckName(field, v.Name); err != nil {
+			errs = append(errs, err)
+		} else if seen[v.Name] {
+			errs = append(errs, scoring.Invalid(field, "%q is there twice", v.Name))
+		}
+		seen[v.Name] = true
+		if !(v.Weight > 0 && finite(v.Weight)) {
+			errs = append(errs, scoring.Invalid("weight", "%v of variant %q is not a positive number", v.Weight, v.Name))
+		}
+	}
+	if !seen[d.Control] {
+		errs = append(errs, scoring.Invalid("control", "%q is not a variant", d.Control))
+	}
+	return errors.Join(errs...)
+}
+
+func (d Definition) checkMetrics() error {
+	errs := []error{d.Primary.check("primary")}
+	if d.Primary.Required || d.Primary.Margin != 0 {
+		errs = append(errs, scoring.Invalid("primary", "required and margin are for guardrails; the definition has its own margin"))
+	}
+	type key struct{ name, step, per string }
+	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Per}: true}
+	for i, g := range d.Guardrails {
+		field := fmt.Sprintf("guardrail %d", i+1)
+		errs = append(errs, g.check(field))
+		k := key{g.Name, g.Step, g.Per}
+		if seen[k] {
+			errs = append(errs, scoring.Invalid(field, "%q is there twice", g.String()))
+		}
+		seen[k] = true
+	}
+	return errors.Join(errs...)
+}
+
+func (d Definition) has(variant string) bool {
+	for _, v := range d.Variants {
+		if v.Name == variant {
+			return true
+		}
+	}
+	return false
+}

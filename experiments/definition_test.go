@@ -1,0 +1,173 @@
+package experiments_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+func definition() experiments.Definition {
+	return experiments.Definition{
+		Name:     "prompt",
+		Version:  "1",
+		Variants: []experiments.Variant{{Name: "control", Weight: 1}, {Name: "short", Weight: 1}},
+		Control:  "control",
+		Primary:  experiments.Metric{Name: "merged", Type: experiments.Boolean},
+	}
+}
+
+// mistakes returns the fields of the joined errors.
+func mistakes(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var fields []string
+		for _, e := range joined.Unwrap() {
+			fields = append(fields, mistakes(t, e)...)
+		}
+		return fields
+	}
+	var invalid *scoring.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	return []string{invalid.Field}
+}
+
+func TestDefinitionValidate(t *testing.T) {
+	t.Parallel()
+	type D = experiments.Definition
+	variants := func(v ...experiments.Variant) func(*D) { return func(d *D) { d.Variants = v } }
+	tests := []struct {
+		name   string
+		change func(*D)
+		fields []string
+	}{
+		{"valid", func(*D) {}, nil},
+		{"misspelled control", func(d *D) { d.Control = "controll" }, []string{"control"}},
+		{"missing control", func(d *D) { d.Control = "" }, []string{"control"}},
+		{"one variant", variants(experiments.Variant{Name: "control", Weight: 1}), []string{"variants"}},
+		{"duplicate", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "control", Weight: 1}), []string{"variant 2"}},
+		{"missing weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b"}), []string{"weight"}},
+		{"negative weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b", Weight: -1}), []string{"weight"}},
+		{"NaN weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b", Weight: math.NaN()}), []string{"weight"}},
+		{"infinite weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b", Weight: math.Inf(1)}), []string{"weight"}},
+		{"no primary", func(d *D) { d.Primary = experiments.Metric{} }, []string{"primary name", "primary type"}},
+		{"cap of a boolean", func(d *D) { d.Primary.Cap = 1 }, []string{"primary cap"}},
+		{"capped without a cap", func(d *D) { d.Primary.Type = experiments.Capped }, []string{"primary cap"}},
+		{"bounds upside down", func(d *D) { d.Primary.Type, d.Primary.Lo, d.Primary.Hi = experiments.Bounded, 2, 1 }, []string{"primary bounds"}},
+		{"zero outside the bounds", func(d *D) {
+			d.Primary = experiments.Metric{Name: "stars", Type: experiments.Bounded, Lo: 1, Hi: 5, Missing: experiments.MissingZero}
+		}, []string{"primary missing"}},
+		{"worst of an unbounded", func(d *D) { d.Primary.Type, d.Primary.Missing = experiments.Unbounded, experiments.MissingNegative }, []string{"primary missing"}},
+		{"same metric twice", func(d *D) { d.Guardrails = []experiments.Metric{d.Primary} }, []string{"guardrail 1"}},
+		{"weighted sessions", func(d *D) { d.Unit, d.Selection = "customer", scoring.ByWeight }, []string{"selection"}},
+		{"bucketed runs", func(d *D) { d.Selection = scoring.ByBucket }, []string{"selection"}},
+		{"unknown selection", func(d *D) { d.Selection = "random" }, []string{"selection"}},
+		{"fixed on nothing", func(d *D) { d.Selection = scoring.ByFixed }, []string{"fixed"}},
+		{"layer", func(d *D) { d.Layer = experiments.Layer{Name: "l", From: .5, To: .5} }, []string{"layer"}},
+		{"holdout", func(d *D) { d.Holdout = experiments.Holdout{Name: "h", Share: 1} }, []string{"holdout"}},
+		{"early read without a window", func(d *D) { d.EarlyRead = true }, []string{"early read"}},
+		{"all at once", func(d *D) {
+			*d = D{Name: "a\nb", Control: "x", Alpha: 2, AlphaHarm: -1, Allocation: 3, Maturity: -1, Planned: -1, MDE: math.NaN()}
+		}, []string{"name", "version", "variants", "control", "primary name", "primary type", "maturity", "planned", "max units", "mde", "alpha", "alpha harm", "allocation"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := definition()
+			test.change(&d)
+			err := d.Validate()
+			require.Equal(t, test.fields, mistakes(t, err), "%v", err)
+			_, err = experiments.New(d)
+			require.Equal(t, test.fields, mistakes(t, err))
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	d := definition().WithDefaults()
+	require.Equal(t, 2000, d.Planned)
+	require.Equal(t, 8000, d.MaxUnits)
+	require.Equal(t, scoring.ByWeight, d.Selection)
+
+	d = definition()
+	d.MDE, d.Unit = 0.05, "customer"
+	d = d.WithDefaults()
+	require.Equal(t, 3140, d.Planned) // 4 (1.96+0.8416)^2 0.25 / 0.05^2
+	require.Equal(t, scoring.ByBucket, d.Selection)
+}
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		change func(*experiments.Definition)
+		want   experiments.Change
+		fields []string
+	}{
+		{"nothing", func(*experiments.Definition) {}, experiments.Unchanged, nil},
+		{"defaults spelled out", func(d *experiments.Definition) { *d = d.WithDefaults() }, experiments.Unchanged, nil},
+		{"order and scale", func(d *experiments.Definition) {
+			d.Variants = []experiments.Variant{{Name: "short", Weight: 3}, {Name: "control", Weight: 3}}
+		}, experiments.Unchanged, nil},
+		{"weights", func(d *experiments.Definition) { d.Variants[1].Weight = 9 }, experiments.NewEpoch, []string{"weights"}},
+		{"allocation", func(d *experiments.Definition) { d.Allocation = .5 }, experiments.NewEpoch, []string{"allocation"}},
+		{"window and weights", func(d *experiments.Definition) { d.Maturity, d.Variants[0].Weight = time.Hour, 4 }, experiments.NewVersion, []string{"maturity", "weights"}},
+		{"metric", func(d *experiments.Definition) { d.Primary.Direction = experiments.Lower }, experiments.NewVersion, []string{"primary"}},
+		{"renamed variant", func(d *experiments.Definition) { d.Variants[1].Name = "brief" }, experiments.NewVersion, []string{"variants", "weights"}},
+		{"version", func(d *experiments.Definition) { d.Version = "2" }, experiments.NewVersion, []string{"version"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			from, to := definition(), definition()
+			test.change(&to)
+			change, fields := experiments.Compare(from, to)
+			require.Equal(t, test.want, change)
+			require.Equal(t, test.fields, fields)
+			require.Equal(t, test.want == experiments.NewVersion, from.Fingerprint() != to.Fingerprint())
+		})
+	}
+}
+
+func TestFingerprintIsTheSameInEveryProcess(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "48c9e7e568eeade2", definition().Fingerprint())
+}
+
+func TestEpochValidation(t *testing.T) {
+	t.Parallel()
+	e, err := experiments.New(definition())
+	require.NoError(t, err)
+	tests := []struct {
+		name   string
+		epoch  experiments.Epoch
+		fields []string
+	}{
+		{"the definition's", experiments.Epoch{}, nil},
+		{"zero weight", experiments.Epoch{Number: 1, Weights: map[string]float64{"control": 1, "short": 0}}, nil},
+		{"all zero", experiments.Epoch{Weights: map[string]float64{"control": 0, "short": 0}}, []string{"weight"}},
+		{"missing", experiments.Epoch{Weights: map[string]float64{"control": 1}}, []string{"weight"}},
+		{"misspelled", experiments.Epoch{Weights: map[string]float64{"control": 1, "shrt": 1}}, []string{"weight", "weight"}},
+		{"negative", experiments.Epoch{Number: -1, Allocation: -1, Weights: map[string]float64{"control": 1, "short": -1}}, []string{"epoch", "allocation", "weight"}},
+		{"not a number", experiments.Epoch{Weights: map[string]float64{"control": 1, "short": math.NaN()}}, []string{"weight"}},
+		{"overflow", experiments.Epoch{Weights: map[string]float64{"control": math.MaxFloat64, "short": math.MaxFloat64}}, []string{"weight"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := e.At(test.epoch)
+			require.Equal(t, test.fields, mistakes(t, err))
+			var invalid *scoring.InvalidError
+			require.Equal(t, err != nil, errors.As(err, &invalid))
+		})
+	}
+}

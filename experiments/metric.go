@@ -1,0 +1,226 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Type is what values a metric has. It decides how a value becomes evidence.
+type Type string
+
+// The types of a metric.
+const (
+	// Boolean: true or false. A number is accepted if it is 0 or 1.
+	Boolean Type = "boolean"
+	// Bounded: a number in [Lo, Hi], [0, 1] when both are 0. One outside is an error, never clipped.
+	Bounded Type = "bounded"
+	// Capped: a number of 0 or more, cut at Cap (revenue, cost). The cap is fixed before the start: one that is computed
+	// from the data breaks the guarantee.
+	Capped Type = "capped"
+	// Unbounded: any number (latency, tokens). It is decided on the order of the values and reported as a ratio of
+	// geometric means; the plain mean is descriptive.
+	Unbounded Type = "unbounded"
+)
+
+// Direction is which way is better.
+type Direction string
+
+// The directions of a metric.
+const (
+	Higher Direction = "higher"
+	Lower  Direction = "lower"
+)
+
+// Missing is what it means that a unit has no score, or a pending or expired one, when its window has closed. It is
+// never applied to a score that is not applicable or that failed.
+type Missing string
+
+// The meanings of a missing score.
+const (
+	// MissingUnknown leaves the unit out of the mean. It counts as missing, and variants that differ in how much is missing
+	// make the experiment invalid.
+	MissingUnknown Missing = "unknown"
+	// MissingNegative is the worst value: false when higher is better. It needs a boolean or bounded metric.
+	MissingNegative Missing = "negative"
+	// MissingZero is the number 0.
+	MissingZero Missing = "zero"
+)
+
+// Names of metrics that need no scores, because the engine knows them of every run.
+const (
+	RunFailed   = "run.failed"   // boolean: the run failed or timed out
+	RunDuration = "run.duration" // seconds from start to close
+	RunAttempts = "run.attempts" // attempts of the run
+)
+
+// Metric says how a score is read. A metric is part of what an experiment version freezes.
+type Metric struct {
+	// Required.
+
+	// Name is the score's name, or [RunFailed], [RunDuration] or [RunAttempts].
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+
+	// Optional.
+
+	// Step is the activity type for scores of steps; a unit's value is the mean over its steps. Empty: scores of the run.
+	Step string `json:"step,omitempty"`
+	// Lo and Hi bound a [Bounded] metric. [0, 1] when both are 0.
+	Lo float64 `json:"lo,omitempty"`
+	Hi float64 `json:"hi,omitempty"`
+	// Cap is where a [Capped] metric is cut.
+	Cap float64 `json:"cap,omitempty"`
+	// Direction defaults to [Higher].
+	Direction Direction `json:"direction,omitempty"`
+	// Missing defaults to [MissingUnknown]. A conversion, where silence means no, wants [MissingNegative].
+	Missing Missing `json:"missing,omitempty"`
+	// FailureUnknown treats a failed, canceled, terminated or timed-out run without a score like any other without one. By
+	// default such a run has the worst value of a boolean or bounded metric.
+	FailureUnknown bool `json:"failure_unknown,omitempty"`
+	// Per is the name of the score that a ratio is taken over: the metric is the sum of Name over the sum of Per. It is
+	// decided on the confidence sequence alone, by the delta method, and marked approximate.
+	Per string `json:"per,omitempty"`
+	// Covariate is the name of a score that was known when the unit was assigned (input tokens, the tier of a customer). It
+	// narrows the interval and never moves the e-process.
+	Covariate string `json:"covariate,omitempty"`
+	// Required makes a guardrail one that must pass before there is a winner: not worse than control by Margin or more.
+	Required bool `json:"required,omitempty"`
+	// Margin is how much worse a required guardrail may be, in units of the metric (for an unbounded one: as a share of the
+	// control). 0 is no worse at all.
+	Margin float64 `json:"margin,omitempty"`
+}
+
+// withDefaults returns m with every default filled in.
+func (m Metric) withDefaults() Metric {
+	if m.Type == Bounded && m.Lo == 0 && m.Hi == 0 {
+		m.Hi = 1
+	}
+	if m.Direction == "" {
+		m.Direction = Higher
+	}
+	if m.Missing == "" {
+		m.Missing = MissingUnknown
+	}
+	return m
+}
+
+// check returns every mistake of m, each with the field under the given name.
+func (m Metric) check(field string) error {
+	m = m.withDefaults()
+	var errs []error
+	bad := func(name, format string, args ...any) {
+		errs = append(errs, scoring.Invalid(field+" "+name, format, args...))
+	}
+	if err := scoring.CheckName(field+" name", m.Name); err != nil {
+		errs = append(errs, err)
+	}
+	if len(m.Step) > scoring.MaxID {
+		bad("step", "%d bytes, at most %d are allowed", len(m.Step), scoring.MaxID)
+	}
+	for name, s := range map[string]string{"per": m.Per, "covariate": m.Covariate} {
+		if s == "" {
+			continue
+		}
+		if err := scoring.CheckName(field+" "+name, s); err != nil {
+			errs = append(errs, err)
+		}
+		if s == m.Name {
+			bad(name, "%q is the metric itself", s)
+		}
+	}
+	if m.Per != "" && m.Covariate != "" {
+		bad("covariate", "a ratio has none")
+	}
+	switch m.Type {
+	case Boolean, Bounded, Capped, Unbounded:
+	default:
+		bad("type", "%q is not boolean, bounded, capped or unbounded", m.Type)
+	}
+	if m.Type == Bounded && !(finite(m.Lo) && finite(m.Hi) && m.Lo < m.Hi) {
+		bad("bounds", "[%v, %v] is not an interval", m.Lo, m.Hi)
+	}
+	if m.Type != Bounded && (m.Lo != 0 || m.Hi != 0) {
+		bad("bounds", "only a bounded metric has them")
+	}
+	if m.Type == Capped && !(finite(m.Cap) && m.Cap > 0) {
+		bad("cap", "%v: a capped metric has a positive one", m.Cap)
+	}
+	if m.Type != Capped && m.Cap != 0 {
+		bad("cap", "only a capped metric has one")
+	}
+	if m.Direction != Higher && m.Direction != Lower {
+		bad("direction", "%q is not higher or lower", m.Direction)
+	}
+	switch m.Missing {
+	case MissingUnknown:
+	case MissingNegative:
+		if m.Type != Boolean && m.Type != Bounded {
+			bad("missing", "only a boolean or bounded metric has a worst value")
+		}
+	case MissingZero:
+		if m.Type == Bounded && (m.Lo > 0 || m.Hi < 0) {
+			bad("missing", "0 is not in [%v, %v]", m.Lo, m.Hi)
+		}
+	default:
+		bad("missing", "%q is not unknown, negative or zero", m.Missing)
+	}
+	if !(finite(m.Margin) && m.Margin >= 0) {
+		bad("margin", "%v is not a number of 0 or more", m.Margin)
+	}
+	return errors.Join(errs...)
+}
+
+// worst returns the worst value of m, if it has one.
+func (m Metric) worst() (float64, bool) {
+	lo, hi := 0.0, 1.0
+	switch m.Type {
+	case Boolean:
+	case Bounded:
+		lo, hi = m.Lo, m.Hi
+	default:
+		return 0, false
+	}
+	if m.Direction == Lower {
+		return hi, true
+	}
+	return lo, true
+}
+
+// value returns y as it enters the mean: checked against the type's range, and cut at the cap.
+func (m Metric) value(y float64) (float64, error) {
+	switch {
+	case !finite(y):
+		return 0, scoring.Invalid(m.Name, "%v is not a finite number", y)
+	case m.Type == Boolean && y != 0 && y != 1:
+		return 0, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
+	case m.Type == Bounded && (y < m.Lo || y > m.Hi):
+		return 0, scoring.Invalid(m.Name, "%v is not in [%v, %v]", y, m.Lo, m.Hi)
+	case m.Type == Capped:
+		return min(max(y, 0), m.Cap), nil
+	}
+	return y, nil
+}
+
+// sign is 1 when higher is better and -1 when lower is.
+func (m Metric) sign() float64 {
+	if m.Direction == Lower {
+		return -1
+	}
+	return 1
+}
+
+func (m Metric) String() string {
+	s := m.Name
+	if m.Per != "" {
+		s = fmt.Sprintf("%s per %s", m.Name, m.Per)
+	}
+	if m.Step != "" {
+		s += " of " + m.Step
+	}
+	return s
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
