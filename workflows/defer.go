@@ -53,8 +53,8 @@ func startScorer(ctx workflow.Context, name, version string, in any, o DeferOpti
 		Assigned: r.assigned, Sessions: r.sessions,
 		Start: o.Start, TaskQueue: r.cfg.TaskQueue, SearchAttributes: r.cfg.SearchAttributes,
 	}
-	ctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
+	// Never cancelled: that would ask the server to cancel the child.
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	id := fmt.Sprintf("verdict/scorer/%s/%s/%d", name, info.OriginalRunID, ordinal)
 	for incarnation := 1; ; incarnation++ {
 		childID := id

@@ -60,8 +60,20 @@ func New(t testing.TB, wrap func(store.Store) store.Store) *Bench {
 	if wrap != nil {
 		b.Store = wrap(s)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log:\n%s", b.Log)
+		}
+	})
 	b.Verdict = verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue})
 	return b
+}
+
+// In returns the bench for a subtest.
+func (b *Bench) In(t testing.TB) *Bench {
+	sub := *b
+	sub.T = t
+	return &sub
 }
 
 // Logger writes to the bench's log.
@@ -166,6 +178,30 @@ func Eventually(t testing.TB, limit time.Duration, check func() error) {
 		case <-tick.C:
 		}
 	}
+}
+
+// Waiting waits until n scorers wait for outcomes about key.
+func (b *Bench) Waiting(key string, n int) {
+	b.T.Helper()
+	b.Eventually(func() error {
+		open, err := b.Store.Waiting(b.T.Context(), time.Now().Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		got := 0
+		for _, e := range open {
+			for _, ev := range e.Events {
+				if ev.Key == key {
+					got++
+					break
+				}
+			}
+		}
+		if got != n {
+			return fmt.Errorf("%d scorers wait for %s", got, key)
+		}
+		return nil
+	})
 }
 
 // Scores returns the current scores of a run, once there are n in a final state.

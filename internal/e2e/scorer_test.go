@@ -1,0 +1,361 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+type pullRequest struct{ Key string }
+
+func (p pullRequest) Validate() error {
+	if p.Key == "" {
+		return errors.New("no key")
+	}
+	return nil
+}
+
+var merged = verdict.NewScorer("merged", "1", func(ctx workflow.Context, pr pullRequest) (scoring.Score, error) {
+	got, err := verdict.Await(ctx, verdict.AnyOf(
+		verdict.On("pr.merged", pr.Key).Means(true), verdict.On("pr.closed", pr.Key).Means(false),
+	), verdict.Within(time.Hour), scoring.ExpiresUnknown)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return got.Score("merged"), nil
+})
+
+// fast is merged as another scorer that waits for the same outcome.
+var fast = verdict.NewScorer("fast", "1", func(ctx workflow.Context, pr pullRequest) (scoring.Score, error) {
+	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("pr.merged", pr.Key).Means(1)), verdict.Within(time.Hour), scoring.ExpiresAs(0))
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return got.Score("fast"), nil
+})
+
+func outcome(name, key string) verdict.Outcome {
+	return verdict.Outcome{ID: "id-" + uuid.NewString(), Name: name, Key: key}
+}
+
+// propose defers both scorers and ends as told.
+func propose(ctx workflow.Context, pr pullRequest, end string) error {
+	if _, err := verdict.Defer(ctx, merged, pr); err != nil {
+		return err
+	}
+	if _, err := verdict.Defer(ctx, fast, pr); err != nil {
+		return err
+	}
+	switch end {
+	case "fail":
+		return temporal.NewNonRetryableApplicationError("no", "No", nil)
+	case "wait":
+		return workflow.Sleep(ctx, time.Hour)
+	case "signal":
+		workflow.GetSignalChannel(ctx, "end").Receive(ctx, nil)
+	case "continue":
+		if workflow.GetInfo(ctx).ContinuedExecutionRunID == "" {
+			return workflow.NewContinueAsNewError(ctx, propose, pullRequest{pr.Key + "/next"}, "")
+		}
+	}
+	return nil
+}
+
+func scorerBench(t *testing.T) *harness.Bench {
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(merged, fast), func(w worker.Worker) { w.RegisterWorkflow(propose) })
+	return b
+}
+
+// An outcome gives exactly one score to each of the scorers that wait for it, whenever it comes.
+func TestOutcomeInEveryOrder(t *testing.T) {
+	t.Parallel()
+	b := scorerBench(t)
+	deliver := func(o verdict.Outcome) { require.NoError(t, b.Verdict.Deliver(t.Context(), o)) }
+	both := []string{"merged=true", "fast=1"}
+	t.Run("before the run", func(t *testing.T) {
+		b := b.In(t)
+		pr := pullRequest{uuid.NewString()}
+		deliver(outcome("pr.merged", pr.Key))
+		run := b.Start(propose, pr, "")
+		require.ElementsMatch(t, both, b.Scores(run, 2))
+	})
+	t.Run("after the scorer waits", func(t *testing.T) {
+		b := b.In(t)
+		pr := pullRequest{uuid.NewString()}
+		run := b.Start(propose, pr, "")
+		b.Waiting(pr.Key, 2)
+		deliver(outcome("pr.merged", pr.Key))
+		require.ElementsMatch(t, both, b.Scores(run, 2))
+	})
+	t.Run("twice, with one id and with two", func(t *testing.T) {
+		b := b.In(t)
+		pr := pullRequest{uuid.NewString()}
+		run := b.Start(propose, pr, "")
+		b.Waiting(pr.Key, 2)
+		one, two := outcome("pr.merged", pr.Key), outcome("pr.merged", pr.Key)
+		deliver(one)
+		deliver(one)
+		deliver(two)
+		require.ElementsMatch(t, both, b.Scores(run, 2))
+		for _, name := range []string{"merged", "fast"} {
+			history, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Name: name, History: true})
+			require.NoError(t, err)
+			require.Len(t, history, 2, "pending, then the score")
+		}
+	})
+	t.Run("the other outcome", func(t *testing.T) {
+		b := b.In(t)
+		pr := pullRequest{uuid.NewString()}
+		run := b.Start(propose, pr, "")
+		deliver(outcome("pr.closed", pr.Key))
+		b.Eventually(func() error {
+			scores, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Name: "merged", States: []scoring.State{scoring.Scored}})
+			if err == nil && len(scores) != 1 {
+				err = errors.New("not scored")
+			}
+			return err
+		})
+	})
+}
+
+// Whatever becomes of the run, its scorer goes on, and its score is about the run that called Defer.
+func TestScorerOutlivesItsRun(t *testing.T) {
+	t.Parallel()
+	b := scorerBench(t)
+	for _, end := range []string{"", "fail", "cancel", "terminate", "timeout", "continue"} {
+		t.Run("end="+end, func(t *testing.T) {
+			t.Parallel()
+			b := b.In(t)
+			pr := pullRequest{uuid.NewString()}
+			argument, o := end, client.StartWorkflowOptions{}
+			switch end {
+			case "cancel", "terminate":
+				argument = "wait"
+			case "timeout":
+				argument, o.WorkflowRunTimeout = "wait", 2*time.Second
+			}
+			run := b.StartWith(o, propose, pr, argument)
+			b.Waiting(pr.Key, 2)
+			switch end {
+			case "cancel":
+				require.NoError(t, b.Client.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+			case "terminate":
+				require.NoError(t, b.Client.TerminateWorkflow(t.Context(), run.GetID(), run.GetRunID(), "test"))
+			}
+			first := b.Client.GetWorkflow(t.Context(), run.GetID(), run.GetRunID())
+			_ = first.Get(t.Context(), nil)
+			require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", pr.Key)))
+			require.ElementsMatch(t, []string{"merged=true", "fast=1"}, b.Scores(run, 2))
+		})
+	}
+}
+
+// A reset to before Defer gives the new run a scorer of its own; a reset to after it keeps the one that waits.
+func TestScorerAndReset(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"before", "after"} {
+		for _, settled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/settled=%v", where, settled), func(t *testing.T) {
+				t.Parallel()
+				b := scorerBench(t)
+				pr := pullRequest{uuid.NewString()}
+				run := b.Start(propose, pr, "signal")
+				b.Waiting(pr.Key, 2)
+				deliver := func() { require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", pr.Key))) }
+				if settled {
+					deliver()
+					require.Len(t, b.Scores(run, 2), 2)
+				}
+				at := int64(0)
+				for _, e := range b.History(run).Events {
+					if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED && (at == 0 || where == "after") {
+						at = e.EventId
+					}
+				}
+				if where == "before" {
+					at = 4
+				}
+				reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+					Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: at, RequestId: uuid.NewString(),
+					WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+				})
+				require.NoError(t, err)
+				again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+				require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), reset.RunId, "end", nil))
+				require.NoError(t, again.Get(t.Context(), nil))
+				if !settled {
+					deliver()
+				}
+				require.ElementsMatch(t, []string{"merged=true", "fast=1"}, b.Scores(again, 2))
+				require.Empty(t, b.Scores(run, 0))
+			})
+		}
+	}
+}
+
+// The end of the window means what the scorer says.
+func TestWindowEnds(t *testing.T) {
+	t.Parallel()
+	for want, expiry := range map[string]scoring.Expiry{
+		"w=true": scoring.ExpiresTrue, "w=false": scoring.ExpiresFalse, "w=0.25": scoring.ExpiresAs(0.25), "w:expired": scoring.ExpiresUnknown,
+		"w:error": {},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			b.StoreWorker()
+			w := verdict.NewScorer("w", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+				got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key)), verdict.Within(300*time.Millisecond), expiry)
+				if err != nil {
+					return scoring.Score{}, err
+				}
+				return got.Score("w"), nil
+			})
+			b.UserWorker(b.Config(w), func(r worker.Worker) {
+				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
+					return verdict.Defer(ctx, w, key)
+				}, workflow.RegisterOptions{Name: "window"})
+			})
+			run := b.Start("window", uuid.NewString())
+			require.Equal(t, []string{want}, b.Scores(run, 1))
+		})
+	}
+}
+
+// A scorer's input is validated where it is called.
+func TestDeferValidatesItsInput(t *testing.T) {
+	t.Parallel()
+	b := scorerBench(t)
+	err := b.Start(propose, pullRequest{}, "").Get(t.Context(), nil)
+	var application *temporal.ApplicationError
+	require.ErrorAs(t, err, &application)
+	require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
+}
+
+// Start modes, the closed run's facts, cancellation and the result from outside.
+func TestStartModes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	ended := verdict.NewScorer("ended", "1", func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
+		closed, err := verdict.AwaitRun(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var n int
+		if closed.Status == scoring.RunCompleted {
+			if err := closed.Decode(&n); err != nil {
+				return nil, err
+			}
+		}
+		return []scoring.Score{
+			scoring.Bool("ended", true).Because(string(closed.Status)),
+			scoring.Number("result", float64(n)), scoring.Number("steps", float64(len(closed.Steps))),
+		}, nil
+	})
+	b.UserWorker(b.Config(ended), func(r worker.Worker) {
+		r.RegisterActivity(double)
+		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, mode, end string) (int, error) {
+			option := map[string]verdict.DeferOption{"close": verdict.OnClose(), "success": verdict.OnSuccess(), "failure": verdict.OnFailure()}[mode]
+			if _, err := verdict.Defer(ctx, ended, "", option); err != nil {
+				return 0, err
+			}
+			n, err := scoreTimes(ctx, 0)
+			if end == "fail" {
+				return 0, temporal.NewNonRetryableApplicationError("no", "No", nil)
+			}
+			return n, err
+		}, workflow.RegisterOptions{Name: "modes"})
+	})
+	for _, c := range []struct {
+		mode, end string
+		want      []string
+	}{
+		{"close", "", []string{"ended=true", "result=42", "steps=1"}},
+		{"close", "fail", []string{"ended=true", "result=0", "steps=1"}},
+		{"success", "", []string{"ended=true", "result=42", "steps=1"}},
+		{"success", "fail", []string{"ended:not_applicable"}},
+		{"failure", "", []string{"ended:not_applicable"}},
+		{"failure", "fail", []string{"ended=true", "result=0", "steps=1"}},
+	} {
+		t.Run(c.mode+"/"+c.end, func(t *testing.T) {
+			t.Parallel()
+			b := b.In(t)
+			run := b.Start("modes", c.mode, c.end)
+			require.ElementsMatch(t, c.want, b.Scores(run, len(c.want)))
+		})
+	}
+}
+
+// A scorer can be cancelled from outside, and its result awaited there.
+func TestScorerFromOutside(t *testing.T) {
+	t.Parallel()
+	b := scorerBench(t)
+	pr := pullRequest{uuid.NewString()}
+	run := b.Start(propose, pr, "")
+	b.Waiting(pr.Key, 2)
+	deferred := func(name string) verdict.Deferred {
+		return verdict.Deferred{ID: fmt.Sprintf("verdict/scorer/%s/%s/1", name, run.GetRunID())}
+	}
+	require.NoError(t, b.Verdict.CancelScorer(t.Context(), deferred("merged")))
+	_, err := b.Verdict.ScorerResult(t.Context(), deferred("merged"))
+	require.True(t, temporal.IsCanceledError(err), "%v", err)
+	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", pr.Key)))
+	scores, err := b.Verdict.ScorerResult(t.Context(), deferred("fast"))
+	require.NoError(t, err)
+	require.Len(t, scores, 1)
+	require.Equal(t, []string{"fast=1"}, b.Scores(run, 1), "the cancelled scorer has no score")
+}
+
+// A late outcome within the grace is a revision; after it, it is in the ledger as late.
+func TestGrace(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	graceful := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)),
+			verdict.Within(200*time.Millisecond).Grace(20*time.Second), scoring.ExpiresFalse)
+		if err != nil {
+			return scoring.Score{}, err
+		}
+		return got.Score("graceful"), nil
+	})
+	b.UserWorker(b.Config(graceful), func(r worker.Worker) {
+		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
+			return verdict.Defer(ctx, graceful, key)
+		}, workflow.RegisterOptions{Name: "graced"})
+	})
+	key := uuid.NewString()
+	run := b.Start("graced", key)
+	require.Equal(t, []string{"graceful=false"}, b.Scores(run, 1))
+	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("x", key)))
+	b.Eventually(func() error {
+		if got := b.Scores(run, 1); got[0] != "graceful=true" {
+			return errors.New(got[0])
+		}
+		return nil
+	})
+}
+
+var _ = context.Background
+var _ = workflows.MaxDeferred
