@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -21,7 +20,6 @@ import (
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
-	"github.com/verdict-dev/verdict/workflows"
 )
 
 type pullRequest struct{ Key string }
@@ -356,6 +354,3 @@ func TestGrace(t *testing.T) {
 		return nil
 	})
 }
-
-var _ = context.Background
-var _ = workflows.MaxDeferred

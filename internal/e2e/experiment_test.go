@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+func experiment(t *testing.T, name string, weightB float64, unit string) *experiments.Experiment {
+	t.Helper()
+	e, err := experiments.New(experiments.Definition{
+		Name: name, Version: "1", Control: "a", Unit: unit,
+		Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: weightB}},
+		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean},
+	})
+	require.NoError(t, err)
+	return e
+}
+
+// The variant is the same in the run, its children, its continued and its retried runs, whatever is deployed
+// meanwhile, and the assignment is there while the run is still open.
+func TestVariantLastsForTheLifeOfTheRun(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	name := "life-" + b.Queue
+	var current atomic.Pointer[experiments.Experiment]
+	current.Store(experiment(t, name, 1, ""))
+	child := func(ctx workflow.Context) (string, error) {
+		pick, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
+		if err != nil {
+			return "", err
+		}
+		return pick.Variant, verdict.Score(ctx, "in_child", true)
+	}
+	life := func(ctx workflow.Context, before []string) ([]string, error) {
+		pick, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
+		if err != nil {
+			return nil, err
+		}
+		again, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
+		if err != nil {
+			return nil, err
+		}
+		seen := append(before, pick.Variant, again.Variant)
+		var inChild string
+		if err := workflow.ExecuteChildWorkflow(ctx, "life-child").Get(ctx, &inChild); err != nil {
+			return nil, err
+		}
+		seen = append(seen, inChild)
+		if len(before) == 0 {
+			workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+			return nil, workflow.NewContinueAsNewError(ctx, "life", seen)
+		}
+		if workflow.GetInfo(ctx).Attempt == 1 {
+			return nil, errors.New("retried by policy")
+		}
+		return seen, nil
+	}
+	cfg := b.Config()
+	cfg.Store = b.Store
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(life, workflow.RegisterOptions{Name: "life"})
+		w.RegisterWorkflowWithOptions(child, workflow.RegisterOptions{Name: "life-child"})
+	})
+	o := startOptions()
+	o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 1, MaximumAttempts: 3}
+	run := b.StartWith(o, "life", []string{})
+	b.Eventually(func() error {
+		as, err := b.Store.Assignments(t.Context(), name, "1")
+		if err == nil && len(as) != 1 {
+			err = errors.New("not yet assigned")
+		}
+		return err
+	})
+	assigned, err := b.Store.Assignments(t.Context(), name, "1")
+	require.NoError(t, err)
+	a := assigned[0]
+	require.Equal(t, map[string]float64{"a": 0.5, "b": 0.5}, a.Probabilities)
+	require.Equal(t, run.GetRunID(), a.Unit)
+
+	// A deploy that would give this unit the other variant.
+	weight := 1e-9
+	if a.Variant == "a" {
+		weight = 1e9
+	}
+	current.Store(experiment(t, name, weight, ""))
+	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), "", "go on", nil))
+	var seen []string
+	require.NoError(t, run.Get(t.Context(), &seen))
+	require.Len(t, seen, 6)
+	for _, v := range seen {
+		require.Equal(t, a.Variant, v, "%v", seen)
+	}
+	assigned, err = b.Store.Assignments(t.Context(), name, "1")
+	require.NoError(t, err)
+	require.Len(t, assigned, 1, "a chain is one unit")
+	scores, err := b.Store.Scores(t.Context(), store.Filter{Experiment: name})
+	require.NoError(t, err)
+	require.NotEmpty(t, scores, "what a child scores counts for the unit that was assigned")
+}
+
+// Scores are attributed from the recorded assignment; a run may be in several experiments at once.
+func TestSeveralExperiments(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	one, two := experiment(t, "one-"+b.Queue, 1, ""), experiment(t, "two-"+b.Queue, 1, "customer")
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, customer string) ([]string, error) {
+			p, err := verdict.Experiment(ctx, one, verdict.ThisRun)
+			if err != nil {
+				return nil, err
+			}
+			q, err := verdict.Experiment(ctx, two, customer)
+			if err != nil {
+				return nil, err
+			}
+			fn, err := verdict.Of(q, map[string]func() bool{"a": func() bool { return false }, "b": func() bool { return true }})
+			if err != nil {
+				return nil, err
+			}
+			return []string{p.Variant, q.Variant}, verdict.Score(ctx, "good", fn())
+		}, workflow.RegisterOptions{Name: "several"})
+	})
+	customer := uuid.NewString()
+	var first, second []string
+	require.NoError(t, b.Start("several", customer).Get(t.Context(), &first))
+	require.NoError(t, b.Start("several", customer).Get(t.Context(), &second))
+	require.Equal(t, first[1], second[1], "the same customer, the same variant")
+	for _, name := range []string{"one-" + b.Queue, "two-" + b.Queue} {
+		b.Eventually(func() error {
+			scores, err := b.Store.Scores(t.Context(), store.Filter{Experiment: name, Name: "good"})
+			if err == nil && len(scores) != 2 {
+				err = errors.New("not both scored")
+			}
+			return err
+		})
+	}
+
+	for arg, text := range map[string]string{"": "pass one"} {
+		err := b.Start("several", arg).Get(t.Context(), nil)
+		var application *temporal.ApplicationError
+		require.ErrorAs(t, err, &application)
+		require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
+		require.ErrorContains(t, err, text)
+	}
+}
