@@ -20,11 +20,7 @@ func execute(ctx context.Context, cmd *cobra.Command, o Options) error {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w: `%s --help` lists the flags", err, c.CommandPath())
 	})
-	err := cmd.ExecuteContext(ctx)
-	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
-		return usage("%s: `%s --help` lists the commands", strings.SplitN(err.Error(), "\n", 2)[0], cmd.Name())
-	}
-	return err
+	return cmd.ExecuteContext(ctx)
 }
 
 // noArgs refuses arguments that are no flags.

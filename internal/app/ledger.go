@@ -57,7 +57,7 @@ func writeLedger(w io.Writer, entries []store.Entry) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RECEIVED\tSTATE\tDELIVERIES\tNAME\tKEY\tVALUE\tSOURCE\tID\tSCORERS OR REASON")
+	fmt.Fprintln(t, "received\tstate\tdeliveries\tname\tkey\tvalue\tsource\tid\tscorers or reason")
 	for _, e := range entries {
 		o := e.Outcome
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n",

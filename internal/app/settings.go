@@ -163,7 +163,8 @@ func durationOf(to *time.Duration) func(string) error {
 func oneOf(to *string, allowed ...string) func(string) error {
 	return func(t string) error {
 		if !slices.Contains(allowed, t) {
-			return fmt.Errorf("must be one of %s", strings.Join(allowed, ", "))
+			named := slices.DeleteFunc(slices.Clone(allowed), func(a string) bool { return a == "" })
+			return fmt.Errorf("must be one of %s", strings.Join(named, ", "))
 		}
 		*to = t
 		return nil
