@@ -28,8 +28,10 @@ func main() {
 	os.Stdout = os.Stderr
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // a log line for a parent that died must not cut the stop short
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
+		fmt.Fprintln(os.Stderr, "devserver: standard input has ended")
 		stop()
 	}()
 	if err := run(ctx, os.Args[1:], stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
