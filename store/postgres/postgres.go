@@ -65,11 +65,11 @@ func Migrate(ctx context.Context, url string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDB()) }()
-	return write(ctx, db, func(ctx context.Context, tx *sql.Tx) error {
+	return write(ctx, db, func(ctx context.Context, tx sqlstore.Tx) error {
 		if err := lock(ctx, tx, []int64{migrationLock}); err != nil {
 			return fmt.Errorf("verdict: migrate: wait for another migration: %w", err)
 		}
-		return sqlstore.Migrate(ctx, tx, sqlstore.Dialect{Serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"})
+		return sqlstore.Migrate(ctx, tx, "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
 	})
 }
 
@@ -93,7 +93,7 @@ func connect(ctx context.Context, url string) (db *sql.DB, closeDB func() error,
 
 // lock takes advisory locks until the end of the transaction, one after another. What the transaction reads afterwards
 // is as of then: at read committed each statement sees all that was committed before it.
-func lock(ctx context.Context, tx *sql.Tx, keys []int64) error {
+func lock(ctx context.Context, tx sqlstore.Tx, keys []int64) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, keys)
 	return err
 }

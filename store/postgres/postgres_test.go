@@ -1,20 +1,32 @@
 package postgres_test
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 	"github.com/verdict-dev/verdict/store/storetest"
 )
 
-func open(t *testing.T) store.Store {
+// migrated returns the url of a database with the schema.
+func migrated(t *testing.T) string {
 	t.Helper()
 	url := pgtest.Start(t)
 	require.NoError(t, postgres.Migrate(t.Context(), url))
+	return url
+}
+
+func open(t *testing.T, url string) *postgres.Store {
+	t.Helper()
 	s, err := postgres.Open(t.Context(), url)
 	require.NoError(t, err)
 	return s
@@ -22,5 +34,161 @@ func open(t *testing.T) store.Store {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, open)
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, migrated(t)) })
+}
+
+func TestCorrelation(t *testing.T) {
+	t.Parallel()
+	s := open(t, migrated(t))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	storetest.Correlation(t, s, 1, 300) // the logic is SQLite's as well; here it runs at once in many transactions
+}
+
+func TestOpenNeverMigrates(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Start(t)
+	_, err := postgres.Open(t.Context(), url)
+	require.ErrorContains(t, err, "`starter migrate`")
+
+	db := connect(t, url)
+	var tables int
+	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&tables))
+	require.Zero(t, tables)
+}
+
+func TestOpenRefusesAnotherSchema(t *testing.T) {
+	t.Parallel()
+	url := migrated(t)
+	s := open(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	_, err := connect(t, url).ExecContext(t.Context(), `INSERT INTO verdict_schema (version) VALUES (999)`)
+	require.NoError(t, err)
+	_, err = postgres.Open(t.Context(), url)
+	require.ErrorContains(t, err, "newer release")
+	require.ErrorContains(t, postgres.Migrate(t.Context(), url), "newer release")
+	require.ErrorContains(t, s.Ping(t.Context()), "newer release")
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, err := postgres.Open(t.Context(), "postgres://user:secret@localhost:port/db")
+	var invalid *scoring.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	require.NotContains(t, err.Error(), "secret")
+
+	_, err = postgres.Open(t.Context(), "postgres://user:secret@127.0.0.1:1/db")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "secret")
+	require.NotContains(t, err.Error(), "migrate")
+}
+
+func TestMigrationsAtOnce(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Start(t)
+	var all sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		all.Go(func() { errs[i] = postgres.Migrate(t.Context(), url) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
+	require.NoError(t, open(t, url).Close())
+}
+
+// A schema of its own, named in the url, keeps the store apart from what else is in the database.
+func TestSchemaOfItsOwn(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Start(t)
+	_, err := connect(t, url).ExecContext(t.Context(), `CREATE SCHEMA verdict`)
+	require.NoError(t, err)
+	url += "&search_path=verdict"
+	require.NoError(t, postgres.Migrate(t.Context(), url))
+	s := open(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Record(t.Context(), []scoring.Record{record("r", 1)}))
+}
+
+// What fails when the connection is lost may be repeated, on the same store, once the database is back.
+func TestLostConnections(t *testing.T) {
+	t.Parallel()
+	url := migrated(t)
+	s := open(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	db := connect(t, url)
+	stop := make(chan struct{})
+	var killer sync.WaitGroup
+	killer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_, _ = db.ExecContext(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		}
+	})
+	const runs = 40
+	lost := 0
+	for i := range runs {
+		for {
+			err := s.Record(t.Context(), []scoring.Record{record(fmt.Sprint(i), 1), record(fmt.Sprint(i), 2)})
+			if err == nil {
+				break
+			}
+			lost++
+			if lost == 20 { // enough of it
+				close(stop)
+				killer.Wait()
+			}
+		}
+	}
+	if lost < 20 {
+		close(stop)
+		killer.Wait()
+	}
+	require.Positive(t, lost, "no connection was lost while the store was used")
+	// The pool may still have connections that have been lost.
+	var records []scoring.Record
+	require.Eventually(t, func() bool {
+		var err error
+		records, err = s.Scores(t.Context(), store.Filter{History: true})
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	require.Len(t, records, 2*runs)
+}
+
+// A write waits for another one's lock no longer than its caller does.
+func TestWriteGivesUpWithItsCaller(t *testing.T) {
+	t.Parallel()
+	url := migrated(t)
+	s := open(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	other, err := connect(t, url).BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = other.ExecContext(t.Context(), `LOCK TABLE scores IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.Record(ctx, []scoring.Record{record("r", 1)}), context.DeadlineExceeded)
+	require.NoError(t, other.Rollback())
+	require.NoError(t, s.Record(t.Context(), []scoring.Record{record("r", 1)}))
+}
+
+func connect(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func record(runID string, v float64) scoring.Record {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return scoring.Record{
+		Score: scoring.Number("n", v), Run: scoring.Run{Namespace: "default", WorkflowID: "w", RunID: runID},
+		Source: scoring.FromClient, RecordedAt: noon.Add(time.Duration(v) * time.Minute),
+	}
 }

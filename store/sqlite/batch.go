@@ -19,13 +19,18 @@ var errClosed = errors.New("the store is closed")
 // what arrives while it is busy goes together next. Each write has a savepoint of its own, so that one that fails
 // takes nothing with it.
 type batcher struct {
-	db *sql.DB
+	db   *sql.DB
+	plan plans
 
 	mu      sync.Mutex
 	queue   []*pending
 	writing bool // whether a goroutine empties the queue
 	closed  bool
 	idle    sync.WaitGroup
+}
+
+func newBatcher(db *sql.DB) *batcher {
+	return &batcher{db: db, plan: plans{prepared: make(map[string]*sql.Stmt)}}
 }
 
 // pending is a write that waits to be over.
@@ -94,16 +99,20 @@ func (b *batcher) commit(batch []*pending) error {
 		if p.err = p.ctx.Err(); p.err != nil {
 			continue
 		}
-		if err := savepoint(context.WithoutCancel(p.ctx), tx, p); err != nil {
+		if err := savepoint(context.WithoutCancel(p.ctx), planned{tx, &b.plan}, p); err != nil {
 			return err
 		}
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	b.plan.prepare(ctx, b.db)
+	return nil
 }
 
 // savepoint runs one write such that nothing of it is left when it fails. It returns an error only when the
 // transaction itself is broken.
-func savepoint(ctx context.Context, tx *sql.Tx, p *pending) error {
+func savepoint(ctx context.Context, tx sqlstore.Tx, p *pending) error {
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT op`); err != nil {
 		return err
 	}

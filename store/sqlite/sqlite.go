@@ -26,8 +26,6 @@ const busyTimeout = 10 * time.Second
 // readers is how many reads run at a time, beside the one writer.
 const readers = 4
 
-var dialect = sqlstore.Dialect{Serial: "INTEGER PRIMARY KEY AUTOINCREMENT"}
-
 // Store implements store.Store. Concurrent writes share a transaction, and so one flush of the disk; each returns when
 // it is on the disk.
 type Store struct{ *sqlstore.Store }
@@ -50,7 +48,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verdict: open %s: %w", dsn, err)
 	}
-	b := &batcher{db: writer}
+	b := newBatcher(writer)
 	closers = append(closers, func() error { b.close(); return nil }, writer.Close)
 	if reader != writer {
 		closers = append(closers, reader.Close)
@@ -58,9 +56,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err := migrate(ctx, writer); err != nil {
 		return nil, errors.Join(fmt.Errorf("verdict: open %s: %w", dsn, err), closeAll())
 	}
-	d := dialect
-	d.Write, d.Close = b.write, closeAll
-	return &Store{sqlstore.New(reader, d)}, nil
+	return &Store{sqlstore.New(reader, sqlstore.Dialect{Write: b.write, Close: closeAll})}, nil
 }
 
 // connect returns the pool of the one writing connection and the pool of the reading ones.
@@ -108,7 +104,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback() // does nothing after a commit
-	if err := sqlstore.Migrate(ctx, tx, dialect); err != nil {
+	if err := sqlstore.Migrate(ctx, tx, "INTEGER PRIMARY KEY AUTOINCREMENT"); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -30,11 +31,18 @@ func TestConformanceInAFile(t *testing.T) {
 
 func TestCorrelation(t *testing.T) {
 	t.Parallel()
-	s := open(t, sqlite.Memory)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	const stores = 4 // each has one writer
 	seeds := 10_000
 	if testing.Short() {
 		seeds = 1000
 	}
-	storetest.Correlation(t, s, seeds)
+	for i := range stores {
+		first, last := i*seeds/stores+1, (i+1)*seeds/stores
+		t.Run(fmt.Sprintf("seeds %d to %d", first, last), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, sqlite.Memory)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			storetest.Correlation(t, s, first, last)
+		})
+	}
 }

@@ -56,7 +56,7 @@ func TestCorrelationMissesEachPart(t *testing.T) {
 			s, err := sqlite.Open(t.Context(), sqlite.Memory)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
-			_, violation := explore(t.Context(), c.mutate(s), 1000, c.mutation)
+			_, violation := explore(t.Context(), c.mutate(s), 1, 1000, c.mutation)
 			require.Error(t, violation)
 			t.Log(violation)
 		})

@@ -66,8 +66,8 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	if err != nil {
 		return 0, err
 	}
-	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
-		scorer, e.Wait, run.id, scoreIdentity(pending), micro(e.At), doc)
+	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		RETURNING id`, scorer, e.Wait, run.id, scoreIdentity(pending), micro(e.At), doc)
 	if err != nil {
 		return 0, err
 	}

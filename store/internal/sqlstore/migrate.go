@@ -42,8 +42,9 @@ func CheckSchema(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// Migrate brings the schema to the version that this code needs, inside tx, which must have the schema to itself.
-func Migrate(ctx context.Context, tx *sql.Tx, d Dialect) error {
+// Migrate brings the schema to the version that this code needs, inside tx, which must have the schema to itself. serial
+// is the type of a table's growing row id.
+func Migrate(ctx context.Context, tx Tx, serial string) error {
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS verdict_schema (version BIGINT NOT NULL)`); err != nil {
 		return fmt.Errorf("verdict: migrate: %w", err)
 	}
@@ -59,7 +60,7 @@ func Migrate(ctx context.Context, tx *sql.Tx, d Dialect) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, strings.ReplaceAll(string(text), "{{serial}}", d.Serial)); err != nil {
+		if _, err := tx.ExecContext(ctx, strings.ReplaceAll(string(text), "{{serial}}", serial)); err != nil {
 			return fmt.Errorf("verdict: migrate: %s: %w", name, err)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO verdict_schema (version) VALUES ($1)`, have+i+1); err != nil {
@@ -69,10 +70,7 @@ func Migrate(ctx context.Context, tx *sql.Tx, d Dialect) error {
 	return nil
 }
 
-func schemaVersion(ctx context.Context, q interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}) (int, error) {
-	var version int
-	err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM verdict_schema`).Scan(&version)
-	return version, err
+func schemaVersion(ctx context.Context, q querier) (int, error) {
+	version, _, err := one(ctx, q, scanID, `SELECT COALESCE(MAX(version), 0) FROM verdict_schema`)
+	return int(version), err
 }

@@ -131,7 +131,7 @@ func (t txn) add(ctx context.Context, run runRow, r scoring.Record, number int, 
 	var value sql.NullFloat64
 	value.Float64, value.Valid = r.Value.Float()
 	id, err := t.insert(ctx, `INSERT INTO scores (run, identity, revision, latest, retracted, source, name, state, value, attempt,
-		recorded_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, run.id, scoreIdentity(r), number, latest,
+		recorded_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`, run.id, scoreIdentity(r), number, latest,
 		retracted, string(r.Source), r.Name, string(r.State), value, r.Step.Attempt, micro(r.RecordedAt), doc)
 	if err != nil {
 		return err

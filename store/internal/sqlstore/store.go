@@ -17,11 +17,9 @@ import (
 
 // Dialect is where the databases part.
 type Dialect struct {
-	// Serial is the type of a table's growing row id in the schema.
-	Serial string
 	// Lock takes exclusive locks until the end of the transaction, in the order given. Nil where the database has one
 	// writer at a time anyway.
-	Lock func(ctx context.Context, tx *sql.Tx, keys []int64) error
+	Lock func(ctx context.Context, tx Tx, keys []int64) error
 	// Write runs one transaction. It may run op again after an error that says that the database chose this transaction
 	// as the victim of a conflict.
 	Write func(ctx context.Context, op Op) error
@@ -30,7 +28,13 @@ type Dialect struct {
 }
 
 // Op is the body of one transaction. When it fails, nothing of it is kept.
-type Op func(ctx context.Context, tx *sql.Tx) error
+type Op func(ctx context.Context, tx Tx) error
+
+// Tx is a running transaction; *sql.Tx is one.
+type Tx interface {
+	querier
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
 
 // Store implements store.Store. It is safe for concurrent use.
 type Store struct {
@@ -56,8 +60,8 @@ func (s *Store) Close() error { return s.dialect.Close() }
 
 // txn is one running write.
 type txn struct {
-	tx   *sql.Tx
-	lock func(ctx context.Context, tx *sql.Tx, keys []int64) error
+	tx   Tx
+	lock func(ctx context.Context, tx Tx, keys []int64) error
 }
 
 // write runs fn in one transaction and returns what it returned. A caller that gives up waiting gets no result, though
@@ -66,7 +70,7 @@ func write[T any](ctx context.Context, s *Store, what string, fn func(context.Co
 	// The result has a place of its own, read only when the transaction is over: a caller that has given up shares
 	// nothing with one that is still running.
 	result := new(T)
-	err := s.dialect.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.dialect.Write(ctx, func(ctx context.Context, tx Tx) error {
 		v, err := fn(ctx, txn{tx, s.dialect.Lock})
 		*result = v
 		return err
@@ -94,9 +98,9 @@ func (t txn) exec(ctx context.Context, query string, args ...any) error {
 	return err
 }
 
-// insert runs an INSERT … RETURNING id.
-func (t txn) insert(ctx context.Context, query string, args ...any) (id int64, err error) {
-	err = t.tx.QueryRowContext(ctx, query+" RETURNING id", args...).Scan(&id)
+// insert runs an INSERT that returns the id of its row.
+func (t txn) insert(ctx context.Context, query string, args ...any) (int64, error) {
+	id, _, err := one(ctx, t.tx, scanID, query, args...)
 	return id, err
 }
 
