@@ -84,6 +84,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			clientOptions = o.ClientOptions
 			return cfg.validate()
 		},
+		RunContextAfter: func(context.Context, temporal.SimplePluginRunContextAfterOptions) { recorder.Drain() },
 		RunContextBefore: func(ctx context.Context, o temporal.SimplePluginRunContextBeforeOptions) error {
 			if err := cfg.validate(); err != nil {
 				return err

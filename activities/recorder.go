@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -26,11 +28,13 @@ const (
 const (
 	MetricRecorded   = "verdict_recorded"    // writes that reached the store
 	MetricHandedOver = "verdict_handed_over" // writes that a recording workflow has taken over
-	MetricLost       = "verdict_lost"        // writes that neither took; they are missing
+	MetricLate       = "verdict_late"        // writes that neither took in time and that are tried again off the path
+	MetricLost       = "verdict_lost"        // writes that were given up; they are missing
 )
 
 // Recorder records what a user's worker produces. It never returns an error to the user's code: when the store is away
-// it hands over to a recording workflow, and when that fails too it counts and logs what is missing.
+// it hands over to a recording workflow; when that fails too it goes on trying off the path, and counts and logs what it
+// gives up.
 type Recorder struct {
 	// Store is where to write. Nil: hand over.
 	Store store.Recorder
@@ -38,7 +42,20 @@ type Recorder struct {
 	TaskQueue string
 	// Off is the kill switch, read at every write. Nil means on.
 	Off func() bool
+
+	late sync.WaitGroup
+	n    atomic.Int64 // writes that are tried again
 }
+
+// Limits of what is tried again off the path: how many writes, for how long, and how long a worker's stop waits.
+const (
+	maxLate   = 1000
+	lateLimit = 2 * time.Minute
+	drain     = 5 * time.Second
+)
+
+// errNoClient: there is nobody to hand over to, and there will not be.
+var errNoClient = errors.New("verdict: no Temporal client")
 
 type recorderKey struct{}
 
@@ -63,25 +80,75 @@ func (r *Recorder) off() bool { return r.Off != nil && r.Off() }
 func (r *Recorder) write(ctx context.Context, b Batch, direct func(context.Context, store.Recorder) error) {
 	limit := recordLimit
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline))
+		limit = min(limit, time.Until(deadline)*9/10) // the rest is for coming back in time
 	}
 	metrics := activity.GetMetricsHandler(ctx)
+	how, err := r.try(ctx, b, direct, limit)
+	if err == nil {
+		metrics.Counter(how).Inc(1)
+		return
+	}
+	logger := activity.GetLogger(ctx)
+	if r.n.Add(1) > maxLate || errors.Is(err, errNoClient) {
+		r.n.Add(-1)
+		metrics.Counter(MetricLost).Inc(1)
+		logger.Error("Verdict could not record; the row is missing", "Error", err)
+		return
+	}
+	// Neither answered in time. The user's run goes on; the write is tried again while this process lives.
+	metrics.Counter(MetricLate).Inc(1)
+	r.late.Add(1)
+	go func() {
+		defer r.late.Done()
+		defer r.n.Add(-1)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateLimit)
+		defer cancel()
+		for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+			how, err := r.try(ctx, b, direct, 2*time.Second)
+			if err == nil {
+				metrics.Counter(how).Inc(1)
+				return
+			}
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				metrics.Counter(MetricLost).Inc(1)
+				logger.Error("Verdict could not record; the row is missing", "Error", err)
+				return
+			}
+		}
+	}()
+}
+
+// Drain waits, for a few seconds at most, for the writes that are being tried again.
+func (r *Recorder) Drain() {
+	done := make(chan struct{})
+	go func() { r.late.Wait(); close(done) }()
+	timer := time.NewTimer(drain)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// try tries the store and then the hand-over, and tells which took b.
+func (r *Recorder) try(ctx context.Context, b Batch, direct func(context.Context, store.Recorder) error, limit time.Duration) (metric string, err error) {
 	var storeErr error
 	if r.Store != nil {
 		storeCtx, cancel := context.WithTimeout(ctx, time.Duration(float64(limit)*storeShare))
 		storeErr = direct(storeCtx, r.Store)
 		cancel()
 		if storeErr == nil {
-			metrics.Counter(MetricRecorded).Inc(1)
-			return
+			return MetricRecorded, nil
 		}
 	}
-	if err := r.handOver(ctx, b, limit); err != nil {
-		metrics.Counter(MetricLost).Inc(1)
-		activity.GetLogger(ctx).Error("Verdict could not record; the row is missing", "Error", errors.Join(storeErr, err))
-		return
+	if err := r.handOver(ctx, b, limit/2); err != nil {
+		return "", errors.Join(storeErr, err)
 	}
-	metrics.Counter(MetricHandedOver).Inc(1)
+	return MetricHandedOver, nil
 }
 
 // handOver starts a workflow that records b. Once it has started, b is held durably.
@@ -89,7 +156,7 @@ func (r *Recorder) handOver(ctx context.Context, b Batch, limit time.Duration) (
 	// The SDK's test environment has no client and panics when asked for one.
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("no Temporal client: %v", p)
+			err = fmt.Errorf("%w: %v", errNoClient, p)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -150,13 +217,16 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 		a.Variant, a.By = control, scoring.ByPause
 		return a, nil
 	}
-	kept := a
-	r.write(ctx, Batch{Assignment: &a}, func(ctx context.Context, s store.Recorder) (err error) {
+	var kept atomic.Pointer[scoring.Assignment]
+	r.write(ctx, Batch{Assignment: &a}, func(ctx context.Context, s store.Recorder) error {
 		k, err := s.Assign(ctx, a)
 		if err == nil {
-			kept = k
+			kept.Store(&k)
 		}
 		return err
 	})
-	return kept, nil
+	if k := kept.Load(); k != nil {
+		return *k, nil
+	}
+	return a, nil
 }

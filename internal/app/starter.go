@@ -47,6 +47,7 @@ func RunStarter(ctx context.Context, o Options) error {
 	}
 	s.conn.declare(root.PersistentFlags())
 	s.shared.declare(root.PersistentFlags())
+	root.AddCommand(s.demoProcesses()...)
 	root.AddCommand(
 		newDemoCommand(s), s.setupCommand(), s.runCommand(), s.outcomeCommand(), s.scoreCommand(),
 		s.reportCommand(), s.ledgerCommand(), s.migrateCommand(),

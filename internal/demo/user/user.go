@@ -52,10 +52,10 @@ const (
 	Never
 )
 
-// HabitOf returns the habit and the delay of whoever was shown a message: the same in every run of a seed.
-func HabitOf(messageID string, seed int64, slowest time.Duration) (Habit, time.Duration) {
+// HabitOf returns the habit and the delay of whoever asked a question: the same in every run of a seed.
+func HabitOf(question string, seed int64, slowest time.Duration) (Habit, time.Duration) {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%d/%s", seed, messageID)
+	fmt.Fprintf(h, "%d/%s", seed, question)
 	sum := h.Sum64() * 0x9E3779B97F4A7C15 // FNV's high bits are poor for short texts
 	delay := time.Duration(sum % uint64(slowest))
 	switch p := (sum >> 40) % 100; {
@@ -118,7 +118,7 @@ func (p *people) shown(w http.ResponseWriter, r *http.Request) {
 	again := p.known[s.MessageID]
 	p.known[s.MessageID] = true
 	p.mu.Unlock()
-	habit, delay := HabitOf(s.MessageID, p.o.Seed, p.o.Slowest)
+	habit, delay := HabitOf(s.Question, p.o.Seed, p.o.Slowest)
 	if !again && habit != Never {
 		p.pending.Add(1)
 		tell := func() {

@@ -1,0 +1,311 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verdict-dev/verdict/internal/demo"
+	"github.com/verdict-dev/verdict/internal/devserver"
+	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/internal/stdlibqa"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// demoRun is one `starter demo`.
+type demoRun struct {
+	*starter
+	Runs       int
+	Seed       int64
+	Null, Keep bool
+	DB         string
+	JudgeURL   string
+	JudgeModel string
+
+	experiment string
+	nonce      string // message ids of two demos on one file differ
+	answered   atomic.Int64
+	began      time.Time
+}
+
+// inFlight is how many questions are being answered at a time.
+const inFlight = 16
+
+// patience is how long after the last answer the demo waits for the scores, beyond the scorers' own window.
+const patience = demo.Window + 40*time.Second
+
+func (d *demoRun) run(ctx context.Context) (err error) {
+	d.experiment = "retriever"
+	if d.Null {
+		d.experiment = "retriever_null"
+	}
+	d.nonce = random(4)
+	corpus, err := stdlibqa.Load(ctx, stdlibqa.Options{})
+	if err != nil {
+		return err
+	}
+	server, c, err := d.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	defer c.Close()
+	d.began = time.Now()
+	if d.DB == "" {
+		dir, err := os.MkdirTemp("", "verdict-demo-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		d.DB = filepath.Join(dir, "verdict.db")
+	}
+	in, err := d.input(server)
+	if err != nil {
+		return err
+	}
+	users, err := startStage(ctx, "demo-user", in, d.Stderr, &in.Users)
+	if err != nil {
+		return err
+	}
+	defer users.stop()
+	worker, err := supervised(ctx, func(ctx context.Context) (*stageProcess, error) {
+		return startStage(ctx, "demo-worker", in, d.Stderr, &struct{}{})
+	}, func(err error) { d.say("the worker was lost (%v); starting it again", err) })
+	if err != nil {
+		return err
+	}
+	defer worker.stop()
+	d.say("worker %d is up; page http://%s/, Temporal UI %s", worker.pid(), in.Listen, in.UI)
+
+	db, err := openStore(ctx, d.DB)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	progress, stop := context.WithCancel(ctx)
+	defer stop()
+	go d.progress(progress, db)
+	if err := d.ask(ctx, c, corpus); err != nil {
+		return err
+	}
+	if err := d.settle(ctx, db); err != nil {
+		return err
+	}
+	stop()
+	return d.finish(ctx, db, c, in)
+}
+
+// temporal finds or starts a server that has the search attributes.
+func (d *demoRun) temporal(ctx context.Context) (*devserver.Server, client.Client, error) {
+	attributes := map[string]string{}
+	for name, kind := range workflows.SearchAttributes(nil) {
+		attributes[name] = kind.String()
+	}
+	env := environ(d.Environ)
+	server, err := devserver.Start(ctx, devserver.Options{
+		Address: d.conn.address, Namespace: d.conn.namespace, SearchAttributes: attributes, Log: d.Stderr,
+		Getenv: func(name string) string { v, _ := env.LookupEnv(name); return v },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	d.conn.address, d.conn.namespace = server.Address, server.Namespace
+	_ = d.conn.flags.Set("address", server.Address)
+	_ = d.conn.flags.Set("namespace", server.Namespace)
+	c, _, err := d.dial(ctx)
+	if err == nil {
+		if err = devserver.AddSearchAttributes(ctx, c, server.Namespace, attributes); err != nil {
+			c.Close()
+		}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, server.Stop())
+	}
+	d.say("Temporal: %s at %s", server.From, server.Address)
+	return server, c, nil
+}
+
+// input is what the processes are told.
+func (d *demoRun) input(server *devserver.Server) (stageInput, error) {
+	// The worker keeps its address when it is started again, so the users find it.
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return stageInput{}, err
+	}
+	listen := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		return stageInput{}, err
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	ui := server.UIURL
+	if ui == "" {
+		ui = "http://localhost:8233"
+	}
+	apiKey, _ := environ(d.Environ).LookupEnv("OPENAI_API_KEY")
+	return stageInput{
+		Address: server.Address, Namespace: server.Namespace, UI: ui, DB: d.DB, Listen: listen,
+		Secret: "whsec_" + base64.StdEncoding.EncodeToString(key), Receiver: "http://" + listen + "/webhooks/standard",
+		Experiment: d.experiment, Null: d.Null, Seed: d.Seed,
+		JudgeURL: d.JudgeURL, JudgeModel: d.JudgeModel, JudgeKey: apiKey,
+	}, nil
+}
+
+// ask starts a workflow for each question, as a service would, and waits for the answers.
+func (d *demoRun) ask(ctx context.Context, c client.Client, corpus *stdlibqa.Corpus) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for i, q := range corpus.Sample(d.Runs, d.Seed) {
+		ask := demo.Ask{
+			User:      fmt.Sprintf("user-%d-%d", d.Seed, i),
+			MessageID: fmt.Sprintf("m-%s-%d", d.nonce, i), Question: q.ID,
+		}
+		group.Go(func() error {
+			run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+				ID: fmt.Sprintf("answer-%s-%d", d.nonce, i), TaskQueue: demo.TaskQueue,
+			}, demo.WorkflowType, ask)
+			if err != nil {
+				return err
+			}
+			if err := run.Get(ctx, nil); err != nil {
+				return err
+			}
+			d.answered.Add(1)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// counts of the scores that the users' ratings become.
+type counts struct{ done, pending int }
+
+func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
+	var n counts
+	names := []string{"thumbs_up"}
+	if d.JudgeURL != "" {
+		names = append(names, "answer_quality")
+	}
+	for _, name := range names {
+		scores, err := db.Scores(ctx, store.Filter{Name: name, Experiment: d.experiment})
+		if err != nil {
+			return n, err
+		}
+		for _, s := range scores {
+			if s.State == scoring.Pending {
+				n.pending++
+			} else {
+				n.done++
+			}
+		}
+	}
+	n.done /= len(names)
+	return n, nil
+}
+
+// settle waits until every run has its scores.
+func (d *demoRun) settle(ctx context.Context, db store.Store) error {
+	before, err := d.earlier(ctx, db)
+	if err != nil {
+		return err
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n, err := d.counts(ctx, db)
+		if err != nil {
+			return err
+		}
+		if n.done >= before+d.Runs && n.pending == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			d.say("not every score has come; the report says which are pending")
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// earlier counts the runs that a kept file had before this demo.
+func (d *demoRun) earlier(ctx context.Context, db store.Store) (int, error) {
+	assignments, err := db.Assignments(ctx, d.experiment, "")
+	return max(0, len(assignments)-d.Runs), err
+}
+
+// progress says how far the demo is.
+func (d *demoRun) progress(ctx context.Context, db store.Store) {
+	tick := time.NewTicker(3 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if n, err := d.counts(ctx, db); err == nil {
+				d.say("%d of %d answered, %d rated or expired, %d pending", d.answered.Load(), d.Runs, n.done, n.pending)
+			}
+		}
+	}
+}
+
+// finish prints the report and where to look.
+func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, in stageInput) error {
+	_, err := demo.Retrievers(d.experiment)
+	if err != nil {
+		return err
+	}
+	r, err := report.Build(ctx, db, report.Options{
+		Experiment: d.experiment, Ask: report.AskTemporal(c), Now: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.print(r, func(w io.Writer) error { return r.WriteText(w) }); err != nil {
+		return err
+	}
+	d.say("done")
+	d.say("page:        http://%s/", in.Listen)
+	d.say("a run:       %s/namespaces/%s/workflows/answer-%s-0", in.UI, in.Namespace, d.nonce)
+	d.say("find runs:   temporal workflow list --address %s -q 'VerdictScores=\"right=false\" AND VerdictScores=\"%s=bm25\"'", in.Address, d.experiment)
+	if !d.Keep {
+		return nil
+	}
+	d.say("staying up until Ctrl-C")
+	<-ctx.Done()
+	return nil
+}
+
+// say writes a line of progress, with the time since the beginning.
+func (d *demoRun) say(format string, args ...any) {
+	since := time.Duration(0)
+	if !d.began.IsZero() {
+		since = time.Since(d.began)
+	}
+	fmt.Fprintf(d.Stderr, "%5.1fs  %s\n", since.Seconds(), fmt.Sprintf(format, args...))
+}
+
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}

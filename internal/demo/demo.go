@@ -1,0 +1,130 @@
+// Package demo is what a user of Verdict would write: a workflow that answers questions with one of two retrievers, an
+// experiment that compares them, and a deferred scorer that waits for what the user thinks of the answer. The questions
+// are made of the Go standard library's doc comments.
+package demo
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/judges"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Names of the demo.
+const (
+	TaskQueue = "demo"
+	Judge     = "answer_judge"
+
+	substring = "substring"
+	bm25      = "bm25"
+)
+
+// Window is how long a user may take. It is short, for a demo; the same code waits for weeks.
+const Window = 20 * time.Second
+
+// Retrievers is the experiment: which retriever do users like better?
+func Retrievers(name string) (*experiments.Experiment, error) {
+	return experiments.New(experiments.Definition{
+		Name: name, Version: "1", Control: substring, Unit: "user",
+		Variants:   []experiments.Variant{{Name: substring, Weight: 1}, {Name: bm25, Weight: 1}},
+		Primary:    experiments.Metric{Name: "thumbs_up", Type: experiments.Boolean},
+		Guardrails: []experiments.Metric{{Name: "right", Type: experiments.Boolean}},
+		Planned:    400,
+	})
+}
+
+// Ask is a question that somebody asks.
+type Ask struct {
+	User      string `json:"user"`
+	MessageID string `json:"message_id"`
+	Question  string `json:"question"` // the question's id in the corpus
+}
+
+// Answer is the answer that is shown.
+type Answer struct {
+	Hits []string `json:"hits"` // the symbols found, best first
+}
+
+// Rated is the deferred scorer: did the user like the answer?
+var Rated = verdict.NewScorer("thumbs_up", "1", func(ctx workflow.Context, a Ask) (scoring.Score, error) {
+	rating, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("answer.rated", a.MessageID)),
+		verdict.Within(Window), scoring.ExpiresUnknown)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return rating.Score("thumbs_up"), nil
+})
+
+// Judged is a deferred scorer that asks a language model what it thinks of the answer.
+var Judged = verdict.NewScorer("answer_quality", "1", func(ctx workflow.Context, s judges.Sample) (scoring.Score, error) {
+	v, err := verdict.Judge(ctx, Judge, s)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return v.Score("answer_quality"), nil
+})
+
+// Answering is the workflow. Experiment and Judging are set by whoever deploys it.
+type Answering struct {
+	Experiment *experiments.Experiment
+	// Judging defers the language model's opinion too.
+	Judging bool
+	// Null puts the same retriever on both sides: there is nothing to find then.
+	Null bool
+}
+
+// Answer finds an answer, shows it, and leaves a scorer behind that waits for what the user thinks.
+func (w Answering) Answer(ctx workflow.Context, a Ask) (Answer, error) {
+	if err := verdict.Session(ctx, "user", a.User); err != nil {
+		return Answer{}, err
+	}
+	pick, err := verdict.Experiment(ctx, w.Experiment, a.User)
+	if err != nil {
+		return Answer{}, err
+	}
+	variants := map[string]func(workflow.Context, Ask) (Found, error){substring: BySubstring, bm25: ByBM25}
+	if w.Null {
+		variants[substring] = ByBM25
+	}
+	retrieve, err := verdict.Of(pick, variants)
+	if err != nil {
+		return Answer{}, err
+	}
+	found, err := retrieve(ctx, a)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := verdict.Score(ctx, "right", found.Right); err != nil { // a deterministic check of the answer
+		return Answer{}, err
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 20 * time.Second})
+	if err := workflow.ExecuteActivity(ctx, (*Activities).Show, a, found.Hits).Get(ctx, nil); err != nil {
+		return Answer{}, err
+	}
+	if _, err := verdict.Defer(ctx, Rated, a); err != nil {
+		return Answer{}, err
+	}
+	if w.Judging {
+		sample := judges.Sample{Input: found.Question, Output: found.Top, Expected: []string{found.Expected}}
+		if _, err := verdict.Defer(ctx, Judged, sample); err != nil {
+			return Answer{}, err
+		}
+	}
+	return Answer{Hits: found.Hits}, nil
+}
+
+// BySubstring is the variant that looks for single words.
+func BySubstring(ctx workflow.Context, a Ask) (Found, error) { return retrieve(ctx, a, substring) }
+
+// ByBM25 is the variant that ranks with SQLite's full-text index.
+func ByBM25(ctx workflow.Context, a Ask) (Found, error) { return retrieve(ctx, a, bm25) }
+
+func retrieve(ctx workflow.Context, a Ask, retriever string) (found Found, err error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 20 * time.Second})
+	err = workflow.ExecuteActivity(ctx, (*Activities).Retrieve, a, retriever).Get(ctx, &found)
+	return found, err
+}
