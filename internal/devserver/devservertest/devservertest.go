@@ -44,7 +44,7 @@ const (
 	EnvAddress = "VERDICT_TEST_ADDRESS"
 
 	// EnvRequire set to 1 turns the skip of a test for want of a server into a
-	// failure, and lets the embedded server be built for it.
+	// failure.
 	EnvRequire = "VERDICT_REQUIRE_SERVER"
 )
 
@@ -56,7 +56,6 @@ var SearchAttributes = map[string]string{
 }
 
 const (
-	startLimit = time.Minute
 	buildLimit = 20 * time.Minute
 	callLimit  = time.Minute
 )
@@ -96,7 +95,7 @@ var shared = once{start: start}
 // once starts the server for the first who asks and keeps the answer, good or bad.
 // A process that ends without stop takes its server with it all the same.
 type once struct {
-	start func(require bool) (*devserver.Server, error)
+	start func() (*devserver.Server, error)
 
 	mu     sync.Mutex
 	done   bool
@@ -112,7 +111,7 @@ func (o *once) get(tb testing.TB, short bool) *Server {
 	require := os.Getenv(EnvRequire) == "1"
 	o.mu.Lock()
 	if !o.done {
-		o.server, o.err = o.start(require)
+		o.server, o.err = o.start()
 		o.done = true
 	}
 	server, err := o.server, o.err
@@ -135,20 +134,15 @@ func (o *once) stop() error {
 	return o.server.Stop()
 }
 
-func start(require bool) (*devserver.Server, error) {
-	limit := startLimit
+func start() (*devserver.Server, error) {
 	o := devserver.Options{
 		Namespace:        "default",
 		UIPort:           -1,
 		SearchAttributes: SearchAttributes,
-		NoBuild:          !require,
 		Getenv:           getenv,
+		Log:              os.Stderr,
 	}
-	if require {
-		limit = buildLimit
-		o.Log = os.Stderr
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
 	server, err := devserver.Start(ctx, o)
 	if err != nil || server.Done() != nil {

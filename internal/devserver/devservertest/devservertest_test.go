@@ -109,7 +109,7 @@ func TestWithoutServer(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv(EnvRequire, test.require)
 			starts := 0
-			o := &once{start: func(bool) (*devserver.Server, error) {
+			o := &once{start: func() (*devserver.Server, error) {
 				starts++
 				return nil, errors.New("none here")
 			}}
@@ -136,7 +136,7 @@ func TestAddressOfTests(t *testing.T) {
 	require.Empty(t, getenv(devserver.EnvAddress))
 	t.Setenv(EnvAddress, "127.0.0.1:1")
 	require.Equal(t, "127.0.0.1:1", getenv(devserver.EnvAddress))
-	_, err := start(false)
+	_, err := start()
 	require.Error(t, err, "a server that is not there")
 	require.False(t, strings.Contains(err.Error(), "production"))
 }
