@@ -13,10 +13,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// These are a user's workflow, activity and test as they were before Verdict, with calls of Score and Defer added.
+// These are a user's workflow, activity and test as they were before Verdict, with calls of Score, Defer and Experiment added.
 
 type order struct{ ID string }
 
@@ -30,10 +31,29 @@ var delivered = verdict.NewScorer("delivered", "1", func(ctx workflow.Context, o
 	return got.Score("delivered"), nil
 })
 
+var carriers = func() *experiments.Experiment {
+	e, err := experiments.New(experiments.Definition{
+		Name: "carriers", Version: "1", Control: "post",
+		Variants: []experiments.Variant{{Name: "post", Weight: 1}, {Name: "drone", Weight: 1}},
+		Primary:  experiments.Metric{Name: "delivered", Type: experiments.Boolean},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return e
+}()
+
 func fulfil(ctx workflow.Context, o order) (string, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 	var tracking string
 	if err := workflow.ExecuteActivity(ctx, ship, o).Get(ctx, &tracking); err != nil {
+		return "", err
+	}
+	pick, err := verdict.Experiment(ctx, carriers, verdict.ThisRun)
+	if err != nil {
+		return "", err
+	}
+	if _, err := verdict.Of(pick, map[string]bool{"post": true, "drone": true}); err != nil {
 		return "", err
 	}
 	if err := verdict.Score(ctx, "shipped", true); err != nil {
@@ -45,7 +65,7 @@ func fulfil(ctx workflow.Context, o order) (string, error) {
 	return tracking, nil
 }
 
-// A user's existing test passes after Score and Defer are added, with and without the plugin.
+// A user's existing test passes after Score, Defer and Experiment are added, with and without the plugin.
 func TestExistingTestOfAUserPasses(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]worker.Options{

@@ -1,0 +1,108 @@
+package workflows_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+var release = flag.String("record", "", "record the histories of this release under testdata/histories; none is ever recorded again")
+
+// Recording is what runs here in every test run: the histories that a release would record are made and replayed, so
+// that a change of shape is seen on the day it is made. With -record RELEASE they are written too, and a file that is
+// there already is left alone: a history that is made by the code under test proves nothing.
+func TestHistoriesOfThisRelease(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if *release != "" {
+		dir = filepath.Join(histories, *release)
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+	}
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	save := func(name string, run client.WorkflowRun) {
+		file := filepath.Join(dir, name+".json")
+		data, err := protojson.MarshalOptions{Indent: " "}.Marshal(b.History(run))
+		require.NoError(t, err)
+		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+			require.NoError(t, os.WriteFile(file, append(data, '\n'), 0o644))
+		}
+	}
+	child := func(id string) client.WorkflowRun { return b.Client.GetWorkflow(t.Context(), id, "") }
+
+	for name, c := range map[string]struct {
+		form                string
+		plugin, inAttribute bool
+	}{
+		"plain":      {form: "plain"},
+		"plugin":     {form: "plain", plugin: true},
+		"scores":     {form: "scores", plugin: true},
+		"attributes": {form: "scores", plugin: true, inAttribute: true},
+		"everything": {form: "everything", plugin: true},
+	} {
+		cfg := b.Config(kept)
+		cfg.SearchAttributes, cfg.Client = c.inAttribute, b.Client
+		o := worker.Options{}
+		if c.plugin {
+			o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
+		}
+		queue := name + "-" + b.Queue
+		b.Worker(queue, o, func(w worker.Worker) {
+			w.RegisterWorkflowWithOptions(forms[c.form], workflow.RegisterOptions{Name: "replayed"})
+			w.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: "step"})
+		})
+		key := uuid.NewString()
+		run := b.StartWith(client.StartWorkflowOptions{ID: "replayed-" + name, TaskQueue: queue}, "replayed", key)
+		b.Eventually(func() error { // until it waits for the signal
+			d, err := b.Client.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+			if err == nil && (len(d.PendingActivities) > 0 || d.PendingWorkflowTask != nil || d.WorkflowExecutionInfo.HistoryLength < 10) {
+				err = errors.New("it does not wait yet")
+			}
+			return err
+		})
+		save(name+"_open", run)
+		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go on", nil))
+		require.NoError(t, run.Get(t.Context(), nil))
+		save(name+"_closed", run)
+		if c.form != "everything" {
+			continue
+		}
+		scorer := child("verdict/scorer/kept/" + run.GetRunID() + "/1")
+		b.Waiting(key, 1)
+		b.Eventually(func() error { // until its timer runs
+			for _, e := range harness.Shape(b.History(scorer)) {
+				if e == "TimerStarted" {
+					return nil
+				}
+			}
+			return errors.New("it does not wait yet")
+		})
+		save("scorer_waiting", scorer)
+		o1 := verdict.Outcome{ID: uuid.NewString(), Name: "kept", Key: key}
+		require.NoError(t, b.Verdict.Deliver(t.Context(), o1))
+		b.Scores(run, 3)
+		deliver := child("verdict/outcome/" + o1.ID)
+		require.NoError(t, deliver.Get(t.Context(), nil))
+		save("deliver_closed", deliver)
+		require.NoError(t, b.Verdict.CancelScorer(t.Context(), verdict.Deferred{ID: scorer.GetID()}))
+		_ = scorer.Get(t.Context(), nil) // it was within its grace
+		save("scorer_settled", scorer)
+	}
+	records := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, workflows.Record, batch())
+	require.NoError(t, records.Get(t.Context(), nil))
+	save("record_closed", records)
+}

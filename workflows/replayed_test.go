@@ -1,0 +1,109 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// What the recorded histories are of. A workflow of the type "replayed" runs a step, waits for a signal, and runs a
+// step; the code below is that workflow in the forms that it takes while Verdict is added to it and removed again.
+
+type form func(ctx workflow.Context, key string) error
+
+func step(context.Context, int) (int, error) { return 0, nil }
+
+// forms by what was done to the plain one.
+var forms = map[string]form{
+	"plain":          around(nothing, nothing, nothing),
+	"score at start": around(score("a"), nothing, nothing),
+	"score at end":   around(nothing, nothing, score("a")),
+	"scores":         around(score("a"), score("b"), score("c")),
+	"other scores":   around(score("x"), nothing, score("y")),
+	"everything":     around(all(assign, score("a")), all(flush, deferScorer), score("c")),
+	"retired":        around(all(assign, score("a")), all(flush, deferScorer), nothing),
+	"raw activity":   around(nothing, rawActivity, nothing),
+}
+
+func around(before, between, after form) form {
+	return func(ctx workflow.Context, key string) error {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		run := func() error { return workflow.ExecuteActivity(ctx, "step", 1).Get(ctx, nil) }
+		if err := errors.Join(before(ctx, key), run(), between(ctx, key)); err != nil {
+			return err
+		}
+		workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+		return errors.Join(run(), after(ctx, key))
+	}
+}
+
+func nothing(workflow.Context, string) error { return nil }
+
+func all(fs ...form) form {
+	return func(ctx workflow.Context, key string) error {
+		for _, f := range fs {
+			if err := f(ctx, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func score(name string) form {
+	return func(ctx workflow.Context, _ string) error { return verdict.Score(ctx, name, 0.5) }
+}
+
+func flush(ctx workflow.Context, _ string) error { return verdict.Flush(ctx, "half-way") }
+
+func rawActivity(ctx workflow.Context, _ string) error {
+	return workflow.ExecuteActivity(ctx, "step", 2).Get(ctx, nil)
+}
+
+var replayedExperiment = func() *experiments.Experiment {
+	e, err := experiments.New(experiments.Definition{
+		Name: "replayed", Version: "1", Control: "a",
+		Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}},
+		Primary:  experiments.Metric{Name: "kept", Type: experiments.Boolean},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return e
+}()
+
+func assign(ctx workflow.Context, _ string) error {
+	_, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
+	return err
+}
+
+func deferScorer(ctx workflow.Context, key string) error {
+	_, err := verdict.Defer(ctx, kept, key)
+	return err
+}
+
+// kept is the scorer whose histories are recorded.
+var kept = verdict.NewScorer("kept", "1", keptScore)
+
+func keptScore(ctx workflow.Context, key string) (scoring.Score, error) {
+	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("kept", key).Means(true), verdict.On("lost", key).Means(false)),
+		verdict.Within(24*time.Hour).Grace(time.Hour), scoring.ExpiresUnknown)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return got.Score("kept"), nil
+}
+
+// incompatible is kept as somebody might change it who does not know that scorers are replayed.
+var incompatible = verdict.NewScorer("kept", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+	if err := workflow.Sleep(ctx, time.Minute); err != nil {
+		return scoring.Score{}, err
+	}
+	return keptScore(ctx, key)
+})
