@@ -43,16 +43,25 @@ type Recorder interface {
 	// Record appends records. A record that says the same as the current revision of its identity changes nothing; one
 	// that says something else becomes the next revision. All or none of the records are written. A record about a
 	// superseded run is kept, superseded.
+	//
+	// A record that was written before, at the same RecordedAt, changes nothing even if others have written since: a
+	// repeated call undoes nobody's correction. The score of an earlier attempt of a step that arrives after a later
+	// one's is a revision of the history that is never current.
 	Record(ctx context.Context, records []scoring.Record) error
 
 	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
 	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision. A flush with
 	// a smaller Sequence than the one kept for the run changes nothing. When another run has the same OriginalRunID,
 	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments.
+	//
+	// Which run started last is decided whenever something new is known of one of them, from a flush or not: the run
+	// whose id is the OriginalRunID started first, then the start times decide, then the order in which they became known.
 	Flush(ctx context.Context, f scoring.Flush) error
 
 	// Assign keeps an assignment unless one is there for its (experiment, version, namespace, workflow id, first run id),
-	// and returns the one that is kept, which is the one that the caller must use.
+	// and returns the one that is kept, which is the one that the caller must use. Without a first run id the run is
+	// taken for the first of its chain. An assignment is superseded when its run was reset away and no run goes on with
+	// its chain: a run that was reset to after the assignment has replayed it, and is the unit now.
 	Assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error)
 }
 
@@ -62,7 +71,14 @@ type Recorder interface {
 type Correlator interface {
 	// Expect keeps an expectation, together with a pending score about its run (name: the scorer, key: scorer@version),
 	// and then returns every outcome that already meets it, in the order of scoring.Outcome.Before. Expecting the same
-	// (scorer run's workflow id, wait) again returns the outcomes that meet it now and changes nothing.
+	// (scorer run's workflow id, wait) again returns the outcomes that meet it now and changes nothing. A pending score
+	// never takes the place of another one that is current.
+	//
+	// An outcome meets an expectation when it is one of its Events and lies in its window or grace. With attribution last
+	// or first it must also be the one of those with the scorer's name, settled ones included, whose run started last (not
+	// after the outcome) or first. That does not depend on who comes first: an outcome that an older, open expectation
+	// had met moves to the new one, and the older one may settle without it. What was settled on stays where it is. A
+	// scorer that was told of an outcome before it moved, and has not settled, is not told that it moved.
 	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
 
 	// Receive keeps an outcome and then returns the open expectations that it meets, each to be told. An outcome whose ID
@@ -73,7 +89,11 @@ type Correlator interface {
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
 	// one of them that is not in Seen: then it changes nothing and returns those outcomes. Settling again with the same
 	// scores changes nothing; with other scores (a late outcome within the grace) they become revisions. The pending score
-	// becomes the score of its own name, or is retracted if the scorer made none of that name.
+	// becomes the score of its own name and key, or is retracted if the scorer made none.
+	//
+	// An outcome in the grace counts like one in the window, whether the scorer has settled before or not: it is told, and
+	// a settlement that has not seen it is refused. An expectation without a grace is closed once it is settled, one with a
+	// grace when the outcome is received after its end; for a closed expectation an outcome is late, and nobody is told.
 	Settle(ctx context.Context, s Settlement) (unseen []scoring.Outcome, err error)
 
 	// Reject keeps a delivery that was refused, with the reason, for the ledger.
@@ -114,7 +134,7 @@ type Reader interface {
 	Assignments(ctx context.Context, experiment, version string) ([]scoring.Assignment, error)
 	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)
-	// Runs returns the facts of runs.
+	// Runs returns what is known of runs, whether they have flushed or not.
 	Runs(ctx context.Context, f RunFilter) ([]scoring.RunFacts, error)
 	// RunOfKey returns the run that declared a key. ErrNotFound if none has, ErrAmbiguous if several unsuperseded runs of
 	// different chains have; of one chain the newest is returned.
@@ -159,8 +179,8 @@ type OutcomeState string
 
 // The states of an outcome.
 const (
-	Matched   OutcomeState = "matched"   // met an expectation inside its window
-	Late      OutcomeState = "late"      // met one after its window, or after its scorer had closed
+	Matched   OutcomeState = "matched"   // met an expectation in its window or grace
+	Late      OutcomeState = "late"      // came after the window and grace of all, or after their scorers had closed
 	Unclaimed OutcomeState = "unclaimed" // nobody waits for it (yet)
 	Rejected  OutcomeState = "rejected"  // refused; Reason says why
 )
@@ -170,7 +190,7 @@ type Entry struct {
 	Outcome    scoring.Outcome `json:"outcome"`
 	State      OutcomeState    `json:"state"`
 	Deliveries int             `json:"deliveries"`       // how often it was delivered; more than 1 means duplicates
-	Scorers    []string        `json:"scorers"`          // workflow ids of the scorers it met
+	Scorers    []string        `json:"scorers"`          // workflow ids of the scorers it met, or was late for
 	Reason     string          `json:"reason,omitempty"` // of a rejection
 }
 

@@ -91,6 +91,13 @@ var settleTests = []namedTest{
 		require.Empty(t, b.settle(t, settlement(e, nil, fromScorer(e.Run, scoring.Number("amount", 3), 60))))
 		require.Len(t, b.scores(t, store.Filter{History: true, Retracted: true}), 3)
 	}},
+	{"a score that was there is not retracted", func(t *testing.T, b bench) {
+		e := expectation(freshRun(), "k")
+		b.record(t, paid(e, true, 0))
+		b.expect(t, e)
+		require.Empty(t, b.settle(t, settlement(e, nil)))
+		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{History: true, Retracted: true}))
+	}},
 	{"two scorers of one name on one run", func(t *testing.T, b bench) {
 		first := expectation(freshRun(), "k1")
 		second := expectation(first.Run, "k2")
