@@ -36,7 +36,7 @@ func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string) (P
 func Of[T any](p Pick, variants map[string]T) (T, error) {
 	v, ok := variants[p.Variant]
 	if !ok {
-		known := slices.Sorted(maps.Keys(variants))
+		known := slices.Sorted(maps.Keys(variants)) //workflowcheck:ignore they are sorted
 		return v, scoring.Invalid("variant", "%q of %q is none of %q", p.Variant, p.Assignment.Experiment, known)
 	}
 	return v, nil

@@ -44,7 +44,7 @@ func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) erro
 	case workflow.Context:
 		return workflows.Score(ctx, rec.Score, rec.Step)
 	case context.Context:
-		return activities.Score(ctx, rec)
+		return activities.Score(ctx, rec) //workflowcheck:ignore an activity's context is never in workflow code
 	}
 	return activities.Refuse(scoring.Invalid("context", "neither a workflow's nor an activity's"))
 }

@@ -72,7 +72,7 @@ func candidates(e *experiments.Experiment, unit, chain string) (candidate, contr
 	if err := scoring.CheckKey("unit", unit); err != nil {
 		return candidate, control, err
 	}
-	split, err := e.At(experiments.Epoch{})
+	split, err := e.At(experiments.Epoch{}) //workflowcheck:ignore a pure function: it sorts what it ranges over
 	if err != nil {
 		return candidate, control, err
 	}
