@@ -1,0 +1,4 @@
+package extra
+
+// Elsewhere lies in a folder that users of the library cannot import from.
+func Elsewhere(books []string) {}
