@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,10 +71,14 @@ func (s *starter) command(c *cobra.Command, own settings, do func(ctx context.Co
 			defer cancel()
 		}
 		err := do(ctx, args)
-		if err != nil && ctx.Err() != nil {
-			return context.Cause(ctx)
+		switch cause := context.Cause(ctx); {
+		case err == nil || cause == nil:
+			return err
+		case errors.Is(cause, context.Canceled):
+			return errors.New("interrupted")
+		default:
+			return cause
 		}
-		return err
 	}
 	if c.Args == nil {
 		c.Args = noArgs

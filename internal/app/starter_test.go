@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"testing"
@@ -66,6 +67,11 @@ func TestCommandTimeout(t *testing.T) {
 	t.Parallel()
 	got := call(t, RunStarter, []string{away}, "setup", "--command-timeout", "1ns")
 	require.EqualError(t, got.err, "not done within the --command-timeout of 1ns")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got = callContext(ctx, t, RunStarter, []string{away}, "setup")
+	require.EqualError(t, got.err, "interrupted")
 }
 
 func TestHelpOfTheStarter(t *testing.T) {

@@ -197,6 +197,9 @@ func (s *Service) handler(cfg Config) (http.Handler, error) {
 	}
 
 	guard := api.Guard{Tokens: cfg.APITokens, Loopback: api.IsLoopback(cfg.Listen)}
+	if len(guard.Tokens) == 0 && !guard.Loopback {
+		s.log.Warn("the API and the page are not served: this is no loopback address and there is no VERDICT_API_TOKEN", "http", cfg.Listen)
+	}
 	api.Register(mux, guard, api.Options{
 		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
 		TokenKeys: cfg.TokenKeys, Logger: s.log,

@@ -1,0 +1,185 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/judges/judgetest"
+)
+
+// starterBinary builds the program that the demo starts its processes from.
+func starterBinary(t *testing.T) string {
+	t.Helper()
+	devservertest.ForTest(t) // skips where there is no server, and has it built
+	bin := filepath.Join(t.TempDir(), "starter")
+	out, err := exec.Command("go", "build", "-o", bin, "github.com/verdict-dev/verdict/starter").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return bin
+}
+
+// demoProcess is a running `starter demo`, in a process group of its own.
+type demoProcess struct {
+	cmd    *exec.Cmd
+	stdout bytes.Buffer
+	lines  chan string
+	seen   strings.Builder
+}
+
+func startDemo(t *testing.T, bin string, args ...string) *demoProcess {
+	t.Helper()
+	p := &demoProcess{cmd: exec.Command(bin, append([]string{"demo", "--output", "json"}, args...)...), lines: make(chan string, 1000)}
+	p.cmd.Stdout = &p.stdout
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stderr, err := p.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.lines)
+		for r := bufio.NewScanner(stderr); r.Scan(); {
+			p.lines <- r.Text()
+		}
+		_, _ = io.Copy(io.Discard, stderr)
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(p.seen.String())
+		}
+		_ = p.cmd.Process.Kill()
+	})
+	return p
+}
+
+// await returns what a line of the progress matches.
+func (p *demoProcess) await(t *testing.T, pattern string) []string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	for line := range p.lines {
+		p.seen.WriteString(line + "\n")
+		if m := re.FindStringSubmatch(line); m != nil {
+			return m
+		}
+	}
+	t.Fatalf("no line matches %q:\n%s", pattern, p.seen.String())
+	return nil
+}
+
+func (p *demoProcess) report(t *testing.T) report.Report {
+	t.Helper()
+	for line := range p.lines {
+		p.seen.WriteString(line + "\n")
+	}
+	require.NoError(t, p.cmd.Wait(), p.seen.String())
+	var r report.Report
+	require.NoError(t, json.Unmarshal(p.stdout.Bytes(), &r), p.stdout.String())
+	require.Len(t, r.Experiments, 1)
+	return r
+}
+
+// A worker that is killed in the middle of the demo and started again changes nothing in the end.
+func TestDemoSurvivesTheLossOfItsWorker(t *testing.T) {
+	t.Parallel()
+	bin := starterBinary(t)
+	args := []string{"--runs", "40", "--seed", "7"}
+	calm, stormy := startDemo(t, bin, args...), startDemo(t, bin, args...)
+
+	pid, err := strconv.Atoi(stormy.await(t, `worker (\d+) is up`)[1])
+	require.NoError(t, err)
+	stormy.await(t, `[1-9]\d* of 40 answered`)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	stormy.await(t, `the worker was lost`)
+
+	want, got := calm.report(t), stormy.report(t)
+	require.Equal(t, want.Experiments[0].Rows, got.Experiments[0].Rows)
+	require.Empty(t, got.Unflushed)
+	require.Equal(t, 40, got.Experiments[0].Units)
+	for _, row := range got.Experiments[0].Rows {
+		require.Zero(t, row.Pending, row)
+		require.Zero(t, row.Missing, row)
+	}
+}
+
+// Ctrl-C leaves nothing behind, and a language model is asked when there is one.
+func TestDemoStopsCleanAndAsksAJudge(t *testing.T) {
+	t.Parallel()
+	bin := starterBinary(t)
+	model, err := judgetest.NewServer(judgetest.Heuristic(func(r judgetest.Request) string {
+		verdict := "no"
+		if o := r.Blocks("output"); len(o) == 1 && slicesEqual(o, r.Blocks("expected")) {
+			verdict = "yes"
+		}
+		return `{"rationale":"they are compared","verdict":"` + verdict + `"}`
+	}))
+	require.NoError(t, err)
+	t.Cleanup(model.Close)
+
+	judged := startDemo(t, bin, "--runs", "12", "--judge-url", model.URL)
+	interrupted := startDemo(t, bin, "--runs", "200")
+	interrupted.await(t, `worker (\d+) is up`)
+	interrupted.await(t, `[1-9]\d* of 200 answered`)
+	children := descendants(t, interrupted.cmd.Process.Pid)
+	require.GreaterOrEqual(t, len(children), 3, "the server, the worker, the users")
+	require.NoError(t, interrupted.cmd.Process.Signal(os.Interrupt))
+	for range interrupted.lines {
+	}
+	_ = interrupted.cmd.Wait()
+	require.Eventually(t, func() bool {
+		for _, pid := range children {
+			if syscall.Kill(pid, 0) == nil {
+				return false
+			}
+		}
+		return true
+	}, 20*time.Second, 50*time.Millisecond, "a process was left behind")
+
+	r := judged.report(t)
+	scored := 0
+	for _, row := range r.Experiments[0].Rows {
+		if row.Score == "answer_quality" {
+			scored += row.Scored
+		}
+	}
+	require.Equal(t, 12, scored)
+	require.Len(t, model.Requests(), 12)
+}
+
+func slicesEqual(a, b []string) bool { return strings.Join(a, "\x00") == strings.Join(b, "\x00") }
+
+// descendants returns the process ids below pid.
+func descendants(t *testing.T, pid int) []int {
+	t.Helper()
+	out, err := exec.Command("ps", "-eo", "pid=,ppid=").Output()
+	require.NoError(t, err)
+	parent := map[int]int{}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		f := strings.Fields(line)
+		child, err := strconv.Atoi(f[0])
+		require.NoError(t, err)
+		parent[child], err = strconv.Atoi(f[1])
+		require.NoError(t, err)
+	}
+	var below []int
+	for child := range parent {
+		for p := child; p > 1; p = parent[p] {
+			if p == pid && child != pid {
+				below = append(below, child)
+				break
+			}
+		}
+	}
+	return below
+}
