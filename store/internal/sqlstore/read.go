@@ -45,10 +45,6 @@ func (c *conditions) run(run scoring.Run) {
 		c.add("r.hash = ?", runHash(run))
 		return
 	}
-	if run.Namespace != "" && run.WorkflowID != "" {
-		c.add("r.workflow = ?", workflowHash(run))
-		return
-	}
 	for _, part := range []struct{ column, value string }{
 		{"namespace", run.Namespace}, {"workflow_id", run.WorkflowID}, {"run_id", run.RunID},
 	} {

@@ -66,9 +66,9 @@ func (t txn) addRun(ctx context.Context, row *runRow) error {
 		return err
 	}
 	r := row.facts.Run
-	row.id, err = t.insert(ctx, `INSERT INTO runs (hash, namespace, workflow_id, run_id, first_run_id, original_run_id, workflow, chain,
-		origin, started_at, enrolled, superseded, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, $12) RETURNING id`,
-		runHash(r), r.Namespace, r.WorkflowID, r.RunID, row.facts.FirstRunID, row.facts.OriginalRunID, workflowHash(r),
+	row.id, err = t.insert(ctx, `INSERT INTO runs (hash, namespace, workflow_id, run_id, first_run_id, original_run_id, chain, origin,
+		started_at, enrolled, superseded, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, $11) RETURNING id`,
+		runHash(r), r.Namespace, r.WorkflowID, r.RunID, row.facts.FirstRunID, row.facts.OriginalRunID,
 		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.enrolled, doc)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ CREATE TABLE runs (
 	run_id          TEXT    NOT NULL,
 	first_run_id    TEXT    NOT NULL,        -- empty: not known
 	original_run_id TEXT    NOT NULL,        -- empty: not known
-	workflow        BYTEA   NOT NULL,        -- namespace, workflow id
 	chain           BYTEA   NOT NULL,        -- namespace, workflow id, first run id (or run id)
 	origin          BYTEA   NOT NULL,        -- namespace, workflow id, original run id (or run id)
 	started_at      BIGINT,
@@ -19,7 +18,8 @@ CREATE TABLE runs (
 	superseded      BOOLEAN NOT NULL,
 	doc             TEXT    NOT NULL
 );
-CREATE INDEX runs_workflow ON runs (workflow);
+CREATE INDEX runs_workflow_id ON runs (workflow_id);
+CREATE INDEX runs_run_id ON runs (run_id);
 CREATE INDEX runs_chain ON runs (chain);
 CREATE INDEX runs_origin ON runs (origin);
 
