@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func benchmark(b *testing.B, write func(s store.Store, i int64) error) {
 				}
 				defer s.Close()
 				var next atomic.Int64
-				b.SetParallelism(writers)
+				b.SetParallelism(max(1, writers/runtime.GOMAXPROCS(0)))
 				b.ResetTimer()
 				if writers == 1 {
 					for b.Loop() {
