@@ -38,7 +38,7 @@ func AllOf(events ...Event) Condition { return workflows.AllOf(events...) }
 // Times is met once the event has had n outcomes.
 func Times(n int, e Event) Condition { return workflows.Times(n, e) }
 
-// Within is a window of a length from the call of [Await].
+// Within is a window of a length. It begins when the scorer was called for; see [workflows.Window].
 func Within(d time.Duration) Window { return workflows.Within(d) }
 
 // Until is a window that ends at a time. An outcome at that very time is outside.

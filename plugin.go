@@ -48,8 +48,13 @@ type Config struct {
 
 func (c Config) validate() error {
 	var errs []error
+	seen := map[string]bool{}
 	for _, s := range c.Scorers {
 		errs = append(errs, s.Check())
+		if seen[s.Name()] {
+			errs = append(errs, scoring.Invalid("scorers", "%q is there twice", s.Name()))
+		}
+		seen[s.Name()] = true
 	}
 	if len(c.TokenKey) > 0 && len(c.TokenKey) < token.MinKey {
 		errs = append(errs, scoring.Invalid("token key", "%d bytes, at least %d are needed", len(c.TokenKey), token.MinKey))
@@ -71,6 +76,9 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
+	}
+	for _, s := range cfg.Scorers {
+		inWorkflows.Scorers = append(inWorkflows.Scorers, s.Name())
 	}
 	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Off: cfg.Off}
 	if cfg.Store != nil {

@@ -16,7 +16,9 @@ const defaultLookback = time.Minute
 
 // WindowSpec says when a wait's window opens and closes.
 type WindowSpec struct {
-	// Length of the window, from From if that is set, from the call of Await otherwise.
+	// Length of the window, from From if that is set. Otherwise from the call of Await or, for what the scorer's function
+	// does first, from what it was called for: the call of Defer, the run's close, the time it was to start at. A scorer
+	// whose worker was down does not wait longer for it.
 	Length time.Duration
 	From   time.Time
 	// Until, if set, is the window's end; Length is not used then.
@@ -83,7 +85,11 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 	window := scoring.Window{Since: s.env.RunStartedAt.Add(-lookback), Until: spec.Until, Grace: spec.Grace}
 	if window.Until.IsZero() {
 		from := spec.From
-		if from.IsZero() {
+		switch {
+		case !from.IsZero():
+		case now.Equal(s.began):
+			from = s.origin
+		default:
 			from = now
 		}
 		window.Until = from.Add(spec.Length)

@@ -62,11 +62,12 @@ func Times(n int, e Event) Condition {
 	return Condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
 }
 
-// Window is the half-open span in which an outcome counts. It ends Within its length after the call of [Await]; the
-// methods change that.
+// Window is the half-open span in which an outcome counts. A window [Within] a length begins when the scorer was called for
+// (the call of Defer, the run's close, the time it was to start at) if [Await] is the first thing that its function does, and
+// at the call of Await otherwise. The methods change that.
 type Window struct{ spec WindowSpec }
 
-// Within is a window of a length from the call of Await.
+// Within is a window of a length.
 func Within(d time.Duration) Window { return Window{WindowSpec{Length: d}} }
 
 // Until is a window that ends at a time. An outcome at that very time is outside.

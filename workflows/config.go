@@ -15,6 +15,8 @@ type Config struct {
 	Disabled []string
 	// TokenKey signs and seals tokens; nil means that there are none.
 	TokenKey []byte
+	// Scorers are the names of the scorers that this worker has.
+	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
 	ScorerTaskQueue string
 }

@@ -16,6 +16,8 @@ type Scorer[In any] struct {
 
 // ScorerDefinition is a [Scorer] of any input, to be registered.
 type ScorerDefinition interface {
+	// Name returns the scorer's name.
+	Name() string
 	// Register registers the scorer's workflow.
 	Register(Registry)
 	// Check refuses a scorer whose name or version breaks a rule.
@@ -49,6 +51,9 @@ func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string
 	}
 	return s
 }
+
+// Name implements [ScorerDefinition].
+func (s *Scorer[In]) Name() string { return s.name }
 
 // Check implements [ScorerDefinition].
 func (s *Scorer[In]) Check() error {

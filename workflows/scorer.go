@@ -20,6 +20,10 @@ type scorer struct {
 	waits []*wait
 	next  int  // index of the next wait of the function's current pass
 	grace bool // this pass takes outcomes inside the grace into account
+
+	// origin is when the scorer was called for: when the run called Defer, when it closed, or the time it was to start at.
+	// began is when its function first ran, which is later if no worker was up.
+	origin, began time.Time
 }
 
 type scorerKey struct{}
@@ -41,6 +45,7 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 	if declined != nil {
 		return s.settle(ctx, []scoring.Score{*declined})
 	}
+	s.began = workflow.Now(ctx)
 	for {
 		s.next = 0
 		scores, err := score(ctx)
@@ -98,8 +103,10 @@ func (s *scorer) add(outcomes ...scoring.Outcome) {
 func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 	switch s.env.Start.Mode {
 	case StartNow:
+		s.origin = workflow.GetInfo(ctx).WorkflowStartTime
 		return nil, nil
 	case StartAtTime:
+		s.origin = s.env.Start.At
 		return nil, workflow.Sleep(ctx, max(0, s.env.Start.At.Sub(workflow.Now(ctx))))
 	}
 	closed, err := AwaitRun(ctx)
@@ -110,6 +117,7 @@ func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 		failed := scoring.Failure(s.env.Scorer, "the run could not be followed to its close: "+err.Error())
 		return &failed, nil
 	}
+	s.origin = closed.ClosedAt
 	succeeded := closed.Status == scoring.RunCompleted
 	failed := closed.Status == scoring.RunFailed || closed.Status == scoring.RunTimedOut
 	if (s.env.Start.Mode == StartOnSuccess && !succeeded) || (s.env.Start.Mode == StartOnFailure && !failed) {
