@@ -90,6 +90,10 @@ type Definition struct {
 	Layer Layer `json:"layer,omitzero"`
 	// Holdout is who takes part in nothing. The zero Holdout is nobody.
 	Holdout Holdout `json:"holdout,omitzero"`
+	// Allocator is who sets the weights while it runs. Defaults to [Manual].
+	Allocator Allocator `json:"allocator,omitempty"`
+	// Floor is the share that every variant keeps under an allocator. Defaults to 0.05.
+	Floor float64 `json:"floor,omitempty"`
 	// EarlyRead lets units whose window is still open be read through a Kaplan-Meier estimate. It needs a boolean primary
 	// metric with a maturity window, can find harm and never a winner.
 	EarlyRead bool `json:"early_read,omitempty"`
@@ -121,6 +125,12 @@ func (d Definition) WithDefaults() Definition {
 			d.Selection = scoring.ByWeight
 		}
 	}
+	if d.Allocator == "" {
+		d.Allocator = Manual
+	}
+	if d.Allocator != Manual {
+		setDefault(&d.Floor, DefaultFloor)
+	}
 	setDefault(&d.Alpha, DefaultAlpha)
 	setDefault(&d.AlphaHarm, DefaultAlpha)
 	setDefault(&d.Allocation, 1)
@@ -128,7 +138,7 @@ func (d Definition) WithDefaults() Definition {
 	if d.Planned == 0 {
 		d.Planned = DefaultPlanned
 		if d.MDE > 0 && d.Sigma > 0 {
-			n := FixedTotal(d.MDE, d.Sigma*d.Sigma, DefaultAlpha, DefaultPower)
+			n := FixedTotal(d.MDE, d.Sigma*d.Sigma, 0.5, DefaultAlpha, DefaultPower)
 			d.Planned = int(math.Ceil(min(n, math.MaxInt32)))
 		}
 	}
@@ -232,6 +242,14 @@ func (d Definition) Validate() error {
 		if !(d.Holdout.Share >= 0 && d.Holdout.Share < 1) {
 			bad("holdout", "%v is not in [0, 1)", d.Holdout.Share)
 		}
+	}
+	switch d.Allocator {
+	case Manual, Thompson, TopTwo:
+	default:
+		bad("allocator", "%q is not manual, thompson or top_two", d.Allocator)
+	}
+	if !(d.Floor >= 0 && d.Floor*float64(len(d.Variants)) <= 1) {
+		bad("floor", "%v is not a share that each of %d variants can keep", d.Floor, len(d.Variants))
 	}
 	if d.EarlyRead && (d.Primary.Type != Boolean || d.Maturity == 0 || d.Unit != UnitRun) {
 		bad("early read", "it needs a boolean primary metric, a maturity window and the unit %q", UnitRun)

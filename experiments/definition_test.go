@@ -140,7 +140,7 @@ func TestCompare(t *testing.T) {
 
 func TestFingerprintIsTheSameInEveryProcess(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "48c9e7e568eeade2", definition().Fingerprint())
+	require.Equal(t, "3a5db1b1fb673635", definition().Fingerprint())
 }
 
 func TestEpochValidation(t *testing.T) {

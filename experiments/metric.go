@@ -51,7 +51,7 @@ const (
 
 // Names of metrics that need no scores, because the engine knows them of every run.
 const (
-	RunFailed   = "run.failed"   // boolean: the run failed or timed out
+	RunFailed   = "run.failed"   // boolean: the run failed, timed out or was terminated
 	RunDuration = "run.duration" // seconds from start to close
 	RunAttempts = "run.attempts" // attempts of the run
 )
@@ -189,7 +189,7 @@ func (m Metric) worst() (float64, bool) {
 	return lo, true
 }
 
-// value returns y as it enters the mean: checked against the type's range, and cut at the cap.
+// value returns the y of a score as it enters the mean: checked against the type's range, and cut at the cap.
 func (m Metric) value(y float64) (float64, error) {
 	switch {
 	case !finite(y):
@@ -202,6 +202,20 @@ func (m Metric) value(y float64) (float64, error) {
 		return min(max(y, 0), m.Cap), nil
 	}
 	return y, nil
+}
+
+// admits tells whether y is a possible value of a unit. That of a boolean metric is a share when a unit has several
+// runs.
+func (m Metric) admits(y float64) bool {
+	switch m.Type {
+	case Boolean:
+		return y >= 0 && y <= 1
+	case Bounded:
+		return y >= m.Lo && y <= m.Hi
+	case Capped:
+		return y >= 0 && y <= m.Cap
+	}
+	return finite(y)
 }
 
 // sign is 1 when higher is better and -1 when lower is.

@@ -1,0 +1,428 @@
+package experiments
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/DataDog/sketches-go/ddsketch"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Unit is one randomised unit and what is known of it.
+type Unit struct {
+	Variant string
+	// Epoch is the weight epoch in which it was assigned, and Probabilities what each variant's probability was.
+	Epoch         int
+	Probabilities map[string]float64
+	At            time.Time // of the assignment
+	// Mature tells that its window has closed: its outcomes are final.
+	Mature bool
+	// Crossed tells that it was seen with another variant too. Only its first one counts.
+	Crossed bool
+	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
+	Outcomes []Outcome
+}
+
+// Outcome is what a metric says of a unit.
+type Outcome struct {
+	// State is scoring.Scored when there is a value. The empty State means that nobody has said anything.
+	State scoring.State
+	// Value is the unit's value: the mean over its runs if there are several. For a ratio it is the numerator.
+	Value float64
+	// Per is the denominator of a ratio.
+	Per float64
+	// Covariate was known at the assignment, if HasCovariate.
+	Covariate    float64
+	HasCovariate bool
+	// Imputed tells that the value is what the metric says of a failed run or a missing score.
+	Imputed bool
+	// Late tells that there was a score after the window had closed. It is not the value.
+	Late bool
+	// After is when the value came, or how long it has been waited for, counted from the assignment.
+	After time.Duration
+}
+
+// Counts are numbers of units of a variant.
+type Counts struct {
+	Assigned int `json:"assigned"`
+	Matured  int `json:"matured"`
+	Pending  int `json:"pending"` // the window is open
+	// The matured ones are scored, or unscored for one of four reasons.
+	Scored        int `json:"scored"`
+	Missing       int `json:"missing"`
+	Expired       int `json:"expired"`
+	NotApplicable int `json:"not_applicable"`
+	Error         int `json:"error"`
+	Imputed       int `json:"imputed"` // of the scored: by the policy for failed runs and missing scores
+	Late          int `json:"late"`    // of the matured: had a score after the window, which is not counted
+}
+
+func (c *Counts) add(o Counts) {
+	c.Assigned += o.Assigned
+	c.Matured += o.Matured
+	c.Pending += o.Pending
+	c.Scored += o.Scored
+	c.Missing += o.Missing
+	c.Expired += o.Expired
+	c.NotApplicable += o.NotApplicable
+	c.Error += o.Error
+	c.Imputed += o.Imputed
+	c.Late += o.Late
+}
+
+// Analysis accumulates units. Add them in the order of their assignment: what is computed from the same units in the
+// same order is the same to the last bit. It is not safe for concurrent use.
+type Analysis struct {
+	exp     *Experiment
+	epochs  map[int]*epoch
+	metrics []*tally
+	units   int
+	matured int
+	crossed int
+	absent  int // without usable probabilities
+	first   time.Time
+	last    time.Time
+	latest  []float64 // probabilities of the last unit, by variant
+	p       []float64 // scratch
+}
+
+// epoch has the counts of units by variant, and the shares that were expected.
+type epoch struct {
+	since    time.Time
+	shares   []float64
+	varying  bool // the shares are not the same for all units: no sample ratio to check
+	assigned []float64
+	matured  []float64
+}
+
+// tally is the state of one metric.
+type tally struct {
+	metric   Metric
+	counts   []Counts
+	cells    map[int][]cell // by epoch and variant
+	centre   Centre
+	pairs    []EProcess // pairs[b*K+j]: b is better than j
+	unscored Centre
+	absences []EProcess // the same for "matured and unscored"
+	ranks    Ranks
+	signed   bool // an unbounded metric that has a value of 0 or less: no logarithms
+	bare     bool // a unit without the covariate
+	broken   bool // a value of a boolean metric that is a share
+	sojourns [][]Sojourn
+}
+
+// cell is the state of one metric, epoch and variant.
+type cell struct {
+	y      Moments
+	log    Moments   // of an unbounded metric
+	xy     CoMoments // x: covariate or denominator
+	sketch *ddsketch.DDSketch
+}
+
+// Analysis returns an empty analysis of e.
+func (e *Experiment) Analysis() *Analysis {
+	k := len(e.names)
+	a := &Analysis{exp: e, epochs: map[int]*epoch{}, p: make([]float64, k)}
+	for _, m := range append([]Metric{e.def.Primary}, e.def.Guardrails...) {
+		a.metrics = append(a.metrics, &tally{
+			metric: m, counts: make([]Counts, k), cells: map[int][]cell{},
+			pairs: make([]EProcess, k*k), absences: make([]EProcess, k*k),
+		})
+	}
+	if e.def.EarlyRead {
+		a.metrics[0].sojourns = make([][]Sojourn, k)
+	}
+	return a
+}
+
+// Add accumulates a unit. It refuses a unit of an unknown variant, and one with another number of outcomes than the
+// definition has metrics.
+func (a *Analysis) Add(u Unit) error {
+	v, ok := a.exp.index[u.Variant]
+	if !ok {
+		return scoring.Invalid("variant", "%q is not a variant of %q", u.Variant, a.exp.def.Name)
+	}
+	if len(u.Outcomes) != len(a.metrics) {
+		return scoring.Invalid("outcomes", "%d, for %d metrics", len(u.Outcomes), len(a.metrics))
+	}
+	a.units++
+	if a.first.IsZero() || u.At.Before(a.first) {
+		a.first = u.At
+	}
+	if u.At.After(a.last) {
+		a.last = u.At
+	}
+	if u.Crossed {
+		a.crossed++
+	}
+	p := a.probabilities(u, v)
+	e := a.epoch(u, p)
+	e.assigned[v]++
+	if u.Mature {
+		a.matured++
+		e.matured[v]++
+	}
+	for i, m := range a.metrics {
+		m.add(v, u, u.Outcomes[i], p, a.exp.def.Maturity)
+	}
+	return nil
+}
+
+// probabilities returns those of u by variant, or nil if they are unusable.
+func (a *Analysis) probabilities(u Unit, v int) []float64 {
+	sum := 0.0
+	for i, name := range a.exp.names {
+		a.p[i] = u.Probabilities[name]
+		sum += a.p[i]
+	}
+	if !(math.Abs(sum-1) < 1e-6 && a.p[v] > 0) {
+		a.absent++
+		return nil
+	}
+	a.latest = append(a.latest[:0], a.p...)
+	return a.p
+}
+
+func (a *Analysis) epoch(u Unit, p []float64) *epoch {
+	e := a.epochs[u.Epoch]
+	if e == nil {
+		k := len(a.exp.names)
+		e = &epoch{since: u.At, assigned: make([]float64, k), matured: make([]float64, k)}
+		a.epochs[u.Epoch] = e
+	}
+	switch {
+	case p == nil:
+		e.varying = true
+	case e.shares == nil:
+		e.shares = slices.Clone(p)
+	case !slices.Equal(e.shares, p):
+		e.varying = true
+	}
+	return e
+}
+
+// add accumulates what the metric says of a unit of variant v.
+func (m *tally) add(v int, u Unit, o Outcome, p []float64, window time.Duration) {
+	k := len(m.counts)
+	c := &m.counts[v]
+	c.Assigned++
+	if m.sojourns != nil {
+		m.sojourns[v] = append(m.sojourns[v], sojourn(o, u.Mature, window))
+	}
+	if !u.Mature {
+		c.Pending++
+		return
+	}
+	c.Matured++
+	if o.Late {
+		c.Late++
+	}
+	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
+		o.State = scoring.Failed
+	}
+	unscored := 1.0
+	switch o.State {
+	case scoring.Scored:
+		c.Scored++
+		unscored = 0
+		if o.Imputed {
+			c.Imputed++
+		}
+	case scoring.Expired:
+		c.Expired++
+	case scoring.NotApplicable:
+		c.NotApplicable++
+	case scoring.Failed:
+		c.Error++
+	default:
+		c.Missing++
+	}
+	if p != nil {
+		bet(m.absences, k, v, unscored, m.unscored.Value(), p)
+	}
+	m.unscored.Add(unscored)
+	if unscored == 0 {
+		m.score(v, u.Epoch, o, p)
+	}
+}
+
+// score accumulates the value of a matured, scored unit.
+func (m *tally) score(v, epoch int, o Outcome, p []float64) {
+	k := len(m.counts)
+	cells := m.cells[epoch]
+	if cells == nil {
+		cells = make([]cell, k)
+		m.cells[epoch] = cells
+	}
+	cells[v].add(m, o)
+	if m.metric.Per != "" {
+		return // a ratio has no score per unit to bet on
+	}
+	u := m.unit(o.Value)
+	if p != nil {
+		bet(m.pairs, k, v, u, m.centre.Value(), p)
+	}
+	m.centre.Add(u)
+}
+
+func (c *cell) add(m *tally, o Outcome) {
+	c.y.Add(o.Value)
+	switch {
+	case m.metric.Per != "":
+		c.xy.Add(o.Per, o.Value)
+	case m.metric.Covariate != "" && o.HasCovariate:
+		c.xy.Add(o.Covariate, o.Value)
+	case m.metric.Covariate != "":
+		m.bare = true
+	}
+	switch m.metric.Type {
+	case Boolean:
+		m.broken = m.broken || (o.Value != 0 && o.Value != 1)
+		return
+	case Unbounded:
+		if o.Value > 0 {
+			c.log.Add(ln(o.Value))
+		} else {
+			m.signed = true
+		}
+	}
+	if c.sketch == nil {
+		// The accuracy is a constant that the sketch accepts.
+		c.sketch, _ = ddsketch.NewDefaultDDSketch(sketchAccuracy)
+	}
+	// Only a value too large for the sketch, over 1e300, is refused: quantiles do without it.
+	_ = c.sketch.Add(o.Value)
+}
+
+// sketchAccuracy is the relative accuracy of quantiles.
+const sketchAccuracy = 0.01
+
+// unit turns a value into the score in [0, 1] that is bet on, larger being better.
+func (m *tally) unit(y float64) float64 {
+	switch m.metric.Type {
+	case Bounded:
+		y = (y - m.metric.Lo) / (m.metric.Hi - m.metric.Lo)
+	case Capped:
+		y = y / m.metric.Cap
+	case Unbounded:
+		y = m.ranks.Next(y)
+	}
+	if m.metric.Direction == Lower {
+		return 1 - y
+	}
+	return y
+}
+
+// bet lets a unit of variant v with the score u play in every pair that v is in.
+func bet(pairs []EProcess, k, v int, u, c float64, p []float64) {
+	for j := range k {
+		if j == v || p[j] == 0 {
+			continue
+		}
+		stake := Stake(u, c, p[v], p[j])
+		pairs[v*k+j].Bet(stake)
+		pairs[j*k+v].Bet(-stake)
+	}
+}
+
+func sojourn(o Outcome, mature bool, window time.Duration) Sojourn {
+	switch {
+	case o.State == scoring.Scored && o.Value == 1:
+		return Sojourn{After: o.After, Success: true}
+	case mature || o.State == scoring.Scored:
+		return Sojourn{After: window}
+	}
+	return Sojourn{After: min(o.After, window)}
+}
+
+// Merge accumulates everything that o has seen of the same experiment; o is not changed. Counts and moments are then
+// those of all units, up to rounding. Wealths multiply, which is a valid e-process as long as the shards are of
+// different units, with each shard bet around its own centre.
+func (a *Analysis) Merge(o *Analysis) error {
+	if a.exp.def.Fingerprint() != o.exp.def.Fingerprint() {
+		return scoring.Invalid("analysis", "it is of another experiment or version")
+	}
+	a.units += o.units
+	a.matured += o.matured
+	a.crossed += o.crossed
+	a.absent += o.absent
+	if a.first.IsZero() || (!o.first.IsZero() && o.first.Before(a.first)) {
+		a.first = o.first
+	}
+	if !o.last.Before(a.last) {
+		a.last = o.last
+		a.latest = slices.Clone(o.latest)
+	}
+	for _, n := range slices.Sorted(maps.Keys(o.epochs)) {
+		a.mergeEpoch(n, o.epochs[n])
+	}
+	for i, m := range a.metrics {
+		if err := m.merge(o.metrics[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Analysis) mergeEpoch(n int, o *epoch) {
+	e := a.epochs[n]
+	if e == nil {
+		a.epochs[n] = &epoch{o.since, slices.Clone(o.shares), o.varying, slices.Clone(o.assigned), slices.Clone(o.matured)}
+		return
+	}
+	if o.since.Before(e.since) {
+		e.since = o.since
+	}
+	e.varying = e.varying || o.varying || !slices.Equal(e.shares, o.shares)
+	for v := range e.assigned {
+		e.assigned[v] += o.assigned[v]
+		e.matured[v] += o.matured[v]
+	}
+}
+
+func (m *tally) merge(o *tally) error {
+	for v := range m.counts {
+		m.counts[v].add(o.counts[v])
+		if m.sojourns != nil {
+			m.sojourns[v] = append(m.sojourns[v], o.sojourns[v]...)
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(o.cells)) {
+		if m.cells[n] == nil {
+			m.cells[n] = make([]cell, len(m.counts))
+		}
+		for v := range m.counts {
+			if err := m.cells[n][v].merge(o.cells[n][v]); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range m.pairs {
+		m.pairs[i].Merge(o.pairs[i])
+		m.absences[i].Merge(o.absences[i])
+	}
+	m.centre = Centre{m.centre.Sum + o.centre.Sum, m.centre.Count + o.centre.Count}
+	m.unscored = Centre{m.unscored.Sum + o.unscored.Sum, m.unscored.Count + o.unscored.Count}
+	m.ranks.Merge(&o.ranks)
+	m.signed = m.signed || o.signed
+	m.bare = m.bare || o.bare
+	m.broken = m.broken || o.broken
+	return nil
+}
+
+func (c *cell) merge(o cell) error {
+	c.y.Merge(o.y)
+	c.log.Merge(o.log)
+	c.xy.Merge(o.xy)
+	if o.sketch == nil {
+		return nil
+	}
+	if c.sketch == nil {
+		c.sketch = o.sketch.Copy()
+		return nil
+	}
+	return c.sketch.MergeWith(o.sketch)
+}

@@ -1,0 +1,162 @@
+package experiments
+
+import "math"
+
+// The grid of bets: 0.004 * 1.4^g while it is under 0.9. A fixed grid, in place of bets that follow the data, is what
+// lets the wealths of shards multiply and the order of units in a shard not matter.
+const (
+	bets       = 17
+	firstBet   = 0.004
+	betsGrowth = 1.4
+)
+
+var grid = func() (g [bets]float64) {
+	f := firstBet
+	for i := range g {
+		g[i] = f
+		f *= betsGrowth
+	}
+	return g
+}()
+
+// Centre is the running mean of scores in [0, 1] that a bet is placed around: (0.5 + sum)/(1 + count) of the units
+// before. It is known before the unit is, so that it biases nothing.
+type Centre struct {
+	Sum   float64 `json:"sum"`
+	Count float64 `json:"count"`
+}
+
+// Value returns the centre for the next unit.
+func (c Centre) Value() float64 { return (0.5 + c.Sum) / (1 + c.Count) }
+
+// Add accumulates the score of a unit, whatever its variant.
+func (c *Centre) Add(u float64) { c.Sum += u; c.Count++ }
+
+// Stake returns what a unit says of a pair of variants: m z of equations F1 and F2, in [-1, 1]. u in [0, 1] is its
+// score, c the centre before it, own and other the probabilities that it had of getting its own variant and the other
+// one. Positive favours its own variant. A unit that could not have got both says nothing: 0.
+func Stake(u, c, own, other float64) float64 {
+	sum := own + other
+	if own <= 0 || other <= 0 {
+		return 0
+	}
+	p := own / sum
+	return float64(min(p, other/sum) * (u - c) / p)
+}
+
+// EProcess is the wealth of a gambler who bets that variant b is better than variant j, at fair odds if it is not: the
+// mean over a grid of bets f of the products of 1 + f stake. As long as b is not better its expectation is at most 1,
+// whenever one stops, so that P(it ever reaches 1/a) <= a (Ville). It needs no assumption on the scores but that they
+// lie in [0, 1] and that the assignment was random with the recorded probabilities: it holds at every sample size, at
+// 90/10, under drift, and under weights that follow the data. It is the capital process of Waudby-Smith and Ramdas,
+// "Estimating means of bounded random variables by betting", JRSS-B 2024, arXiv:2010.09686, on the inverse-probability
+// difference of Howard et al. 2021, Corollary 2. The zero EProcess has bet nothing.
+//
+// The products are kept as such, with a binary exponent beside each, and not as sums of logarithms: multiplication is
+// exact to the last bit on every architecture, logarithms are not.
+type EProcess struct {
+	wealth   [bets]float64
+	exponent [bets]int
+	peak     float64
+	started  bool
+}
+
+// scale is the power of two by which a wealth is rescaled when it leaves the comfortable range.
+const scale = 512
+
+// Bet multiplies the wealth by what a unit paid: the stake of [Stake], negated when the unit was given j.
+func (e *EProcess) Bet(stake float64) {
+	e.start()
+	sum := 0.0
+	plain := true
+	for g := range e.wealth {
+		w := e.wealth[g] * (1 + float64(grid[g]*stake))
+		switch {
+		case w > 0x1p512:
+			w *= 0x1p-512
+			e.exponent[g] += scale
+		case w < 0x1p-512:
+			w *= 0x1p512
+			e.exponent[g] -= scale
+		}
+		e.wealth[g] = w
+		sum += w
+		plain = plain && e.exponent[g] == 0
+	}
+	if !plain {
+		sum = math.Exp(e.LogE()) * bets
+	}
+	e.peak = max(e.peak, sum/bets)
+}
+
+func (e *EProcess) start() {
+	if e.started {
+		return
+	}
+	e.started = true
+	e.peak = 1
+	for g := range e.wealth {
+		e.wealth[g] = 1
+	}
+}
+
+// LogE returns the natural logarithm of the wealth.
+func (e *EProcess) LogE() float64 {
+	if !e.started {
+		return 0
+	}
+	top := e.exponent[0]
+	for _, x := range e.exponent[1:] {
+		top = max(top, x)
+	}
+	sum := 0.0
+	for g, w := range e.wealth {
+		sum += math.Ldexp(w, e.exponent[g]-top)
+	}
+	return math.Log(sum/bets) + float64(top)*math.Ln2
+}
+
+// PValue returns 1 over the largest wealth so far, at most 1: a p-value that is valid at every look.
+func (e *EProcess) PValue() float64 {
+	if !e.started {
+		return 1
+	}
+	return 1 / e.peak
+}
+
+// Merge multiplies in the wealth of another shard of the same pair. What either had at its peak is no wealth of the
+// whole, so that the peak begins anew from the product.
+func (e *EProcess) Merge(o EProcess) {
+	if !o.started {
+		return
+	}
+	e.start()
+	for g := range e.wealth {
+		f, x := math.Frexp(e.wealth[g])
+		h, y := math.Frexp(o.wealth[g])
+		e.wealth[g], e.exponent[g] = f*h, e.exponent[g]+o.exponent[g]+x+y
+		if x := e.exponent[g]; x > -scale && x < scale {
+			e.wealth[g], e.exponent[g] = math.Ldexp(e.wealth[g], x), 0
+		}
+	}
+	e.peak = max(1, math.Exp(e.LogE()))
+}
+
+// MeanE returns the logarithm of the mean of e-processes over the same units, which is an e-process again: two
+// directions of a pair make a two-sided test. It returns 0 for none.
+func MeanE(processes ...*EProcess) float64 {
+	top := math.Inf(-1)
+	logs := make([]float64, len(processes))
+	for i, p := range processes {
+		logs[i] = p.LogE()
+		top = max(top, logs[i])
+	}
+	if len(logs) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, l := range logs {
+		sum += math.Exp(l - top)
+	}
+	return top + math.Log(sum/float64(len(logs)))
+}

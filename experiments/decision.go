@@ -1,0 +1,452 @@
+package experiments
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Verdict is what an experiment says.
+type Verdict string
+
+// The verdicts, in the order in which they are considered.
+const (
+	Invalid    Verdict = "INVALID"    // something is wrong with how units came in or with what is missing
+	Harm       Verdict = "HARM"       // a variant is worse than the control and still gets units
+	Winner     Verdict = "WINNER"     // a variant is better than every other
+	Equivalent Verdict = "EQUIVALENT" // the best variants differ by no more than matters
+	Futile     Verdict = "FUTILE"     // more units will hardly show a difference that matters
+	Continue   Verdict = "CONTINUE"   // not yet
+)
+
+// Decision is a verdict with its reason.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	// Variants are those that it is about: the harmful ones, the winner, the equivalent ones.
+	Variants []string `json:"variants,omitempty"`
+	// Reason says why, in words.
+	Reason string `json:"reason"`
+	// UnitsNeeded is about how many more units must be assigned, if the effect stays what it is now; 0 if that is not known
+	// or nothing is needed. TimeNeeded is about how long that takes at the rate so far, with the last window.
+	UnitsNeeded int           `json:"units_needed,omitempty"`
+	TimeNeeded  time.Duration `json:"time_needed_ns,omitempty"`
+}
+
+// judge is the state of a decision in the making.
+type judge struct {
+	a       *Analysis
+	d       Definition
+	k       float64
+	read    []reading // primary first
+	now     time.Time
+	harmful []bool
+	early   []bool // harmful by the early read
+}
+
+func (a *Analysis) judge(now time.Time) *judge {
+	j := &judge{a: a, d: a.exp.def, k: float64(len(a.exp.names)), now: now}
+	for _, m := range a.metrics {
+		j.read = append(j.read, m.read())
+	}
+	j.harmful, j.early = make([]bool, len(a.exp.names)), make([]bool, len(a.exp.names))
+	for v := range j.harmful {
+		if v == a.exp.control {
+			continue
+		}
+		for _, r := range j.read {
+			j.harmful[v] = j.harmful[v] || j.harms(r, v)
+		}
+		if j.d.EarlyRead && !j.harmful[v] && j.harmsEarly(v) {
+			j.harmful[v], j.early[v] = true, true
+		}
+	}
+	return j
+}
+
+// decide applies the rules in their order.
+func (j *judge) decide() Decision {
+	for _, rule := range []func() (Decision, bool){j.invalid, j.harm, j.unsettled, j.winner, j.equivalent, j.futile} {
+		if d, ok := rule(); ok {
+			return d
+		}
+	}
+	return j.goOn("")
+}
+
+func (j *judge) name(v int) string { return j.a.exp.names[v] }
+
+func (j *judge) names(which func(v int) bool) []string {
+	var out []string
+	for v, name := range j.a.exp.names {
+		if which(v) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// sequence returns the confidence sequence of a pair at a level.
+func (j *judge) sequence(alpha float64) Sequence {
+	return Sequence{Alpha: alpha, Planned: float64(j.d.Planned)}
+}
+
+func (j *judge) invalid() (Decision, bool) {
+	var reasons []string
+	if j.d.Selection == "fixed" {
+		reasons = append(reasons, "everybody gets the same variant: nothing is compared")
+	}
+	if j.a.absent > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d units have no usable assignment probabilities", j.a.absent))
+	}
+	if float64(j.a.crossed) > 0.01*float64(j.a.units) {
+		reasons = append(reasons, fmt.Sprintf("%d of %d units were seen with two variants", j.a.crossed, j.a.units))
+	}
+	if s := j.a.sampleRatio(false); s.Alarm {
+		reasons = append(reasons, fmt.Sprintf("the variants did not get their shares of the units (e = %s, alarm at %d)", eText(s.LogE), AlarmE))
+	}
+	if s := j.a.sampleRatio(true); s.Alarm {
+		reasons = append(reasons, fmt.Sprintf("the variants do not have their shares of the matured units (e = %s, alarm at %d)", eText(s.LogE), AlarmE))
+	}
+	if e := j.read[0].mismatch(); e >= math.Log(AlarmE) {
+		reasons = append(reasons, fmt.Sprintf("the variants differ in how often %s is missing (e = %s, alarm at %d)", j.read[0].metric, eText(e), AlarmE))
+	}
+	if reasons == nil {
+		return Decision{}, false
+	}
+	return Decision{Verdict: Invalid, Reason: strings.Join(reasons, "; ")}, true
+}
+
+// harmThreshold is what evidence of harm must reach: alpha is shared by all variants and metrics that are watched.
+func (j *judge) harmThreshold() float64 {
+	return (j.k - 1) * float64(len(j.read)) / j.d.AlphaHarm
+}
+
+// harms tells whether v is worse than the control on a metric.
+func (j *judge) harms(r reading, v int) bool {
+	c := j.a.exp.control
+	if r.metric.Per != "" {
+		e, ok := r.effect(v, c)
+		return ok && j.sequence(1/j.harmThreshold()).Upper(e) < 0
+	}
+	if r.logE(c, v) < math.Log(j.harmThreshold()) {
+		return false
+	}
+	e, ok := r.effect(v, c)
+	return ok && j.sequence(j.d.Alpha).Interval(e).Hi < 0
+}
+
+// harmsEarly is the same on what is known of open windows, on the interval alone.
+func (j *judge) harmsEarly(v int) bool {
+	s := j.a.metrics[0].sojourns
+	b, c := KaplanMeier(s[v], j.d.Maturity), KaplanMeier(s[j.a.exp.control], j.d.Maturity)
+	if min(b.N, c.N) < ApproximateUnits {
+		return false
+	}
+	e := Difference(b, c)
+	e.Value *= j.d.Primary.sign()
+	return e.SE > 0 && j.sequence(1/j.harmThreshold()).Upper(e) < 0
+}
+
+// stopped tells whether a variant no longer gets units.
+func (j *judge) stopped(v int) bool { return j.a.latest != nil && j.a.latest[v] == 0 }
+
+func (j *judge) harm() (Decision, bool) {
+	names := j.names(func(v int) bool { return j.harmful[v] && !j.stopped(v) })
+	if names == nil {
+		return Decision{}, false
+	}
+	var reasons []string
+	for v, name := range j.a.exp.names {
+		if j.harmful[v] && !j.stopped(v) {
+			reasons = append(reasons, fmt.Sprintf("%s is worse than %s on %s", name, j.d.Control, j.harmedMetrics(v)))
+		}
+	}
+	return Decision{Verdict: Harm, Variants: names, Reason: strings.Join(reasons, "; ") + ": give it no more units"}, true
+}
+
+func (j *judge) harmedMetrics(v int) string {
+	if j.early[v] {
+		return j.d.Primary.String() + " (early read)"
+	}
+	var names []string
+	for _, r := range j.read {
+		if !j.harms(r, v) {
+			continue
+		}
+		s := r.metric.String()
+		if r.metric.Per == "" {
+			s += fmt.Sprintf(" (e = %s, needs %.0f)", eText(r.logE(j.a.exp.control, v)), j.harmThreshold())
+		}
+		names = append(names, s)
+	}
+	return strings.Join(names, ", ")
+}
+
+// unsettled holds every other verdict back until one window after the last change of weights has closed, so that no
+// verdict rests on units whose window began under other weights alone. Under an allocator, which changes them all the
+// time, it is one window after the start.
+func (j *judge) unsettled() (Decision, bool) {
+	if j.a.matured == 0 {
+		return j.goOn("no unit has matured yet"), true
+	}
+	since := j.a.first
+	if j.d.Allocator == Manual {
+		for _, e := range j.a.epochs {
+			if e.since.After(since) {
+				since = e.since
+			}
+		}
+	}
+	if settled := since.Add(j.d.Maturity); j.now.Before(settled) {
+		return j.goOn("the first window since the weights changed is open until " + settled.UTC().Format(time.RFC3339)), true
+	}
+	return Decision{}, false
+}
+
+// winner looks for a variant that beats every other one. One that was shown to be harmful and gets no more units is out
+// of the contest: its evidence can grow no more.
+func (j *judge) winner() (Decision, bool) {
+	r := j.read[0]
+	threshold := j.k / j.d.Alpha
+	s := j.sequence(j.d.Alpha / j.k)
+	for b, name := range j.a.exp.names {
+		if j.harmful[b] || !j.passes(b) {
+			continue
+		}
+		beaten, out, weakest := 0, 0, math.Inf(1)
+		margin := r.distance(j.d.Margin, true)
+		for v := range j.a.exp.names {
+			switch {
+			case v == b:
+			case j.harmful[v] && j.stopped(v):
+				out++
+			case r.better(b, v, s, threshold, margin):
+				beaten++
+				weakest = min(weakest, r.logE(b, v))
+			}
+		}
+		if beaten+out < len(j.a.exp.names)-1 {
+			continue
+		}
+		reason := fmt.Sprintf("%s is better than every other variant on %s", name, r.metric)
+		switch {
+		case beaten == 0:
+			reason = fmt.Sprintf("every variant but %s was harmful", name)
+		case r.metric.Per == "":
+			reason += fmt.Sprintf(" (e = %s or more, needs %.0f)", eText(weakest), threshold)
+		}
+		return Decision{Verdict: Winner, Variants: []string{name}, Reason: reason}, true
+	}
+	return Decision{}, false
+}
+
+// passes tells whether b is shown not to be worse than the control, by the margin or more, on every guardrail that must
+// pass.
+func (j *judge) passes(b int) bool {
+	if b == j.a.exp.control {
+		return true
+	}
+	for _, r := range j.read[1:] {
+		if !r.metric.Required {
+			continue
+		}
+		e, ok := r.effect(b, j.a.exp.control)
+		if !ok || j.sequence(j.d.Alpha).Lower(e) <= -r.distance(r.metric.Margin, false) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *judge) equivalent() (Decision, bool) {
+	r := j.read[0]
+	if j.d.ROPE == 0 {
+		return Decision{}, false
+	}
+	s := j.sequence(j.d.Alpha)
+	top := func(v int) bool {
+		if j.harmful[v] {
+			return false
+		}
+		for b := range j.a.exp.names {
+			if b != v && !j.harmful[b] && r.better(b, v, s, 1/j.d.Alpha, 0) {
+				return false
+			}
+		}
+		return true
+	}
+	best := j.names(top)
+	if len(best) < 2 {
+		return Decision{}, false
+	}
+	for i, b := range best {
+		for _, v := range best[:i] {
+			e, ok := r.effect(j.a.exp.index[b], j.a.exp.index[v])
+			if !ok {
+				return Decision{}, false
+			}
+			in := s.Interval(e)
+			if in.Lo < -r.distance(j.d.ROPE, false) || in.Hi > r.distance(j.d.ROPE, true) {
+				return Decision{}, false
+			}
+		}
+	}
+	return Decision{
+		Verdict: Equivalent, Variants: best,
+		Reason: fmt.Sprintf("%s differ by no more than %v on %s: take the cheapest", strings.Join(best, ", "), j.d.ROPE, r.metric),
+	}, true
+}
+
+func (j *judge) futile() (Decision, bool) {
+	r := j.read[0]
+	c := j.a.exp.control
+	s := j.sequence(j.d.Alpha)
+	left := 0
+	for v := range j.a.exp.names {
+		if v == c || j.harmful[v] {
+			continue
+		}
+		left++
+		n := r.counts[v].Scored + r.counts[c].Scored
+		if n >= j.d.MaxUnits {
+			continue
+		}
+		e, ok := r.effect(v, c)
+		if j.d.MDE == 0 || !ok || s.Interval(e).Hi >= r.distance(j.d.MDE, true) {
+			return Decision{}, false
+		}
+	}
+	if left == 0 {
+		return Decision{}, false
+	}
+	reason := fmt.Sprintf("no variant is better than %s by what matters (%v), or it has had its %d units", j.d.Control, j.d.MDE, j.d.MaxUnits)
+	if j.d.MDE == 0 {
+		reason = fmt.Sprintf("every variant has had its %d units", j.d.MaxUnits)
+	}
+	return Decision{Verdict: Futile, Reason: reason}, true
+}
+
+// goOn is the verdict to continue, with what is still needed for the pair that leads.
+func (j *judge) goOn(reason string) Decision {
+	r := j.read[0]
+	d := Decision{Verdict: Continue, Reason: reason}
+	b, v, e, ok := j.leaders()
+	if !ok {
+		if reason == "" {
+			d.Reason = fmt.Sprintf("fewer than %d matured units in a variant, or no differences between units", MinUnits)
+		}
+		return d
+	}
+	if reason == "" {
+		d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely (e = %s, needs %.0f)",
+			j.name(b), j.name(v), r.metric, eText(r.logE(b, v)), j.k/j.d.Alpha)
+		if r.metric.Per != "" {
+			d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely", j.name(b), j.name(v), r.metric)
+		} else if r.better(b, v, j.sequence(j.d.Alpha/j.k), j.k/j.d.Alpha, r.distance(j.d.Margin, true)) {
+			d.Reason = fmt.Sprintf("%s leads on %s, but not yet over every variant or not with every guardrail passed", j.name(b), r.metric)
+		}
+	}
+	scored := float64(r.counts[b].Scored + r.counts[v].Scored)
+	growth := UnitsFactor(j.sequence(j.d.Alpha), e)
+	if scored == 0 || growth*scored > float64(j.d.MaxUnits) {
+		growth = max(1, float64(j.d.MaxUnits)/max(scored, 1))
+	}
+	// All units that must be assigned for the pair to grow so, less those that are assigned and not yet matured.
+	total := float64(j.a.matured) * growth
+	d.UnitsNeeded = max(0, int(math.Ceil(total))-j.a.units)
+	span := j.a.last.Sub(j.a.first)
+	if j.a.units > 1 && span > 0 {
+		each := float64(span) / float64(j.a.units-1)
+		d.TimeNeeded = time.Duration(min(float64(d.UnitsNeeded)*each+float64(j.d.Maturity), math.MaxInt64/2)).Round(time.Second)
+	}
+	return d
+}
+
+// leaders returns the variant that looks best, the one that looks second, and the effect between them.
+func (j *judge) leaders() (first, second int, e Effect, ok bool) {
+	r := j.read[0]
+	c := j.a.exp.control
+	type place struct {
+		v     int
+		value float64
+	}
+	places := []place{{c, 0}}
+	for v := range j.a.exp.names {
+		if v == c || j.harmful[v] {
+			continue
+		}
+		if e, ok := r.effect(v, c); ok {
+			places = append(places, place{v, e.Value})
+		}
+	}
+	if len(places) < 2 {
+		return 0, 0, Effect{}, false
+	}
+	slices.SortStableFunc(places, func(a, b place) int {
+		switch {
+		case a.value > b.value:
+			return -1
+		case a.value < b.value:
+			return 1
+		}
+		return 0
+	})
+	first, second = places[0].v, places[1].v
+	e, ok = r.effect(first, second)
+	return first, second, e, ok
+}
+
+// mismatch returns the logarithm of the e-value against all variants missing equally often.
+func (r reading) mismatch() float64 {
+	k := len(r.counts)
+	var all []*EProcess
+	for b := range k {
+		for v := range k {
+			if b != v {
+				all = append(all, &r.absences[b*k+v])
+			}
+		}
+	}
+	return MeanE(all...)
+}
+
+// sampleRatio checks the counts of all epochs whose shares were the same for all of their units.
+func (a *Analysis) sampleRatio(matured bool) SampleRatio {
+	k := len(a.exp.names)
+	counts, shares := make([]float64, k), make([]float64, k)
+	var s SampleRatio
+	for _, n := range slices.Sorted(maps.Keys(a.epochs)) {
+		e := a.epochs[n]
+		if e.varying || e.shares == nil {
+			continue
+		}
+		observed := e.assigned
+		if matured {
+			observed = e.matured
+		}
+		s.LogE += SampleRatioLogE(observed, e.shares, SampleRatioConcentration)
+		sum := 0.0
+		for _, c := range observed {
+			sum += c
+		}
+		for v := range k {
+			counts[v] += observed[v]
+			shares[v] += sum * e.shares[v]
+		}
+	}
+	s.LogE = max(min(s.LogE, math.MaxFloat64), -math.MaxFloat64)
+	s.ChiSquareP = ChiSquareP(counts, shares)
+	s.Alarm, s.Warn = s.LogE >= math.Log(AlarmE), s.LogE >= math.Log(WarnE)
+	return s
+}
+
+// eText writes an e-value for people.
+func eText(logE float64) string {
+	if logE > 30 {
+		return fmt.Sprintf("10^%.0f", math.Floor(logE/math.Ln10))
+	}
+	return fmt.Sprintf("%.3g", math.Exp(logE))
+}

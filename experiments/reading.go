@@ -1,0 +1,209 @@
+package experiments
+
+import (
+	"maps"
+	"math"
+	"slices"
+)
+
+// Sizes under which a pair of variants says nothing, and under which its interval is marked approximate.
+const (
+	MinUnits         = 20
+	ApproximateUnits = 100
+	ApproximateSkew  = 0.15
+)
+
+// scaleOf is what the effect of a metric is measured in when it is decided.
+type scaleOf int
+
+const (
+	additive    scaleOf = iota // the metric's own unit
+	logarithmic                // the logarithm of the ratio of geometric means
+	relative                   // a share of the other variant's mean
+)
+
+// reading is a metric at the moment of a report: estimates and effects, oriented so that larger is better.
+type reading struct {
+	*tally
+	epochs  []int
+	scale   scaleOf
+	cuped   bool
+	theta   float64
+	centreX float64
+}
+
+func (m *tally) read() reading {
+	r := reading{tally: m, epochs: slices.Sorted(maps.Keys(m.cells))}
+	if m.metric.Type == Unbounded && m.metric.Per == "" {
+		r.scale = logarithmic
+		if m.signed {
+			r.scale = relative
+		}
+	}
+	// A covariate narrows the effect in the metric's own unit only, and only if every unit has it.
+	if m.metric.Covariate != "" && !m.bare && r.scale != logarithmic {
+		var all, within CoMoments
+		for _, e := range r.epochs {
+			for _, c := range m.cells[e] {
+				all.Merge(c.xy)
+				within.Mxx += c.xy.Mxx
+				within.Mxy += c.xy.Mxy
+			}
+		}
+		r.cuped, r.theta, r.centreX = true, within.Theta(), all.MeanX
+	}
+	return r
+}
+
+// estimate returns the mean of a cell on the scale of the metric.
+func (r reading) estimate(c cell) Estimate {
+	switch {
+	case r.metric.Per != "":
+		e, _ := c.xy.Ratio()
+		return e
+	case r.cuped:
+		return c.xy.Adjusted(r.theta, r.centreX)
+	case r.scale == logarithmic:
+		return c.log.Estimate()
+	case r.metric.Type == Boolean:
+		return c.y.Proportion()
+	}
+	return c.y.Estimate()
+}
+
+func (r reading) estimates(v int) []Estimate {
+	out := make([]Estimate, len(r.epochs))
+	for i, e := range r.epochs {
+		out[i] = r.estimate(r.cells[e][v])
+	}
+	return out
+}
+
+// effect returns by how much b is better than j, on the scale on which it is decided. ok is false when either has too
+// few units to speak of.
+func (r reading) effect(b, j int) (Effect, bool) {
+	sb, sj := Stratify(r.estimates(b), r.estimates(j))
+	if min(sb.N, sj.N) < MinUnits {
+		return Effect{}, false
+	}
+	e := Difference(sb, sj)
+	if r.scale == relative {
+		var ok bool
+		if e, ok = r.lift(b, j); !ok {
+			return Effect{}, false
+		}
+	}
+	if e.SE == 0 && e.Value == 0 {
+		return Effect{}, false // no unit differs from another yet
+	}
+	e.Value *= r.metric.sign()
+	e.Skew *= r.metric.sign()
+	return e, true
+}
+
+// lift returns the difference of b and j as a share of j, as the metric is measured.
+func (r reading) lift(b, j int) (Effect, bool) {
+	sb, sj := Stratify(r.estimates(b), r.estimates(j))
+	plain := r
+	plain.cuped = false
+	pb, pj := Stratify(plain.estimates(b), plain.estimates(j))
+	return RelativeTo(sb, sj, pb.Mean, pj.Mean)
+}
+
+// distance turns a difference that the definition speaks of (a margin, an MDE, a ROPE) into the scale of effect.
+// better says which way it goes.
+func (r reading) distance(x float64, better bool) float64 {
+	if r.scale != logarithmic {
+		return x
+	}
+	if better == (r.metric.Direction == Higher) {
+		return math.Log1p(x)
+	}
+	if x >= 1 {
+		return math.Inf(1)
+	}
+	return -math.Log1p(-x)
+}
+
+// approximate tells whether the normal approximation behind an interval is doubtful.
+func (r reading) approximate(b, j int, e Effect) bool {
+	sb, sj := Stratify(r.estimates(b), r.estimates(j))
+	return r.metric.Per != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
+}
+
+// logE returns the logarithm of the evidence that b is better than j.
+func (r reading) logE(b, j int) float64 { return r.pairs[b*len(r.counts)+j].LogE() }
+
+// better tells whether b is shown to be better than j by more than margin: by the e-process at the threshold, and by
+// the lower bound of the confidence sequence at alpha. A ratio has the bound alone.
+func (r reading) better(b, j int, s Sequence, threshold, margin float64) bool {
+	e, ok := r.effect(b, j)
+	if !ok || s.Lower(e) <= margin {
+		return false
+	}
+	return r.metric.Per != "" || r.logE(b, j) >= math.Log(threshold)
+}
+
+// pooled returns the moments of a variant over all epochs.
+func (r reading) pooled(v int) cell {
+	var c cell
+	for _, e := range r.epochs {
+		c.y.Merge(r.cells[e][v].y)
+		c.log.Merge(r.cells[e][v].log)
+		c.xy.Merge(r.cells[e][v].xy)
+	}
+	return c
+}
+
+// posteriors returns what is believed of each variant's mean, larger being better. With several epochs each variant's
+// mean is taken over the epochs in which all variants that still take part have units, weighted alike, so that a
+// drifting baseline favours nobody. ok is false while any variant has too few units.
+func (r reading) posteriors(active []int) (posteriors []Posterior, ok bool) {
+	sign := r.metric.sign()
+	if len(r.epochs) == 1 && r.metric.Type == Boolean && !r.broken && !r.cuped && r.metric.Per == "" {
+		for _, v := range active {
+			y := r.cells[r.epochs[0]][v].y
+			if y.N < 2 {
+				return nil, false
+			}
+			s := math.Round(y.Sum())
+			p := Beta{0.5 + s, 0.5 + y.N - s}
+			if sign < 0 {
+				p = Beta{p.B, p.A}
+			}
+			posteriors = append(posteriors, p)
+		}
+		return posteriors, true
+	}
+	sums := make([]Estimate, len(active))
+	total := 0.0
+	for _, e := range r.epochs {
+		n := 0.0
+		for _, v := range active {
+			c := r.estimate(r.cells[e][v])
+			if c.N < 2 {
+				n = 0
+				break
+			}
+			n += c.N
+		}
+		if n == 0 {
+			continue
+		}
+		total += n
+		for i, v := range active {
+			sums[i].add(r.estimate(r.cells[e][v]), n)
+		}
+	}
+	if total == 0 {
+		return nil, false
+	}
+	for _, s := range sums {
+		sd := math.Sqrt(s.Variance) / total
+		if sd == 0 {
+			return nil, false
+		}
+		posteriors = append(posteriors, Normal{sign * s.Mean / total, sd})
+	}
+	return posteriors, true
+}

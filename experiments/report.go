@@ -1,0 +1,285 @@
+package experiments
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Report is what an experiment says at a moment. All of it is finite, so that it can be written as JSON; what cannot be
+// said is left out.
+type Report struct {
+	Experiment  string    `json:"experiment"`
+	Version     string    `json:"version"`
+	Fingerprint string    `json:"fingerprint"`
+	At          time.Time `json:"at"`
+	Control     string    `json:"control"`
+	Decision    Decision  `json:"decision"`
+	// Units counts units by variant, as the primary metric sees them, and by why they are kept out.
+	Units    int                        `json:"units"`
+	Excluded map[scoring.AssignedBy]int `json:"excluded,omitempty"`
+	Crossed  int                        `json:"crossed"` // units seen with two variants
+	// SampleRatio compares the counts at assignment with the weights, and Matured those of the matured units.
+	SampleRatio SampleRatio   `json:"sample_ratio"`
+	Matured     SampleRatio   `json:"matured_sample_ratio"`
+	Epochs      []EpochReport `json:"epochs"`
+	// Metrics are the primary one and then the guardrails.
+	Metrics []MetricReport `json:"metrics"`
+	// Notes are what the reader should know, in words.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// EpochReport is one weight epoch.
+type EpochReport struct {
+	Number  int                `json:"number"`
+	Since   time.Time          `json:"since"`
+	Weights map[string]float64 `json:"weights,omitempty"` // left out when they were not the same for all units
+	Units   int                `json:"units"`
+}
+
+// MetricReport is one metric.
+type MetricReport struct {
+	Name      string    `json:"name"`
+	Role      string    `json:"role"` // "primary" or "guardrail"
+	Type      Type      `json:"type"`
+	Direction Direction `json:"direction"`
+	// Planned is the number of units of a pair for which its interval is tuned.
+	Planned int `json:"planned"`
+	// MissingLogE is the natural logarithm of the e-value against all variants missing equally often.
+	MissingLogE float64  `json:"missing_log_e"`
+	Variants    []Result `json:"variants"`
+}
+
+// Result is a variant on a metric.
+type Result struct {
+	Variant string `json:"variant"`
+	Counts
+	// Mean is over all scored units, whatever their epoch; a ratio's is the ratio of the means. Interval covers it at all
+	// times at once. For an unbounded metric they are descriptive.
+	Mean     *float64  `json:"mean,omitempty"`
+	Interval *Interval `json:"interval,omitempty"`
+	SD       *float64  `json:"sd,omitempty"`
+	// Quantiles are those of a metric that is not boolean, within 1%.
+	Quantiles *Quantiles `json:"quantiles,omitempty"`
+	// Best is the probability that the variant is the best one, and Loss what is expected to be lost by choosing it (of an
+	// unbounded metric: as a logarithm of a ratio). Shown only. Of the primary metric.
+	Best *float64 `json:"best,omitempty"`
+	Loss *float64 `json:"loss,omitempty"`
+	// Versus compares with the control; nil for the control itself, and while there are too few units.
+	Versus  *Comparison `json:"versus,omitempty"`
+	Harmful bool        `json:"harmful,omitempty"`
+}
+
+// Quantiles of a metric.
+type Quantiles struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+}
+
+// Comparison is a variant against the control, stratified by epoch. Values are as the metric is measured: a negative
+// difference is good when lower is better.
+type Comparison struct {
+	Units int `json:"units"`
+	// Difference is variant minus control; Lift is the difference as a share of the control. For an unbounded metric Lift
+	// is the ratio of the geometric means minus 1, and Difference is descriptive and has no interval.
+	Difference         float64   `json:"difference"`
+	DifferenceInterval *Interval `json:"difference_interval,omitempty"`
+	Lift               *float64  `json:"lift,omitempty"`
+	LiftInterval       *Interval `json:"lift_interval,omitempty"`
+	// PValue is two-sided and valid at every look.
+	PValue float64 `json:"p_value"`
+	// LogEBetter and LogEWorse are the natural logarithms of the evidence that the variant is better or worse. Left out for
+	// a ratio.
+	LogEBetter *float64 `json:"log_e_better,omitempty"`
+	LogEWorse  *float64 `json:"log_e_worse,omitempty"`
+	// Approximate tells that the interval leans on few units, on a skewed distribution or on the delta method of a ratio.
+	Approximate bool `json:"approximate,omitempty"`
+}
+
+// Report returns what the units added so far say at the given moment. It changes nothing.
+func (a *Analysis) Report(now time.Time) Report {
+	j := a.judge(now)
+	d := a.exp.def
+	r := Report{
+		Experiment: d.Name, Version: d.Version, Fingerprint: d.Fingerprint(), At: now.UTC(), Control: d.Control,
+		Decision: j.decide(), Units: a.units, Crossed: a.crossed,
+		SampleRatio: a.sampleRatio(false), Matured: a.sampleRatio(true),
+	}
+	for _, n := range slices.Sorted(maps.Keys(a.epochs)) {
+		r.Epochs = append(r.Epochs, a.epochReport(n))
+	}
+	for i := range j.read {
+		r.Metrics = append(r.Metrics, j.metric(i))
+	}
+	r.Notes = j.notes()
+	return r
+}
+
+func (a *Analysis) epochReport(n int) EpochReport {
+	e := a.epochs[n]
+	out := EpochReport{Number: n, Since: e.since.UTC()}
+	for _, c := range e.assigned {
+		out.Units += int(c)
+	}
+	if !e.varying {
+		out.Weights = map[string]float64{}
+		for v, name := range a.exp.names {
+			out.Weights[name] = e.shares[v]
+		}
+	}
+	return out
+}
+
+func (j *judge) metric(i int) MetricReport {
+	r := j.read[i]
+	out := MetricReport{
+		Name: r.metric.String(), Role: "guardrail", Type: r.metric.Type, Direction: r.metric.Direction,
+		Planned: j.d.Planned, MissingLogE: r.mismatch(),
+	}
+	for v := range j.a.exp.names {
+		out.Variants = append(out.Variants, j.result(r, v))
+	}
+	if i == 0 {
+		out.Role = "primary"
+		active := make([]int, 0, len(j.harmful))
+		for v := range j.harmful {
+			if !j.stopped(v) {
+				active = append(active, v)
+			}
+		}
+		if posteriors, ok := r.posteriors(active); ok {
+			best, loss := Best(posteriors)
+			for i, v := range active {
+				out.Variants[v].Best, out.Variants[v].Loss = &best[i], &loss[i]
+			}
+		}
+	}
+	return out
+}
+
+func (j *judge) result(r reading, v int) Result {
+	out := Result{Variant: j.name(v), Counts: r.counts[v], Harmful: j.harmful[v]}
+	c := r.pooled(v)
+	if c.y.N == 0 {
+		return out
+	}
+	e := c.y.Estimate()
+	s := Sequence{Alpha: j.d.Alpha, Planned: float64(j.d.Planned) / 2}
+	switch {
+	case r.metric.Per != "":
+		ratio, ok := c.xy.Ratio()
+		if !ok {
+			return out
+		}
+		e = ratio
+	case r.metric.Type == Boolean && !r.broken:
+		i := BernoulliInterval(math.Round(c.y.Sum()), c.y.N, j.d.Alpha, s.Planned)
+		out.Interval = &i
+	}
+	out.Mean = &e.Mean
+	if out.Interval == nil && e.N >= MinUnits {
+		i := s.Interval(Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)})
+		out.Interval = &i
+	}
+	if r.metric.Per == "" {
+		sd := c.y.SD()
+		out.SD = &sd
+		out.Quantiles = r.quantiles(v)
+	}
+	out.Versus = j.versus(r, v)
+	return out
+}
+
+// quantiles merges the sketches of a variant's epochs.
+func (r reading) quantiles(v int) *Quantiles {
+	var all cell
+	for _, e := range r.epochs {
+		if err := all.merge(r.cells[e][v]); err != nil {
+			return nil
+		}
+	}
+	if all.sketch == nil {
+		return nil
+	}
+	q, err := all.sketch.GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99})
+	if err != nil {
+		return nil
+	}
+	return &Quantiles{q[0], q[1], q[2]}
+}
+
+func (j *judge) versus(r reading, v int) *Comparison {
+	c := j.a.exp.control
+	effect, ok := r.effect(v, c)
+	if v == c || !ok {
+		return nil
+	}
+	sign := r.metric.sign()
+	s := j.sequence(j.d.Alpha)
+	sv, sc := Stratify(r.estimates(v), r.estimates(c))
+	out := &Comparison{Units: int(sv.N + sc.N), PValue: s.PValue(effect), Approximate: r.approximate(v, c, effect)}
+	if r.metric.Per == "" {
+		better, worse := r.logE(v, c), r.logE(c, v)
+		out.LogEBetter, out.LogEWorse = &better, &worse
+	}
+	if r.scale == logarithmic {
+		lift := math.Expm1(sign * effect.Value)
+		i := s.Interval(Effect{N: effect.N, Value: sign * effect.Value, SE: effect.SE})
+		i = Interval{math.Expm1(i.Lo), min(math.Expm1(i.Hi), math.MaxFloat64)}
+		out.Lift, out.LiftInterval = &lift, &i
+		out.Difference = r.pooled(v).y.Mean - r.pooled(c).y.Mean
+		return out
+	}
+	d := Difference(sv, sc)
+	i := s.Interval(d)
+	out.Difference, out.DifferenceInterval = d.Value, &i
+	if l, ok := r.lift(v, c); ok {
+		i := s.Interval(l)
+		out.Lift, out.LiftInterval = &l.Value, &i
+	}
+	return out
+}
+
+func (j *judge) notes() []string {
+	var notes []string
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	for _, r := range j.read {
+		var all Counts
+		for _, c := range r.counts {
+			all.add(c)
+		}
+		name := r.metric.String()
+		if n := all.Scored + all.Late; n > 0 && float64(all.Late) > 0.05*float64(n) {
+			note("%d of %d scores of %s came after the window of %s and are not counted: a longer window is a new version", all.Late, n, name, j.d.Maturity)
+		}
+		if all.Error > 0 {
+			note("%d units have an error or an impossible value for %s", all.Error, name)
+		}
+		if r.metric.Per != "" {
+			note("%s is a ratio: it is decided on its approximate interval alone", name)
+		}
+		if r.metric.Type == Unbounded && r.signed && r.metric.Per == "" {
+			note("%s has values of 0 or less: its interval is of the plain means, and approximate", name)
+		}
+		if r.metric.Covariate != "" && !r.cuped {
+			note("%s is not adjusted by %s: some units lack it, or the metric is unbounded", name, r.metric.Covariate)
+		}
+		if e := r.mismatch(); e >= math.Log(WarnE) && r.metric != j.read[0].metric {
+			note("the variants differ in how often %s is missing (e = %s)", name, eText(e))
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(j.a.epochs)) {
+		if j.a.epochs[n].varying {
+			note("the probabilities of epoch %d are not the same for all units: its sample ratio is not checked", n)
+		}
+	}
+	if j.d.Maturity == 0 {
+		note("no maturity window: right only if scores of all variants take equally long")
+	}
+	return notes
+}
