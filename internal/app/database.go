@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
@@ -62,7 +63,7 @@ func openStore(ctx context.Context, db string) (store.Store, error) {
 	var s store.Store
 	var err error
 	if isPostgres(db) {
-		s, err = openPostgres(ctx, db)
+		s, err = postgres.Open(ctx, db)
 	} else {
 		s, err = sqlite.Open(ctx, db)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict/store/postgres"
 )
 
 // migrateCommand is `starter migrate`.
@@ -24,7 +26,7 @@ a lock keeps two of them apart. A SQLite file is brought up to date when the wor
 			return databaseOf(&s.db)(t)
 		},
 	}}, func(ctx context.Context, _ []string) error {
-		if err := migratePostgres(ctx, s.db); err != nil {
+		if err := postgres.Migrate(ctx, s.db); err != nil {
 			return fmt.Errorf("migrate %s: %w", maskDatabase(s.db), err)
 		}
 		return s.printLine(map[string]string{"migrated": maskDatabase(s.db)}, "%s is up to date", maskDatabase(s.db))

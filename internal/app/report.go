@@ -32,6 +32,8 @@ func (s *starter) reportCommand() *cobra.Command {
 	}, settings{
 		s.database(),
 		{flag: "by", kind: "variant|step", usage: "only scores of runs, or only scores of steps", read: oneOf(&by, "", string(report.ByVariant), string(report.ByStep))},
+		{flag: "metric", kind: "SCORE", usage: "the score that a decision is about, where the report would have to guess", read: textOf(&o.Metric)},
+		{flag: "control", kind: "VARIANT", usage: "the variant that the others are compared with (default the first by name)", read: textOf(&o.Control)},
 		{flag: "session", kind: "KEY=ID", usage: "only runs and scores of a session", read: sessionOf(&o.Session)},
 	}, func(ctx context.Context, args []string) error {
 		o.By, o.Now = report.By(by), time.Now()

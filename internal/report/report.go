@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -27,6 +28,10 @@ type Options struct {
 	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
 	Experiment string
 	By         By
+	// Definitions are those of experiments that are known; that of another one is inferred from what the store has. Then
+	// Metric names its primary metric and Control its control, where they are not to be guessed.
+	Definitions     []*experiments.Experiment
+	Metric, Control string
 	// Session keeps to the runs and scores of a session. There is no decision then: it was not planned for a part.
 	Session scoring.Session
 	// Ask asks the server for the state of a run that ended without a flush, or is still open. Nil: nobody is asked.
@@ -59,17 +64,22 @@ type Experiment struct {
 	Excluded int `json:"excluded"`
 	// Rows have a row for each score, step type and variant.
 	Rows []Row `json:"rows"`
-	// Decision says in words what is decided and what is still needed. Empty for a session.
-	Decision string `json:"decision,omitempty"`
+	// Primary is the metric that Decision is about, and Control the variant that the others are compared with. Inferred
+	// tells that nobody has said so: then the control is the variant with the lowest mean, so that a winner is found all
+	// the same and none is called harmful.
+	Primary  string `json:"primary,omitempty"`
+	Control  string `json:"control,omitempty"`
+	Inferred bool   `json:"inferred,omitempty"`
+	// Decision says in words what is decided and what is still needed, and Notes what the reader should know. Empty for a
+	// session.
+	Decision string   `json:"decision,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+	// Analysis is all that the statistics say of the primary metric and the guardrails.
+	Analysis *experiments.Report `json:"analysis,omitempty"`
 }
 
-// Row counts the scores of one name, in one place, of one variant. Assigned is the sum of the counts from Scored to
-// Errors.
-type Row struct {
-	Step    string `json:"step,omitempty"` // activity type; empty: the run
-	Score   string `json:"score"`
-	Variant string `json:"variant,omitempty"`
-	// Assigned is the number of units that were assigned. Without an experiment a unit is a run.
+// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run.
+type Counts struct {
 	Assigned      int `json:"assigned"`
 	Scored        int `json:"scored"`
 	Pending       int `json:"pending"`
@@ -77,8 +87,20 @@ type Row struct {
 	Missing       int `json:"missing"`
 	NotApplicable int `json:"not_applicable"`
 	Errors        int `json:"errors"`
-	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none.
+}
+
+// Row is about the scores of one name, in one place, of one variant.
+type Row struct {
+	Step    string `json:"step,omitempty"` // activity type; empty: the run
+	Score   string `json:"score"`
+	Variant string `json:"variant,omitempty"`
+	Counts
+	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none. Where the experiment has a
+	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
+	// Interval covers the mean at all times at once, and Best is the probability that the variant is the best one.
+	Interval *experiments.Interval `json:"interval,omitempty"`
+	Best     *float64              `json:"best,omitempty"`
 }
 
 // Ledger counts outcomes.
@@ -139,12 +161,17 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	}
 	u := newUnits(assignments, key)
 	u.follow(runs)
-	if o.Session != (scoring.Session{}) {
+	part := o.Session != (scoring.Session{})
+	if part {
 		u.keep(runs, records)
 		u.excluded = 0 // of the experiment, not of the session
 	}
 	e.Units, e.Excluded = len(u.variant), u.excluded
-	e.Rows = u.rows(records, o.By)
+	e.Rows = u.rows(records)
+	if !part {
+		e.analyse(evidence{assignments, records, runs}, o)
+	}
+	e.Rows = o.By.of(e.Rows)
 	return e, nil
 }
 
@@ -161,7 +188,7 @@ func scores(ctx context.Context, s store.Reader, o Options) ([]Row, []scoring.Re
 	for _, rec := range records {
 		u.ofRun[rec.Run.RunID], u.variant[rec.Run.RunID] = rec.Run.RunID, ""
 	}
-	rows := u.rows(records, o.By)
+	rows := o.By.of(u.rows(records))
 	for i := range rows {
 		rows[i].Assigned -= rows[i].Missing // nobody said that every run has every score
 		rows[i].Missing = 0
@@ -190,6 +217,13 @@ func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
 		}
 	}
 	return l, err
+}
+
+// of returns the rows of the tables that are selected.
+func (b By) of(rows []Row) []Row {
+	return slices.DeleteFunc(rows, func(r Row) bool {
+		return (b == ByVariant && r.Step != "") || (b == ByStep && r.Step == "")
+	})
 }
 
 // sortRows orders rows as they are read: run before steps, then by score and variant.

@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/verdict-dev/verdict/experiments"
 )
 
 // WriteText writes the report for a terminal.
@@ -44,13 +47,19 @@ func (e Experiment) write(w io.Writer) {
 	} else {
 		writeRows(w, e.Rows, true)
 	}
+	if e.Decision != "" {
+		fmt.Fprintf(w, "decision: %s\n", e.Decision)
+	}
+	for _, note := range e.Notes {
+		fmt.Fprintf(w, "note: %s\n", note)
+	}
 	fmt.Fprintln(w)
 }
 
 func writeRows(w io.Writer, rows []Row, variants bool) {
 	t := table{left: 2, rows: [][]string{{"score", "of", "runs", "scored", "pending", "expired", "n/a", "error", "mean"}}}
 	if variants {
-		t = table{left: 3, rows: [][]string{{"score", "of", "variant", "assigned", "scored", "pending", "expired", "missing", "n/a", "error", "mean"}}}
+		t = table{left: 3, rows: [][]string{{"score", "of", "variant", "assigned", "scored", "pending", "expired", "missing", "n/a", "error", "mean", "interval", "P(best)"}}}
 	}
 	for _, r := range rows {
 		line := []string{r.Score, cmp.Or(r.Step, "run")}
@@ -61,7 +70,11 @@ func writeRows(w io.Writer, rows []Row, variants bool) {
 		if variants {
 			line = append(line, strconv.Itoa(r.Missing))
 		}
-		t.rows = append(t.rows, append(line, strconv.Itoa(r.NotApplicable), strconv.Itoa(r.Errors), Number(r.Mean)))
+		line = append(line, strconv.Itoa(r.NotApplicable), strconv.Itoa(r.Errors), Number(r.Mean))
+		if variants {
+			line = append(line, Range(r.Interval), Number(r.Best))
+		}
+		t.rows = append(t.rows, line)
 	}
 	t.write(w)
 }
@@ -113,4 +126,20 @@ func Number(f *float64) string {
 		return "-"
 	}
 	return strconv.FormatFloat(*f, 'g', 4, 64)
+}
+
+// Range is an interval in four significant digits; "-" when there is none. A bound that is 0 but for rounding is 0.
+func Range(in *experiments.Interval) string {
+	if in == nil {
+		return "-"
+	}
+	lo, hi := in.Lo, in.Hi
+	const nothing = 1e-12
+	if math.Abs(lo) < nothing*(hi-lo) {
+		lo = 0
+	}
+	if math.Abs(hi) < nothing*(hi-lo) {
+		hi = 0
+	}
+	return Number(&lo) + " to " + Number(&hi)
 }

@@ -91,18 +91,17 @@ func (t tally) state() scoring.State {
 // place is where scores of one name are.
 type place struct{ step, score string }
 
+func placeOf(r scoring.Record) place { return place{stepType(r.Step), r.Name} }
+
 // rows counts every unit once in each place where any unit has a score.
-func (u units) rows(records []scoring.Record, by By) []Row {
+func (u units) rows(records []scoring.Record) []Row {
 	tallies := map[place]map[string]*tally{}
 	for _, rec := range records {
 		unit, ok := u.ofRun[rec.Run.RunID]
 		if _, assigned := u.variant[unit]; !ok || !assigned {
 			continue
 		}
-		if (by == ByVariant && !rec.Step.IsZero()) || (by == ByStep && rec.Step.IsZero()) {
-			continue
-		}
-		at := place{stepType(rec.Step), rec.Name}
+		at := placeOf(rec)
 		if tallies[at] == nil {
 			tallies[at] = map[string]*tally{}
 		}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -29,6 +30,8 @@ type Options struct {
 	Store store.Reader
 	// Ask asks the server for the state of a run.
 	Ask func(context.Context, scoring.Run) (report.RunState, error)
+	// Definitions are those of experiments that are known.
+	Definitions []*experiments.Experiment
 	// UI is the base URL of the Temporal UI.
 	UI string
 	// Namespace is that of runs which name none.
@@ -54,7 +57,7 @@ func New(o Options) http.Handler {
 	}
 	p := &page{Options: o}
 	p.template = template.Must(template.New("page").Funcs(template.FuncMap{
-		"run": p.link, "number": report.Number, "time": func(t time.Time) string { return t.UTC().Format(time.DateTime + " MST") },
+		"run": p.link, "number": report.Number, "interval": report.Range, "time": func(t time.Time) string { return t.UTC().Format(time.DateTime + " MST") },
 	}).Parse(source))
 	return p
 }
@@ -82,7 +85,7 @@ func (p *page) render(ctx context.Context) ([]byte, error) {
 	if p.body != nil && now.Sub(p.at) < freshness {
 		return p.body, nil
 	}
-	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now})
+	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/app/api"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -42,6 +43,8 @@ type Config struct {
 	Listen string
 	// UI is the base URL of the Temporal UI, for links.
 	UI string
+	// Definitions are those of experiments that are known, for the page. That of another one is inferred.
+	Definitions []*experiments.Experiment
 	// APITokens let clients in. Without any, the API and the page are served on a loopback address only.
 	APITokens []string
 	// TokenKeys open run tokens.

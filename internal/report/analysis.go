@@ -1,0 +1,210 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// evidence is what an experiment's analysis is made of.
+type evidence struct {
+	assignments []scoring.Assignment
+	records     []scoring.Record
+	runs        []scoring.RunFacts
+}
+
+// at returns the records of one place.
+func (ev evidence) at(p place) []scoring.Record {
+	var of []scoring.Record
+	for _, r := range ev.records {
+		if placeOf(r) == p {
+			of = append(of, r)
+		}
+	}
+	return of
+}
+
+// analyse adds the decision, and to each row what the statistics say of it.
+func (e *Experiment) analyse(ev evidence, o Options) {
+	definition, err := e.definition(ev, o)
+	if err == nil {
+		err = e.decide(ev, definition, o.Now)
+	}
+	if err != nil {
+		e.Decision = "no decision: " + err.Error()
+		return
+	}
+	places := map[place]bool{}
+	for _, r := range e.Rows {
+		places[place{r.Step, r.Score}] = true
+	}
+	for p := range places {
+		// A place that cannot be analysed, such as one whose scores a metric refuses, has its counts and its mean.
+		if results, err := analyseAt(ev, definition, p, o.Now); err == nil {
+			e.fill(p, results)
+		}
+	}
+}
+
+// definition returns the one that is known, or infers one.
+func (e *Experiment) definition(ev evidence, o Options) (experiments.Definition, error) {
+	for _, known := range o.Definitions {
+		if d := known.Definition(); d.Name == e.Name && d.Version == e.Version {
+			return d, nil
+		}
+	}
+	primary, ok := primary(ev.records, o.Metric)
+	if !ok {
+		if o.Metric != "" {
+			return experiments.Definition{}, fmt.Errorf("no score is named %q", o.Metric)
+		}
+		return experiments.Definition{}, fmt.Errorf("nothing is scored yet")
+	}
+	e.Inferred = true
+	return experiments.Infer(ev.assignments, ev.at(primary), primary.score, cmp.Or(o.Control, e.lowest(primary)))
+}
+
+// lowest returns the variant with the lowest mean in a place; empty if there is none.
+func (e *Experiment) lowest(p place) string {
+	name, mean := "", math.Inf(1)
+	for _, r := range e.Rows {
+		if (place{r.Step, r.Score}) == p && r.Mean != nil && *r.Mean < mean {
+			name, mean = r.Variant, *r.Mean
+		}
+	}
+	return name
+}
+
+// primary returns the place that a decision is about when nobody has said: what a deferred scorer said of runs, else
+// other scores of runs, else scores of steps; the first by name.
+func primary(records []scoring.Record, metric string) (place, bool) {
+	ranks := map[place]int{}
+	for _, r := range records {
+		p := placeOf(r)
+		if metric != "" && p.score != metric {
+			continue
+		}
+		rank := 1
+		switch {
+		case p.step != "":
+			rank = 2
+		case r.Source == scoring.FromScorer:
+			rank = 0
+		}
+		if before, ok := ranks[p]; !ok || rank < before {
+			ranks[p] = rank
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(ranks), func(a, b place) int {
+		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a.score, b.score), cmp.Compare(a.step, b.step))
+	})
+	if len(all) == 0 {
+		return place{}, false
+	}
+	return all[0], true
+}
+
+func (e *Experiment) decide(ev evidence, d experiments.Definition, now time.Time) error {
+	x, err := experiments.New(d)
+	if err != nil {
+		return err
+	}
+	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
+	if err != nil {
+		return err
+	}
+	e.Analysis = &r
+	e.Primary, e.Control = x.Definition().Primary.String(), r.Control
+	e.Decision = words(r.Decision)
+	e.Notes = r.Notes
+	if e.Inferred {
+		e.Notes = append([]string{fmt.Sprintf("the definition is not at hand: taken to be about %s, compared with %s", e.Primary, e.Control)}, e.Notes...)
+	}
+	return nil
+}
+
+// words is a decision as a sentence, with what is still needed.
+func words(d experiments.Decision) string {
+	var b strings.Builder
+	b.WriteString(string(d.Verdict))
+	if len(d.Variants) > 0 {
+		b.WriteString(" " + strings.Join(d.Variants, ", "))
+	}
+	b.WriteString(": " + d.Reason)
+	if d.UnitsNeeded > 0 {
+		fmt.Fprintf(&b, "; about %d more units", d.UnitsNeeded)
+		if d.TimeNeeded > 0 {
+			fmt.Fprintf(&b, ", about %s at the rate so far", d.TimeNeeded.Round(roundTo(d.TimeNeeded)))
+		}
+	}
+	return b.String()
+}
+
+// roundTo is how exactly a guess at a time is given.
+func roundTo(d time.Duration) time.Duration {
+	switch {
+	case d > 48*time.Hour:
+		return time.Hour
+	case d > time.Hour:
+		return time.Minute
+	default:
+		return time.Second
+	}
+}
+
+// analyseAt reads one place as the primary metric of the experiment, which it need not be.
+func analyseAt(ev evidence, d experiments.Definition, p place, now time.Time) ([]experiments.Result, error) {
+	metric, err := metricAt(ev, d, p)
+	if err != nil {
+		return nil, err
+	}
+	d.Primary, d.Guardrails = metric, nil
+	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
+	x, err := experiments.New(d)
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
+	if err != nil {
+		return nil, err
+	}
+	return r.Metrics[0].Variants, nil
+}
+
+// metricAt returns the metric that the definition has for a place, or infers one.
+func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metric, error) {
+	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
+		if m.Name == p.score && m.Step == p.step && m.Per == "" {
+			m.Required, m.Margin = false, 0
+			return m, nil
+		}
+	}
+	inferred, err := experiments.Infer(ev.assignments, ev.at(p), p.score, d.Control)
+	return inferred.Primary, err
+}
+
+// fill puts results into the rows of a place.
+func (e *Experiment) fill(p place, results []experiments.Result) {
+	for i := range e.Rows {
+		row := &e.Rows[i]
+		if (place{row.Step, row.Score}) != p {
+			continue
+		}
+		for _, r := range results {
+			if r.Variant != row.Variant {
+				continue
+			}
+			row.Mean, row.Best = r.Mean, r.Best
+			if in := r.Interval; in != nil && !math.IsInf(in.Lo, 0) && !math.IsInf(in.Hi, 0) {
+				row.Interval = in
+			}
+		}
+	}
+}
