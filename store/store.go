@@ -42,7 +42,7 @@ type Store interface {
 type Recorder interface {
 	// Record appends records. A record that says the same as the current revision of its identity changes nothing; one
 	// that says something else becomes the next revision. All or none of the records are written. A record about a
-	// superseded run is kept, superseded.
+	// superseded run is kept: superseded or, if it is a scorer's, about the run that holds instead.
 	//
 	// A record that was written before, at the same RecordedAt, changes nothing even if others have written since: a
 	// repeated call undoes nobody's correction. The score of an earlier attempt of a step that arrives after a later
@@ -52,7 +52,8 @@ type Recorder interface {
 	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
 	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision. A flush with
 	// a smaller Sequence than the one kept for the run changes nothing. When another run has the same OriginalRunID,
-	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments.
+	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments; what scorers have said
+	// about it goes on to this one, and so does what they say later.
 	//
 	// Which run started last is decided whenever something new is known of one of them, from a flush or not: the run
 	// whose id is the OriginalRunID started first, then the start times decide, then the order in which they became known.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ var supersedeTests = []namedTest{
 			b.flush(t, resetOf(after, 30))
 			known(after)
 		}
-		require.Empty(t, b.said(t, store.Filter{}))
+		require.Equal(t, []string{"paid:pending", "paid:pending"}, b.said(t, store.Filter{}), "what scorers wait for goes on to the runs that hold")
 		unflushed, err := b.Runs(t.Context(), store.RunFilter{Unflushed: true})
 		require.NoError(t, err)
 		require.Empty(t, unflushed)
@@ -204,12 +205,47 @@ var supersedeTests = []namedTest{
 		b.assign(t, a)
 		require.Empty(t, b.said(t, store.Filter{}))
 	}},
-	{"a pending score goes with its run", func(t *testing.T, b bench) {
+	{"what a scorer says goes on to the run that holds", func(t *testing.T, b bench) {
+		for _, order := range []string{"reset, settle", "settle, reset", "reset, settle, reset"} {
+			r := freshRun()
+			e := expectation(r, fresh("key"))
+			b.expect(t, e)
+			require.Equal(t, []string{"paid:pending"}, b.said(t, store.Filter{Run: r}))
+			var last scoring.Run
+			for i, what := range strings.Split(order, ", ") {
+				if what == "settle" {
+					b.settle(t, settlement(e, nil, paid(e, true, 60)))
+					continue
+				}
+				f := resetOf(r, 30+i)
+				b.flush(t, f)
+				last = f.Facts.Run
+			}
+			require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{Run: scoring.Run{WorkflowID: r.WorkflowID}}), order)
+			require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{Run: last}), order)
+		}
+	}},
+	{"a scorer of the reset run's own replaces what went on", func(t *testing.T, b bench) {
 		r := freshRun()
-		b.expect(t, expectation(r, fresh("key")))
-		require.Equal(t, []string{"paid:pending"}, b.said(t, store.Filter{}))
+		old := expectation(r, fresh("key"))
+		b.expect(t, old)
+		b.settle(t, settlement(old, nil, paid(old, true, 60)))
+		f := resetOf(r, 30)
+		b.flush(t, f)
+		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{Run: f.Facts.Run}))
+		own := expectation(f.Facts.Run, fresh("key"))
+		own.OriginalRunID = r.RunID
+		b.expect(t, own)
+		require.Equal(t, []string{"paid:pending"}, b.said(t, store.Filter{Run: f.Facts.Run}))
+		b.settle(t, settlement(own, nil, paid(own, false, 60)))
+		require.Equal(t, []string{"paid=false"}, b.said(t, store.Filter{Run: scoring.Run{WorkflowID: r.WorkflowID}}))
+	}},
+	{"a cancelled scorer leaves nothing pending on the run that holds", func(t *testing.T, b bench) {
+		r := freshRun()
+		e := expectation(r, fresh("key"))
+		b.expect(t, e)
 		b.flush(t, resetOf(r, 30))
+		b.settle(t, settlement(e, nil))
 		require.Empty(t, b.said(t, store.Filter{}))
-		require.Equal(t, []string{"paid:pending~"}, b.said(t, store.Filter{Superseded: true}))
 	}},
 }

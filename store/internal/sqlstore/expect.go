@@ -52,13 +52,23 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 		return 0, err
 	}
 	pending := pendingRecord(e)
+	about, err := t.subject(ctx, run, &pending)
+	if err != nil {
+		return 0, err
+	}
 	now, found, err := t.latest(ctx, scoreIdentity(pending))
 	if err != nil {
 		return 0, err
 	}
-	// What is pending never takes the place of a score that is there.
-	if !found || now.retracted {
-		if err := t.put(ctx, run, pending, now, found); err != nil {
+	replace := !found || now.retracted
+	if !replace {
+		// What is pending never takes the place of a score that is there, unless that is another run's.
+		if replace, err = t.forwarded(ctx, about, now, scoreIdentity(pending)); err != nil {
+			return 0, err
+		}
+	}
+	if replace {
+		if err := t.put(ctx, about, pending, now, found); err != nil {
 			return 0, err
 		}
 	}

@@ -122,6 +122,7 @@ func (t txn) supersede(ctx context.Context, row *runRow) error {
 			holds = s
 		}
 	}
+	var gone []int64
 	for _, s := range group {
 		superseded := s.id != holds.id
 		if s.id == row.id {
@@ -131,6 +132,14 @@ func (t txn) supersede(ctx context.Context, row *runRow) error {
 			continue
 		}
 		if err := t.exec(ctx, `UPDATE runs SET superseded = $2 WHERE id = $1`, s.id, superseded); err != nil {
+			return err
+		}
+		if superseded {
+			gone = append(gone, s.id)
+		}
+	}
+	for _, id := range gone {
+		if err := t.forward(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,9 @@ func (t txn) record(ctx context.Context, r scoring.Record) error {
 	if err != nil {
 		return err
 	}
+	if run, err = t.subject(ctx, run, &r); err != nil {
+		return err
+	}
 	now, found, err := t.latest(ctx, scoreIdentity(r))
 	if err != nil {
 		return err

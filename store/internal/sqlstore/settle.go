@@ -69,6 +69,9 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 		if err != nil {
 			return nil, err
 		}
+		if run, err = t.subject(ctx, run, &r); err != nil {
+			return nil, err
+		}
 		identity := scoreIdentity(r)
 		scored[string(identity)] = true
 		now, found, err := t.latest(ctx, identity)
@@ -80,12 +83,26 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 		}
 	}
 	for _, x := range waits {
-		if scored[string(x.pending)] {
-			continue
-		}
-		scored[string(x.pending)] = true
-		if err := t.stopWaiting(ctx, x, s); err != nil {
+		own, err := t.run(ctx, scoring.RunFacts{Run: x.e.Run}, true)
+		if err != nil {
 			return nil, err
+		}
+		pending := pendingRecord(x.e)
+		holds, err := t.subject(ctx, own, &pending)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range []struct {
+			run     runRow
+			pending []byte
+		}{{own, x.pending}, {holds, scoreIdentity(pending)}} {
+			if scored[string(w.pending)] {
+				continue
+			}
+			scored[string(w.pending)] = true
+			if err := t.stopWaiting(ctx, w.run, w.pending, s); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, nil
@@ -113,17 +130,13 @@ func (t txn) unseen(ctx context.Context, scorer []byte, seen []string) ([]scorin
 
 // stopWaiting retracts the pending score of a scorer that made no score in its place, unless another scorer of the
 // same name still waits for the same.
-func (t txn) stopWaiting(ctx context.Context, x expected, s store.Settlement) error {
-	now, found, err := t.latest(ctx, x.pending)
+func (t txn) stopWaiting(ctx context.Context, run runRow, pending []byte, s store.Settlement) error {
+	now, found, err := t.latest(ctx, pending)
 	if err != nil || !found || now.retracted || now.rec.State != scoring.Pending {
 		return err
 	}
-	_, waits, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND settled_at IS NULL LIMIT 1`, x.pending)
+	_, waits, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND settled_at IS NULL LIMIT 1`, pending)
 	if err != nil || waits {
-		return err
-	}
-	run, err := t.run(ctx, scoring.RunFacts{Run: x.e.Run}, true)
-	if err != nil {
 		return err
 	}
 	gone := now.rec

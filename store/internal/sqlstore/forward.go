@@ -1,0 +1,75 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// A scorer outlives its run. When the run is reset to after the call of Defer, the scorer belongs to the run that holds
+// as much as to the one that was reset away, so what it says goes on to the run that holds. When it is reset to before
+// the call, the run that holds may start a scorer of its own, whose word then replaces what went on.
+
+// subject returns the run that a record is about: the one that it names or, if that was reset away and the record is a
+// scorer's, the one that holds. The record's Run is changed with it.
+func (t txn) subject(ctx context.Context, run runRow, r *scoring.Record) (runRow, error) {
+	if !run.superseded || r.Source != scoring.FromScorer {
+		return run, nil
+	}
+	holds, found, err := t.holder(ctx, run.id)
+	if err != nil || !found {
+		return run, err
+	}
+	r.Run = holds.facts.Run
+	return holds, nil
+}
+
+// holder returns the run that holds of the reset group of a run.
+func (t txn) holder(ctx context.Context, run int64) (runRow, bool, error) {
+	return one(ctx, t.tx, scanRun, `SELECT `+runColumns+` FROM runs
+		WHERE origin = (SELECT origin FROM runs WHERE id = $1) AND NOT superseded`, run)
+}
+
+// forward gives the run that holds what scorers have said about a run that was reset away. The rows of the latter stay
+// as they are.
+func (t txn) forward(ctx context.Context, from int64) error {
+	holds, found, err := t.holder(ctx, from)
+	if err != nil || !found {
+		return err
+	}
+	said, err := collect(ctx, t.tx, scanRevision, selectRevision+` WHERE run = $1 AND latest AND NOT retracted AND source = $2 ORDER BY id`,
+		from, string(scoring.FromScorer))
+	if err != nil {
+		return err
+	}
+	for _, old := range said {
+		r := old.rec
+		r.Run = holds.facts.Run
+		now, there, err := t.latest(ctx, scoreIdentity(r))
+		if err != nil {
+			return err
+		}
+		if there && !now.retracted {
+			continue // the run that holds has one of its own
+		}
+		if err := t.put(ctx, holds, r, now, there); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forwarded tells whether what holds under the identity of a pending score about run went on to it from a run that was
+// reset away: a scorer waited there, and none has waited here.
+func (t txn) forwarded(ctx context.Context, run runRow, now revision, pending []byte) (bool, error) {
+	if now.rec.Source != scoring.FromScorer {
+		return false, nil
+	}
+	_, waited, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 LIMIT 1`, pending)
+	if err != nil || waited {
+		return false, err
+	}
+	_, there, err := one(ctx, t.tx, scanID, `SELECT e.id FROM expectations e JOIN runs r ON r.id = e.run WHERE r.superseded
+		AND r.origin = (SELECT origin FROM runs WHERE id = $1) LIMIT 1`, run.id)
+	return there, err
+}
