@@ -100,14 +100,26 @@ func (s *Set) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outc
 	return outcomes, typed(err)
 }
 
-// Settle closes a scorer. It returns the outcomes that the scorer has not seen and that keep it from closing.
-func (s *Set) Settle(ctx context.Context, st store.Settlement) ([]scoring.Outcome, error) {
+// Refusal is why a scorer could not settle. The zero Refusal means that it has settled.
+type Refusal struct {
+	// Unseen are outcomes that the scorer has not taken into account.
+	Unseen []scoring.Outcome `json:"unseen,omitempty"`
+	// Taken are the ids of outcomes that it has, and that count for another scorer.
+	Taken []string `json:"taken,omitempty"`
+}
+
+// Settle closes a scorer, unless it has something to take into account first.
+func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) {
 	st.At = s.now()
 	for i := range st.Records {
 		st.Records[i].RecordedAt = st.At
 	}
 	unseen, err := s.Store.Settle(ctx, st)
-	return unseen, typed(err)
+	var taken *store.TakenError
+	if errors.As(err, &taken) {
+		return Refusal{Taken: taken.OutcomeIDs}, nil
+	}
+	return Refusal{Unseen: unseen}, typed(err)
 }
 
 // Receive keeps an outcome and then tells every scorer that waits for it. It returns how many it told.

@@ -8,6 +8,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -22,6 +23,14 @@ var (
 	// ErrConflict: the idempotency key was used for another value.
 	ErrConflict = errors.New("verdict: conflict")
 )
+
+// TakenError says that outcomes which a scorer has seen count for another one now: by attribution, a run that started
+// later (or earlier) has a better claim to them. The scorer decides again without them.
+type TakenError struct{ OutcomeIDs []string }
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("verdict: %d outcomes count for another scorer now", len(e.OutcomeIDs))
+}
 
 // Store keeps everything append-only: a change is a revision, and the history is kept. Every method validates its
 // input with the scoring package and changes nothing when it refuses; every write is one transaction and idempotent,
@@ -88,7 +97,8 @@ type Correlator interface {
 	Receive(ctx context.Context, o scoring.Outcome) (Receipt, error)
 
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
-	// one of them that is not in Seen: then it changes nothing and returns those outcomes. Settling again with the same
+	// one of them that is not in Seen, or one in Seen has gone to another scorer by attribution: then it changes nothing
+	// and returns the unseen ones, or a TakenError with the others. Settling again with the same
 	// scores changes nothing; with other scores (a late outcome within the grace) they become revisions. The pending score
 	// becomes the score of its own name and key, or is retracted if the scorer made none.
 	//

@@ -57,7 +57,7 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 			return Result{}, err
 		}
 		if result.Scores == nil {
-			continue // an outcome was unseen; it is in the inbox now
+			continue // the inbox has changed
 		}
 		late, err := s.awaitGrace(ctx)
 		if err != nil || !late {
@@ -96,6 +96,15 @@ func (s *scorer) add(outcomes ...scoring.Outcome) {
 			return 1
 		})
 		s.inbox = slices.Insert(s.inbox, i, o)
+	}
+}
+
+// drop takes outcomes out of the inbox that count for another scorer. They are not forgotten: told of one again, the
+// scorer takes it back.
+func (s *scorer) drop(ids []string) {
+	s.inbox = slices.DeleteFunc(s.inbox, func(o scoring.Outcome) bool { return slices.Contains(ids, o.ID) })
+	for _, id := range ids {
+		delete(s.seen, id)
 	}
 }
 
@@ -158,7 +167,7 @@ func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err err
 }
 
 // settle closes the scorer's expectations with its scores. A nil Result.Scores means that the store refused, because of
-// outcomes that are in the inbox now.
+// outcomes that are in the inbox now, or in somebody else's.
 func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -180,12 +189,13 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	for _, o := range s.inbox {
 		settlement.Seen = append(settlement.Seen, o.ID)
 	}
-	var unseen []scoring.Outcome
-	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &unseen); err != nil {
+	var refusal activities.Refusal
+	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &refusal); err != nil {
 		return Result{}, err
 	}
-	if len(unseen) > 0 {
-		s.add(unseen...)
+	if len(refusal.Unseen) > 0 || len(refusal.Taken) > 0 {
+		s.add(refusal.Unseen...)
+		s.drop(refusal.Taken)
 		return Result{}, nil
 	}
 	if s.env.SearchAttributes && len(scores) > 0 {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -59,6 +60,9 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 	unseen, err := t.unseen(ctx, scorer, s.Seen)
 	if err != nil || len(unseen) > 0 {
 		return unseen, err
+	}
+	if err := t.taken(ctx, scorer, waits, s.Seen); err != nil {
+		return nil, err
 	}
 	if err := t.exec(ctx, `UPDATE expectations SET settled_at = $2 WHERE scorer = $1 AND settled_at IS NULL`, scorer, micro(s.At)); err != nil {
 		return nil, err
@@ -126,6 +130,32 @@ func (t txn) unseen(ctx context.Context, scorer []byte, seen []string) ([]scorin
 		}
 	}
 	return inOrder(missing), nil
+}
+
+// taken fails if a scorer has seen an outcome that counts for another one now. Only attribution takes any away.
+func (t txn) taken(ctx context.Context, scorer []byte, waits []expected, seen []string) error {
+	attributed := slices.ContainsFunc(waits, func(x expected) bool {
+		return x.e.Attribution == scoring.AttributeLast || x.e.Attribution == scoring.AttributeFirst
+	})
+	if !attributed || len(seen) == 0 {
+		return nil
+	}
+	ids, err := collect(ctx, t.tx, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+		`SELECT o.outcome FROM outcomes o JOIN matches m ON m.outcome = o.id JOIN expectations e ON e.id = m.expectation
+		WHERE e.scorer = $1`, scorer)
+	if err != nil {
+		return err
+	}
+	var taken []string
+	for _, id := range seen {
+		if !slices.Contains(ids, id) {
+			taken = append(taken, id)
+		}
+	}
+	if len(taken) > 0 {
+		return &store.TakenError{OutcomeIDs: taken}
+	}
+	return nil
 }
 
 // stopWaiting retracts the pending score of a scorer that made no score in its place, unless another scorer of the
