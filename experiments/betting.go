@@ -56,37 +56,35 @@ func Stake(u, c, own, other float64) float64 {
 // exact to the last bit on every architecture, logarithms are not.
 type EProcess struct {
 	wealth   [bets]float64
-	exponent [bets]int
+	exponent [bets]int     // of 2, beside each wealth
+	shown    [bets]float64 // 1 where the exponent is 0, else 0
+	played   int           // bets since the start or the last rescaling
 	peak     float64
 	started  bool
 }
 
-// scale is the power of two by which a wealth is rescaled when it leaves the comfortable range.
-const scale = 512
+// A bet multiplies a wealth by 0.129 to 1.871. Rescaled to within 2^-200 and 2^200, it stays a normal number over the
+// next 256 bets: the loop of Bet needs no checks.
+const (
+	rescaleEvery = 256
+	comfortable  = 0x1p200
+	scale        = 512
+)
 
 // Bet multiplies the wealth by what a unit paid: the stake of [Stake], negated when the unit was given j.
 func (e *EProcess) Bet(stake float64) {
 	e.start()
 	sum := 0.0
-	plain := true
-	for g := range e.wealth {
+	for g := range bets {
 		w := e.wealth[g] * (1 + float64(grid[g]*stake))
-		switch {
-		case w > 0x1p512:
-			w *= 0x1p-512
-			e.exponent[g] += scale
-		case w < 0x1p-512:
-			w *= 0x1p512
-			e.exponent[g] -= scale
-		}
 		e.wealth[g] = w
-		sum += w
-		plain = plain && e.exponent[g] == 0
+		sum += float64(w * e.shown[g])
 	}
-	if !plain {
-		sum = math.Exp(e.LogE()) * bets
-	}
+	// Wealths with a negative exponent are too small to show in the sum; with a positive one it is already infinite.
 	e.peak = max(e.peak, sum/bets)
+	if e.played++; e.played == rescaleEvery {
+		e.rescale()
+	}
 }
 
 func (e *EProcess) start() {
@@ -96,7 +94,29 @@ func (e *EProcess) start() {
 	e.started = true
 	e.peak = 1
 	for g := range e.wealth {
-		e.wealth[g] = 1
+		e.wealth[g], e.shown[g] = 1, 1
+	}
+}
+
+// rescale moves powers of two between wealths and exponents, which is exact.
+func (e *EProcess) rescale() {
+	e.played = 0
+	for g, w := range e.wealth {
+		if x := e.exponent[g]; w > 1/comfortable && w < comfortable && x != 0 && x > -scale && x < scale {
+			w, e.exponent[g] = math.Ldexp(w, x), 0 // it came back
+		}
+		if w <= 1/comfortable || w >= comfortable {
+			f, x := math.Frexp(w)
+			w, e.exponent[g] = f, e.exponent[g]+x
+		}
+		e.wealth[g] = w
+		e.shown[g] = 0
+		switch {
+		case e.exponent[g] == 0:
+			e.shown[g] = 1
+		case e.exponent[g] > 0:
+			e.peak = math.Inf(1)
+		}
 	}
 }
 
@@ -135,10 +155,8 @@ func (e *EProcess) Merge(o EProcess) {
 		f, x := math.Frexp(e.wealth[g])
 		h, y := math.Frexp(o.wealth[g])
 		e.wealth[g], e.exponent[g] = f*h, e.exponent[g]+o.exponent[g]+x+y
-		if x := e.exponent[g]; x > -scale && x < scale {
-			e.wealth[g], e.exponent[g] = math.Ldexp(e.wealth[g], x), 0
-		}
 	}
+	e.rescale()
 	e.peak = max(1, math.Exp(e.LogE()))
 }
 

@@ -180,7 +180,7 @@ func (w window) said(c *chain, name, step string) statement {
 			continue
 		}
 		if w.late(when(r)) {
-			late = true
+			late = late || !r.Retracted
 			continue
 		}
 		id := identity{r.Run, r.Step.ID, r.Key}
@@ -192,6 +192,7 @@ func (w window) said(c *chain, name, step string) statement {
 			current[id] = r
 		}
 	}
+	order = slices.DeleteFunc(order, func(id identity) bool { return current[id].Retracted })
 	if len(order) == 0 {
 		return statement{late: late}
 	}

@@ -120,6 +120,9 @@ func (a *Analysis) Report(now time.Time) Report {
 	return r
 }
 
+// Decide returns the decision alone, which costs a small part of a report.
+func (a *Analysis) Decide(now time.Time) Decision { return a.judge(now).decide() }
+
 func (a *Analysis) epochReport(n int) EpochReport {
 	e := a.epochs[n]
 	out := EpochReport{Number: n, Since: e.since.UTC()}

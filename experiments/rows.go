@@ -141,7 +141,7 @@ func (e *Experiment) chains(records []scoring.Record, runs []scoring.RunFacts, n
 		wanted[m.Name], wanted[m.Per], wanted[m.Covariate] = true, true, true
 	}
 	for _, r := range records {
-		if r.Retracted || r.Superseded || !wanted[r.Name] || r.RecordedAt.After(now) {
+		if r.Superseded || !wanted[r.Name] || r.RecordedAt.After(now) {
 			continue
 		}
 		id, ok := of[r.Run]
