@@ -1,0 +1,75 @@
+// Package checkout compares two texts on a payment page by what customers pay.
+package checkout
+
+import (
+	"cmp"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/webhooks"
+)
+
+// TaskQueue is where the worker polls.
+const TaskQueue = "checkout"
+
+// Day is how long a payment page is open.
+const Day = 24 * time.Hour
+
+var texts = map[string]string{"plain": "Pay now", "safe": "Pay safely in one minute"}
+
+// Texts is the experiment: which text makes more customers pay? A customer always sees the same one.
+func Texts() (*experiments.Experiment, error) {
+	return experiments.New(experiments.Definition{
+		Name: "checkout_text", Version: "1", Unit: "customer", Control: "plain",
+		Variants: []experiments.Variant{{Name: "plain", Weight: 1}, {Name: "safe", Weight: 1}},
+		Primary:  experiments.Metric{Name: "paid", Type: experiments.Boolean, Missing: experiments.MissingNegative},
+		Maturity: Day + time.Hour,
+	})
+}
+
+// Cart is what a customer wants to buy.
+type Cart struct {
+	Customer string        `json:"customer"`
+	Price    string        `json:"price"`          // a Stripe price
+	Open     time.Duration `json:"open,omitempty"` // how long the page is open; a day if 0
+}
+
+// Paid is the deferred scorer: did the customer pay before the page closed? Stripe's outcomes have the workflow id as key.
+var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, c Cart) (scoring.Score, error) {
+	run, _ := verdict.AboutRun(ctx)
+	payment, err := verdict.Await(ctx, verdict.AnyOf(
+		verdict.On(webhooks.CheckoutPaid, run.WorkflowID).Means(true),
+		verdict.On(webhooks.CheckoutFailed, run.WorkflowID).Means(false),
+		verdict.On(webhooks.CheckoutExpired, run.WorkflowID).Means(false),
+	), verdict.Within(cmp.Or(c.Open, Day)), scoring.ExpiresFalse)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return payment.Score("paid"), nil
+})
+
+// Shop is the shop, with its experiment.
+type Shop struct{ Texts *experiments.Experiment }
+
+// Checkout opens a payment page and returns its address.
+func (s Shop) Checkout(ctx workflow.Context, c Cart) (string, error) {
+	pick, err := verdict.Experiment(ctx, s.Texts, c.Customer)
+	if err != nil {
+		return "", err
+	}
+	text, err := verdict.Of(pick, texts)
+	if err != nil {
+		return "", err
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	var url string
+	if err := workflow.ExecuteActivity(ctx, (*Activities).Open, c.Price, text).Get(ctx, &url); err != nil {
+		return "", err
+	}
+	_, err = verdict.Defer(ctx, Paid, c)
+	return url, err
+}

@@ -1,0 +1,65 @@
+// Package pullrequest scores an agent by what became of its pull request, days after its run has ended.
+package pullrequest
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/webhooks"
+)
+
+// TaskQueue is where the worker polls.
+const TaskQueue = "pullrequest"
+
+// Patience is how long a pull request may stay open.
+const Patience = 14 * 24 * time.Hour
+
+// Change is what the agent proposes: a branch that it has pushed.
+type Change struct {
+	Repository string `json:"repository"` // owner/name
+	Branch     string `json:"branch"`
+	Base       string `json:"base"`
+	Title      string `json:"title"`
+}
+
+// PullRequest names a pull request.
+type PullRequest struct {
+	Repository string `json:"repository"`
+	Number     int    `json:"number"`
+}
+
+// Validate is called where the scorer is deferred and where it runs.
+func (p PullRequest) Validate() error {
+	if p.Repository == "" || p.Number <= 0 {
+		return errors.New("a pull request has a repository and a number")
+	}
+	return nil
+}
+
+// Accepted is the deferred scorer: was the pull request merged? One that nobody decides on in time was not.
+var Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, pr PullRequest) (scoring.Score, error) {
+	key := webhooks.IssueKey(pr.Repository, pr.Number)
+	decision, err := verdict.Await(ctx, verdict.AnyOf(
+		verdict.On(webhooks.PullRequestMerged, key).Means(true),
+		verdict.On(webhooks.PullRequestClosed, key).Means(false),
+	), verdict.Within(Patience), scoring.ExpiresFalse)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return decision.Score("accepted"), nil
+})
+
+// Propose opens a pull request and leaves the scorer behind. The run ends at once; its score comes later.
+func Propose(ctx workflow.Context, c Change) (PullRequest, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	pr := PullRequest{Repository: c.Repository}
+	if err := workflow.ExecuteActivity(ctx, (*Activities).Open, c).Get(ctx, &pr.Number); err != nil {
+		return pr, err
+	}
+	_, err := verdict.Defer(ctx, Accepted, pr)
+	return pr, err
+}

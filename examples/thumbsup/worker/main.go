@@ -1,0 +1,26 @@
+// Command worker runs the thumbsup example.
+package main
+
+import (
+	"log"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/examples/thumbsup"
+)
+
+func main() {
+	c, err := client.Dial(envconfig.MustLoadDefaultClientOptions())
+	if err != nil {
+		log.Fatalln("dial Temporal:", err)
+	}
+	defer c.Close()
+	w := worker.New(c, thumbsup.TaskQueue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{})}})
+	w.RegisterWorkflow(thumbsup.Joke)
+	if err := w.Run(worker.InterruptCh()); err != nil {
+		log.Fatalln("worker:", err)
+	}
+}

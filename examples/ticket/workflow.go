@@ -1,0 +1,64 @@
+// Package ticket scores a solution by what does not happen: the ticket stays closed.
+package ticket
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// TaskQueue is where the worker polls.
+const TaskQueue = "ticket"
+
+// Reopened is the outcome that speaks against a solution.
+const Reopened = "ticket.reopened"
+
+// Ticket is what is to be solved.
+type Ticket struct {
+	ID      string        `json:"id"`
+	Problem string        `json:"problem"`
+	Calm    time.Duration `json:"calm,omitempty"` // how long it must stay closed; 72 h if 0
+}
+
+// StayedClosed is the deferred scorer: silence is success.
+var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Context, t Ticket) (scoring.Score, error) {
+	closed, err := verdict.AwaitRun(ctx)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	if closed.Status != scoring.RunCompleted {
+		return scoring.Decline("stayed_closed", "it was not solved"), nil
+	}
+	// The ticket may well have been reopened just before: that is why we were asked. Only what happens later counts.
+	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
+	window := verdict.Within(t.Calm).From(closed.ClosedAt)
+	news, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(Reopened, t.ID).Means(false).Where(later)), window, scoring.ExpiresTrue)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return news.Score("stayed_closed"), nil
+})
+
+// Solve solves a ticket. The runs about one ticket are a session.
+func Solve(ctx workflow.Context, t Ticket) error {
+	if t.Calm == 0 {
+		t.Calm = 72 * time.Hour
+	}
+	if err := verdict.Session(ctx, "ticket", t.ID); err != nil {
+		return err
+	}
+	if _, err := verdict.Defer(ctx, StayedClosed, t); err != nil {
+		return err
+	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	return workflow.ExecuteActivity(ctx, Close, t).Get(ctx, nil)
+}
+
+// Reopen is what the help desk calls when a customer comes back. The event's id makes a repeated call harmless.
+func Reopen(ctx context.Context, v *verdict.Client, ticket, event string, at time.Time) error {
+	return v.Deliver(ctx, verdict.Outcome{ID: "helpdesk:" + event, Name: Reopened, Key: ticket, ObservedAt: at, Source: "helpdesk"})
+}
