@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/app/service"
 	"github.com/verdict-dev/verdict/internal/demo"
 	"github.com/verdict-dev/verdict/internal/demo/user"
@@ -34,7 +35,7 @@ think of the answers: some tell at once, some late, some twice, some never. Ends
 
 The embedded Temporal server is built once, which takes about 5 minutes on two cores.`,
 	}, settings{
-		{flag: "runs", fallback: "600", kind: "n", usage: "questions to ask", read: countOf(&d.Runs, 1)},
+		{flag: "runs", fallback: "300", kind: "n", usage: "questions to ask", read: countOf(&d.Runs, 1)},
 		{flag: "seed", fallback: "1", kind: "n", usage: "which questions, and who answers when", read: func(t string) (err error) {
 			d.Seed, err = strconv.ParseInt(t, 10, 64)
 			return err
@@ -100,10 +101,15 @@ func (s *starter) demoWorker(ctx context.Context, in stageInput, ready func(any)
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	exp, err := demo.Retrievers(in.Experiment)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
 	svc, err := service.Start(ctx, service.Config{
 		Client: client.Options{HostPort: in.Address, Namespace: in.Namespace, Logger: log.NewStructuredLogger(logger)},
 		Store:  db, SearchAttributes: true, Listen: in.Listen, UI: in.UI,
 		Webhooks: service.Webhooks{Standard: []string{in.Secret}}, Logger: logger,
+		Definitions: []*experiments.Experiment{exp},
 	})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/demo"
 	"github.com/verdict-dev/verdict/internal/devserver"
 	"github.com/verdict-dev/verdict/internal/report"
@@ -45,8 +46,8 @@ type demoRun struct {
 // inFlight is how many questions are being answered at a time.
 const inFlight = 16
 
-// patience is how long after the last answer the demo waits for the scores, beyond the scorers' own window.
-const patience = demo.Window + 40*time.Second
+// patience is how long after the last answer the demo waits for the scores, beyond the units' maturity.
+const patience = demo.Maturity + 40*time.Second
 
 func (d *demoRun) run(ctx context.Context) (err error) {
 	d.experiment = "retriever"
@@ -217,8 +218,9 @@ func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
 	return n, nil
 }
 
-// settle waits until every run has its scores.
+// settle waits until every run has its scores and every unit is mature.
 func (d *demoRun) settle(ctx context.Context, db store.Store) error {
+	answered := time.Now() // the last unit was assigned before
 	before, err := d.earlier(ctx, db)
 	if err != nil {
 		return err
@@ -232,7 +234,7 @@ func (d *demoRun) settle(ctx context.Context, db store.Store) error {
 		if err != nil {
 			return err
 		}
-		if n.done >= before+d.Runs && n.pending == 0 {
+		if n.done >= before+d.Runs && n.pending == 0 && time.Since(answered) > demo.Maturity {
 			return nil
 		}
 		select {
@@ -270,12 +272,12 @@ func (d *demoRun) progress(ctx context.Context, db store.Store) {
 
 // finish prints the report and where to look.
 func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, in stageInput) error {
-	_, err := demo.Retrievers(d.experiment)
+	exp, err := demo.Retrievers(d.experiment)
 	if err != nil {
 		return err
 	}
 	r, err := report.Build(ctx, db, report.Options{
-		Experiment: d.experiment, Ask: report.AskTemporal(c), Now: time.Now(),
+		Experiment: d.experiment, Definitions: []*experiments.Experiment{exp}, Ask: report.AskTemporal(c), Now: time.Now(),
 	})
 	if err != nil {
 		return err

@@ -23,8 +23,12 @@ const (
 	bm25      = "bm25"
 )
 
-// Window is how long a user may take. It is short, for a demo; the same code waits for weeks.
-const Window = 20 * time.Second
+// Window is how long a user may take, and Maturity how long after its assignment a user is counted. They are short, for
+// a demo; the same code waits for weeks.
+const (
+	Window   = 15 * time.Second
+	Maturity = 20 * time.Second
+)
 
 // Retrievers is the experiment: which retriever do users like better?
 func Retrievers(name string) (*experiments.Experiment, error) {
@@ -33,6 +37,7 @@ func Retrievers(name string) (*experiments.Experiment, error) {
 		Variants:   []experiments.Variant{{Name: substring, Weight: 1}, {Name: bm25, Weight: 1}},
 		Primary:    experiments.Metric{Name: "thumbs_up", Type: experiments.Boolean},
 		Guardrails: []experiments.Metric{{Name: "right", Type: experiments.Boolean}},
+		Maturity:   Maturity,
 		Planned:    400,
 	})
 }

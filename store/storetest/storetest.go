@@ -20,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		name  string
 		tests []namedTest
 	}{
-		{"Record", recordTests}, {"Flush", flushTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
+		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Ledger", ledgerTests},
 		{"Read", readTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {

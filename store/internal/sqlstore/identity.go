@@ -61,6 +61,9 @@ func (l *locks) experiment(name, version string) {
 	*l = append(*l, int64(lockKey(hash("experiment", name, version))))
 }
 
+// request locks the key of one request.
+func (l *locks) request(key string) { *l = append(*l, int64(lockKey(hash("request", key)))) }
+
 func lockKey(digest []byte) uint64 { return binary.BigEndian.Uint64(digest) }
 
 func (l locks) sorted() []int64 {
