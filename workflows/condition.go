@@ -100,10 +100,14 @@ type Awaited struct {
 }
 
 // Score returns the score that the wait means: what the end of the window was declared to mean, or what the deciding
-// outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number.
+// outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be returned
+// together with the error of [Await]: `return got.Score("merged"), err`.
 func (a Awaited) Score(name string) scoring.Score {
 	if a.Ended {
 		return a.expiry.Score(name)
+	}
+	if len(a.Outcomes) == 0 {
+		return scoring.Failure(name, "nothing was awaited") // the zero Awaited that comes with an error
 	}
 	last := a.Outcomes[len(a.Outcomes)-1]
 	v := a.meaning

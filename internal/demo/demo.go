@@ -58,19 +58,13 @@ type Answer struct {
 var Rated = verdict.NewScorer("thumbs_up", "1", func(ctx workflow.Context, a Ask) (scoring.Score, error) {
 	rating, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("answer.rated", a.MessageID)),
 		verdict.Within(Window), scoring.ExpiresUnknown)
-	if err != nil {
-		return scoring.Score{}, err
-	}
-	return rating.Score("thumbs_up"), nil
+	return rating.Score("thumbs_up"), err
 })
 
 // Judged is a deferred scorer that asks a language model what it thinks of the answer.
 var Judged = verdict.NewScorer("answer_quality", "1", func(ctx workflow.Context, s judges.Sample) (scoring.Score, error) {
 	v, err := verdict.Judge(ctx, Judge, s)
-	if err != nil {
-		return scoring.Score{}, err
-	}
-	return v.Score("answer_quality"), nil
+	return v.Score("answer_quality"), err
 })
 
 // Answering is the workflow. Experiment and Judging are set by whoever deploys it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -156,5 +157,54 @@ func TestSeveralExperiments(t *testing.T) {
 		require.ErrorAs(t, err, &application)
 		require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
 		require.ErrorContains(t, err, text)
+	}
+}
+
+// A variant may be a child workflow: it has the assignment of the run that started it, and what it scores counts for it.
+func TestVariantsAsChildWorkflows(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	name := "children-" + b.Queue
+	exp := experiment(t, name, 1, "customer")
+	variant := func(good bool) func(workflow.Context) error {
+		return func(ctx workflow.Context) error { return verdict.Score(ctx, "good", good) }
+	}
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(variant(false), workflow.RegisterOptions{Name: "variant-a"})
+		w.RegisterWorkflowWithOptions(variant(true), workflow.RegisterOptions{Name: "variant-b"})
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, customer string) error {
+			pick, err := verdict.Experiment(ctx, exp, customer)
+			if err != nil {
+				return err
+			}
+			return workflow.ExecuteChildWorkflow(ctx, "variant-"+pick.Variant).Get(ctx, nil)
+		}, workflow.RegisterOptions{Name: "parent"})
+	})
+	const runs = 12
+	for range runs {
+		b.Start("parent", uuid.NewString())
+	}
+	var assigned []scoring.Assignment
+	var records []scoring.Record
+	b.Eventually(func() (err error) {
+		if assigned, err = b.Store.Assignments(t.Context(), name, "1"); err != nil {
+			return err
+		}
+		records, err = b.Store.Scores(t.Context(), store.Filter{Experiment: name, Name: "good"})
+		if err == nil && len(records) != runs {
+			err = errors.New("not all scored")
+		}
+		return err
+	})
+	facts, err := b.Store.Runs(t.Context(), store.RunFilter{Experiment: name})
+	require.NoError(t, err)
+	report, err := exp.Report(assigned, records, facts, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.Len(t, report.Metrics[0].Variants, 2)
+	for _, v := range report.Metrics[0].Variants {
+		require.NotZero(t, v.Assigned)
+		require.Equal(t, v.Assigned, v.Scored, "every unit by its child's score")
+		require.Equal(t, map[string]float64{"a": 0, "b": 1}[v.Variant], *v.Mean)
 	}
 }
