@@ -46,10 +46,7 @@ var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, c Cart) (sc
 		verdict.On(webhooks.CheckoutFailed, run.WorkflowID).Means(false),
 		verdict.On(webhooks.CheckoutExpired, run.WorkflowID).Means(false),
 	), verdict.Within(cmp.Or(c.Open, Day)), scoring.ExpiresFalse)
-	if err != nil {
-		return scoring.Score{}, err
-	}
-	return payment.Score("paid"), nil
+	return payment.Score("paid"), err
 })
 
 // Shop is the shop, with its experiment.

@@ -47,10 +47,7 @@ var Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, pr 
 		verdict.On(webhooks.PullRequestMerged, key).Means(true),
 		verdict.On(webhooks.PullRequestClosed, key).Means(false),
 	), verdict.Within(Patience), scoring.ExpiresFalse)
-	if err != nil {
-		return scoring.Score{}, err
-	}
-	return decision.Score("accepted"), nil
+	return decision.Score("accepted"), err
 })
 
 // Propose opens a pull request and leaves the scorer behind. The run ends at once; its score comes later.

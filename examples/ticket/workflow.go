@@ -37,10 +37,7 @@ var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Con
 	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
 	window := verdict.Within(t.Calm).From(closed.ClosedAt)
 	news, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(Reopened, t.ID).Means(false).Where(later)), window, scoring.ExpiresTrue)
-	if err != nil {
-		return scoring.Score{}, err
-	}
-	return news.Score("stayed_closed"), nil
+	return news.Score("stayed_closed"), err
 })
 
 // Solve solves a ticket. The runs about one ticket are a session.
