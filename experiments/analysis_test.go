@@ -320,11 +320,16 @@ func TestEarlyReadFindsHarmOnly(t *testing.T) {
 			return []experiments.Outcome{{After: 2 * day}}
 		}
 	}
-	open := func(s *source) { s.mature = func(i int) bool { return i < 2 } }
-	r := decide(t, d, 1500, draw(map[string]float64{"control": .6, "short": .3}), open)
+	matured := func(n int) func(*source) {
+		return func(s *source) { s.mature = func(i int) bool { return i < n } }
+	}
+	open := matured(250)
+	r := decide(t, d, 4000, draw(map[string]float64{"control": .40, "short": .33}), open)
 	require.Equal(t, experiments.Harm, r.Decision.Verdict, r.Decision.Reason)
 	require.Contains(t, r.Decision.Reason, "early read")
-	r = decide(t, d, 1500, draw(map[string]float64{"control": .3, "short": .6}), open)
+	r = decide(t, d, 4000, draw(map[string]float64{"control": .40, "short": .33}), matured(150))
+	require.Equal(t, experiments.Continue, r.Decision.Verdict, "nobody has been seen to the end of a window")
+	r = decide(t, d, 4000, draw(map[string]float64{"control": .33, "short": .40}), open)
 	require.Equal(t, experiments.Continue, r.Decision.Verdict)
 }
 

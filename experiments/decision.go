@@ -138,13 +138,14 @@ func (j *judge) harms(r reading, v int) bool {
 	return ok && j.sequence(j.d.Alpha).Interval(e).Hi < 0
 }
 
-// harmsEarly is the same on what is known of open windows, on the interval alone.
+// harmsEarly is the same on what is known of open windows, on the interval alone. It waits for units whose windows have
+// closed: before that nobody has been seen to the end of a window, and the estimate would favour the faster variant.
 func (j *judge) harmsEarly(v int) bool {
-	s := j.a.metrics[0].sojourns
-	b, c := KaplanMeier(s[v], j.d.Maturity), KaplanMeier(s[j.a.exp.control], j.d.Maturity)
-	if min(b.N, c.N) < ApproximateUnits {
+	m := j.a.metrics[0]
+	if min(m.counts[v].Matured, m.counts[j.a.exp.control].Matured) < ApproximateUnits {
 		return false
 	}
+	b, c := KaplanMeier(m.sojourns[v], j.d.Maturity), KaplanMeier(m.sojourns[j.a.exp.control], j.d.Maturity)
 	e := Difference(b, c)
 	e.Value *= j.d.Primary.sign()
 	return e.SE > 0 && j.sequence(1/j.harmThreshold()).Upper(e) < 0

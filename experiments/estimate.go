@@ -101,6 +101,15 @@ func Difference(b, j Estimate) Effect {
 // 2018). ok is false when j is 0.
 func Relative(b, j Estimate) (e Effect, ok bool) { return RelativeTo(b, j, b.Mean, j.Mean) }
 
+// ApproximateBaseline is the relative standard error of a baseline over which a lift is marked approximate: a ratio over
+// so uncertain a number is far from normal.
+const ApproximateBaseline = 0.15
+
+// Uncertain tells whether e is too uncertain to be the baseline of a lift.
+func (e Estimate) Uncertain() bool {
+	return !(e.Variance <= ApproximateBaseline*ApproximateBaseline*e.Mean*e.Mean)
+}
+
 // RelativeTo returns the difference of two adjusted means as a share of the control's plain one: meanB and meanJ are the
 // means without the covariate's adjustment. ok is false when meanJ is 0.
 func RelativeTo(b, j Estimate, meanB, meanJ float64) (e Effect, ok bool) {

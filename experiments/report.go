@@ -91,6 +91,8 @@ type Comparison struct {
 	DifferenceInterval *Interval `json:"difference_interval,omitempty"`
 	Lift               *float64  `json:"lift,omitempty"`
 	LiftInterval       *Interval `json:"lift_interval,omitempty"`
+	// LiftApproximate tells that the lift is over a baseline that is too uncertain for its interval to be trusted.
+	LiftApproximate bool `json:"lift_approximate,omitempty"`
 	// PValue is two-sided and valid at every look.
 	PValue float64 `json:"p_value"`
 	// LogEBetter and LogEWorse are the natural logarithms of the evidence that the variant is better or worse. Left out for
@@ -243,7 +245,7 @@ func (j *judge) versus(r reading, v int) *Comparison {
 	out.Difference, out.DifferenceInterval = d.Value, &i
 	if l, ok := r.lift(v, c); ok {
 		i := s.Interval(l)
-		out.Lift, out.LiftInterval = &l.Value, &i
+		out.Lift, out.LiftInterval, out.LiftApproximate = &l.Value, &i, sc.Uncertain()
 	}
 	return out
 }
