@@ -15,6 +15,8 @@ type Config struct {
 	Disabled []string
 	// TokenKey signs and seals tokens; nil means that there are none.
 	TokenKey []byte
+	// MaxDeferred is how many scorers a run may start. 0 means [MaxDeferred]. It must not be lowered under open runs.
+	MaxDeferred int
 	// Scorers are the names of the scorers that this worker has.
 	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -32,9 +33,9 @@ func startScorer(ctx workflow.Context, name, version string, in any, o DeferOpti
 	if r == nil {
 		return workflow.Execution{}, nil
 	}
-	if r.open >= MaxDeferred {
+	if most := cmp.Or(r.cfg.MaxDeferred, MaxDeferred); r.open >= most {
 		return workflow.Execution{}, temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("verdict: a run starts at most %d scorers", MaxDeferred), ErrorTypeTooManyScorers, nil)
+			fmt.Sprintf("verdict: a run starts at most %d scorers", most), ErrorTypeTooManyScorers, nil)
 	}
 	// The ordinal gives each call of a scorer a change id and a child id of its own.
 	r.deferred[name]++

@@ -1,0 +1,44 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// A run starts so many scorers and no more; one more is a typed error that its code can handle.
+func TestTooManyScorers(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	few := workflows.NewInterceptor(&workflows.Config{TaskQueue: b.VerdictQueue, MaxDeferred: 3}, &activities.Recorder{TaskQueue: b.VerdictQueue})
+	b.Worker(b.Queue, worker.Options{Interceptors: []interceptor.WorkerInterceptor{few}}, func(w worker.Worker) {
+		kept.Register(w)
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (int, error) {
+			for n := 0; ; n++ {
+				_, err := verdict.Defer(ctx, kept, key)
+				var application *temporal.ApplicationError
+				if errors.As(err, &application) && application.Type() == workflows.ErrorTypeTooManyScorers {
+					return n, nil
+				}
+				if err != nil {
+					return n, err
+				}
+			}
+		}, workflow.RegisterOptions{Name: "greedy"})
+	})
+	var n int
+	require.NoError(t, b.Start("greedy", t.Name()+b.Queue).Get(t.Context(), &n))
+	require.Equal(t, 3, n)
+	b.Waiting(t.Name()+b.Queue, 3)
+}
