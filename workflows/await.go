@@ -55,6 +55,11 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 		if decide(inside) {
 			return inside, false, nil
 		}
+		if timer != nil && timer.IsReady() {
+			// It may fire up to a millisecond early, since the server counts in those. An outcome that still comes inside the
+			// window is found when the scorer settles.
+			return inside, true, timer.Get(ctx, nil)
+		}
 		left := w.window.Until.Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return inside, true, nil
