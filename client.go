@@ -93,7 +93,7 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 	b := activities.Batch{}
 	switch t := about.(type) {
 	case Key:
-		if err := scoring.CheckName("key", string(t)); err != nil {
+		if err := scoring.CheckRunKey(string(t)); err != nil {
 			return err
 		}
 		b.RunKey = string(t)

@@ -94,10 +94,19 @@ func (s *Set) known(ctx context.Context, run scoring.Run) error {
 	return temporal.NewNonRetryableApplicationError("verdict: neither the server nor the store knows run "+run.String(), ErrorTypeNotFound, nil)
 }
 
+// Expected is an expectation that is kept.
+type Expected struct {
+	// Window is the one that is kept. It stays in the scorer's history, so that a build in which the window is another one
+	// does not change it under a scorer that waits.
+	Window scoring.Window `json:"window"`
+	// Early are the outcomes that meet it already.
+	Early []scoring.Outcome `json:"early,omitempty"`
+}
+
 // Expect keeps an expectation and returns the outcomes that meet it already.
-func (s *Set) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
-	outcomes, err := s.Store.Expect(ctx, e)
-	return outcomes, typed(err)
+func (s *Set) Expect(ctx context.Context, e scoring.Expectation) (Expected, error) {
+	early, err := s.Store.Expect(ctx, e)
+	return Expected{Window: e.Window, Early: early}, typed(err)
 }
 
 // Refusal is why a scorer could not settle. The zero Refusal means that it has settled.

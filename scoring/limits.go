@@ -23,6 +23,9 @@ func CheckName(field, name string) error { return checkText(field, name, MaxName
 // CheckKey is [CheckName] with the limit [MaxKey]; an empty key is allowed.
 func CheckKey(field, key string) error { return checkText(field, key, MaxKey, false) }
 
+// CheckRunKey is [CheckKey] for the key that a run declares; it must not be empty.
+func CheckRunKey(key string) error { return checkText("key", key, MaxKey, true) }
+
 // CheckID is [CheckName] with the limit [MaxID].
 func CheckID(field, id string) error { return checkText(field, id, MaxID, true) }
 

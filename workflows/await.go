@@ -25,7 +25,9 @@ type WindowSpec struct {
 	Until time.Time
 	// Grace is how long after the end a late outcome still corrects the score.
 	Grace time.Duration
-	// Lookback is how long before the start of the run an outcome may have happened. Zero means a minute.
+	// Since, if set, is when an outcome may have happened at the earliest. Otherwise that is Lookback before the start of
+	// the run; a zero Lookback means a minute.
+	Since       time.Time
 	Lookback    time.Duration
 	Attribution scoring.Attribution
 }
@@ -61,7 +63,7 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 			return inside, true, timer.Get(ctx, nil)
 		}
 		left := w.window.Until.Sub(workflow.Now(ctx))
-		if left <= 0 {
+		if left <= 0 || (timer != nil && timer.IsReady()) {
 			return inside, true, nil
 		}
 		if timer == nil {
@@ -87,7 +89,10 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 	if lookback == 0 {
 		lookback = defaultLookback
 	}
-	window := scoring.Window{Since: s.env.RunStartedAt.Add(-lookback), Until: spec.Until, Grace: spec.Grace}
+	window := scoring.Window{Since: spec.Since, Until: spec.Until, Grace: spec.Grace}
+	if window.Since.IsZero() {
+		window.Since = s.env.RunStartedAt.Add(-lookback)
+	}
 	if window.Until.IsZero() {
 		from := spec.From
 		switch {
@@ -109,13 +114,13 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		s.next--
 		return nil, activities.Refuse(err)
 	}
-	var early []scoring.Outcome
-	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e).Get(ctx, &early); err != nil {
+	kept := activities.Expected{Window: window} // for histories in which the window does not come back
+	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e).Get(ctx, &kept); err != nil {
 		s.next--
 		return nil, err
 	}
-	s.add(early...)
-	w := &wait{window: window}
+	s.add(kept.Early...)
+	w := &wait{window: kept.Window}
 	s.waits = append(s.waits, w)
 	return w, nil
 }
@@ -144,6 +149,9 @@ func AwaitRun(ctx workflow.Context) (activities.Closed, error) {
 	if !ok {
 		return activities.Closed{}, activities.Refuse(scoring.Invalid("context", "a run is awaited in a scorer's function only"))
 	}
+	if s.closed != nil {
+		return *s.closed, nil
+	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: s.env.TaskQueue,
 		// A run may last for years; a worker that is lost is noticed by the heartbeat.
@@ -155,6 +163,9 @@ func AwaitRun(ctx workflow.Context) (activities.Closed, error) {
 	})
 	var closed activities.Closed
 	err := workflow.ExecuteActivity(ctx, activities.FollowRunName, s.env.Run).Get(ctx, &closed)
+	if err == nil {
+		s.closed = &closed
+	}
 	return closed, err
 }
 

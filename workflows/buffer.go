@@ -97,7 +97,7 @@ func Session(ctx workflow.Context, s scoring.Session) error {
 
 // DeclareKey gives the run a name by which a service may speak of it.
 func DeclareKey(ctx workflow.Context, key string) error {
-	if err := scoring.CheckName("key", key); err != nil {
+	if err := scoring.CheckRunKey(key); err != nil {
 		return activities.Refuse(err)
 	}
 	r := from(ctx, "DeclareKey")

@@ -84,6 +84,9 @@ func (w Window) Grace(d time.Duration) Window { w.spec.Grace = d; return w }
 // skew of clocks.
 func (w Window) Lookback(d time.Duration) Window { w.spec.Lookback = d; return w }
 
+// Since lets outcomes count only that happened at t or later, such as the run's close.
+func (w Window) Since(t time.Time) Window { w.spec.Since = t; return w }
+
 // Attribute says which of several waiting runs an outcome counts for when they share its key. The default is
 // [scoring.AttributeAll].
 func (w Window) Attribute(a scoring.Attribution) Window { w.spec.Attribution = a; return w }

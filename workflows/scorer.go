@@ -21,6 +21,8 @@ type scorer struct {
 	next  int  // index of the next wait of the function's current pass
 	grace bool // this pass takes outcomes inside the grace into account
 
+	closed *activities.Closed // how the run ended, once that was awaited
+
 	// origin is when the scorer was called for: when the run called Defer, when it closed, or the time it was to start at.
 	// began is when its function first ran, which is later if no worker was up.
 	origin, began time.Time

@@ -35,9 +35,9 @@ func newScorerBench() *scorerBench {
 	var suite testsuite.WorkflowTestSuite
 	b := &scorerBench{env: suite.NewTestWorkflowEnvironment(), start: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	b.env.SetStartTime(b.start)
-	b.env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
+	b.env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
 		b.expected = append(b.expected, e)
-		return b.early, b.err
+		return activities.Expected{Window: e.Window, Early: b.early}, b.err
 	}, activity.RegisterOptions{Name: activities.ExpectName})
 	b.env.RegisterActivityWithOptions(func(_ context.Context, s store.Settlement) (activities.Refusal, error) {
 		b.settled = append(b.settled, s)
