@@ -19,7 +19,8 @@ import (
 
 // Config configures a plugin. The zero Config records through the worker that polls the task queue "verdict".
 type Config struct {
-	// Scorers are the scorers that runs of this worker defer, or that run here.
+	// Scorers are the scorers that runs of this worker defer, or that run here. Several versions of one name run side by
+	// side: a scorer that waits goes on with the code that it was started with. Without that, the last in the list takes over.
 	Scorers []ScorerDefinition
 	// Judges answer [Judge] on this worker.
 	Judges []judges.Judge
@@ -51,10 +52,11 @@ func (c Config) validate() error {
 	seen := map[string]bool{}
 	for _, s := range c.Scorers {
 		errs = append(errs, s.Check())
-		if seen[s.Name()] {
-			errs = append(errs, scoring.Invalid("scorers", "%q is there twice", s.Name()))
+		if id := s.Name() + "@" + s.Version(); seen[id] {
+			errs = append(errs, scoring.Invalid("scorers", "%q is there twice", id))
+		} else {
+			seen[id] = true
 		}
-		seen[s.Name()] = true
 	}
 	if len(c.TokenKey) > 0 && len(c.TokenKey) < token.MinKey {
 		errs = append(errs, scoring.Invalid("token key", "%d bytes, at least %d are needed", len(c.TokenKey), token.MinKey))
@@ -97,9 +99,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			if err := cfg.validate(); err != nil {
 				return err
 			}
-			for _, s := range cfg.Scorers {
-				s.Register(o.Registry)
-			}
+			workflows.RegisterScorers(o.Registry, cfg.Scorers)
 			if all, err := activities.NewJudges(cfg.Judges); err == nil && len(all) > 0 {
 				o.Registry.RegisterActivityWithOptions(all.Ask, activity.RegisterOptions{
 					Name: activities.JudgeName, DisableAlreadyRegisteredCheck: true,

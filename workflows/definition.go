@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
@@ -11,17 +12,59 @@ import (
 // for outcomes ([Await]) or the run's close ([AwaitRun]), sleep, and run activities and judges.
 type Scorer[In any] struct {
 	name, version string
-	run           any // the workflow function
+	run           func(workflow.Context, Envelope, In) (Result, error)
 }
 
 // ScorerDefinition is a [Scorer] of any input, to be registered.
 type ScorerDefinition interface {
-	// Name returns the scorer's name.
+	// Name and Version identify the scorer.
 	Name() string
+	Version() string
 	// Register registers the scorer's workflow.
 	Register(Registry)
 	// Check refuses a scorer whose name or version breaks a rule.
 	Check() error
+
+	encoded(workflow.Context, Envelope, converter.RawValue) (Result, error)
+}
+
+// RegisterScorers registers scorers. Several versions of one name run side by side: a scorer that waits goes on with the
+// code of the version that it was started with, and if that is not there any more with the last one in the list. Their
+// inputs are decoded by the SDK's default data converter then.
+func RegisterScorers(r Registry, scorers []ScorerDefinition) {
+	byName := map[string][]ScorerDefinition{}
+	var names []string
+	for _, s := range scorers {
+		if byName[s.Name()] == nil {
+			names = append(names, s.Name())
+		}
+		byName[s.Name()] = append(byName[s.Name()], s)
+	}
+	for _, name := range names {
+		versions := byName[name]
+		if len(versions) == 1 {
+			versions[0].Register(r)
+			continue
+		}
+		registerScorer(r, name, func(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error) {
+			s := versions[len(versions)-1]
+			for _, v := range versions {
+				if v.Version() == env.Version {
+					s = v
+				}
+			}
+			return s.encoded(ctx, env, in)
+		})
+	}
+}
+
+// registerScorer registers the workflow of a scorer's name.
+func registerScorer(r Registry, name string, run any) {
+	// A scorer waits for weeks: it moves on to new builds instead of keeping old ones alive.
+	r.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{
+		Name: ScorerPrefix + name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		DisableAlreadyRegisteredCheck: true,
+	})
 }
 
 // NewScorer returns a scorer. Its name is on the wire and the default name of its score; name and version are part of
@@ -63,13 +106,19 @@ func (s *Scorer[In]) Check() error {
 	return scoring.CheckName("scorer version", s.version)
 }
 
+// Version implements [ScorerDefinition].
+func (s *Scorer[In]) Version() string { return s.version }
+
 // Register implements [ScorerDefinition].
-func (s *Scorer[In]) Register(r Registry) {
-	// A scorer waits for weeks: it moves on to new builds instead of keeping old ones alive.
-	r.RegisterWorkflowWithOptions(s.run, workflow.RegisterOptions{
-		Name: ScorerPrefix + s.name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
-		DisableAlreadyRegisteredCheck: true,
-	})
+func (s *Scorer[In]) Register(r Registry) { registerScorer(r, s.name, s.run) }
+
+// encoded runs the scorer on an input that is still encoded.
+func (s *Scorer[In]) encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error) {
+	var decoded In
+	if err := converter.GetDefaultDataConverter().FromPayload(in.Payload(), &decoded); err != nil {
+		return Result{}, err
+	}
+	return s.run(ctx, env, decoded)
 }
 
 // validate calls the input's own Validate, if it has one.

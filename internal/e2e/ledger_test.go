@@ -181,3 +181,38 @@ func (f *flaky) Settle(ctx context.Context, s store.Settlement) ([]scoring.Outco
 	}
 	return f.Store.Settle(ctx, s)
 }
+
+// A scorer that waits goes on with the code of its version when a new version is deployed beside it.
+func TestScorerVersionsRunSideBySide(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	version := func(v string, means float64) *verdict.Scorer[string] {
+		return verdict.NewScorer("graded", v, func(ctx workflow.Context, key string) (scoring.Score, error) {
+			got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(means)), verdict.Within(time.Hour), scoring.ExpiresUnknown)
+			return got.Score("graded"), err
+		})
+	}
+	deploy := func(deferred *verdict.Scorer[string], scorers ...verdict.ScorerDefinition) (stop func()) {
+		return b.UserWorker(b.Config(scorers...), func(w worker.Worker) {
+			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
+				return verdict.Defer(ctx, deferred, key)
+			}, workflow.RegisterOptions{Name: "graded"})
+		})
+	}
+	one, two := version("1", 1), version("2", 2)
+	key := uuid.NewString()
+	stop := deploy(one, one)
+	first := b.Start("graded", key)
+	b.Waiting(key, 1)
+	stop()
+	deploy(two, one, two)
+	second := b.Start("graded", key)
+	b.Waiting(key, 2)
+	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("x", key)))
+	require.Equal(t, []string{"graded=1"}, b.Scores(first, 1))
+	require.Equal(t, []string{"graded=2"}, b.Scores(second, 1))
+	scores, err := b.Store.Scores(t.Context(), store.Filter{Run: of(second)})
+	require.NoError(t, err)
+	require.Equal(t, "graded@2", scores[0].Key)
+}
