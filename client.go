@@ -2,12 +2,9 @@ package verdict
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/token"
@@ -105,7 +102,7 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 		}
 		rec.Run = run
 	case Run:
-		run, known, err := c.resolve(ctx, t)
+		run, known, err := activities.ResolveRun(ctx, c.temporal, t.WorkflowID, t.RunID)
 		if err != nil {
 			return err
 		}
@@ -121,45 +118,7 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 	if err != nil || (b.RunKey == "" && !b.MustKnow) {
 		return err
 	}
-	return c.answer(ctx, started)
-}
-
-// resolve completes t, and tells whether the server knows the run.
-func (c *Client) resolve(ctx context.Context, t Run) (run scoring.Run, known bool, err error) {
-	run = scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID}
-	if err := scoring.CheckID("workflow id", t.WorkflowID); err != nil {
-		return run, false, err
-	}
-	d, err := c.temporal.DescribeWorkflowExecution(ctx, t.WorkflowID, t.RunID)
-	var notFound *serviceerror.NotFound
-	var invalid *serviceerror.InvalidArgument // a run id that is no UUID
-	switch {
-	case err == nil:
-		run.RunID = d.WorkflowExecutionInfo.Execution.RunId
-		return run, true, nil
-	case errors.As(err, &notFound) && t.RunID == "", errors.As(err, &invalid):
-		return run, false, errors.Join(ErrNotFound, err)
-	case errors.As(err, &notFound):
-		return run, false, nil
-	}
-	return run, false, err
-}
-
-// answer waits for what the store says of the target.
-func (c *Client) answer(ctx context.Context, started client.WorkflowRun) error {
-	wait, cancel := context.WithTimeout(ctx, c.o.Patience)
-	defer cancel()
-	err := started.Get(wait, nil)
-	var application *temporal.ApplicationError
-	switch {
-	case err == nil, wait.Err() != nil:
-		return nil
-	case errors.As(err, &application) && application.Type() == activities.ErrorTypeAmbiguous:
-		return errors.Join(ErrAmbiguous, err)
-	case errors.As(err, &application) && application.Type() == activities.ErrorTypeNotFound:
-		return errors.Join(ErrNotFound, err)
-	}
-	return err
+	return activities.Answer(ctx, started, c.o.Patience)
 }
 
 // Deliver hands over an outcome. When it returns nil the outcome is held durably, and each scorer that waits for it, now

@@ -31,14 +31,21 @@ type Value interface {
 // cause: the name is empty, longer than 128 bytes, or has control characters; the value is not finite; an option breaks
 // its limit. Nothing else is ever an error: what cannot be recorded now is recorded later.
 func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) error {
-	rec := scoring.Record{Score: scoring.Score{Name: name, State: scoring.Scored}}
 	v, err := scoring.ValueOf(value)
 	if err != nil {
 		return activities.Refuse(err)
 	}
-	rec.Value = v
+	return Record(ctx, scoring.Of(name, v), opts...)
+}
+
+// Record is [Score] for a score of any state but pending, such as one that is not applicable ([scoring.Decline]).
+func Record(ctx Context, s scoring.Score, opts ...ScoreOption) error {
+	rec := scoring.Record{Score: s}
 	for _, o := range opts {
 		o(&rec)
+	}
+	if rec.State == scoring.Pending {
+		return activities.Refuse(scoring.Invalid("state", "only a scorer's score is pending"))
 	}
 	switch ctx := ctx.(type) {
 	case workflow.Context:

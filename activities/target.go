@@ -1,0 +1,55 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// ResolveRun completes a run that a service names; an empty run id means the newest run of the workflow id. It tells
+// whether the server knows the run: if not, the store may. A run that neither could know is store.ErrNotFound.
+func ResolveRun(ctx context.Context, c client.Client, workflowID, runID string) (run scoring.Run, known bool, err error) {
+	run = scoring.Run{WorkflowID: workflowID, RunID: runID}
+	if err := scoring.CheckID("workflow id", workflowID); err != nil {
+		return run, false, err
+	}
+	d, err := c.DescribeWorkflowExecution(ctx, workflowID, runID)
+	var notFound *serviceerror.NotFound
+	var invalid *serviceerror.InvalidArgument // a run id that is no UUID
+	switch {
+	case err == nil:
+		run.RunID = d.WorkflowExecutionInfo.Execution.RunId
+		return run, true, nil
+	case errors.As(err, &notFound) && runID == "", errors.As(err, &invalid):
+		return run, false, errors.Join(store.ErrNotFound, err)
+	case errors.As(err, &notFound):
+		return run, false, nil
+	}
+	return run, false, err
+}
+
+// Answer waits for a recording that only the store can judge: store.ErrNotFound, store.ErrAmbiguous, or nil if it was
+// recorded or patience ran out. In the latter case it is held by Temporal.
+func Answer(ctx context.Context, recording client.WorkflowRun, patience time.Duration) error {
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := recording.Get(wait, nil)
+	var application *temporal.ApplicationError
+	var deadline *serviceerror.DeadlineExceeded // may come a moment before the context's own
+	switch {
+	case err == nil, wait.Err() != nil, errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.As(err, &application) && application.Type() == ErrorTypeAmbiguous:
+		return errors.Join(store.ErrAmbiguous, err)
+	case errors.As(err, &application) && application.Type() == ErrorTypeNotFound:
+		return errors.Join(store.ErrNotFound, err)
+	}
+	return err
+}
