@@ -50,7 +50,8 @@ type Store interface {
 // Recorder is the writing of scores and assignments.
 type Recorder interface {
 	// Record appends records. A record that says the same as the current revision of its identity changes nothing; one
-	// that says something else becomes the next revision. All or none of the records are written. A record about a
+	// that says something else becomes the next revision. Of what services say (FromClient) about one identity, the
+	// one that was observed last holds, in whatever order they arrive. All or none of the records are written. A record about a
 	// superseded run is kept: superseded or, if it is a scorer's, about the run that holds instead.
 	//
 	// A record that was written before, at the same RecordedAt, changes nothing even if others have written since: a

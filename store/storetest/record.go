@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -25,6 +26,16 @@ var recordTests = []namedTest{
 		b.record(t, want)
 		want.Revision = 1
 		require.Equal(t, []scoring.Record{want}, b.scores(t, store.Filter{}))
+	}},
+	{"what a service said last holds, in whatever order it arrives", func(t *testing.T, b bench) {
+		said := []bool{false, true, false, true}
+		permutations(len(said), func(order []int) {
+			r := freshRun()
+			for _, i := range order {
+				b.record(t, record(r, scoring.Bool("thumb", said[i]), i+1))
+			}
+			require.Equal(t, []string{"thumb=true"}, b.said(t, store.Filter{Run: r}), order)
+		})
 	}},
 	{"times are kept in UTC to the microsecond", func(t *testing.T, b bench) {
 		rec := record(freshRun(), scoring.Bool("ok", true), 0)
@@ -250,4 +261,21 @@ var flushTests = []namedTest{
 		require.NoError(t, err)
 		require.Empty(t, runs)
 	}},
+}
+
+// permutations calls do with every order of n things.
+func permutations(n int, do func(order []int)) {
+	var extend func(order []int)
+	extend = func(order []int) {
+		if len(order) == n {
+			do(order)
+			return
+		}
+		for i := range n {
+			if !slices.Contains(order, i) {
+				extend(append(slices.Clone(order), i))
+			}
+		}
+	}
+	extend(nil)
 }

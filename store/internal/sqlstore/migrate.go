@@ -12,7 +12,7 @@ import (
 var migrationFiles embed.FS
 
 // migrations are run in order; the schema's version is how many of them have been. A released one never changes.
-var migrations = []string{"migrations/0001_first.sql", "migrations/0002_requests.sql"}
+var migrations = []string{"migrations/0001_first.sql", "migrations/0002_requests.sql", "migrations/0003_said_at.sql"}
 
 // SchemaError says that the database's schema is not the one that this code needs.
 type SchemaError struct {

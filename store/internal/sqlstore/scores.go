@@ -66,14 +66,23 @@ type revision struct {
 	highest   int // the identity's highest revision
 	retracted bool
 	attempt   int32
+	saidAt    int64
 	rec       scoring.Record
 }
 
-const selectRevision = `SELECT id, (SELECT MAX(h.revision) FROM scores h WHERE h.identity = s.identity), retracted, attempt, doc FROM scores s`
+// saidAt is when r was said: when what it speaks of was observed, or when it was recorded.
+func saidAt(r scoring.Record) int64 {
+	if r.ObservedAt.IsZero() {
+		return micro(r.RecordedAt)
+	}
+	return micro(r.ObservedAt)
+}
+
+const selectRevision = `SELECT id, (SELECT MAX(h.revision) FROM scores h WHERE h.identity = s.identity), retracted, attempt, said_at, doc FROM scores s`
 
 func scanRevision(rows *sql.Rows) (r revision, err error) {
 	var doc string
-	if err = rows.Scan(&r.id, &r.highest, &r.retracted, &r.attempt, &doc); err != nil {
+	if err = rows.Scan(&r.id, &r.highest, &r.retracted, &r.attempt, &r.saidAt, &doc); err != nil {
 		return r, err
 	}
 	r.rec, err = decode[scoring.Record](doc)
@@ -86,7 +95,7 @@ func (t txn) latest(ctx context.Context, identity []byte) (revision, bool, error
 }
 
 // put makes r the next revision after now, unless it says the same. A score of an earlier attempt of a step than now's
-// is kept but does not hold.
+// is kept but does not hold, and neither does what a service said before what it said now.
 func (t txn) put(ctx context.Context, run runRow, r scoring.Record, now revision, found bool) error {
 	if !found {
 		return t.add(ctx, run, r, 1, false, true)
@@ -103,7 +112,15 @@ func (t txn) put(ctx context.Context, run runRow, r scoring.Record, now revision
 		}
 		return t.add(ctx, run, r, now.highest+1, false, false)
 	}
+	fromClient := r.Source == scoring.FromClient && now.rec.Source == scoring.FromClient
+	if fromClient && saidAt(r) < now.saidAt {
+		return t.add(ctx, run, r, now.highest+1, false, false)
+	}
 	if !now.retracted && now.rec.Same(r.Score) {
+		if fromClient && saidAt(r) > now.saidAt {
+			// Not a new revision, but what was said in between must not hold any more.
+			return t.exec(ctx, `UPDATE scores SET said_at = $2 WHERE id = $1`, now.id, saidAt(r))
+		}
 		if r.Step.Attempt <= now.attempt {
 			return nil
 		}
@@ -134,8 +151,8 @@ func (t txn) add(ctx context.Context, run runRow, r scoring.Record, number int, 
 	var value sql.NullFloat64
 	value.Float64, value.Valid = r.Value.Float()
 	id, err := t.insert(ctx, `INSERT INTO scores (run, identity, revision, latest, retracted, source, name, state, value, attempt,
-		recorded_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`, run.id, scoreIdentity(r), number, latest,
-		retracted, string(r.Source), r.Name, string(r.State), value, r.Step.Attempt, micro(r.RecordedAt), doc)
+		recorded_at, said_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`, run.id, scoreIdentity(r), number, latest,
+		retracted, string(r.Source), r.Name, string(r.State), value, r.Step.Attempt, micro(r.RecordedAt), saidAt(r), doc)
 	if err != nil {
 		return err
 	}
