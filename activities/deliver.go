@@ -13,9 +13,9 @@ import (
 
 // StartDelivery starts the workflow that keeps an outcome and carries it to whoever waits for it. When it returns
 // without an error, the outcome is held durably. The workflow's id is the outcome's, so a delivery that came before
-// changes nothing; duplicate tells that one did.
+// changes nothing, unless its workflow failed or was terminated; duplicate tells that one did.
 func StartDelivery(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) (duplicate bool, err error) {
-	options := startOptions("verdict/outcome/"+o.ID, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE)
+	options := startOptions("verdict/outcome/"+o.ID, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	_, err = c.ExecuteWorkflow(ctx, options, DeliverWorkflow, o)
