@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,7 +19,8 @@ import (
 func (s *starter) ledgerCommand() *cobra.Command {
 	var filter store.LedgerFilter
 	var state string
-	var since time.Duration
+	var since, olderThan time.Duration
+	var limit int
 	return s.command(&cobra.Command{
 		Use:   "ledger",
 		Short: "List the outcomes that came, and what became of each",
@@ -26,22 +28,37 @@ func (s *starter) ledgerCommand() *cobra.Command {
 
   matched    a scorer waited for it, and it came inside the window
   late       it came after the window, or after the scorer had closed
-  unclaimed  nobody waits for it
-  rejected   the delivery was refused; the reason is given`,
+  unclaimed  nobody waits for it (yet)
+  rejected   the delivery was refused; the reason is given
+
+An outcome that comes before anybody waits for it is unclaimed for a while. One that is so for longer than that is a
+sign: of a key that is written in two ways, of runs that do not defer their scorer. --state unclaimed --older-than 72h
+lists those.`,
 	}, settings{
 		s.database(),
 		{flag: "state", kind: "state", usage: "only matched, late, unclaimed or rejected", read: oneOf(&state, "", string(store.Matched), string(store.Late), string(store.Unclaimed), string(store.Rejected))},
 		{flag: "since", kind: "duration", fallback: "0", usage: "only what came within this time; 0: all", read: durationOf(&since)},
-		{flag: "limit", kind: "n", fallback: "0", usage: "at most this many; 0: all", read: countOf(&filter.Limit, 1)},
+		{flag: "older-than", kind: "duration", fallback: "0", usage: "only what came longer ago than this", read: durationOf(&olderThan)},
+		{flag: "limit", kind: "n", fallback: "0", usage: "at most this many; 0: all", read: countOf(&limit, 1)},
 	}, func(ctx context.Context, _ []string) error {
 		filter.State = store.OutcomeState(state)
 		if since > 0 {
 			filter.Since = time.Now().Add(-since)
 		}
 		return s.withStore(ctx, func(db store.Store) error {
+			if olderThan == 0 {
+				filter.Limit = limit
+			}
 			entries, err := db.Ledger(ctx, filter)
 			if err != nil {
 				return err
+			}
+			if olderThan > 0 {
+				before := time.Now().Add(-olderThan)
+				entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return !e.Outcome.ReceivedAt.Before(before) })
+				if limit > 0 && len(entries) > limit {
+					entries = entries[:limit]
+				}
 			}
 			if entries == nil {
 				entries = []store.Entry{}
