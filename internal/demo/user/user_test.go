@@ -20,8 +20,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("internal/poll.runtime_pollWait"))
-}
 
 // The users know neither scorers nor Temporal.
 func TestUsersKnowNothingOfScorers(t *testing.T) {
