@@ -2,11 +2,14 @@ package experiments_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -166,6 +169,54 @@ func TestDecisions(t *testing.T) {
 	small.MaxUnits = 300
 	r = decide(t, small, 301, rates(map[string]float64{"control": .5, "short": .5}))
 	require.Equal(t, experiments.Futile, r.Decision.Verdict, r.Decision.Reason)
+}
+
+// Neither the interval nor the e-process is enough, for a winner and for harm.
+func TestBothMethodsMustAgree(t *testing.T) {
+	t.Parallel()
+	alone := map[string]bool{}
+	for _, planned := range []int{50, 2000, 100_000} {
+		for seed := range uint64(4) {
+			for _, rate := range []float64{.30, .42} {
+				d := definition()
+				d.Planned = planned
+				s := newSource(t, d, seed, rates(map[string]float64{"control": .36, "short": rate}))
+				a := s.exp.Analysis()
+				for i := range 4000 {
+					require.NoError(t, a.Add(s.next()))
+					if i%50 > 0 {
+						continue
+					}
+					r := a.Report(late)
+					v := r.Metrics[0].Variants[1].Versus
+					if v == nil {
+						continue
+					}
+					if rate < .36 {
+						bet, interval := *v.LogEWorse >= math.Log(20), v.DifferenceInterval.Hi < 0
+						require.Equal(t, bet && interval, r.Decision.Verdict == experiments.Harm || r.Decision.Verdict == experiments.Winner)
+						alone["harm by interval"] = alone["harm by interval"] || interval && !bet
+						alone["harm by bet"] = alone["harm by bet"] || bet && !interval
+						continue
+					}
+					c := r.Metrics[0].Variants
+					side := experiments.Sequence{Alpha: .025, Planned: float64(planned)}
+					e := experiments.Difference(proportion(c[1]), proportion(c[0]))
+					bet, interval := *v.LogEBetter >= math.Log(40), side.Lower(e) > 0
+					require.Equal(t, bet && interval, r.Decision.Verdict == experiments.Winner)
+					alone["win by interval"] = alone["win by interval"] || interval && !bet
+					alone["win by bet"] = alone["win by bet"] || bet && !interval
+				}
+			}
+		}
+	}
+	require.Equal(t, map[string]bool{"harm by interval": true, "harm by bet": true, "win by interval": true, "win by bet": true}, alone)
+}
+
+func proportion(r experiments.Result) experiments.Estimate {
+	n := float64(r.Scored)
+	s := math.Round(*r.Mean * n)
+	return experiments.MomentsOf(n, s, s).Proportion()
 }
 
 func TestInvalid(t *testing.T) {
@@ -333,24 +384,40 @@ func TestEarlyReadFindsHarmOnly(t *testing.T) {
 	require.Equal(t, experiments.Continue, r.Decision.Verdict)
 }
 
+// sealed is a report over three epochs and three metrics of all kinds, as JSON.
+func sealed(t *testing.T) string {
+	t.Helper()
+	d := definition()
+	d.Guardrails = []experiments.Metric{
+		{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower},
+		{Name: "quality", Type: experiments.Bounded, Covariate: "tokens"},
+	}
+	s := newSource(t, d, 5, func(rng *rand.Rand, v string) []experiments.Outcome {
+		return append(rates(map[string]float64{"control": .3, "short": .4})(rng, v),
+			scored(float64(1+rng.IntN(1e6))/1e3),
+			experiments.Outcome{State: scoring.Scored, Value: float64(rng.IntN(100)) / 100, Covariate: float64(rng.IntN(50)), HasCovariate: true})
+	})
+	s.each, s.weights = 500, []map[string]float64{{"control": 1, "short": 1}, {"control": 1, "short": 3}, {"control": 1, "short": 9}}
+	data, err := json.Marshal(analyse(t, s.exp, s.units(2500)).Report(late))
+	require.NoError(t, err)
+	return string(data)
+}
+
 func TestSameInputSameBytes(t *testing.T) {
 	t.Parallel()
-	d := definition()
-	d.Guardrails = []experiments.Metric{{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower}}
-	draw := func(rng *rand.Rand, v string) []experiments.Outcome {
-		return append(rates(map[string]float64{"control": .3, "short": .4})(rng, v), scored(rng.ExpFloat64()))
-	}
-	bytes := func() string {
-		s := newSource(t, d, 5, draw)
-		s.each, s.weights = 500, []map[string]float64{{"control": 1, "short": 1}, {"control": 1, "short": 3}, {"control": 1, "short": 9}}
-		data, err := json.Marshal(analyse(t, s.exp, s.units(2500)).Report(late))
-		require.NoError(t, err)
-		return string(data)
-	}
-	first := bytes()
+	first := sealed(t)
 	for range 5 {
-		require.Equal(t, first, bytes())
+		require.Equal(t, first, sealed(t))
 	}
+}
+
+// GOARCH=386 go test -run TwoArchitectures is the other one: its mathematics is Go where amd64's is assembly.
+func TestSameBytesOnTwoArchitectures(t *testing.T) {
+	t.Parallel()
+	if runtime.GOARCH != "amd64" && runtime.GOARCH != "386" {
+		t.Skipf("the bytes were sealed on amd64 and 386, this is %s", runtime.GOARCH)
+	}
+	require.Equal(t, "cc2cc96021aceeb0", fmt.Sprintf("%016x", xxhash.Sum64String(sealed(t))))
 }
 
 func TestMergeIsTheSumOfItsShards(t *testing.T) {

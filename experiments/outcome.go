@@ -46,17 +46,15 @@ func (w window) read(m Metric, groups []group) Outcome {
 	return out
 }
 
-// group returns what a metric says of an assigned chain. Inheriting chains count if they say something, and the silence
-// of one is no missing score. What the engine knows is that of the assigned chain alone.
+// group returns what a metric says of an assigned chain: the mean over itself and the inheriting chains, of those that
+// say something. The silence of an inheriting chain is no missing score. What the engine knows is that of the assigned chain alone.
 func (w window) group(m Metric, g group) Outcome {
 	if s := w.engine(m, g.own); s != nil {
 		return w.silent(m, w.outcome(m, *s, statement{}), g.own)
 	}
 	said := []Outcome{w.chain(m, g.own)}
 	for _, c := range g.others {
-		if o := w.chain(m, c); o.State != "" || o.Late {
-			said = append(said, o)
-		}
+		said = append(said, w.chain(m, c))
 	}
 	return w.silent(m, mean(said), g.own)
 }

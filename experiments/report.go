@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -160,7 +161,8 @@ func (j *judge) metric(i int) MetricReport {
 		if posteriors, ok := r.posteriors(active); ok {
 			best, loss := Best(posteriors)
 			for i, v := range active {
-				out.Variants[v].Best, out.Variants[v].Loss = &best[i], &loss[i]
+				b, l := rounded(best[i]), rounded(loss[i])
+				out.Variants[v].Best, out.Variants[v].Loss = &b, &l
 			}
 		}
 	}
@@ -215,7 +217,17 @@ func (r reading) quantiles(v int) *Quantiles {
 	if err != nil {
 		return nil
 	}
-	return &Quantiles{q[0], q[1], q[2]}
+	return &Quantiles{significant(q[0]), significant(q[1]), significant(q[2])}
+}
+
+// rounded cuts what is only shown to nine decimals: below that, mathematical functions differ between architectures,
+// and a report should not.
+func rounded(x float64) float64 { return math.Round(x*1e9) / 1e9 }
+
+// significant cuts a quantile, which is known within 1%, to six digits.
+func significant(x float64) float64 {
+	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 6, 64), 64) // its own output
+	return y
 }
 
 func (j *judge) versus(r reading, v int) *Comparison {

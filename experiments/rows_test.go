@@ -120,6 +120,10 @@ func TestOutcomeOfAUnit(t *testing.T) {
 			r.score("a", yes, in)
 			r.score("a", yes, in.Add(time.Hour), func(r *scoring.Record) { r.Revision, r.Retracted = 2, true })
 		}, keep, experiments.Outcome{}},
+		{"a late retraction is neither applied nor a late score", func(r *rows) {
+			r.score("a", yes, in)
+			r.score("a", yes, out, func(r *scoring.Record) { r.Revision, r.Retracted = 2, true })
+		}, keep, scored(1)},
 		{"superseded", func(r *rows) { r.score("a", yes, in, func(r *scoring.Record) { r.Superseded = true }) }, keep, experiments.Outcome{}},
 		{"pending at the end of the window", func(r *rows) {
 			r.score("a", scoring.Score{Name: "merged", State: scoring.Pending}, in)
@@ -213,6 +217,13 @@ func TestUnitsMatureWhenTheirWindowCloses(t *testing.T) {
 	require.False(t, r.units(t, d, start.Add(7*day-1))[0].Mature)
 	require.True(t, r.units(t, d, start.Add(7*day))[0].Mature)
 	require.Empty(t, r.units(t, d, start)[0].Outcomes[0].State, "not recorded yet")
+
+	// Silence means no only when the window has closed.
+	silent := &rows{assignments: r.assignments}
+	d.Primary.Missing = experiments.MissingNegative
+	require.Empty(t, silent.units(t, d, start.Add(7*day-1))[0].Outcomes[0].State)
+	require.Equal(t, scoring.Scored, silent.units(t, d, start.Add(7*day))[0].Outcomes[0].State)
+	d.Primary.Missing = ""
 
 	// Without a window a unit is final when its score is there, or its chain has ended.
 	d.Maturity = 0
