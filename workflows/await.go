@@ -41,30 +41,30 @@ type wait struct {
 type decider func(inside []scoring.Outcome) bool
 
 // await keeps an expectation of events and waits until decide says that the outcomes inside the window decide, or the
-// window ends. It returns the outcomes inside the window; ended tells that it closed without a decision.
-func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide decider) (inside []scoring.Outcome, ended bool, err error) {
+// window ends. It returns when the window ends; ended tells that it closed without a decision.
+func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide decider) (until time.Time, ended bool, err error) {
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {
-		return nil, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
+		return until, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
 	}
 	w, err := s.expect(ctx, events, spec)
 	if err != nil {
-		return nil, false, err
+		return until, false, err
 	}
+	until = w.window.Until
 	var timer workflow.Future
 	for {
-		inside = s.inside(w, events)
-		if decide(inside) {
-			return inside, false, nil
+		if decide(s.inside(w, events)) {
+			return until, false, nil
 		}
 		if timer != nil && timer.IsReady() {
 			// It may fire up to a millisecond early, since the server counts in those. An outcome that still comes inside the
 			// window is found when the scorer settles.
-			return inside, true, timer.Get(ctx, nil)
+			return until, true, timer.Get(ctx, nil)
 		}
 		left := w.window.Until.Sub(workflow.Now(ctx))
-		if left <= 0 || (timer != nil && timer.IsReady()) {
-			return inside, true, nil
+		if left <= 0 {
+			return until, true, nil
 		}
 		if timer == nil {
 			timerCtx, cancel := workflow.WithCancel(ctx)
@@ -73,7 +73,7 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 		}
 		known := len(s.inbox)
 		if err := workflow.Await(ctx, func() bool { return len(s.inbox) > known || timer.IsReady() }); err != nil {
-			return nil, false, err
+			return until, false, err
 		}
 	}
 }

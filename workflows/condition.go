@@ -100,6 +100,7 @@ type Awaited struct {
 
 	meaning scoring.Value
 	expiry  scoring.Expiry
+	until   time.Time
 }
 
 // Score returns the score that the wait means: what the end of the window was declared to mean, or what the deciding
@@ -107,7 +108,9 @@ type Awaited struct {
 // together with the error of [Await]: `return got.Score("merged"), err`.
 func (a Awaited) Score(name string) scoring.Score {
 	if a.Ended {
-		return a.expiry.Score(name)
+		s := a.expiry.Score(name)
+		s.ObservedAt = a.until // that nothing came was known then, whenever it is recorded
+		return s
 	}
 	if len(a.Outcomes) == 0 {
 		return scoring.Failure(name, "nothing was awaited") // the zero Awaited that comes with an error
@@ -151,7 +154,7 @@ func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awa
 		return Awaited{}, activities.Refuse(scoring.Invalid("window", "%s is not a length", w.spec.Length))
 	}
 	var met []match
-	_, ended, err := await(ctx, events, w.spec, func(inside []scoring.Outcome) bool {
+	until, ended, err := await(ctx, events, w.spec, func(inside []scoring.Outcome) bool {
 		met = met[:0]
 		for _, o := range inside {
 			if i := c.find(o); i >= 0 {
@@ -166,7 +169,7 @@ func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awa
 	if err != nil {
 		return Awaited{}, err
 	}
-	a := Awaited{Ended: ended, expiry: end}
+	a := Awaited{Ended: ended, expiry: end, until: until}
 	for _, m := range met {
 		a.Outcomes = append(a.Outcomes, m.outcome)
 	}
