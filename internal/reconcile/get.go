@@ -56,7 +56,7 @@ const (
 	blindPause   = time.Minute      // after a rate limit that does not say how long, as GitHub's documentation asks
 	maxPause     = 65 * time.Minute // a rate limit lasts an hour at most
 	requestLimit = 30 * time.Second
-	maxBody      = 8 << 20
+	maxBody      = 8 << 20 // what is longer is cut, and so no JSON
 )
 
 // get makes a request, again if need be, and decodes the answer. An answer that concerns this request alone is an
@@ -120,7 +120,7 @@ func (g *GitHub) try(ctx context.Context, path string, to any) (again time.Durat
 	var body []byte
 	if err == nil {
 		defer resp.Body.Close()
-		body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -129,8 +129,6 @@ func (g *GitHub) try(ctx context.Context, path string, to any) (again time.Durat
 		return firstPause, &AnswerError{Path: path, Reason: err.Error()}
 	case resp.StatusCode != http.StatusOK:
 		return g.refusal(path, resp, body)
-	case len(body) > maxBody:
-		return 0, &AnswerError{Path: path, Reason: fmt.Sprintf("the answer has more than %d bytes", maxBody)}
 	}
 	if json.Unmarshal(body, to) != nil {
 		return 0, &AnswerError{Path: path, Reason: "the answer is no JSON that is understood"}

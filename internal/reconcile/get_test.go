@@ -161,6 +161,25 @@ func TestStopsWhenEverythingFails(t *testing.T) {
 	require.Len(t, f.requests(), 1+3*attempts)
 }
 
+// A thing that fails now and then is not a provider that is down.
+func TestFailuresInBetween(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	var waiting []scoring.Expectation
+	for i, a := range []answer{failing(403), failing(403), ok(openPR), failing(403), failing(403), ok(openPR), failing(410)} {
+		waiting = append(waiting, expectation(fmt.Sprint("s", i), webhooks.IssueKey("octo/hello", i+1), webhooks.PullRequestMerged))
+		f.answer("/repos/octo/hello/pulls/"+fmt.Sprint(i+1), a)
+	}
+	var b book
+	items, err := Run(t.Context(), waiting, b.options(f.GitHub))
+	require.NoError(t, err)
+	var results []Result
+	for _, i := range items {
+		results = append(results, i.Result)
+	}
+	require.Equal(t, []Result{Failed, Failed, Open, Failed, Failed, Open, Gone}, results)
+}
+
 // A limit in the middle: what was done stays done, and the next call goes on.
 func TestLimitedInTheMiddle(t *testing.T) {
 	t.Parallel()

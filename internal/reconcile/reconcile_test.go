@@ -113,15 +113,17 @@ func TestWhatIsThereIsNotDelivered(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.answer("/repos/octo/hello/issues/5", ok(openIssue))
-	event := `{"event":"reopened","created_at":"2026-03-05T00:00:00Z"}`
-	f.answer("/repos/octo/hello/issues/5/events?per_page=100&page=1", ok("["+event+`,{"event":"reopened","created_at":"2026-03-05T08:00:00Z"}]`))
-	b := book{outcomes: map[string]scoring.Outcome{"delivery": {
-		ID: "delivery", Name: webhooks.IssueReopened, Key: "octo/hello#5", ObservedAt: time.Date(2026, 3, 5, 0, 0, 3, 0, time.UTC),
-	}}}
+	f.answer("/repos/octo/hello/issues/5/events?per_page=100&page=1", ok(`[{"event":"reopened","created_at":"2026-03-05T00:00:00Z"},
+		{"event":"reopened","created_at":"2026-03-05T08:00:00Z"},{"event":"reopened","created_at":"2026-03-05T16:00:00Z"}]`))
+	told := func(id string, hour int) scoring.Outcome { // three seconds after the event, as the time of the last change may be
+		at := time.Date(2026, 3, 5, hour, 0, 3, 0, time.UTC)
+		return scoring.Outcome{ID: id, Name: webhooks.IssueReopened, Key: "octo/hello#5", ObservedAt: at}
+	}
+	b := book{outcomes: map[string]scoring.Outcome{"first": told("first", 0), "third": told("third", 16)}}
 	items, err := Run(t.Context(), []scoring.Expectation{expectation("s", "octo/hello#5", webhooks.IssueReopened)}, b.options(f.GitHub))
 	require.NoError(t, err)
 	require.Equal(t, Delivered, items[0].Result)
-	require.Equal(t, []string{"delivery", "reconcile:github:octo/hello#5:reopened@2026-03-05T08:00:00Z"}, slices.Sorted(maps.Keys(b.outcomes)))
+	require.Equal(t, []string{"first", "reconcile:github:octo/hello#5:reopened@2026-03-05T08:00:00Z", "third"}, slices.Sorted(maps.Keys(b.outcomes)))
 }
 
 // What happened outside every window, or is not waited for, would only fill the ledger.
