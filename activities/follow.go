@@ -48,9 +48,8 @@ type StepFacts struct {
 // FollowRun waits until a run has closed, through retries and continue-as-new, and returns how. It heartbeats, so that
 // another worker takes over when this one is lost. A run that the server no longer knows is [ErrorTypeNotFound].
 func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go heartbeat(ctx)
+	ctx, stop := beating(ctx)
+	defer stop()
 	for {
 		closing, err := s.closeEvent(ctx, run)
 		if err != nil {
@@ -68,6 +67,14 @@ func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
 		c.Steps, err = s.steps(ctx, run)
 		return c, err
 	}
+}
+
+// beating beats until it is stopped: the server gives the activity of a worker that was lost to another one soon, and
+// not only when its time is up. One that is done before the first beat is due costs nothing.
+func beating(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
+	ctx, stop = context.WithCancel(ctx)
+	go heartbeat(ctx)
+	return ctx, stop
 }
 
 // heartbeat beats until ctx is done.

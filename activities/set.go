@@ -45,6 +45,8 @@ func (s *Set) now() time.Time {
 
 // Record writes a batch. A run key that no run has declared yet is retried: the run may still be about to declare it.
 func (s *Set) Record(ctx context.Context, b Batch) error {
+	ctx, stop := beating(ctx)
+	defer stop()
 	if b.RunKey != "" {
 		run, err := s.Store.RunOfKey(ctx, b.RunKey)
 		if err != nil {
@@ -105,6 +107,8 @@ type Expected struct {
 
 // Expect keeps an expectation and returns the outcomes that meet it already.
 func (s *Set) Expect(ctx context.Context, e scoring.Expectation) (Expected, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	early, err := s.Store.Expect(ctx, e)
 	return Expected{Window: e.Window, Early: early}, typed(err)
 }
@@ -119,6 +123,8 @@ type Refusal struct {
 
 // Settle closes a scorer, unless it has something to take into account first.
 func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	st.At = s.now()
 	for i := range st.Records {
 		st.Records[i].RecordedAt = st.At
@@ -133,6 +139,8 @@ func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) 
 
 // Receive keeps an outcome and then tells every scorer that waits for it. It returns how many it told.
 func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	receipt, err := s.Store.Receive(ctx, o)
 	if err != nil {
 		return 0, typed(err)

@@ -251,6 +251,7 @@ func storeActivity(taskQueue string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:           taskQueue,
 		StartToCloseTimeout: 30 * time.Second,
+		HeartbeatTimeout:    10 * time.Second, // so long does the loss of a worker hold up what it had under way
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
 		Priority:            temporal.Priority{PriorityKey: 5},
 	}
