@@ -18,6 +18,8 @@ type evidence struct {
 	assignments []scoring.Assignment
 	records     []scoring.Record
 	runs        []scoring.RunFacts
+	// said is what the server said of runs that never flushed.
+	said map[scoring.Run]RunState
 }
 
 // at returns the records of one place.
@@ -33,12 +35,13 @@ func (ev evidence) at(p place) []scoring.Record {
 
 // analyse adds the decision, and to each row what the statistics say of it.
 func (e *Experiment) analyse(ev evidence, o Options) {
-	definition, err := e.definition(ev, o)
+	d, err := e.definition(ev, o)
 	if err == nil {
-		err = e.decide(ev, definition, o.Now)
+		err = e.decide(ev, d, o)
 	}
 	if err != nil {
 		e.Decision = "no decision: " + err.Error()
+		e.engineAlone(ev, o)
 		return
 	}
 	places := map[place]bool{}
@@ -46,11 +49,16 @@ func (e *Experiment) analyse(ev evidence, o Options) {
 		places[place{r.Step, r.Score}] = true
 	}
 	for p := range places {
+		metric, err := metricAt(ev, d, p)
+		if err != nil {
+			continue
+		}
 		// A place that cannot be analysed, such as one whose scores a metric refuses, has its counts and its mean.
-		if results, err := analyseAt(ev, definition, p, o.Now); err == nil {
-			e.fill(p, results)
+		if read, err := readAs(ev, d, o.Now, metric); err == nil {
+			e.fill(p, read[0].Variants)
 		}
 	}
+	e.engine(ev, d, o.Now)
 }
 
 // definition returns the one that is known, or infers one.
@@ -111,23 +119,27 @@ func primary(records []scoring.Record, metric string) (place, bool) {
 	return all[0], true
 }
 
-func (e *Experiment) decide(ev evidence, d experiments.Definition, now time.Time) error {
+func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) error {
 	x, err := experiments.New(d)
 	if err != nil {
 		return err
 	}
-	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
+	r, err := x.Report(ev.assignments, ev.records, ev.runs, o.Now)
 	if err != nil {
 		return err
 	}
 	e.Analysis = &r
-	e.Primary, e.Control = x.Definition().Primary.String(), r.Control
+	d = x.Definition()
+	e.Primary, e.Control, e.Level = d.Primary.String(), r.Control, 1-d.Alpha
 	e.Decision = words(r.Decision)
 	e.Notes = r.Notes
 	if e.Inferred {
 		e.Notes = append([]string{fmt.Sprintf("the definition is not at hand: taken to be about %s, compared with %s", e.Primary, e.Control)}, e.Notes...)
 	}
-	return nil
+	if o.Sequences {
+		e.Sequence, err = sequence(x, ev, o.Now)
+	}
+	return err
 }
 
 // words is a decision as a sentence, with what is still needed.
@@ -141,41 +153,35 @@ func words(d experiments.Decision) string {
 	if d.UnitsNeeded > 0 {
 		fmt.Fprintf(&b, "; about %d more units", d.UnitsNeeded)
 		if d.TimeNeeded > 0 {
-			fmt.Fprintf(&b, ", about %s at the rate so far", d.TimeNeeded.Round(roundTo(d.TimeNeeded)))
+			fmt.Fprintf(&b, ", about %s at the rate so far", roughly(d.TimeNeeded))
 		}
 	}
 	return b.String()
 }
 
-// roundTo is how exactly a guess at a time is given.
-func roundTo(d time.Duration) time.Duration {
+// roughly is a guess at a time in words.
+func roughly(d time.Duration) string {
+	const day = 24 * time.Hour
 	switch {
-	case d > 48*time.Hour:
-		return time.Hour
+	case d > 2*day:
+		return fmt.Sprintf("%d days", int(d.Round(day)/day))
 	case d > time.Hour:
-		return time.Minute
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 	default:
-		return time.Second
+		return d.Round(time.Second).String()
 	}
 }
 
-// analyseAt reads one place as the primary metric of the experiment, which it need not be.
-func analyseAt(ev evidence, d experiments.Definition, p place, now time.Time) ([]experiments.Result, error) {
-	metric, err := metricAt(ev, d, p)
-	if err != nil {
-		return nil, err
-	}
-	d.Primary, d.Guardrails = metric, nil
+// readAs reads metrics as if the experiment were about them.
+func readAs(ev evidence, d experiments.Definition, now time.Time, primary experiments.Metric, others ...experiments.Metric) ([]experiments.MetricReport, error) {
+	d.Primary, d.Guardrails = primary, others
 	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
 	x, err := experiments.New(d)
 	if err != nil {
 		return nil, err
 	}
 	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
-	if err != nil {
-		return nil, err
-	}
-	return r.Metrics[0].Variants, nil
+	return r.Metrics, err
 }
 
 // metricAt returns the metric that the definition has for a place, or infers one.
@@ -187,6 +193,9 @@ func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metri
 		}
 	}
 	inferred, err := experiments.Infer(ev.assignments, ev.at(p), p.score, d.Control)
+	if isUsage(p.score) {
+		inferred.Primary.Direction = experiments.Lower
+	}
 	return inferred.Primary, err
 }
 
@@ -201,10 +210,27 @@ func (e *Experiment) fill(p place, results []experiments.Result) {
 			if r.Variant != row.Variant {
 				continue
 			}
-			row.Mean, row.Best = r.Mean, r.Best
-			if in := r.Interval; in != nil && !math.IsInf(in.Lo, 0) && !math.IsInf(in.Hi, 0) {
-				row.Interval = in
-			}
+			row.Mean, row.Best, row.Versus, row.Late = r.Mean, r.Best, versus(r.Versus), r.Late
+			row.Interval = bounded(r.Interval)
 		}
 	}
+}
+
+// bounded returns an interval that has two ends, or nil.
+func bounded(in *experiments.Interval) *experiments.Interval {
+	if in == nil || math.IsInf(in.Lo, 0) || math.IsInf(in.Hi, 0) {
+		return nil
+	}
+	return in
+}
+
+// versus returns a comparison without an interval of the lift that says too much: that of a variant whose mean is 0 has
+// no width by the delta method, which is a limit of the method and no certainty.
+func versus(c *experiments.Comparison) *experiments.Comparison {
+	if c == nil || c.LiftInterval == nil || c.LiftInterval.Lo < c.LiftInterval.Hi {
+		return c
+	}
+	wide := *c
+	wide.LiftInterval = nil
+	return &wide
 }

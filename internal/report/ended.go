@@ -35,15 +35,16 @@ type Ended struct {
 	State        RunState    `json:"state"`
 }
 
-// unflushed lists the runs that never flushed and are not open.
-func unflushed(ctx context.Context, s store.Reader, o Options) ([]Ended, error) {
+// unflushed lists the runs that never flushed and are not open. The map has what the server said of those that it was
+// asked about.
+func unflushed(ctx context.Context, s store.Reader, o Options) ([]Ended, map[scoring.Run]RunState, error) {
 	candidates, err := s.Runs(ctx, store.RunFilter{
 		Unflushed: true, Experiment: o.Experiment, Session: o.Session, Limit: maxAsked,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ended := []Ended{}
+	ended, said := []Ended{}, map[scoring.Run]RunState{}
 	ask := o.Ask
 	for _, c := range candidates {
 		state := NotAsked
@@ -53,11 +54,12 @@ func unflushed(ctx context.Context, s store.Reader, o Options) ([]Ended, error) 
 				state, ask = NotAsked, nil // the server does not answer, and will not for the next one
 			}
 		}
+		said[c.Run] = state
 		if state != Open {
 			ended = append(ended, Ended{c.Run, c.WorkflowType, state})
 		}
 	}
-	return ended, nil
+	return ended, said, nil
 }
 
 // Describer is the part of a Temporal client that tells the state of a run.

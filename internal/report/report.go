@@ -38,6 +38,8 @@ type Options struct {
 	Ask func(context.Context, scoring.Run) (RunState, error)
 	// Now is the time of the report.
 	Now time.Time
+	// Sequences adds to each experiment how its primary metric came to what it says, for a plot.
+	Sequences bool
 }
 
 // Report is what is known at a time.
@@ -58,24 +60,33 @@ type Report struct {
 type Experiment struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	// Units is how many were assigned; Excluded how many of the assignments are out of the statistics: forced, paused, of
-	// a run that was reset away.
+	// Units is how many were assigned; Excluded how many of the assignments are out of the statistics: forced, paused,
+	// held out, of a run that was reset away.
 	Units    int `json:"units"`
 	Excluded int `json:"excluded"`
 	// Rows have a row for each score, step type and variant.
 	Rows []Row `json:"rows"`
+	// Engine have a row for each of run.failed, run.duration (seconds) and run.attempts, and each variant: what the engine
+	// knows of runs without any score. A run that has not said how it ended is pending, or missing once its window has
+	// closed. Failures say where the runs failed that run.failed counts. Both are empty for a session.
+	Engine   []Row     `json:"engine,omitempty"`
+	Failures []Failure `json:"failures,omitempty"`
 	// Primary is the metric that Decision is about, and Control the variant that the others are compared with. Inferred
-	// tells that nobody has said so: then the control is the variant with the lowest mean, so that a winner is found all
-	// the same and none is called harmful.
+	// tells that nobody has said so: then the control is the variant with the lowest mean (the first by name, if there is
+	// none), so that a winner is found all the same and none is called harmful.
 	Primary  string `json:"primary,omitempty"`
 	Control  string `json:"control,omitempty"`
 	Inferred bool   `json:"inferred,omitempty"`
+	// Level is the probability with which each interval covers what it is about, at all times at once.
+	Level float64 `json:"level,omitempty"`
 	// Decision says in words what is decided and what is still needed, and Notes what the reader should know. Empty for a
 	// session.
 	Decision string   `json:"decision,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
 	// Analysis is all that the statistics say of the primary metric and the guardrails.
 	Analysis *experiments.Report `json:"analysis,omitempty"`
+	// Sequence is there if Options.Sequences asked for it and there is an analysis.
+	Sequence *Sequence `json:"sequence,omitempty"`
 }
 
 // Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run.
@@ -95,12 +106,16 @@ type Row struct {
 	Score   string `json:"score"`
 	Variant string `json:"variant,omitempty"`
 	Counts
+	// Late counts the units whose window has closed that had a score after it. It is not in the mean.
+	Late int `json:"late,omitempty"`
 	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none. Where the experiment has a
 	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
 	// Interval covers the mean at all times at once, and Best is the probability that the variant is the best one.
 	Interval *experiments.Interval `json:"interval,omitempty"`
 	Best     *float64              `json:"best,omitempty"`
+	// Versus compares with the control; nil for the control itself, and while there are too few units.
+	Versus *experiments.Comparison `json:"versus,omitempty"`
 }
 
 // Ledger counts outcomes.
@@ -120,11 +135,15 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 	if err != nil {
 		return r, err
 	}
+	var said map[scoring.Run]RunState
+	if r.Unflushed, said, err = unflushed(ctx, s, o); err != nil {
+		return r, err
+	}
 	for _, key := range keys {
 		if o.Experiment != "" && o.Experiment != key.Experiment {
 			continue
 		}
-		e, err := buildExperiment(ctx, s, key, o)
+		e, err := buildExperiment(ctx, s, key, said, o)
 		if err != nil {
 			return r, err
 		}
@@ -138,14 +157,11 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 			return r, err
 		}
 	}
-	if r.Unflushed, err = unflushed(ctx, s, o); err != nil {
-		return r, err
-	}
 	r.Ledger, err = ledger(ctx, s)
 	return r, err
 }
 
-func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, o Options) (Experiment, error) {
+func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (Experiment, error) {
 	e := Experiment{Name: key.Experiment, Version: key.Version}
 	assignments, err := s.Assignments(ctx, key.Experiment, key.Version)
 	if err != nil {
@@ -169,9 +185,9 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	e.Units, e.Excluded = len(u.variant), u.excluded
 	e.Rows = u.rows(records)
 	if !part {
-		e.analyse(evidence{assignments, records, runs}, o)
+		e.analyse(evidence{assignments, records, runs, said}, o)
 	}
-	e.Rows = o.By.of(e.Rows)
+	e.Rows, e.Engine = o.By.of(e.Rows), o.By.of(e.Engine)
 	return e, nil
 }
 

@@ -5,13 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/verdict-dev/verdict/experiments"
 )
 
 // WriteText writes the report for a terminal.
@@ -22,7 +20,7 @@ func (r Report) WriteText(out io.Writer) error {
 	}
 	if len(r.Scores) > 0 {
 		fmt.Fprintln(w, "all scores")
-		writeRows(w, r.Scores, false)
+		writeRows(w, r.Scores)
 		fmt.Fprintln(w)
 	}
 	if len(r.Experiments) == 0 && len(r.Scores) == 0 {
@@ -39,13 +37,25 @@ func (r Report) WriteText(out io.Writer) error {
 func (e Experiment) write(w io.Writer) {
 	fmt.Fprintf(w, "experiment %s, version %s: %d units", e.Name, e.Version, e.Units)
 	if e.Excluded > 0 {
-		fmt.Fprintf(w, ", %d left out (forced, paused or reset away)", e.Excluded)
+		fmt.Fprintf(w, ", %d left out (forced, paused, held out or reset away)", e.Excluded)
 	}
 	fmt.Fprintln(w)
-	if len(e.Rows) == 0 {
+	scores, runs := e.Scores(), e.Runs()
+	if len(scores) == 0 {
 		fmt.Fprintln(w, "no scores yet")
 	} else {
-		writeRows(w, e.Rows, true)
+		e.writeCounts(w, scores)
+		e.writeValues(w, scores, true)
+	}
+	if len(runs) > 0 {
+		fmt.Fprintln(w, "runs: how they ended, and what they took")
+		e.writeValues(w, runs, false)
+	}
+	if slices.ContainsFunc(slices.Concat(e.Rows, e.Engine), func(r Row) bool { return r.Versus != nil && r.Versus.Approximate }) {
+		fmt.Fprintf(w, "%s: approximate, from few units or a skewed distribution\n", Approximate)
+	}
+	if failures := e.failures(); failures != "" && len(e.Engine) > 0 {
+		fmt.Fprintf(w, "failed runs: %s\n", failures)
 	}
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
@@ -56,27 +66,78 @@ func (e Experiment) write(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-func writeRows(w io.Writer, rows []Row, variants bool) {
+// writeRows writes the scores of all runs, in an experiment or not.
+func writeRows(w io.Writer, rows []Row) {
 	t := table{left: 2, rows: [][]string{{"score", "of", "runs", "scored", "pending", "expired", "n/a", "error", "mean"}}}
-	if variants {
-		t = table{left: 3, rows: [][]string{{"score", "of", "variant", "assigned", "scored", "pending", "expired", "missing", "n/a", "error", "mean", "interval", "P(best)"}}}
-	}
 	for _, r := range rows {
-		line := []string{r.Score, cmp.Or(r.Step, "run")}
-		if variants {
-			line = append(line, r.Variant)
-		}
-		line = append(line, strconv.Itoa(r.Assigned), strconv.Itoa(r.Scored), strconv.Itoa(r.Pending), strconv.Itoa(r.Expired))
-		if variants {
-			line = append(line, strconv.Itoa(r.Missing))
-		}
-		line = append(line, strconv.Itoa(r.NotApplicable), strconv.Itoa(r.Errors), Number(r.Mean))
-		if variants {
-			line = append(line, Range(r.Interval), Number(r.Best))
+		t.rows = append(t.rows, append([]string{r.Score, cmp.Or(r.Step, "run")},
+			append(counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.NotApplicable, r.Errors), Number(r.Mean))...))
+	}
+	t.write(w)
+}
+
+// writeCounts writes what became of the units, by score and variant.
+func (e Experiment) writeCounts(w io.Writer, rows []Row) {
+	header := []string{"units", "assigned", "scored", "pending", "expired", "missing", "n/a", "error"}
+	late := AnyLate(rows)
+	if late {
+		header = append(header, "late")
+	}
+	t := table{left: 1, rows: [][]string{header}}
+	for i, r := range rows {
+		t.place(rows, i)
+		line := append([]string{"  " + r.Variant}, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors)...)
+		if late {
+			line = append(line, strconv.Itoa(r.Late))
 		}
 		t.rows = append(t.rows, line)
 	}
 	t.write(w)
+}
+
+// AnyLate tells whether there are late scores to show.
+func AnyLate(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(r Row) bool { return r.Late > 0 })
+}
+
+// writeValues writes what the variants have, and what that is against the control. Scores have counts in a table of
+// their own and compete; what runs took has neither.
+func (e Experiment) writeValues(w io.Writer, rows []Row, scores bool) {
+	header := []string{"values", "mean", "interval", "difference", "interval", "lift", "interval"}
+	if scores {
+		header = append(header, "P(best)")
+	} else {
+		header = append(header, "known")
+	}
+	t := table{left: 1, rows: [][]string{header}}
+	for i, r := range rows {
+		t.place(rows, i)
+		line := []string{"  " + r.Variant, Number(r.Mean), Range(r.Interval), e.Difference(r), r.DifferenceRange(), r.Lift(), r.LiftRange()}
+		if scores {
+			line = append(line, Probability(r.Best))
+		} else {
+			line = append(line, fmt.Sprintf("%d/%d", r.Scored, r.Assigned))
+		}
+		t.rows = append(t.rows, line)
+	}
+	t.write(w)
+}
+
+// failures says how many runs failed where, by variant.
+func (e Experiment) failures() string {
+	var all []string
+	for _, f := range e.Failures {
+		all = append(all, fmt.Sprintf("%s %d %s", f.Variant, f.Runs, f))
+	}
+	return strings.Join(all, ", ")
+}
+
+func counts(all ...int) []string {
+	texts := make([]string, len(all))
+	for i, n := range all {
+		texts[i] = strconv.Itoa(n)
+	}
+	return texts
 }
 
 func (r Report) writeUnflushed(w io.Writer) {
@@ -92,15 +153,25 @@ func (r Report) writeUnflushed(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// table is lines of cells, the first of which is the header.
+// table is lines of cells, the first of which is the header. A line of one cell is a heading, as long as it likes.
 type table struct {
 	left int // the first columns, which are texts; all others are numbers and end at one line
 	rows [][]string
 }
 
+// place adds a heading before the first of the rows that are about one score in one place.
+func (t *table) place(rows []Row, i int) {
+	if r := rows[i]; i == 0 || rows[i-1].Score != r.Score || rows[i-1].Step != r.Step {
+		t.rows = append(t.rows, []string{r.Place()})
+	}
+}
+
 func (t table) write(w io.Writer) {
 	widths := make([]int, len(t.rows[0]))
 	for _, row := range t.rows {
+		if len(row) == 1 {
+			continue
+		}
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
@@ -108,6 +179,10 @@ func (t table) write(w io.Writer) {
 	for _, row := range t.rows {
 		var line strings.Builder
 		for i, cell := range row {
+			if len(row) == 1 {
+				line.WriteString(cell)
+				break
+			}
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			if i < t.left {
 				cell += pad
@@ -118,28 +193,4 @@ func (t table) write(w io.Writer) {
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
-}
-
-// Number is a mean in four significant digits; "-" when there is none.
-func Number(f *float64) string {
-	if f == nil {
-		return "-"
-	}
-	return strconv.FormatFloat(*f, 'g', 4, 64)
-}
-
-// Range is an interval in four significant digits; "-" when there is none. A bound that is 0 but for rounding is 0.
-func Range(in *experiments.Interval) string {
-	if in == nil {
-		return "-"
-	}
-	lo, hi := in.Lo, in.Hi
-	const nothing = 1e-12
-	if math.Abs(lo) < nothing*(hi-lo) {
-		lo = 0
-	}
-	if math.Abs(hi) < nothing*(hi-lo) {
-		hi = 0
-	}
-	return Number(&lo) + " to " + Number(&hi)
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -22,7 +23,7 @@ func newUnits(assignments []scoring.Assignment, key store.ExperimentKey) units {
 	u := units{variant: map[string]string{}, ofRun: map[string]string{}, key: key}
 	names := map[string]bool{}
 	for _, a := range assignments {
-		if a.Superseded || a.By == scoring.ByForce || a.By == scoring.ByPause {
+		if a.Superseded || !experiments.Counted(a.By) {
 			u.excluded++
 			continue
 		}

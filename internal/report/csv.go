@@ -1,0 +1,73 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+)
+
+// Columns are those of WriteCSV. Later ones are added at the end; none moves.
+var Columns = []string{
+	"as_of", "experiment", "version", "score", "step", "variant", "control",
+	"assigned", "scored", "pending", "expired", "missing", "not_applicable", "errors", "late",
+	"mean", "mean_lo", "mean_hi",
+	"difference", "difference_lo", "difference_hi",
+	"lift", "lift_lo", "lift_hi",
+	"p_best", "p_value", "log_e_better", "log_e_worse",
+}
+
+// WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers have
+// their full precision; a cell is empty where there is none. Step is empty for a score of the run, control is true for
+// the variant that the others are compared with. What the engine knows are the scores run.failed, run.duration (in
+// seconds) and run.attempts.
+func (r Report) WriteCSV(out io.Writer) error {
+	w := csv.NewWriter(out)
+	if err := w.Write(Columns); err != nil {
+		return err
+	}
+	for _, e := range r.Experiments {
+		for _, rows := range [][]Row{e.Rows, e.Engine} {
+			for _, row := range rows {
+				if err := w.Write(append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// cells are the columns after the first.
+func (e Experiment) cells(r Row) []string {
+	line := []string{e.Name, e.Version, r.Score, r.Step, r.Variant, strconv.FormatBool(r.Variant == e.Control)}
+	line = append(line, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors, r.Late)...)
+	line = append(append(line, exact(r.Mean)), ends(r.Interval)...)
+	var v experiments.Comparison
+	var difference, p *float64
+	if r.Versus != nil {
+		v = *r.Versus
+		difference, p = &v.Difference, &v.PValue
+	}
+	line = append(append(line, exact(difference)), ends(v.DifferenceInterval)...)
+	line = append(append(line, exact(v.Lift)), ends(v.LiftInterval)...)
+	return append(line, exact(r.Best), exact(p), exact(v.LogEBetter), exact(v.LogEWorse))
+}
+
+func ends(in *experiments.Interval) []string {
+	if in == nil {
+		return []string{"", ""}
+	}
+	return []string{exact(&in.Lo), exact(&in.Hi)}
+}
+
+// exact is a number that reads back as the same.
+func exact(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*f, 'g', -1, 64)
+}

@@ -1,0 +1,162 @@
+package report
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Failure counts runs of a variant that failed alike.
+type Failure struct {
+	Variant string `json:"variant"`
+	// Status is failed, timed_out or terminated.
+	Status scoring.RunStatus `json:"status"`
+	// Step is the activity type that made the run fail. Empty: the workflow's own code did, or it is not known.
+	Step string `json:"step,omitempty"`
+	Runs int    `json:"runs"`
+}
+
+// isUsage tells whether a score says what a run used up: it is shown with what the engine knows, and less is better.
+func isUsage(score string) bool {
+	for _, name := range []string{"tokens", "cost", "latency"} {
+		if score == name || strings.HasPrefix(score, name+"_") || strings.HasSuffix(score, "_"+name) {
+			return true
+		}
+	}
+	return strings.HasPrefix(score, "gen_ai.usage.")
+}
+
+// engine adds what the engine knows of every run, whether anybody has scored it or not.
+func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time) {
+	// A failure after the window is not known within it, like a success after it: FailureUnknown keeps it from counting.
+	engine := func(name string, t experiments.Type) experiments.Metric {
+		return experiments.Metric{Name: name, Type: t, Direction: experiments.Lower, FailureUnknown: true}
+	}
+	asked := ev.asked()
+	failed, err := readAs(asked, d, now, engine(experiments.RunFailed, experiments.Boolean))
+	if err != nil {
+		return // the experiment has said why there is no decision
+	}
+	// The server has said how a run ended, not when.
+	others, err := readAs(ev, d, now, engine(experiments.RunDuration, experiments.Unbounded), engine(experiments.RunAttempts, experiments.Unbounded))
+	if err != nil {
+		return
+	}
+	for _, m := range append(failed, others...) {
+		for _, r := range m.Variants {
+			e.Engine = append(e.Engine, Row{
+				Score: m.Name, Variant: r.Variant, Late: r.Late,
+				Counts: Counts{
+					Assigned: r.Assigned, Scored: r.Scored, Pending: r.Pending, Expired: r.Expired,
+					Missing: r.Missing, NotApplicable: r.NotApplicable, Errors: r.Error,
+				},
+				Mean: r.Mean, Interval: bounded(r.Interval), Versus: versus(r.Versus),
+			})
+		}
+	}
+	e.Failures = asked.failures(d.Maturity, now)
+}
+
+// engineAlone is engine for an experiment in which nothing is scored, or that cannot be decided.
+func (e *Experiment) engineAlone(ev evidence, o Options) {
+	d, err := experiments.Infer(ev.assignments, nil, experiments.RunFailed, o.Control)
+	if err != nil {
+		return
+	}
+	e.Inferred, e.Control, e.Level = true, d.Control, 1-d.WithDefaults().Alpha
+	e.engine(ev, d, o.Now)
+}
+
+// asked returns ev with what the server said of how runs ended that never flushed.
+func (ev evidence) asked() evidence {
+	ev.runs = slices.Clone(ev.runs)
+	for i, f := range ev.runs {
+		state, ok := ev.said[f.Run]
+		if !ok || f.Status != "" {
+			continue
+		}
+		switch state {
+		case Open, Gone, NotAsked:
+		default:
+			ev.runs[i].Status = scoring.RunStatus(state)
+		}
+	}
+	return ev
+}
+
+// chain identifies a chain of retries and continued runs.
+type chain struct{ namespace, workflowID, firstRunID string }
+
+// failures counts the assigned chains that failed within their window, by how and where their last run did.
+func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
+	last := map[chain]scoring.RunFacts{}
+	for _, f := range ev.runs {
+		id := chain{f.Run.Namespace, f.Run.WorkflowID, cmp.Or(f.FirstRunID, f.Run.RunID)}
+		if before, ok := last[id]; !ok || !f.StartedAt.Before(before.StartedAt) {
+			last[id] = f
+		}
+	}
+	first := map[string]scoring.Assignment{}
+	counts := map[Failure]int{}
+	for _, a := range ev.assignments {
+		if a.Superseded || !experiments.Counted(a.By) {
+			continue
+		}
+		unit, ok := first[a.Unit]
+		if !ok {
+			unit = a
+			first[a.Unit] = a
+		}
+		id := chain{a.Run.Namespace, a.Run.WorkflowID, cmp.Or(a.FirstRunID, a.Run.RunID)}
+		f, known := last[id]
+		delete(last, id) // counted
+		end := unit.At.Add(window)
+		if !known || a.Variant != unit.Variant || window > 0 && (now.Before(end) || !a.At.Before(end) || f.ClosedAt.After(end)) {
+			continue
+		}
+		switch f.Status {
+		case scoring.RunFailed, scoring.RunTimedOut, scoring.RunTerminated:
+			counts[Failure{Variant: a.Variant, Status: f.Status, Step: f.FailingStep}]++
+		}
+	}
+	all := make([]Failure, 0, len(counts))
+	for f := range maps.Keys(counts) {
+		n := counts[f]
+		f.Runs = n
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Step, b.Step))
+	})
+	return all
+}
+
+// Scores are the rows of the first table: all but those of Runs.
+func (e Experiment) Scores() []Row {
+	return slices.DeleteFunc(slices.Clone(e.Rows), e.taken)
+}
+
+// Runs are the rows of the second table: what the engine knows, and the scores that say what a run used up.
+func (e Experiment) Runs() []Row {
+	return slices.Concat(e.Engine, slices.DeleteFunc(slices.Clone(e.Rows), func(r Row) bool { return !e.taken(r) }))
+}
+
+// taken tells whether a score says what a run used up. The primary metric is a score first of all.
+func (e Experiment) taken(r Row) bool { return isUsage(r.Score) && r.Place() != e.Primary }
+
+// Place is the row's score, and its step type if it has one, as a metric is called.
+func (r Row) Place() string { return experiments.Metric{Name: r.Score, Step: r.Step}.String() }
+
+// String says how and where the runs failed.
+func (f Failure) String() string {
+	how := strings.ReplaceAll(string(f.Status), "_", " ")
+	if f.Step != "" {
+		how += " in " + f.Step
+	}
+	return how
+}

@@ -1,0 +1,138 @@
+package report
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/verdict-dev/verdict/experiments"
+)
+
+// none is shown where there is nothing to show.
+const none = "-"
+
+// digits are how many significant ones people are shown.
+const digits = 3
+
+// short returns x in three significant digits.
+func short(x float64) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64)
+	if err != nil {
+		return strconv.FormatFloat(x, 'g', digits, 64) // too large once it is rounded up
+	}
+	if size := math.Abs(rounded); size != 0 && (size < 1e-4 || size >= 1e7) {
+		return strconv.FormatFloat(rounded, 'g', digits, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+// signed is short with a sign.
+func signed(x float64) string {
+	if x > 0 {
+		return "+" + short(x)
+	}
+	return short(x)
+}
+
+// percent is signed of a share.
+func percent(x float64) string {
+	if x > math.MaxFloat64/100 {
+		return "+Inf%"
+	}
+	return signed(100*x) + "%"
+}
+
+// Number is a number in three significant digits; "-" when there is none.
+func Number(f *float64) string { return optional(f, short) }
+
+// Probability is a number that is neither 0 nor 1, because it never is; "-" when there is none.
+func Probability(f *float64) string {
+	const least = 0.001
+	switch {
+	case f == nil:
+		return none
+	case *f < least:
+		return "<" + short(least)
+	case *f > 1-least:
+		return ">" + short(1-least)
+	}
+	return short(*f)
+}
+
+// Percent is a share as a signed percentage in three significant digits; "-" when there is none.
+func Percent(f *float64) string { return optional(f, percent) }
+
+// Range is an interval in three significant digits; "-" when there is none.
+func Range(in *experiments.Interval) string { return between(in, short) }
+
+// SignedRange is Range with signs, and PercentRange of percentages.
+func SignedRange(in *experiments.Interval) string  { return between(in, signed) }
+func PercentRange(in *experiments.Interval) string { return between(in, percent) }
+
+func optional(f *float64, show func(float64) string) string {
+	if f == nil {
+		return none
+	}
+	return show(*f)
+}
+
+// between shows the ends of an interval. One that is 0 but for rounding is 0.
+func between(in *experiments.Interval, show func(float64) string) string {
+	if in == nil {
+		return none
+	}
+	lo, hi := in.Lo, in.Hi
+	nothing := min(1e-12*(hi-lo), 1e-9) // one end may be as good as infinite
+	if math.Abs(lo) < nothing {
+		lo = 0
+	}
+	if math.Abs(hi) < nothing {
+		hi = 0
+	}
+	return show(lo) + " to " + show(hi)
+}
+
+// Difference is a row's difference to the control, "control" for the control itself, and "-" when there is none.
+func (e Experiment) Difference(r Row) string {
+	switch {
+	case r.Variant == e.Control:
+		return "control"
+	case r.Versus == nil:
+		return none
+	}
+	return signed(r.Versus.Difference)
+}
+
+// Approximate marks an interval that leans on few units or a skewed distribution.
+const Approximate = "~"
+
+// DifferenceRange is the interval of Difference.
+func (r Row) DifferenceRange() string {
+	if r.Versus == nil {
+		return none
+	}
+	return r.mark(SignedRange(r.Versus.DifferenceInterval))
+}
+
+// Lift is the difference as a share of the control, in percent.
+func (r Row) Lift() string {
+	if r.Versus == nil {
+		return none
+	}
+	return Percent(r.Versus.Lift)
+}
+
+// LiftRange is the interval of Lift.
+func (r Row) LiftRange() string {
+	if r.Versus == nil {
+		return none
+	}
+	return r.mark(PercentRange(r.Versus.LiftInterval))
+}
+
+// mark marks what is approximate.
+func (r Row) mark(interval string) string {
+	if interval == none || !r.Versus.Approximate {
+		return interval
+	}
+	return Approximate + interval
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+)
+
+// checkpoints is at how many places a sequence is read, at most.
+const checkpoints = 50
+
+// Sequence is what the primary metric said of the variants as units came in, had one looked each time: units are taken in
+// the order of their assignment, those whose window is open left out.
+type Sequence struct {
+	Metric  string `json:"metric"`
+	Control string `json:"control"`
+	// Lift tells that values are shares of the control. Otherwise they are differences, as the metric is measured.
+	Lift bool `json:"lift,omitempty"`
+	// Units is how many have matured.
+	Units int `json:"units"`
+	// Lines are the variants but the control, in their order.
+	Lines []Line `json:"lines"`
+	// Changes are where the weights changed.
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Line is a variant. It has no points while there are too few units.
+type Line struct {
+	Variant string  `json:"variant"`
+	Points  []Point `json:"points,omitempty"`
+}
+
+// Point is what was known after a number of units.
+type Point struct {
+	Units    int                  `json:"units"`
+	Value    float64              `json:"value"`
+	Interval experiments.Interval `json:"interval"`
+}
+
+// Change is the begin of a weight epoch.
+type Change struct {
+	After int `json:"after"` // so many matured units
+	Epoch int `json:"epoch"`
+}
+
+// sequence feeds the units to an analysis and reads it at the checkpoints. The last of them is what the report says.
+func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence, error) {
+	units, _, err := x.Units(ev.assignments, ev.records, ev.runs, now)
+	if err != nil {
+		return nil, err
+	}
+	d := x.Definition()
+	s := &Sequence{Metric: d.Primary.String(), Control: d.Control}
+	for _, u := range units {
+		if u.Mature {
+			s.Units++
+		}
+	}
+	a := x.Analysis()
+	var reads []experiments.Report
+	var at []int
+	n, epoch := 0, -1
+	steps := min(checkpoints, s.Units)
+	for _, u := range units {
+		if err := a.Add(u); err != nil {
+			return nil, err
+		}
+		if !u.Mature {
+			continue
+		}
+		if epoch >= 0 && u.Epoch > epoch {
+			s.Changes = append(s.Changes, Change{n, u.Epoch})
+		}
+		epoch = max(epoch, u.Epoch)
+		n++
+		// The k-th checkpoint is at k/steps of the units, rounded up: no two are the same, and the last is at all of them.
+		if next := len(at) + 1; n*steps >= next*s.Units {
+			reads, at = append(reads, a.Report(now)), append(at, n)
+		}
+	}
+	if len(reads) == 0 {
+		return s, nil
+	}
+	last := reads[len(reads)-1].Metrics[0].Variants
+	var versus []*experiments.Comparison
+	for _, r := range last {
+		versus = append(versus, r.Versus)
+	}
+	s.Lift = onLift(versus)
+	for v, r := range last {
+		if r.Variant == d.Control {
+			continue
+		}
+		line := Line{Variant: r.Variant}
+		for i, read := range reads {
+			if value, interval, ok := effect(read.Metrics[0].Variants[v].Versus, s.Lift); ok {
+				line.Points = append(line.Points, Point{at[i], value, interval})
+			}
+		}
+		s.Lines = append(s.Lines, line)
+	}
+	return s, nil
+}
