@@ -5,15 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/internal/report/plot"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
+
+// csvOutput is a form that only a report has.
+const csvOutput = "csv"
 
 // connectLimit is how long a report waits for the server, which it can do without.
 const connectLimit = 3 * time.Second
@@ -21,30 +27,39 @@ const connectLimit = 3 * time.Second
 // reportCommand is `starter report`.
 func (s *starter) reportCommand() *cobra.Command {
 	var o report.Options
-	var by string
+	var by, plots string
 	return s.command(&cobra.Command{
 		Use:   "report [experiment]",
 		Short: "Show what the scores say: by variant, by step, and what is decided",
+		Long: "Show what the scores say: by variant, by step, and what is decided.\n\n" +
+			"With --output csv there is a line for each experiment, version, score, step and variant, at full precision. A cell is\n" +
+			"empty where there is no number. The columns are, in this order:\n  " + strings.Join(report.Columns, ", ") + "\n\n" +
+			"With --plot there are, under DIR/<experiment>/<version>, sequence and forest, each as .svg and .png: how the variants\n" +
+			"differed from the control as units matured, and how they differ now in every metric.",
 		Example: `  starter report
   starter report retriever --by step --output json
+  starter report retriever --output csv > retriever.csv
+  starter report retriever --plot plots
   starter report --session customer=42`,
 		Args: atMostOne,
 	}, settings{
+		{flag: "output", short: "o", fallback: "text", kind: "text|json|csv", usage: "form of the results", read: oneOf(&s.output, "text", "json", csvOutput)},
 		s.database(),
 		{flag: "by", kind: "variant|step", usage: "only scores of runs, or only scores of steps", read: oneOf(&by, "", string(report.ByVariant), string(report.ByStep))},
 		{flag: "metric", kind: "SCORE", usage: "the score that a decision is about, where the report would have to guess", read: textOf(&o.Metric)},
-		{flag: "control", kind: "VARIANT", usage: "the variant that the others are compared with (default the first by name)", read: textOf(&o.Control)},
+		{flag: "control", kind: "VARIANT", usage: "the variant that the others are compared with (default the one with the lowest mean)", read: textOf(&o.Control)},
+		{flag: "plot", kind: "DIR", usage: "directory to write plots to", read: textOf(&plots)},
 		{flag: "session", kind: "KEY=ID", usage: "only runs and scores of a session", read: sessionOf(&o.Session)},
 	}, func(ctx context.Context, args []string) error {
-		o.By, o.Now = report.By(by), time.Now()
+		o.By, o.Now, o.Sequences = report.By(by), time.Now(), plots != ""
 		if len(args) == 1 {
 			o.Experiment = args[0]
 		}
-		return s.withStore(ctx, func(db store.Store) error { return s.report(ctx, db, o) })
+		return s.withStore(ctx, func(db store.Store) error { return s.report(ctx, db, o, plots) })
 	})
 }
 
-func (s *starter) report(ctx context.Context, db store.Store, o report.Options) error {
+func (s *starter) report(ctx context.Context, db store.Store, o report.Options, plots string) error {
 	connect, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	if c, _, err := s.dial(connect); err == nil {
@@ -61,7 +76,50 @@ func (s *starter) report(ctx context.Context, db store.Store, o report.Options) 
 	if o.Ask == nil && len(r.Unflushed) > 0 {
 		fmt.Fprintln(s.Stderr, "the Temporal server does not answer: whether runs are still open is not known")
 	}
+	if plots != "" {
+		if err := s.plot(r, plots); err != nil {
+			return err
+		}
+	}
+	if s.output == csvOutput {
+		return r.WriteCSV(s.Stdout)
+	}
 	return s.print(r, func(w io.Writer) error { return r.WriteText(w) })
+}
+
+// plot writes the figures of each experiment, and says where.
+func (s *starter) plot(r report.Report, dir string) error {
+	for _, e := range r.Experiments {
+		to := filepath.Join(dir, fileName(e.Name), fileName(e.Version))
+		if err := os.MkdirAll(to, 0o755); err != nil {
+			return err
+		}
+		for _, figure := range []struct {
+			name string
+			plot.Figure
+		}{{"sequence", plot.Sequence(e, r.AsOf)}, {"forest", plot.Forest(e, r.AsOf)}} {
+			for kind, write := range map[string]func() ([]byte, error){"svg": figure.SVG, "png": figure.PNG} {
+				data, err := write()
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(to, figure.name+"."+kind), data, 0o644); err != nil {
+					return err
+				}
+			}
+		}
+		fmt.Fprintf(s.Stderr, "plots: %s\n", to)
+	}
+	return nil
+}
+
+// fileName is a name as one that every file system takes: it names no other directory, and no two are the same.
+func fileName(name string) string {
+	name = strings.NewReplacer("%", "%25", "/", "%2F", `\`, "%5C", ":", "%3A", "*", "%2A", "?", "%3F", `"`, "%22", "<", "%3C", ">", "%3E", "|", "%7C").Replace(name)
+	if rest, ok := strings.CutPrefix(name, "."); ok {
+		return "%2E" + rest
+	}
+	return name
 }
 
 // noExperiment names those that there are.

@@ -1,11 +1,12 @@
-// Package page is the worker's one page: what `starter report` shows, with links to runs in the Temporal UI. It needs no
-// JavaScript.
+// Package page is the worker's one page: what `starter report` shows, with its plots and with links to runs in the
+// Temporal UI. It needs no JavaScript.
 package page
 
 import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/internal/report/plot"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -46,55 +48,144 @@ type page struct {
 	template *template.Template
 
 	mu   sync.Mutex
-	at   time.Time
-	body []byte
+	seen *snapshot
 }
 
-// New returns the page.
+// snapshot is the report that is shown, and what has been made of it so far.
+type snapshot struct {
+	report report.Report
+	at     time.Time
+	body   []byte
+	plots  map[plotKey][]byte
+}
+
+// plotKey names a plot.
+type plotKey struct{ experiment, version, kind string }
+
+// errNoPlot tells that there is no such experiment, version or plot.
+var errNoPlot = errors.New("no such plot")
+
+// New returns the page at GET / and the plots of experiments at GET /experiments/{name}/{version}/sequence.svg and
+// forest.svg.
 func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	p := &page{Options: o}
 	p.template = template.Must(template.New("page").Funcs(template.FuncMap{
-		"run": p.link, "number": report.Number, "interval": report.Range, "time": func(t time.Time) string { return t.UTC().Format(time.DateTime + " MST") },
+		"run": p.link, "number": report.Number, "probability": report.Probability, "interval": report.Range,
+		"late": report.AnyLate, "plots": plotsOf, "time": func(t time.Time) string { return t.UTC().Format(time.DateTime + " MST") },
 	}).Parse(source))
-	return p
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.servePage)
+	mux.HandleFunc("GET /experiments/{name}/{version}/{plot}", p.servePlot)
+	return mux
 }
 
-func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := p.render(r.Context())
-	if err != nil {
+func (p *page) servePage(w http.ResponseWriter, r *http.Request) {
+	p.serve(w, "text/html", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.page(r.Context()) })
+}
+
+func (p *page) servePlot(w http.ResponseWriter, r *http.Request) {
+	key := plotKey{r.PathValue("name"), r.PathValue("version"), r.PathValue("plot")}
+	p.serve(w, "image/svg+xml", "default-src 'none'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.plot(r.Context(), key) })
+}
+
+// serve writes what is made, under a policy that lets it load and run nothing else.
+func (p *page) serve(w http.ResponseWriter, kind, policy string, build func() ([]byte, error)) {
+	body, err := build()
+	switch {
+	case errors.Is(err, errNoPlot):
+		http.Error(w, "there is no such experiment, version or plot", http.StatusNotFound)
+		return
+	case err != nil:
 		p.Logger.Error("the page could not be made", "error", err)
 		http.Error(w, "the store does not answer; the log says more", http.StatusServiceUnavailable)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Type", kind+"; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	_, _ = w.Write(body)
 }
 
-func (p *page) render(ctx context.Context) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// current returns a report that is fresh enough. The lock is held.
+func (p *page) current(ctx context.Context) (*snapshot, error) {
 	now := p.Now()
-	if p.body != nil && now.Sub(p.at) < freshness {
-		return p.body, nil
+	if p.seen != nil && now.Sub(p.seen.at) < freshness {
+		return p.seen, nil
 	}
-	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions})
+	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions, Sequences: true})
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	if err := p.template.Execute(&b, r); err != nil {
+	p.seen = &snapshot{report: r, at: now, plots: map[plotKey][]byte{}}
+	return p.seen, nil
+}
+
+func (p *page) page(ctx context.Context) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.current(ctx)
+	if err != nil {
 		return nil, err
 	}
-	p.at, p.body = now, b.Bytes()
-	return p.body, nil
+	if s.body != nil {
+		return s.body, nil
+	}
+	var b bytes.Buffer
+	if err := p.template.Execute(&b, s.report); err != nil {
+		return nil, err
+	}
+	s.body = b.Bytes()
+	return s.body, nil
+}
+
+func (p *page) plot(ctx context.Context, key plotKey) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, err := p.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if svg, ok := s.plots[key]; ok {
+		return svg, nil
+	}
+	for _, e := range s.report.Experiments {
+		if e.Name != key.experiment || e.Version != key.version {
+			continue
+		}
+		for _, f := range plotsOf(e, s.report.AsOf) {
+			if f.file != key.kind {
+				continue
+			}
+			svg, err := f.SVG()
+			if err == nil {
+				s.plots[key] = svg
+			}
+			return svg, err
+		}
+	}
+	return nil, errNoPlot
+}
+
+// figure is a plot with its place.
+type figure struct {
+	plot.Figure
+	file string
+	path string
+}
+
+// Path is where the plot is, relative to the page.
+func (f figure) Path() string { return f.path + "/" + f.file }
+
+// plotsOf returns the plots of an experiment.
+func plotsOf(e report.Experiment, asOf time.Time) []figure {
+	path := "experiments/" + url.PathEscape(e.Name) + "/" + url.PathEscape(e.Version)
+	return []figure{{plot.Sequence(e, asOf), "sequence.svg", path}, {plot.Forest(e, asOf), "forest.svg", path}}
 }
 
 // link is a run's page in the Temporal UI.

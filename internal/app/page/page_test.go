@@ -2,10 +2,13 @@ package page
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,9 +34,71 @@ func open(t *testing.T) store.Store {
 // get makes the page and returns its status and body.
 func get(t *testing.T, h http.Handler) (int, string) {
 	t.Helper()
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	w := fetch(h, "/")
 	return w.Code, w.Body.String()
+}
+
+func fetch(h http.Handler, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+// compared is a store with an experiment in which variants can be told apart.
+func compared(t *testing.T, name string) store.Store {
+	t.Helper()
+	s := open(t)
+	var records []scoring.Record
+	for i := range 100 {
+		variant := []string{"new", "old"}[i%2]
+		run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("w%d", i), RunID: fmt.Sprintf("r%d", i)}
+		at := start.Add(time.Duration(i) * time.Second)
+		_, err := s.Assign(t.Context(), scoring.Assignment{
+			Experiment: name, Version: "1", Variant: variant, By: scoring.ByWeight,
+			Probabilities: map[string]float64{"new": .5, "old": .5}, Unit: run.RunID, Run: run, FirstRunID: run.RunID, At: at,
+		})
+		require.NoError(t, err)
+		facts := scoring.RunFacts{Run: run, FirstRunID: run.RunID, StartedAt: at, ClosedAt: at.Add(time.Duration(10+i%7) * time.Second), Attempt: 1, Status: scoring.RunCompleted}
+		if i%10 == 3 {
+			facts.Status, facts.FailingStep = scoring.RunFailed, "Retrieve"
+		}
+		require.NoError(t, s.Flush(t.Context(), scoring.Flush{Facts: facts, Sequence: 1, At: facts.ClosedAt}))
+		records = append(records, scoring.Record{Score: scoring.Bool("paid", i%3 > i%2), Run: run, Source: scoring.FromScorer, RecordedAt: at.Add(time.Minute)})
+	}
+	require.NoError(t, s.Record(t.Context(), records))
+	return s
+}
+
+func TestPageComparesAndDraws(t *testing.T) {
+	t.Parallel()
+	counting := &countingStore{Store: compared(t, "prompt / <b>")}
+	now := start.Add(time.Hour)
+	h := New(Options{Store: counting, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	w := fetch(h, "/")
+	body := w.Body.String()
+	require.Contains(t, w.Header().Get("Content-Security-Policy"), "img-src 'self'")
+	require.Regexp(t, `<td class="n">0\.66<small>0\.\d{1,3} to 0\.\d{1,3}</small></td><td class="n">&#43;0\.34<small>~?`, body)
+	require.Contains(t, body, `<td class="n">control</td>`)
+	require.Contains(t, body, "run.duration")
+	require.Contains(t, body, "Failed runs: old 10 failed in Retrieve")
+	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/sequence\.svg" alt="Difference to old in paid, with its 95% interval, as 100 units matured\. new: `, body)
+	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/forest\.svg" alt="Each variant against old, `, body)
+
+	for _, m := range regexp.MustCompile(`<img src="([^"]+)"`).FindAllStringSubmatch(body, -1) {
+		w := fetch(h, "/"+m[1])
+		require.Equal(t, http.StatusOK, w.Code, m[1])
+		require.Equal(t, "image/svg+xml; charset=utf-8", w.Header().Get("Content-Type"))
+		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+		require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		require.NoError(t, xml.Unmarshal(w.Body.Bytes(), new(struct{ XMLName xml.Name })))
+	}
+	require.Equal(t, 1, counting.reads, "the plots are of the same report as the page")
+	for _, missing := range []string{"/experiments/nobody/1/forest.svg", "/experiments/prompt%20%2F%20%3Cb%3E/2/forest.svg", "/experiments/prompt%20%2F%20%3Cb%3E/1/else.svg", "/else"} {
+		require.Equal(t, http.StatusNotFound, fetch(h, missing).Code, missing)
+	}
+	counting.err = errors.New("away")
+	now = now.Add(freshness)
+	require.Equal(t, http.StatusServiceUnavailable, fetch(h, "/experiments/nobody/1/forest.svg").Code)
 }
 
 func TestPage(t *testing.T) {
