@@ -22,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}{
 		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Ledger", ledgerTests},
-		{"Read", readTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
+		{"Prune", pruneTests}, {"Read", readTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

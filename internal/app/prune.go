@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// pruner is a store that can forget what nobody has claimed; SQLite and Postgres are.
+type pruner interface {
+	PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error)
+}
+
+// pruneCommand is `starter prune`.
+func (s *starter) pruneCommand() *cobra.Command {
+	var age time.Duration
+	return s.command(&cobra.Command{
+		Use:   "prune --unclaimed-older-than AGE",
+		Short: "Delete outcomes that nobody has claimed",
+		Long: `Delete outcomes that came longer ago than AGE and that nobody has claimed; starter ledger --state unclaimed
+--older-than AGE lists them before. Nothing else is ever deleted: no score, and nothing matched, late or rejected.
+
+An outcome that is deleted meets nobody who begins to wait for it later, so AGE is longer than any run takes to defer
+its scorers, and than any scorer's Lookback.`,
+	}, settings{
+		s.database(),
+		{flag: "unclaimed-older-than", kind: "duration", usage: "age of the outcomes, such as 2160h for 90 days", read: func(t string) error {
+			if err := durationOf(&age)(t); err != nil {
+				return err
+			}
+			if age == 0 {
+				return errors.New("must be longer than 0")
+			}
+			return nil
+		}},
+	}, func(ctx context.Context, _ []string) error {
+		return s.withStore(ctx, func(db store.Store) error {
+			p, ok := db.(pruner)
+			if !ok {
+				return fmt.Errorf("the store in %s cannot delete", maskDatabase(s.db))
+			}
+			n, err := p.PruneUnclaimed(ctx, time.Now().Add(-age))
+			return errors.Join(s.printLine(map[string]int{"deleted": n}, "%d outcomes deleted", n), err)
+		})
+	})
+}

@@ -1,0 +1,62 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// pruneBatch is how many outcomes one transaction deletes: each may have a lock of its own.
+const pruneBatch = 500
+
+// PruneUnclaimed deletes the outcomes that were received before the given time and that nobody has claimed: no
+// expectation has met them, neither in time nor late. It returns how many they were, also when it fails half-way. What is
+// deleted meets nobody who begins to wait later, and is new if it is delivered again.
+func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error) {
+	for {
+		candidates, err := collect(ctx, s.read, scanCandidate, `SELECT o.id, o.event FROM outcomes o
+			WHERE o.received_at < $1 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)
+			ORDER BY o.received_at, o.id`+limit(pruneBatch), micro(before))
+		if err != nil || len(candidates) == 0 {
+			return pruned, err
+		}
+		n, err := write(ctx, s, "prune", func(ctx context.Context, t txn) (int, error) { return t.prune(ctx, candidates) })
+		pruned += n
+		if err != nil {
+			return pruned, err
+		}
+	}
+}
+
+// candidate is an outcome that nobody had claimed when it was read.
+type candidate struct {
+	id    int64
+	event []byte
+}
+
+func scanCandidate(rows *sql.Rows) (c candidate, err error) {
+	err = rows.Scan(&c.id, &c.event)
+	return c, err
+}
+
+// prune deletes those of the candidates that still nobody has claimed: somebody may have begun to wait since.
+func (t txn) prune(ctx context.Context, candidates []candidate) (pruned int, err error) {
+	var l locks
+	for _, c := range candidates {
+		l.event(c.event)
+	}
+	if err := t.hold(ctx, l); err != nil {
+		return 0, err
+	}
+	for _, c := range candidates {
+		_, deleted, err := one(ctx, t.tx, scanID, `DELETE FROM outcomes
+			WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = $1) RETURNING id`, c.id)
+		if err != nil {
+			return 0, err
+		}
+		if deleted {
+			pruned++
+		}
+	}
+	return pruned, nil
+}
