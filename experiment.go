@@ -31,6 +31,13 @@ func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string) (P
 	return Pick{a.Variant, a}, err
 }
 
+// Retired takes the place of [Experiment] once an experiment is over: new runs get the shipped variant and nothing is
+// recorded, while a run that had been picked a variant keeps it. Once no run that was picked one is open, the call can go.
+func Retired(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (Pick, error) {
+	a, err := workflows.Retire(ctx, e, unit, shipped)
+	return Pick{a.Variant, a}, err
+}
+
 // Of returns what the picked variant stands for: a workflow function, a prompt, a model. A variant that is not in the
 // map, because it was removed from the code while runs that had it are open, is an error that names it.
 func Of[T any](p Pick, variants map[string]T) (T, error) {

@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
@@ -22,6 +24,10 @@ type Config struct {
 	// Scorers are the scorers that runs of this worker defer, or that run here. Several versions of one name run side by
 	// side: a scorer that waits goes on with the code that it was started with. Without that, the last in the list takes over.
 	Scorers []ScorerDefinition
+	// Experiments are under live control where somebody has started them: runs of this worker obey `starter experiment`.
+	Experiments []*experiments.Experiment
+	// ControlAge is how old what the worker knows of that may be. Defaults to 10 s.
+	ControlAge time.Duration
 	// Judges answer [Judge] on this worker.
 	Judges []judges.Judge
 	// Store is where this worker records. Nil, the default, hands over through Temporal to the worker that opens the store.
@@ -43,7 +49,8 @@ type Config struct {
 	Off func() bool
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
 	TokenKey []byte
-	// Client checks the search attributes at start if the plugin is on a worker only. A plugin on a client needs none.
+	// Client checks the search attributes at start if the plugin is on a worker only. A plugin on a client needs none. With
+	// it the worker knows how Experiments are controlled before its first run, without it from soon after.
 	Client client.Client
 }
 
@@ -64,8 +71,9 @@ func (c Config) validate() error {
 	if len(c.Doubles) > 0 && !c.SearchAttributes {
 		errs = append(errs, scoring.Invalid("doubles", "they need SearchAttributes"))
 	}
+	_, live := activities.NewLive(c.Experiments, c.ControlAge)
 	_, err := activities.NewJudges(c.Judges)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, live, err)...)
 }
 
 // NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
@@ -83,6 +91,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 		inWorkflows.Scorers = append(inWorkflows.Scorers, s.Name())
 	}
 	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Off: cfg.Off}
+	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
 	if cfg.Store != nil {
 		recorder.Store = cfg.Store
 	}
@@ -94,7 +103,10 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			clientOptions = o.ClientOptions
 			return cfg.validate()
 		},
-		RunContextAfter: func(context.Context, temporal.SimplePluginRunContextAfterOptions) { recorder.Drain() },
+		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {
+			recorder.Live.Ended(o.InstanceKey)
+			recorder.Drain()
+		},
 		RunContextBefore: func(ctx context.Context, o temporal.SimplePluginRunContextBeforeOptions) error {
 			if err := cfg.validate(); err != nil {
 				return err
@@ -105,7 +117,11 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 					Name: activities.JudgeName, DisableAlreadyRegisteredCheck: true,
 				})
 			}
-			if cfg.SearchAttributes && !o.WorkflowReplayer {
+			if o.WorkflowReplayer {
+				return nil
+			}
+			recorder.Live.Began(ctx, o.InstanceKey, cfg.Client)
+			if cfg.SearchAttributes {
 				return workflows.CheckSearchAttributes(ctx, cfg.Doubles, cfg.Client, clientOptions)
 			}
 			return nil

@@ -42,6 +42,8 @@ type Recorder struct {
 	TaskQueue string
 	// Off is the kill switch, read at every write. Nil means on.
 	Off func() bool
+	// Live are the experiments under live control. Nil: none.
+	Live *Live
 
 	late sync.WaitGroup
 	n    atomic.Int64 // writes that are tried again
@@ -207,7 +209,9 @@ func VerdictFlush(ctx context.Context, f scoring.Flush) error {
 }
 
 // VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
-// histories. With the kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
+// histories. What it is given was picked with the definition's own weights; of an experiment under live control it picks
+// again, as the experiment is now. That happens here because a replay must not: history has what came of it. With the
+// kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
 func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
 	r, ok := RecorderFrom(ctx)
 	if !ok {
@@ -217,6 +221,7 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 		a.Variant, a.By = control, scoring.ByPause
 		return a, nil
 	}
+	a = r.Live.assign(ctx, a)
 	var kept atomic.Pointer[scoring.Assignment]
 	r.write(ctx, Batch{Assignment: &a}, func(ctx context.Context, s store.Recorder) error {
 		k, err := s.Assign(ctx, a)

@@ -34,6 +34,7 @@ func (s *Set) Register(r Registry) {
 	r.RegisterActivityWithOptions(s.Settle, activity.RegisterOptions{Name: SettleName})
 	r.RegisterActivityWithOptions(s.Receive, activity.RegisterOptions{Name: ReceiveName})
 	r.RegisterActivityWithOptions(s.FollowRun, activity.RegisterOptions{Name: FollowRunName})
+	r.RegisterActivityWithOptions(s.Analyze, activity.RegisterOptions{Name: AnalyzeName})
 }
 
 func (s *Set) now() time.Time {

@@ -41,7 +41,9 @@ func Bucket(s scoring.Score) string {
 func keywords(records []scoring.Record, refs []scoring.Ref, extra ...string) []string {
 	words := slices.Clone(extra)
 	for _, ref := range refs {
-		words = append(words, ref.Experiment+"="+ref.Variant)
+		if ref.Probability > 0 { // or it was served control by a pause
+			words = append(words, ref.Experiment+"="+ref.Variant)
+		}
 	}
 	for _, rec := range records {
 		words = append(words, rec.Name+"="+Bucket(rec.Score))

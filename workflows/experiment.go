@@ -15,45 +15,98 @@ import (
 // or one that is made, recorded and kept for the life of the run now. Making one adds three events and no workflow
 // task. A run that was open when the call was added to its code gets control and is not in the experiment.
 func Assign(ctx workflow.Context, e *experiments.Experiment, unit string) (scoring.Assignment, error) {
-	info := workflow.GetInfo(ctx)
-	candidate, control, err := candidates(e, unit, chainOf(info))
+	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)))
 	if err != nil {
 		return scoring.Assignment{}, activities.Refuse(err)
 	}
-	name, version := candidate.Experiment, candidate.Version
 	r := from(ctx, "Experiment")
 	if r == nil {
 		return control, nil
 	}
-	key := name + "@" + version
-	if a, ok := r.picks[key]; ok {
+	if a, ok := r.assignment(candidate); ok {
 		return a, nil
 	}
-	if i := slices.IndexFunc(r.assigned, func(x scoring.Ref) bool { return x.Experiment == name && x.Version == version }); i >= 0 {
-		ref := r.assigned[i]
-		candidate.Variant, candidate.Epoch = ref.Variant, ref.Epoch
-		r.picks[key] = candidate
-		return candidate, nil
+	if !versioned(ctx, r, experimentChange+keyOf(candidate)) {
+		return r.pick(control), nil
 	}
-	if !versioned(ctx, r, experimentChange+key) {
-		r.picks[key] = control
-		return control, nil
+	return r.assign(ctx, candidate, control), nil
+}
+
+// Retire is Assign for an experiment that is over. A run that has an assignment, or was started by one that has, keeps
+// it; a run that had passed the place of the call without one keeps control; every other run gets the shipped variant,
+// out of the statistics, and in its history a version and no assignment. The version tells the three apart, and a
+// history that has nothing else may lose the call later.
+func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (scoring.Assignment, error) {
+	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)))
+	if err != nil {
+		return scoring.Assignment{}, activities.Refuse(err)
 	}
+	over := control
+	over.Variant, over.By = shipped, scoring.ByForce
+	if _, ok := over.Probabilities[shipped]; !ok {
+		return scoring.Assignment{}, activities.Refuse(scoring.Invalid("variant", "%q is not a variant of %q", shipped, over.Experiment))
+	}
+	r := from(ctx, "Retired")
+	if r != nil {
+		if a, ok := r.assignment(candidate); ok {
+			return a, nil
+		}
+	}
+	// Also without a plugin: with one that is added later this run must find what it was.
+	switch version := workflow.GetVersion(ctx, experimentChange+keyOf(candidate), workflow.DefaultVersion, experimentRetired); {
+	case version == experimentRetired:
+		control = over
+	case version == experimentAssigned && r != nil:
+		return r.assign(ctx, candidate, control), nil
+	}
+	if r != nil {
+		r.pick(control)
+	}
+	return control, nil
+}
+
+func keyOf(a scoring.Assignment) string { return a.Experiment + "@" + a.Version }
+
+// pick keeps what the run got, for the next call.
+func (r *run) pick(a scoring.Assignment) scoring.Assignment {
+	r.picks[keyOf(a)] = a
+	return a
+}
+
+// assignment returns the one that the run has already, from an earlier call or from whoever started it.
+func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool) {
+	if a, ok := r.picks[keyOf(candidate)]; ok {
+		return a, true
+	}
+	i := slices.IndexFunc(r.assigned, func(x scoring.Ref) bool {
+		return x.Experiment == candidate.Experiment && x.Version == candidate.Version
+	})
+	if i < 0 {
+		return candidate, false
+	}
+	candidate.Variant, candidate.Epoch = r.assigned[i].Variant, r.assigned[i].Epoch
+	return r.pick(candidate), true
+}
+
+// assign makes an assignment.
+func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment) scoring.Assignment {
+	info := workflow.GetInfo(ctx)
 	candidate.Run, candidate.FirstRunID, candidate.OriginalRunID = runOf(info), chainOf(info), info.OriginalRunID
 	candidate.WorkflowType, candidate.At = info.WorkflowType.Name, workflow.Now(ctx)
-	kept := candidate
-	lctx := workflow.WithLocalActivityOptions(ctx, localOptions(info))
-	if err := workflow.ExecuteLocalActivity(lctx, activities.VerdictAssign, candidate, control.Variant).Get(ctx, &kept); err != nil {
+	var kept scoring.Assignment // not a copy of the candidate: it would share its maps with the activity
+	ctx = workflow.WithLocalActivityOptions(ctx, localOptions(info))
+	if err := workflow.ExecuteLocalActivity(ctx, activities.VerdictAssign, candidate, control.Variant).Get(ctx, &kept); err != nil {
 		// A cancelled run, or a worker that stopped: nothing was assigned, so the run is served control and stays out.
-		workflow.GetLogger(ctx).Error("Verdict could not assign; the run gets control", "Experiment", name, "Error", err)
-		kept = control
+		workflow.GetLogger(ctx).Error("Verdict could not assign; the run gets control", "Experiment", candidate.Experiment, "Error", err)
+		return r.pick(control)
 	}
-	r.picks[key] = kept
-	if kept.By != scoring.ByPause {
-		r.assigned = append(r.assigned, kept.Ref())
-		r.describe(ctx)
+	ref := kept.Ref()
+	if kept.By == scoring.ByPause {
+		ref.Probability = 0 // children and continued runs get control too, but nothing says that they take part
 	}
-	return kept, nil
+	r.assigned = append(r.assigned, ref)
+	r.describe(ctx)
+	return r.pick(kept)
 }
 
 // candidates returns what the unit gets if it is assigned now, and what it gets if it must not be.

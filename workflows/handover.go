@@ -40,4 +40,7 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(Deliver, workflow.RegisterOptions{
 		Name: activities.DeliverWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 	})
+	r.RegisterWorkflowWithOptions(ControlExperiment, workflow.RegisterOptions{
+		Name: activities.ExperimentWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+	})
 }

@@ -34,5 +34,11 @@ const (
 	endFlushAndAttribute = 2 // one upsert of search attributes, then the local activity
 )
 
+// Versions of an experiment's shape.
+const (
+	experimentAssigned = 1 // one local activity
+	experimentRetired  = 2 // nothing
+)
+
 // ours tells whether a workflow type is one of Verdict's own.
 func ours(workflowType string) bool { return strings.HasPrefix(workflowType, TypePrefix) }

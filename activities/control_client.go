@@ -1,0 +1,69 @@
+package activities
+
+import (
+	"context"
+	"errors"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// StartExperiment puts an experiment under live control on the given task queue ([DefaultTaskQueue] if empty) and starts
+// it. Bad input, a definition that contradicts the one that is held, and an experiment that was started before are
+// refused with the type scoring.ErrorTypeInvalid. Starting again with the same update id returns what it returned before.
+func StartExperiment(ctx context.Context, c client.Client, taskQueue, updateID string, d experiments.Definition, p Policy, change Change) (Revision, error) {
+	if err := errors.Join(d.Validate(), p.Validate()); err != nil {
+		return Revision{}, err
+	}
+	change.Definition = &d
+	options := startOptions(ExperimentID(d.Name, d.Version), taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE)
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	start := c.NewWithStartWorkflowOperation(options, ExperimentWorkflow, Control{Definition: d, Policy: p})
+	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions:          updateOptions("", Start, updateID, change),
+	})
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &started) {
+		// Its epochs are forgotten, and others under the same numbers would be pooled with them.
+		return Revision{}, scoring.Invalid("version", "the control of %q has ended; start a new version", experimentKey(d.Name, d.Version))
+	}
+	return revision(ctx, handle, err)
+}
+
+// ChangeExperiment asks for an action other than [Start]. One that the experiment's status does not allow, or with bad
+// input, is refused with the type scoring.ErrorTypeInvalid and changes nothing. The same update id again returns what it
+// returned before and changes nothing.
+func ChangeExperiment(ctx context.Context, c client.Client, name, version string, action Action, updateID string, change Change) (Revision, error) {
+	handle, err := c.UpdateWorkflow(ctx, updateOptions(ExperimentID(name, version), action, updateID, change))
+	return revision(ctx, handle, err)
+}
+
+// ReadExperiment returns an experiment as its workflow holds it. One that is not under live control is a
+// serviceerror.NotFound.
+func ReadExperiment(ctx context.Context, c client.Client, name, version string) (Control, error) {
+	var control Control
+	answer, err := c.QueryWorkflow(ctx, ExperimentID(name, version), "", ControlQuery)
+	if err == nil {
+		err = answer.Get(&control)
+	}
+	return control, err
+}
+
+func updateOptions(workflowID string, action Action, updateID string, change Change) client.UpdateWorkflowOptions {
+	return client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateID: updateID, UpdateName: string(action), Args: []any{change},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	}
+}
+
+func revision(ctx context.Context, handle client.WorkflowUpdateHandle, err error) (r Revision, _ error) {
+	if err == nil {
+		err = handle.Get(ctx, &r)
+	}
+	return r, err
+}

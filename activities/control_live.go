@@ -1,0 +1,242 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+const (
+	// DefaultMaxAge is how old what a worker knows may be while the server answers.
+	DefaultMaxAge = 10 * time.Second
+	// MaxSilence is the age from which what was read is no longer believed, because the server has not answered since.
+	MaxSilence = time.Hour
+
+	readLimit = 2 * time.Second // for one reading
+)
+
+// Live is what a worker knows of the experiments that are under live control. It is refreshed in the background, and
+// never waited for: an assignment is made with what is known at the moment. Before the first reading has come back, and
+// when none has for longer than MaxSilence, that is the definition's own weights, in epoch 0. A nil Live knows of none.
+// It is safe for concurrent use.
+type Live struct {
+	maxAge      time.Duration
+	experiments map[string]*live
+
+	mu      sync.Mutex
+	workers map[string]bool // that run
+	stop    func()          // ends the refreshing; nil when there is none
+}
+
+type live struct {
+	exp   *experiments.Experiment
+	state atomic.Pointer[reading]
+	said  atomic.Bool // that the definitions contradict each other
+}
+
+// reading is what was read of an experiment. Without a split it is not under live control.
+type reading struct {
+	Served
+	split *experiments.Split
+	at    time.Time
+}
+
+// NewLive returns a Live for experiments whose live control workers obey. They are read as often as what is known may be
+// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that is there twice, and an age that is negative
+// or under a tenth of a second.
+func NewLive(list []*experiments.Experiment, maxAge time.Duration) (*Live, error) {
+	if maxAge == 0 {
+		maxAge = DefaultMaxAge
+	}
+	if maxAge < 100*time.Millisecond {
+		return nil, scoring.Invalid("control age", "%s is less than 100ms", maxAge)
+	}
+	l := &Live{maxAge: maxAge, experiments: map[string]*live{}, workers: map[string]bool{}}
+	for _, e := range list {
+		if e == nil {
+			return nil, scoring.Invalid("experiments", "one is nil; make it with experiments.New")
+		}
+		d := e.Definition()
+		key := experimentKey(d.Name, d.Version)
+		if _, ok := l.experiments[key]; ok {
+			return nil, scoring.Invalid("experiments", "%q is there twice", key)
+		}
+		l.experiments[key] = &live{exp: e}
+	}
+	return l, nil
+}
+
+// Began says that a worker is about to poll. With a client the experiments are read now, for two seconds at most, so that
+// already its first run is assigned as the experiment says; without one they are read once the first run has asked.
+func (l *Live) Began(ctx context.Context, worker string, c client.Client) {
+	if l == nil || len(l.experiments) == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.workers[worker] = true
+	l.mu.Unlock()
+	if c != nil {
+		logger := log.NewStructuredLogger(slog.Default())
+		l.readAll(ctx, c, logger)
+		l.refresh(c, logger)
+	}
+}
+
+// Ended says that a worker that had begun no longer runs. When none does, the refreshing ends before Ended returns.
+func (l *Live) Ended(worker string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.workers, worker)
+	if len(l.workers) == 0 && l.stop != nil {
+		l.stop()
+		l.stop = nil
+	}
+}
+
+// refresh begins to refresh, unless that has begun or no worker runs.
+func (l *Live) refresh(c client.Client, logger log.Logger) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil || len(l.workers) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	l.stop = func() { cancel(); <-done }
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(l.maxAge)
+		defer ticker.Stop()
+		for {
+			l.readAll(ctx, c, logger)
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+}
+
+// readAll reads every experiment at once. What cannot be read stays as it is.
+func (l *Live) readAll(ctx context.Context, c client.Client, logger log.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var all sync.WaitGroup
+	for key, e := range l.experiments {
+		all.Go(func() {
+			if err := e.read(ctx, c, logger); err != nil && ctx.Err() == nil {
+				logger.Warn("Verdict: an experiment's control cannot be read", "Experiment", key, "Error", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (e *live) read(ctx context.Context, c client.Client, logger log.Logger) error {
+	d := e.exp.Definition()
+	at := time.Now()
+	served, found, err := readServed(ctx, c, d.Name, d.Version)
+	if err != nil {
+		return err
+	}
+	if !found {
+		e.state.Store(&reading{at: at})
+		return nil
+	}
+	split, err := e.exp.At(served.Epoch)
+	if err == nil && served.Status == Promoted {
+		_, err = split.Force(served.Variant)
+	}
+	if err != nil {
+		return err
+	}
+	if served.Fingerprint != d.Fingerprint() && !e.said.Swap(true) {
+		logger.Error("Verdict: the code has another definition of this version than its control", "Experiment", experimentKey(d.Name, d.Version))
+	}
+	e.state.Store(&reading{Served: served, split: split, at: at})
+	return nil
+}
+
+// readServed asks the server, which needs no worker of ours, for the memo. Only a memo that was written through a codec
+// is asked for by a query, which the client can decode.
+func readServed(ctx context.Context, c client.Client, name, version string) (s Served, found bool, err error) {
+	description, err := c.DescribeWorkflow(ctx, ExperimentID(name, version), "")
+	var notFound *serviceerror.NotFound
+	switch {
+	case errors.As(err, &notFound):
+		return s, false, nil
+	case err != nil:
+		return s, false, err
+	case description.Status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return s, false, nil
+	}
+	payload, ok := description.Memo.GetFields()[ControlMemo]
+	if !ok {
+		return s, false, nil // its first task is not done
+	}
+	if converter.GetDefaultDataConverter().FromPayload(payload, &s) == nil {
+		return s, true, nil
+	}
+	control, err := ReadExperiment(ctx, c, name, version)
+	if err != nil {
+		return s, false, err
+	}
+	return control.Served(), true, nil
+}
+
+// assign returns what the run gets for which a is the candidate that was made with the definition's own weights. The
+// unit decides, so that whoever asks in the same epoch gets the same. ctx must be an activity's.
+func (l *Live) assign(ctx context.Context, a scoring.Assignment) scoring.Assignment {
+	if l == nil {
+		return a
+	}
+	e, ok := l.experiments[experimentKey(a.Experiment, a.Version)]
+	if !ok {
+		return a
+	}
+	if c := clientOf(ctx); c != nil {
+		l.refresh(c, activity.GetLogger(ctx))
+	}
+	known := e.state.Load()
+	if known == nil || known.split == nil || time.Since(known.at) > MaxSilence {
+		return a
+	}
+	pick := known.split.Pause()
+	switch known.Status {
+	case Running:
+		pick = known.split.Assign(a.Unit)
+	case Promoted:
+		pick, _ = known.split.Force(known.Variant) // it was checked when it was read
+	}
+	now := known.split.Assignment(pick, a.Unit, a.Run, a.At)
+	now.FirstRunID, now.OriginalRunID, now.WorkflowType = a.FirstRunID, a.OriginalRunID, a.WorkflowType
+	return now
+}
+
+// clientOf returns the client of the worker that runs an activity. The SDK's test environment has none and panics when
+// asked for one.
+func clientOf(ctx context.Context) (c client.Client) {
+	defer func() {
+		if recover() != nil {
+			c = nil
+		}
+	}()
+	return activity.GetClient(ctx)
+}

@@ -1,0 +1,440 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// controlled is an experiment under live control on a bench.
+type controlled struct {
+	*harness.Bench
+	exp           *experiments.Experiment
+	name, version string
+}
+
+func control(b *harness.Bench, d experiments.Definition) *controlled {
+	d.Name, d.Version = "control-"+b.Queue, "1"
+	exp, err := experiments.New(d)
+	require.NoError(b.T, err)
+	return &controlled{b, exp, d.Name, d.Version}
+}
+
+var twoArms = experiments.Definition{
+	Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}},
+	Primary: experiments.Metric{Name: "good", Type: experiments.Boolean},
+}
+
+func (c *controlled) start(p activities.Policy) (activities.Revision, error) {
+	return activities.StartExperiment(c.T.Context(), c.Client, c.VerdictQueue, "start", c.exp.Definition(), p, activities.Change{Who: "ada"})
+}
+
+func (c *controlled) change(action activities.Action, id string, change activities.Change) (activities.Revision, error) {
+	change.Who = "ada"
+	return activities.ChangeExperiment(c.T.Context(), c.Client, c.name, c.version, action, id, change)
+}
+
+func (c *controlled) must(action activities.Action, change activities.Change) activities.Revision {
+	c.T.Helper()
+	r, err := c.change(action, "", change)
+	require.NoError(c.T, err)
+	return r
+}
+
+// read asks again when the server had sent the query to a worker that is no more.
+func (c *controlled) read() (state activities.Control) {
+	c.T.Helper()
+	c.Eventually(func() (err error) {
+		state, err = activities.ReadExperiment(c.T.Context(), c.Client, c.name, c.version)
+		return err
+	})
+	return state
+}
+
+// runs returns the runs of the controller's chain, oldest first.
+func (c *controlled) runs() []client.WorkflowRun {
+	c.T.Helper()
+	id := activities.ExperimentID(c.name, c.version)
+	var all []client.WorkflowRun
+	for runID := ""; ; {
+		run := c.Client.GetWorkflow(c.T.Context(), id, runID)
+		all = append(all, run)
+		runID = c.History(run).Events[0].GetWorkflowExecutionStartedEventAttributes().ContinuedExecutionRunId
+		if runID == "" {
+			slices.Reverse(all)
+			return all
+		}
+	}
+}
+
+// replay replays every run of the controller.
+func (c *controlled) replay() {
+	c.T.Helper()
+	for _, run := range c.runs() {
+		r := worker.NewWorkflowReplayer()
+		workflows.Register(r)
+		require.NoError(c.T, r.ReplayWorkflowHistory(nil, c.History(run)))
+	}
+}
+
+func refused(t *testing.T, err error, text string) {
+	t.Helper()
+	var application *temporal.ApplicationError
+	require.ErrorAs(t, err, &application)
+	require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
+	require.ErrorContains(t, err, text)
+}
+
+// Every change is a revision that says who, when and why; a wrong one is refused and changes nothing; the same update
+// again is the same revision; and all of that is the same after a crash and in the next run.
+func TestExperimentIsControlled(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	stop := b.StoreWorker()
+	c := control(b, twoArms)
+	policy := activities.Policy{ContinueAfter: 50, Every: time.Hour}
+	begun := time.Now()
+
+	first, err := c.start(policy)
+	require.NoError(t, err)
+	again, err := c.start(policy)
+	require.NoError(t, err)
+	require.Equal(t, first, again, "the same update id")
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "another", c.exp.Definition(), policy, activities.Change{Who: "eve"})
+	refused(t, err, "the experiment is running")
+	other := c.exp.Definition()
+	other.Maturity = time.Hour
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "third", other, policy, activities.Change{Who: "eve"})
+	refused(t, err, "the experiment is running")
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", experiments.Definition{}, activities.Policy{Every: 1}, activities.Change{})
+	require.ErrorAs(t, err, new(*scoring.InvalidError))
+
+	before := c.read()
+	for text, bad := range map[string]func() (activities.Revision, error){
+		"is paused": func() (activities.Revision, error) { return c.change(activities.Resume, "", activities.Change{}) },
+		`none for variant "b"`: func() (activities.Revision, error) {
+			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 1}})
+		},
+		"sum to 0": func() (activities.Revision, error) {
+			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 0, "b": 0}})
+		},
+		"2 is not in (0, 1]": func() (activities.Revision, error) {
+			return c.change(activities.Ramp, "", activities.Change{Allocation: 2})
+		},
+		"already": func() (activities.Revision, error) {
+			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 7, "b": 7}})
+		},
+		"say new ones": func() (activities.Revision, error) { return c.change(activities.Ramp, "", activities.Change{}) },
+		`"z" is not a variant`: func() (activities.Revision, error) {
+			return c.change(activities.Promote, "", activities.Change{Variant: "z"})
+		},
+		"they are for verdict.ramp": func() (activities.Revision, error) {
+			return c.change(activities.Pause, "", activities.Change{Weights: map[string]float64{"a": 1, "b": 1}})
+		},
+		"1001 bytes": func() (activities.Revision, error) {
+			return c.change(activities.Pause, "", activities.Change{Why: string(make([]byte, 1001))})
+		},
+		"invalid who": func() (activities.Revision, error) {
+			return activities.ChangeExperiment(t.Context(), b.Client, c.name, c.version, activities.Pause, "", activities.Change{})
+		},
+	} {
+		_, err := bad()
+		refused(t, err, text)
+	}
+	require.Equal(t, before, c.read(), "a refusal changes nothing")
+
+	ramp, err := c.change(activities.Ramp, "ramp-1", activities.Change{Why: "it looks well", Weights: map[string]float64{"a": 1, "b": 3}})
+	require.NoError(t, err)
+	require.Equal(t, activities.Revision{
+		Number: 2, Action: activities.Ramp, Who: "ada", Why: "it looks well", At: ramp.At, Status: activities.Running, Epoch: 1, UpdateID: "ramp-1",
+	}, ramp)
+	require.WithinRange(t, ramp.At, begun.Add(-time.Second), time.Now().Add(time.Second))
+	for n := range 12 {
+		c.must(activities.Pause, activities.Change{Why: fmt.Sprint("pause ", n)})
+		c.must(activities.Resume, activities.Change{})
+	}
+	c.must(activities.Ramp, activities.Change{Allocation: 0.5})
+
+	// It has gone on in new runs, and the state is what all of them together made of it.
+	state := c.read()
+	require.GreaterOrEqual(t, len(c.runs()), 3)
+	require.Equal(t, activities.Running, state.Status)
+	require.Len(t, state.Revisions, 27)
+	for i, r := range state.Revisions {
+		require.Equal(t, i+1, r.Number)
+	}
+	require.Equal(t, first, state.Revisions[0])
+	require.Equal(t, ramp, state.Revisions[1])
+	require.Len(t, state.Epochs, 3)
+	require.Equal(t, map[string]float64{"a": 0.5, "b": 0.5}, state.Epochs[0].Weights)
+	require.Equal(t, map[string]float64{"a": 0.25, "b": 0.75}, state.Epochs[1].Weights)
+	require.Equal(t, map[string]float64{"a": 0.25, "b": 0.75}, state.Epochs[2].Weights)
+	require.Equal(t, 0.5, state.Epoch().Allocation)
+
+	repeated, err := c.change(activities.Ramp, "ramp-1", activities.Change{Weights: map[string]float64{"a": 1, "b": 1}})
+	require.NoError(t, err)
+	require.Equal(t, ramp, repeated, "the update that an earlier run had made")
+
+	// The worker is lost. The next one has to make the state from the history.
+	stop()
+	b.StoreWorker()
+	require.Equal(t, state, c.read())
+	c.replay()
+
+	c.must(activities.Stop, activities.Change{})
+	c.must(activities.Promote, activities.Change{Variant: "b"})
+	_, err = c.change(activities.Promote, "", activities.Change{Variant: "b"})
+	refused(t, err, "already")
+	_, err = c.change(activities.Resume, "", activities.Change{})
+	refused(t, err, "the experiment is promoted")
+	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), activities.ExperimentID(c.name, c.version), "", "over"))
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", c.exp.Definition(), policy, activities.Change{Who: "ada"})
+	require.ErrorAs(t, err, new(*scoring.InvalidError))
+	require.ErrorContains(t, err, "start a new version")
+}
+
+// What a run gets follows the control without a deploy and without waiting; what it got stays.
+func TestRunsFollowTheControl(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	stopStore := b.StoreWorker()
+	c := control(b, twoArms)
+	cfg := b.Config()
+	cfg.Store, cfg.Experiments, cfg.ControlAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
+	pick := func(ctx workflow.Context) (verdict.Pick, error) {
+		return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+	}
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(pick, workflow.RegisterOptions{Name: "pick"})
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, before []string) ([]string, error) {
+			p, err := pick(ctx)
+			if err != nil {
+				return nil, err
+			}
+			before = append(before, p.Variant)
+			if len(before) > 1 {
+				var inChild verdict.Pick
+				err := workflow.ExecuteChildWorkflow(ctx, "pick").Get(ctx, &inChild)
+				return append(before, inChild.Variant), err
+			}
+			workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+			return nil, workflow.NewContinueAsNewError(ctx, "life", before)
+		}, workflow.RegisterOptions{Name: "life"})
+	})
+	got := func() scoring.Assignment {
+		t.Helper()
+		var p verdict.Pick
+		require.NoError(t, b.Start("pick").Get(t.Context(), &p))
+		require.Equal(t, p.Variant, p.Assignment.Variant)
+		return p.Assignment
+	}
+	until := func(what string, ok func(scoring.Assignment) bool) scoring.Assignment {
+		t.Helper()
+		var a scoring.Assignment
+		b.Eventually(func() error {
+			if a = got(); !ok(a) {
+				return fmt.Errorf("not yet %s: %+v", what, a)
+			}
+			return nil
+		})
+		return a
+	}
+
+	// Nobody controls it yet: the code's own weights.
+	a := got()
+	require.Equal(t, scoring.ByWeight, a.By)
+	require.Equal(t, map[string]float64{"a": 0.5, "b": 0.5}, a.Probabilities)
+	life := b.Start("life", []string{})
+	var served string
+	b.Eventually(func() error {
+		all, err := b.Store.Assignments(t.Context(), c.name, c.version)
+		for _, x := range all {
+			if x.Run.WorkflowID == life.GetID() {
+				served = x.Variant
+				return nil
+			}
+		}
+		return errors.Join(errors.New("not yet assigned"), err)
+	})
+
+	_, err := c.start(activities.Policy{})
+	require.NoError(t, err)
+	c.must(activities.Ramp, activities.Change{Weights: map[string]float64{"a": 0, "b": 1}})
+	a = until("in epoch 1", func(a scoring.Assignment) bool { return a.Epoch == 1 })
+	require.Equal(t, "b", a.Variant)
+	require.Equal(t, map[string]float64{"a": 0, "b": 1}, a.Probabilities)
+	require.Equal(t, scoring.ByWeight, a.By)
+	require.NotEmpty(t, a.FirstRunID)
+	kept, err := b.Store.Assignments(t.Context(), c.name, c.version)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(kept, func(x scoring.Assignment) bool { return x.Run == a.Run && x.Epoch == 1 && x.Variant == "b" }))
+
+	c.must(activities.Pause, activities.Change{})
+	a = until("paused", func(a scoring.Assignment) bool { return a.By == scoring.ByPause })
+	require.Equal(t, "a", a.Variant)
+	paused := b.Start("life", []string{})
+	b.Eventually(func() error {
+		all, err := b.Store.Assignments(t.Context(), c.name, c.version)
+		if slices.ContainsFunc(all, func(x scoring.Assignment) bool {
+			return x.Run.WorkflowID == paused.GetID() && x.By == scoring.ByPause
+		}) {
+			return nil
+		}
+		return errors.Join(errors.New("not yet assigned"), err)
+	})
+
+	// The worker that holds the control is away: workers go on reading what the server knows.
+	c.must(activities.Resume, activities.Change{})
+	stopStore()
+	until("resumed", func(a scoring.Assignment) bool { return a.Epoch == 1 && a.By == scoring.ByWeight })
+	stopStore = b.StoreWorker()
+
+	// What was assigned under other weights, or while it was paused, is so for the life of the run.
+	for run, variant := range map[client.WorkflowRun]string{life: served, paused: "a"} {
+		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), "", "go on", nil))
+		var seen []string
+		require.NoError(t, run.Get(t.Context(), &seen))
+		require.Equal(t, []string{variant, variant, variant}, seen, "run, continued run, its child")
+	}
+
+	c.must(activities.Promote, activities.Change{Variant: "b"})
+	until("promoted", func(a scoring.Assignment) bool { return a.By == scoring.ByForce && a.Variant == "b" })
+	c.must(activities.Stop, activities.Change{})
+	until("stopped", func(a scoring.Assignment) bool { return a.By == scoring.ByPause && a.Variant == "a" })
+	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), activities.ExperimentID(c.name, c.version), "", "over"))
+	until("out of control", func(a scoring.Assignment) bool { return a.By == scoring.ByWeight && a.Epoch == 0 })
+}
+
+// feed assigns n units as the experiment is now and lets each be scored a while later. One of them is good with the
+// given share of its variant, in an order that is the same every time.
+func (c *controlled) feed(n int, share map[string]int) {
+	c.T.Helper()
+	split, err := c.exp.At(c.read().Epoch())
+	require.NoError(c.T, err)
+	at, seen := time.Now().UTC(), map[string]int{}
+	var records []scoring.Record
+	for range n {
+		id := uuid.NewString()
+		run := scoring.Run{Namespace: "default", WorkflowID: id, RunID: id}
+		a := split.Assignment(split.Assign(id), id, run, at)
+		a.FirstRunID = id
+		_, err := c.Store.Assign(c.T.Context(), a)
+		require.NoError(c.T, err)
+		seen[a.Variant]++
+		good := seen[a.Variant]*share[a.Variant]/10 > (seen[a.Variant]-1)*share[a.Variant]/10
+		s := scoring.Bool("good", good)
+		s.ObservedAt = at.Add(delay)
+		records = append(records, scoring.Record{Score: s, Run: run, Source: scoring.FromScorer, RecordedAt: s.ObservedAt})
+	}
+	require.NoError(c.T, c.Store.Record(c.T.Context(), records))
+}
+
+// How late a score is, and for how long it is waited for.
+const (
+	delay  = time.Second
+	window = 2 * time.Second
+)
+
+// A harmful arm is stopped, the right winner is found and shipped, across a ramp, a lost worker and new runs.
+func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	stop := b.StoreWorker()
+	c := control(b, experiments.Definition{
+		Control: "now", Maturity: window,
+		Variants: []experiments.Variant{{Name: "now", Weight: 1}, {Name: "better", Weight: 1}, {Name: "worse", Weight: 1}},
+		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
+	})
+	share := map[string]int{"now": 5, "better": 8, "worse": 1}
+	cfg := b.Config()
+	cfg.Store, cfg.Experiments, cfg.ControlAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+		}, workflow.RegisterOptions{Name: "served"})
+	})
+	served := func() (p verdict.Pick) {
+		t.Helper()
+		require.NoError(t, b.Start("served").Get(t.Context(), &p))
+		return p
+	}
+	_, err := c.start(activities.Policy{StopHarm: true, PromoteWinner: true, Every: time.Second, ContinueAfter: 50})
+	require.NoError(t, err)
+
+	c.feed(90, share)
+	c.must(activities.Ramp, activities.Change{Why: "more of it", Weights: map[string]float64{"now": 1, "better": 2, "worse": 1}})
+	ramped := c.read()
+	c.feed(160, share)
+
+	// The worker that holds the control is lost while the windows are open.
+	stop()
+	stop = b.StoreWorker()
+	var state activities.Control
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		b.Eventually(func() error {
+			if state = c.read(); !ok() {
+				return fmt.Errorf("not yet %s: %+v", what, state.Finding)
+			}
+			return nil
+		})
+	}
+	until("stopped", func() bool { return len(state.Harmed) > 0 })
+	require.Equal(t, []string{"worse"}, state.Harmed)
+	require.Equal(t, map[string]float64{"now": 1. / 3, "better": 2. / 3, "worse": 0}, state.Epoch().Weights)
+	last := state.Revisions[len(state.Revisions)-1]
+	require.Equal(t, activities.ByPolicy, last.Who)
+	require.Equal(t, []string{"worse"}, last.Variants)
+	require.Contains(t, last.Why, "worse is worse than now on good")
+	harmed := state.Epoch()
+	b.Eventually(func() error {
+		if p := served(); p.Assignment.Epoch != harmed.Number || p.Variant == "worse" {
+			return fmt.Errorf("the run got %s of epoch %d", p.Variant, p.Assignment.Epoch)
+		}
+		return nil
+	})
+	c.feed(150, share)
+
+	until("promoted", func() bool { return state.Status == activities.Promoted })
+	require.Equal(t, "better", state.Variant)
+	last = state.Revisions[len(state.Revisions)-1]
+	require.Equal(t, activities.ByPolicy, last.Who)
+	require.GreaterOrEqual(t, last.At.Sub(harmed.At), window, "nothing is decided within the first window after a change of weights")
+	b.Eventually(func() error {
+		if p := served(); p.Variant != "better" || p.Assignment.By != scoring.ByForce {
+			return fmt.Errorf("the run got %s %s", p.Assignment.By, p.Variant)
+		}
+		return nil
+	})
+
+	// Nothing of it was lost on the way, or is by losing the worker once more.
+	require.Equal(t, ramped.Revisions, state.Revisions[:len(ramped.Revisions)])
+	require.Equal(t, ramped.Epochs, state.Epochs[:len(ramped.Epochs)])
+	require.Len(t, state.Epochs, 3)
+	require.GreaterOrEqual(t, len(c.runs()), 2, "it has continued as new")
+	stop()
+	b.StoreWorker()
+	require.Equal(t, state, c.read())
+	c.replay()
+	for _, run := range c.runs()[1:] {
+		first := c.History(run).Events[0].GetWorkflowExecutionStartedEventAttributes()
+		require.Equal(t, enumspb.CONTINUE_AS_NEW_INITIATOR_WORKFLOW, first.Initiator)
+	}
+}

@@ -1,0 +1,196 @@
+package workflows
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Limits of what a controller keeps, so that it fits into the input of its next run.
+const (
+	MaxRevisions = 100
+	MaxWhy       = 1000 // bytes
+)
+
+// revise makes a change and keeps it as a revision.
+func (k *controller) revise(ctx workflow.Context, action activities.Action, change activities.Change, variants ...string) (activities.Revision, error) {
+	next, err := k.after(action, change, now(ctx))
+	if err != nil {
+		return activities.Revision{}, activities.Refuse(err)
+	}
+	last := &next.Revisions[len(next.Revisions)-1]
+	if variants != nil {
+		last.Variants = variants
+	}
+	if change.Who != activities.ByPolicy {
+		last.UpdateID = workflow.GetCurrentUpdateInfo(ctx).ID
+	}
+	k.Control = next
+	k.done++
+	k.publish(ctx)
+	return *last, nil
+}
+
+// after returns what the experiment is after a change, or why it must not be made. It changes nothing.
+func (k *controller) after(action activities.Action, change activities.Change, now time.Time) (activities.Control, error) {
+	c := k.Control
+	if err := checkChange(action, change); err != nil {
+		return c, err
+	}
+	if from := allowed[action]; !slices.Contains(from, c.Status) {
+		return c, scoring.Invalid("status", "the experiment is %s; %s is for one that is %s", c.Status, action, anyOf(from))
+	}
+	var variants []string
+	switch action {
+	case activities.Start:
+		if err := k.same(change.Definition); err != nil {
+			return c, err
+		}
+		c.Status, c.Due = activities.Running, now.Add(c.Policy.Every)
+		c.Epochs = slices.Clone(c.Epochs)
+		c.Epochs[len(c.Epochs)-1].At = now
+	case activities.Ramp:
+		epoch, err := k.ramped(change, now)
+		if err != nil {
+			return c, err
+		}
+		c.Epochs = lastOf(append(slices.Clone(c.Epochs), epoch), MaxRevisions)
+	case activities.Pause:
+		c.Status = activities.Paused
+	case activities.Resume:
+		c.Status = activities.Running
+	case activities.Stop:
+		c.Status, c.Variant = activities.Stopped, ""
+	case activities.Promote:
+		if !slices.ContainsFunc(c.Definition.Variants, func(v experiments.Variant) bool { return v.Name == change.Variant }) {
+			return c, scoring.Invalid("variant", "%q is not a variant of %q", change.Variant, c.Definition.Name)
+		}
+		if c.Status == activities.Promoted && c.Variant == change.Variant {
+			return c, scoring.Invalid("variant", "%q is promoted already", change.Variant)
+		}
+		c.Status, c.Variant, variants = activities.Promoted, change.Variant, []string{change.Variant}
+	}
+	all := append(slices.Clone(c.Revisions), activities.Revision{
+		Number: c.Forgotten + len(c.Revisions) + 1, Action: action, Who: change.Who, Why: change.Why, At: now,
+		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants,
+	})
+	c.Revisions = lastOf(all, MaxRevisions)
+	c.Forgotten += len(all) - len(c.Revisions)
+	return c, nil
+}
+
+// allowed are the states that an action may be asked for in.
+var allowed = map[activities.Action][]activities.Status{
+	activities.Start:   {activities.Draft},
+	activities.Ramp:    {activities.Running, activities.Paused},
+	activities.Pause:   {activities.Running},
+	activities.Resume:  {activities.Paused},
+	activities.Stop:    {activities.Running, activities.Paused, activities.Promoted},
+	activities.Promote: {activities.Running, activities.Paused, activities.Stopped, activities.Promoted},
+	activities.Notice:  {activities.Running, activities.Paused},
+}
+
+func anyOf(all []activities.Status) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, " or ")
+}
+
+// checkChange refuses what no experiment could take.
+func checkChange(action activities.Action, change activities.Change) error {
+	if err := scoring.CheckName("who", change.Who); err != nil {
+		return err
+	}
+	switch {
+	case len(change.Why) > MaxWhy:
+		return scoring.Invalid("why", "%d bytes, at most %d are allowed", len(change.Why), MaxWhy)
+	case action != activities.Ramp && change.Weights != nil:
+		return scoring.Invalid("weights", "they are for %s", activities.Ramp)
+	case action != activities.Ramp && change.Allocation != 0:
+		return scoring.Invalid("allocation", "it is for %s", activities.Ramp)
+	case action == activities.Ramp && change.Weights == nil && change.Allocation == 0:
+		return scoring.Invalid("weights", "say new ones, a new allocation, or both")
+	case action != activities.Promote && change.Variant != "":
+		return scoring.Invalid("variant", "it is for %s", activities.Promote)
+	case action != activities.Start && change.Definition != nil:
+		return scoring.Invalid("definition", "it is for %s", activities.Start)
+	}
+	return nil
+}
+
+// same refuses a definition other than the one that is held.
+func (k *controller) same(d *experiments.Definition) error {
+	if d == nil {
+		return nil
+	}
+	switch change, fields := experiments.Compare(k.Definition, *d); change {
+	case experiments.NewVersion:
+		return scoring.Invalid("definition", "%s differ from the version that is held: start a new version", strings.Join(fields, ", "))
+	case experiments.NewEpoch:
+		return scoring.Invalid("definition", "%s differ from those that are held: start it as it is, and ramp it", strings.Join(fields, ", "))
+	}
+	return nil
+}
+
+// ramped returns the next epoch.
+func (k *controller) ramped(change activities.Change, now time.Time) (experiments.Epoch, error) {
+	was := k.Epoch()
+	epoch := experiments.Epoch{Number: was.Number + 1, Weights: was.Weights, Allocation: was.Allocation, At: now}
+	if change.Weights != nil {
+		epoch.Weights = change.Weights
+	}
+	if change.Allocation != 0 {
+		epoch.Allocation = change.Allocation
+	}
+	if _, err := k.exp.At(epoch); err != nil { //workflowcheck:ignore a pure function: it sorts what it ranges over
+		return epoch, err
+	}
+	epoch.Weights = shares(k.Definition, epoch.Weights)
+	if distance(k.Definition, epoch.Weights, was.Weights) < 1e-12 && epoch.Allocation == was.Allocation {
+		return epoch, scoring.Invalid("weights", "they and the allocation are what is asked for already")
+	}
+	return epoch, nil
+}
+
+// firstEpoch is that of the definition's own weights.
+func firstEpoch(d experiments.Definition, now time.Time) experiments.Epoch {
+	weights := map[string]float64{}
+	for _, v := range d.Variants {
+		weights[v.Name] = v.Weight
+	}
+	return experiments.Epoch{Weights: shares(d, weights), Allocation: d.Allocation, At: now}
+}
+
+// shares returns weights that sum to 1.
+func shares(d experiments.Definition, weights map[string]float64) map[string]float64 {
+	sum := 0.0
+	for _, v := range d.Variants {
+		sum += weights[v.Name]
+	}
+	out := map[string]float64{}
+	for _, v := range d.Variants {
+		out[v.Name] = weights[v.Name] / sum
+	}
+	return out
+}
+
+// distance is the total variation distance: the share of units that must move.
+func distance(d experiments.Definition, a, b map[string]float64) float64 {
+	sum := 0.0
+	for _, v := range d.Variants {
+		sum += math.Abs(a[v.Name] - b[v.Name])
+	}
+	return sum / 2
+}
+
+// lastOf returns the last n.
+func lastOf[T any](all []T, n int) []T { return all[max(0, len(all)-n):] }
