@@ -347,7 +347,7 @@ func TestManyVariants(t *testing.T) {
 	e, now := experiment(t, "prompt", 200)
 	line := e.Sequence.Lines[0]
 	e.Sequence.Lines = nil
-	for i := range 12 {
+	for i := range 20 {
 		line.Variant = fmt.Sprintf("variant %d", i)
 		e.Sequence.Lines = append(e.Sequence.Lines, line)
 	}
@@ -355,11 +355,12 @@ func TestManyVariants(t *testing.T) {
 	require.NoError(t, err)
 	var last float64
 	named := regexp.MustCompile(`(?s)y="(-?[\d.]+)"[^>]*>(?:variant \d+|control)</text>`).FindAllStringSubmatch(string(svg), -1)
-	require.Len(t, named, 13)
+	require.Len(t, named, 21)
 	for i, m := range named {
 		y, err := strconv.ParseFloat(m[1], 64)
 		require.NoError(t, err)
-		require.Less(t, y, 0.)
+		require.Less(t, y, -40., "above the axis")
+		require.Greater(t, y, -350., "below the titles")
 		if i > 0 {
 			require.Greater(t, y, last+9, "names are a line apart")
 		}
