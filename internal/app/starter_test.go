@@ -30,7 +30,7 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"report", "--by", "moon"}, `--by: "moon": must be one of variant, step`},
 		{[]string{"report", "--session", "x"}, `--session: "x": must be KEY=ID, such as customer=42`},
 		{[]string{"report", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: --db or VERDICT_DB says where the worker keeps it"},
-		{[]string{"report", "-o", "xml"}, `--output: "xml": must be one of text, json`},
+		{[]string{"report", "-o", "xml"}, `--output: "xml": must be one of text, json, csv`},
 		{[]string{"outcome", "--name", "x"}, "--key: must not be empty"},
 		{[]string{"outcome", "--name", "x", "--key", "y", "--value", "maybe"}, `--value: "maybe": must be true, false or a number`},
 		{[]string{"outcome", "--name", "x", "--key", "y", "--value", "1e999"}, `--value: "1e999": must be true, false or a number`},

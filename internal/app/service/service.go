@@ -207,6 +207,8 @@ func (s *Service) handler(cfg Config) (http.Handler, error) {
 		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
 		TokenKeys: cfg.TokenKeys, Logger: s.log,
 	})
-	mux.Handle("GET /{$}", guard.Protect(s.page(cfg), true))
+	pages := guard.Protect(s.page(cfg), true)
+	mux.Handle("GET /{$}", pages)
+	mux.Handle("GET /experiments/", pages)
 	return mux, nil
 }
