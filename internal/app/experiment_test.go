@@ -1,0 +1,140 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/harness"
+)
+
+const retrieverJSON = `{
+	"name": "retriever", "version": "2", "control": "bm25", "maturity": "168h",
+	"variants": [{"name": "bm25", "weight": 1}, {"name": "vectors", "weight": 1}],
+	"primary": {"name": "good", "type": "boolean"}
+}`
+
+func definitionFile(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "definition.json")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestDefinitionOfAFile(t *testing.T) {
+	t.Parallel()
+	var d experiments.Definition
+	require.NoError(t, definitionOf(&d)(definitionFile(t, retrieverJSON)))
+	require.Equal(t, 7*24*time.Hour, d.Maturity)
+	require.Equal(t, "vectors", d.Variants[1].Name)
+	data, err := json.Marshal(d)
+	require.NoError(t, err)
+	same, err := decodeDefinition(data) // as the query has it
+	require.NoError(t, err)
+	require.Equal(t, d, same)
+
+	for text, want := range map[string]string{
+		`{"name": "x"`:           "must be a definition in JSON",
+		`{"nmae": "x"}`:          `unknown field "nmae"`,
+		`{"maturity": "a week"}`: `maturity: "a week" must be a duration such as 168h`,
+		`{"name": "x"}`:          "invalid variants",
+		`[]`:                     "must be a definition in JSON",
+	} {
+		require.ErrorContains(t, definitionOf(&d)(definitionFile(t, text)), want)
+	}
+}
+
+// Whatever is in the file, it is refused or it is what it says.
+func FuzzDefinition(f *testing.F) {
+	f.Add([]byte(retrieverJSON))
+	f.Add([]byte(`{"maturity": 1, "variants": null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := decodeDefinition(data)
+		if err != nil || d.Validate() != nil {
+			return
+		}
+		again, err := json.Marshal(d)
+		require.NoError(t, err)
+		same, err := decodeDefinition(again)
+		require.NoError(t, err)
+		require.Equal(t, d.Fingerprint(), same.Fingerprint())
+	})
+}
+
+func TestMistakesOfExperimenters(t *testing.T) {
+	t.Parallel()
+	file := definitionFile(t, retrieverJSON)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"frob"}, "unknown command \"frob\" for \"starter experiment\": `starter experiment --help` lists the commands"},
+		{[]string{"pause"}, "no NAME@VERSION: `starter experiment pause --help` shows the usage"},
+		{[]string{"promote", "retriever@2"}, "no VARIANT: `starter experiment promote --help` shows the usage"},
+		{[]string{"stop", "a@1", "b"}, "unexpected argument \"b\": `starter experiment stop --help` shows the usage"},
+		{[]string{"ramp", "a@1"}, "say --weights, --allocation, or both"},
+		{[]string{"ramp", "a@1", "--weights", "a"}, `--weights: "a": "a" must be VARIANT=WEIGHT`},
+		{[]string{"ramp", "a@1", "--weights", "a=1,b=x"}, `--weights: "a=1,b=x": "x" is not a number`},
+		{[]string{"ramp", "a@1", "--weights", "a=1,a=2"}, `--weights: "a=1,a=2": "a" is there twice`},
+		{[]string{"ramp", "a@1", "--allocation", "half"}, `--allocation: "half": must be a number`},
+		{[]string{"start"}, "--definition: must not be empty"},
+		{[]string{"start", "bm25", "--definition", file}, `"bm25" is not the experiment of the definition, retriever@2`},
+		{[]string{"start", "--definition", file, "--every", "1ms"}, "verdict: invalid every: 1ms is less than a second"},
+		{[]string{"start", "--definition", file}, "nobody is named in $USER: --identity says who asks"},
+	} {
+		got := call(t, RunStarter, []string{away}, append([]string{"experiment"}, c.args...)...)
+		require.EqualError(t, got.err, c.want, "%v", c.args)
+		require.True(t, isUsage(got.err), "%v", c.args)
+	}
+}
+
+func TestExperimentFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	p := startWorker(t, devservertest.ForTest(t).NewNamespace(t))
+	p.env = append(p.env, "USER=ada")
+	file := definitionFile(t, retrieverJSON)
+	refused := func(want string, args ...string) {
+		t.Helper()
+		got := call(t, RunStarter, p.env, append([]string{"experiment"}, args...)...)
+		require.ErrorContains(t, got.err, want)
+		require.True(t, isUsage(got.err), "%v", got.err)
+	}
+	refused("retriever@2 is not under live control", "pause", "retriever@2")
+	refused("no version of retriever is under live control", "status", "retriever")
+
+	require.Equal(t, "retriever@2: revision 1, running, epoch 0\n", p.starter("experiment", "start", "retriever", "--definition", file, "--stop-harm", "--why", "is it worth it?"))
+	refused("verdict: invalid status: the experiment is running", "start", "--definition", file)
+	require.Equal(t, "retriever@2: revision 2, running, epoch 1\n", p.starter("experiment", "ramp", "retriever@2", "--weights", "bm25=1,vectors=3", "--update-id", "once"))
+	require.Equal(t, "retriever@2: revision 2, running, epoch 1\n", p.starter("experiment", "ramp", "retriever@2", "--weights", "bm25=1,vectors=9", "--update-id", "once"))
+	refused(`verdict: invalid weight: none for variant "bm25"`, "ramp", "retriever@2", "--weights", "vectors=3")
+	harness.Eventually(t, 30*time.Second, func() error { // visibility comes later
+		return call(t, RunStarter, p.env, "experiment", "pause", "retriever", "--identity", "bob").err
+	})
+	require.Equal(t, "retriever@2: revision 4, running, epoch 1\n", p.starter("experiment", "resume", "retriever"))
+
+	text := p.starter("experiment", "status", "retriever")
+	for _, want := range []string{
+		"experiment retriever, version 2: running\n",
+		": bm25 0.25, vectors 0.75, allocation 1\n",
+		"policy      notify, stop harm; analysed every 3h21m36s\n",
+		"decision    not analysed yet\n",
+		"  bob  pause   paused ",
+		"is it worth it?",
+	} {
+		require.Contains(t, text, want)
+	}
+	require.Equal(t, "retriever@2: revision 5, stopped, epoch 1\n", p.starter("experiment", "stop", "retriever@2"))
+	refused(`"vector" is not a variant`, "promote", "retriever@2", "vector")
+	require.Equal(t, "retriever@2: revision 6, promoted, epoch 1\n", p.starter("experiment", "promote", "retriever@2", "vectors"))
+	var control activities.Control
+	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &control))
+	require.Equal(t, "vectors", control.Variant)
+	require.Len(t, control.Revisions, 6)
+}
