@@ -28,6 +28,8 @@ var forms = map[string]form{
 	"other scores":   around(score("x"), nothing, score("y")),
 	"everything":     around(all(assign, score("a")), all(flush, deferScorer), score("c")),
 	"retired":        around(all(assign, score("a")), all(flush, deferScorer), nothing),
+	"over":           around(all(retire, score("a")), all(flush, deferScorer), score("c")),
+	"gone":           around(score("a"), all(flush, deferScorer), score("c")),
 	"raw activity":   around(nothing, rawActivity, nothing),
 }
 
@@ -80,6 +82,11 @@ var replayedExperiment = func() *experiments.Experiment {
 
 func assign(ctx workflow.Context, _ string) error {
 	_, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
+	return err
+}
+
+func retire(ctx workflow.Context, _ string) error {
+	_, err := verdict.Retired(ctx, replayedExperiment, verdict.ThisRun, "b")
 	return err
 }
 

@@ -438,3 +438,65 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 		require.Equal(t, enumspb.CONTINUE_AS_NEW_INITIATOR_WORKFLOW, first.Initiator)
 	}
 }
+
+// Retired takes an experiment out of running code: a run that was picked a variant keeps it, also when its worker is lost,
+// every new one gets what is shipped, and nothing more is assigned.
+func TestRetiredExperiment(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	d := twoArms
+	d.Variants = []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1e-15}} // everyone gets a
+	c := control(b, d)
+	picks := func(pick func(workflow.Context) (verdict.Pick, error)) func(worker.Worker) {
+		return func(w worker.Worker) {
+			w.RegisterWorkflowWithOptions(func(ctx workflow.Context) ([]string, error) {
+				first, err := pick(ctx)
+				if err != nil {
+					return nil, err
+				}
+				workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+				again, err := pick(ctx)
+				if err != nil {
+					return nil, err
+				}
+				var inChild verdict.Pick
+				err = workflow.ExecuteChildWorkflow(ctx, "child").Get(ctx, &inChild)
+				return []string{first.Variant, again.Variant, inChild.Variant}, err
+			}, workflow.RegisterOptions{Name: "picks"})
+			w.RegisterWorkflowWithOptions(pick, workflow.RegisterOptions{Name: "child"})
+		}
+	}
+	before := b.UserWorker(b.Config(), picks(func(ctx workflow.Context) (verdict.Pick, error) {
+		return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+	}))
+	var old []client.WorkflowRun
+	for range 3 {
+		old = append(old, b.Start("picks"))
+	}
+	b.Eventually(func() error {
+		all, err := b.Store.Assignments(t.Context(), c.name, c.version)
+		if err == nil && len(all) < len(old) {
+			err = errors.New("not yet assigned")
+		}
+		return err
+	})
+	before()
+	b.UserWorker(b.Config(), picks(func(ctx workflow.Context) (verdict.Pick, error) {
+		return verdict.Retired(ctx, c.exp, verdict.ThisRun, "b")
+	}))
+	fresh := b.Start("picks")
+	for _, run := range append(old, fresh) {
+		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), "", "go on", nil))
+		var got []string
+		require.NoError(t, run.Get(t.Context(), &got))
+		v := "a"
+		if run == fresh {
+			v = "b"
+		}
+		require.Equal(t, []string{v, v, v}, got)
+	}
+	all, err := b.Store.Assignments(t.Context(), c.name, c.version)
+	require.NoError(t, err)
+	require.Len(t, all, len(old))
+}

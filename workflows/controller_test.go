@@ -1,0 +1,319 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+const day = 24 * time.Hour
+
+// stage runs a controller in the SDK's test environment, where days pass at once. What is about the server is tested on
+// a server.
+type stage struct {
+	*testing.T
+	env      *testsuite.TestWorkflowEnvironment
+	begun    time.Time
+	findings func(after time.Duration) activities.Finding
+}
+
+func newStage(t *testing.T, findings func(after time.Duration) activities.Finding) *stage {
+	var suite testsuite.WorkflowTestSuite
+	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment(), findings: findings}
+	s.begun = s.env.Now()
+	workflows.Register(s.env)
+	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {
+		return s.findings(s.env.Now().Sub(s.begun)), nil
+	}, activity.RegisterOptions{Name: activities.AnalyzeName})
+	return s
+}
+
+// at asks for a change at a time after the start.
+func (s *stage) at(after time.Duration, action activities.Action, change activities.Change) {
+	s.env.RegisterDelayedCallback(func() { s.ask(action, change, func(err error) { require.NoError(s, err) }) }, after)
+}
+
+// ask asks for a change, and tells what was said.
+func (s *stage) ask(action activities.Action, change activities.Change, told func(error)) {
+	if change.Who == "" {
+		change.Who = "ada"
+	}
+	s.env.UpdateWorkflow(string(action), "", &testsuite.TestUpdateCallback{
+		OnReject:   told,
+		OnAccept:   func() {},
+		OnComplete: func(_ any, err error) { told(err) },
+	}, change)
+}
+
+// read calls look with the state at a time after the start.
+func (s *stage) read(after time.Duration, look func(activities.Control)) {
+	s.env.RegisterDelayedCallback(func() { look(s.control()) }, after)
+}
+
+func (s *stage) control() (c activities.Control) {
+	answer, err := s.env.QueryWorkflow(activities.ControlQuery)
+	require.NoError(s, err)
+	require.NoError(s, answer.Get(&c))
+	return c
+}
+
+// run runs it for a while and returns what it is then.
+func (s *stage) run(for_ time.Duration, c activities.Control) (last activities.Control) {
+	s.env.SetTestTimeout(30 * time.Second)
+	s.env.RegisterDelayedCallback(func() { last = s.control(); s.env.CancelWorkflow() }, for_)
+	s.env.ExecuteWorkflow(activities.ExperimentWorkflow, c)
+	require.True(s, s.env.IsWorkflowCompleted())
+	require.ErrorContains(s, s.env.GetWorkflowError(), "canceled")
+	return last
+}
+
+func threeArms(change ...func(*experiments.Definition)) experiments.Definition {
+	d := experiments.Definition{
+		Name: "e", Version: "1", Control: "a", Maturity: 7 * day,
+		Variants: []experiments.Variant{{Name: "a", Weight: 2}, {Name: "b", Weight: 1}, {Name: "c", Weight: 1}},
+		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean},
+	}
+	for _, f := range change {
+		f(&d)
+	}
+	return d
+}
+
+func says(v experiments.Verdict, variants ...string) func(time.Duration) activities.Finding {
+	return func(time.Duration) activities.Finding {
+		return activities.Finding{Decision: experiments.Decision{Verdict: v, Variants: variants, Reason: "because"}}
+	}
+}
+
+// what tells the revisions in words.
+func what(c activities.Control) (all []string) {
+	for _, r := range c.Revisions {
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Who, r.Action, strings.Join(r.Variants, ","))))
+	}
+	return all
+}
+
+func TestPolicyOnlyNotifiesUnlessAsked(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, says(experiments.Harm, "b", "c"))
+	s.at(0, activities.Start, activities.Change{})
+	got := s.run(30*day, activities.Control{Definition: threeArms()})
+	require.Equal(t, []string{"ada verdict.start", "policy verdict.notice b,c"}, what(got), "once for a verdict")
+	require.Equal(t, map[string]float64{"a": 0.5, "b": 0.25, "c": 0.25}, got.Epoch().Weights)
+	require.Equal(t, 7*day/50, got.Policy.Every)
+	require.NotNil(t, got.Finding)
+}
+
+func TestPolicyStopsAHarmfulVariantOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, says(experiments.Harm, "b"))
+	s.at(0, activities.Start, activities.Change{})
+	s.read(day, func(c activities.Control) {
+		require.Equal(t, map[string]float64{"a": 2. / 3, "b": 0, "c": 1. / 3}, c.Epoch().Weights)
+		require.Equal(t, 1, c.Epoch().Number)
+		require.Equal(t, "because", c.Revisions[len(c.Revisions)-1].Why)
+	})
+	s.at(2*day, activities.Ramp, activities.Change{Weights: map[string]float64{"a": 1, "b": 1, "c": 1}})
+	got := s.run(30*day, activities.Control{Definition: threeArms(), Policy: activities.Policy{StopHarm: true}})
+	require.Equal(t, []string{"ada verdict.start", "policy verdict.notice b", "policy verdict.ramp b", "ada verdict.ramp"}, what(got))
+	require.Equal(t, 1./3, got.Epoch().Weights["b"], "whoever ramps it up has overruled the policy")
+}
+
+// When everything that gets units is harmful, the control takes all of them.
+func TestPolicyLeavesTheControl(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, says(experiments.Harm, "b", "c"))
+	s.at(0, activities.Start, activities.Change{})
+	s.at(time.Hour, activities.Ramp, activities.Change{Weights: map[string]float64{"a": 0, "b": 1, "c": 1}})
+	got := s.run(30*day, activities.Control{Definition: threeArms(), Policy: activities.Policy{StopHarm: true}})
+	require.Equal(t, map[string]float64{"a": 1, "b": 0, "c": 0}, got.Epoch().Weights)
+}
+
+func TestPolicyPromotesAfterTheFirstWindowOfTheEpoch(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, says(experiments.Winner, "c"))
+	s.at(0, activities.Start, activities.Change{})
+	s.at(3*day, activities.Ramp, activities.Change{Allocation: 0.5})
+	s.read(9*day, func(c activities.Control) {
+		require.Equal(t, activities.Running, c.Status)
+		require.Equal(t, experiments.Continue, c.Finding.Decision.Verdict)
+		require.Contains(t, c.Finding.Decision.Reason, "the first window since the weights changed is open until "+s.begun.Add(10*day).UTC().Format("2006-01-02"))
+	})
+	got := s.run(30*day, activities.Control{Definition: threeArms(), Policy: activities.Policy{PromoteWinner: true}})
+	require.Equal(t, []string{"ada verdict.start", "ada verdict.ramp", "policy verdict.notice c", "policy verdict.promote c"}, what(got))
+	require.Equal(t, activities.Promoted, got.Status)
+	require.Equal(t, "c", got.Variant)
+}
+
+// Somebody has paused it for a reason: nothing is promoted before it is resumed, but harm is stopped.
+func TestPolicyHonoursAPause(t *testing.T) {
+	t.Parallel()
+	both := activities.Policy{PromoteWinner: true, StopHarm: true}
+	s := newStage(t, says(experiments.Winner, "c"))
+	s.at(0, activities.Start, activities.Change{})
+	s.at(time.Hour, activities.Pause, activities.Change{})
+	require.Equal(t, activities.Paused, s.run(30*day, activities.Control{Definition: threeArms(), Policy: both}).Status)
+
+	s = newStage(t, says(experiments.Harm, "c"))
+	s.at(0, activities.Start, activities.Change{})
+	s.at(time.Hour, activities.Pause, activities.Change{})
+	got := s.run(30*day, activities.Control{Definition: threeArms(), Policy: both})
+	require.Equal(t, activities.Paused, got.Status)
+	require.Zero(t, got.Epoch().Weights["c"])
+}
+
+// An invalid experiment steers nothing.
+func TestAllocatorsReweight(t *testing.T) {
+	t.Parallel()
+	for allocator, want := range map[experiments.Allocator]map[string]float64{
+		experiments.Thompson: {"a": 0.1 + 0.7*0.2, "b": 0.1, "c": 0.1 + 0.7*0.8},
+		experiments.TopTwo:   {"a": 0.1 + 0.7*0.5, "b": 0.1, "c": 0.1 + 0.7*0.5},
+	} {
+		t.Run(string(allocator), func(t *testing.T) {
+			t.Parallel()
+			scored, best, verdict := 99, map[string]float64{"a": 0.2, "b": 0, "c": 0.8}, experiments.Continue
+			s := newStage(t, func(after time.Duration) activities.Finding {
+				f := says(verdict)(after)
+				f.Best, f.Scored = best, map[string]int{"a": 500, "b": scored, "c": 500}
+				return f
+			})
+			s.at(0, activities.Start, activities.Change{})
+			untouched := func(c activities.Control) { require.Len(t, c.Epochs, 1) }
+			s.read(5*day, func(c activities.Control) { untouched(c); scored, verdict = 100, experiments.Invalid })
+			s.read(10*day, func(c activities.Control) { untouched(c); verdict = experiments.Continue })
+			s.read(12*day, func(c activities.Control) {
+				require.Len(t, c.Epochs, 2)
+				require.InDeltaMapValues(t, want, c.Epoch().Weights, 1e-9)
+				require.Equal(t, string(allocator)+": probabilities of being best a 0.2, b 0, c 0.8", c.Revisions[len(c.Revisions)-1].Why)
+			})
+			s.read(20*day, func(c activities.Control) {
+				require.Len(t, c.Epochs, 2, "nothing has changed")
+				best = map[string]float64{"a": 0, "b": 0, "c": 1}
+			})
+			d := threeArms(func(d *experiments.Definition) { d.Allocator, d.Floor = allocator, 0.1 })
+			got := s.run(40*day, activities.Control{Definition: d})
+			require.Len(t, got.Epochs, 3)
+			require.GreaterOrEqual(t, got.Epochs[2].At.Sub(got.Epochs[1].At), day, "a seventh of the window")
+		})
+	}
+}
+
+// A variant that was stopped stays out of the allocation.
+func TestAllocatorLeavesOutWhatWasStopped(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, func(after time.Duration) activities.Finding {
+		f := says(experiments.Continue)(after)
+		f.Best, f.Scored = map[string]float64{"a": 0.1, "c": 0.3}, map[string]int{"a": 500, "b": 500, "c": 500}
+		return f
+	})
+	s.at(0, activities.Start, activities.Change{})
+	s.at(time.Hour, activities.Ramp, activities.Change{Weights: map[string]float64{"a": 1, "b": 0, "c": 1}})
+	d := threeArms(func(d *experiments.Definition) { d.Allocator, d.Floor = experiments.Thompson, 0.1 })
+	got := s.run(10*day, activities.Control{Definition: d})
+	require.InDeltaMapValues(t, map[string]float64{"a": 0.1 + 0.8*0.25, "b": 0, "c": 0.1 + 0.8*0.75}, got.Epoch().Weights, 1e-9)
+}
+
+// What is kept is bounded, and says how much is not kept.
+func TestRevisionsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, says(experiments.Continue))
+	s.at(0, activities.Start, activities.Change{})
+	for n := range 150 {
+		after := time.Duration(n+1) * time.Minute
+		s.at(after, activities.Ramp, activities.Change{Weights: map[string]float64{"a": float64(n + 5), "b": 1, "c": 1}})
+	}
+	got := s.run(day, activities.Control{Definition: threeArms(), Policy: activities.Policy{Every: 10 * day}})
+	require.Len(t, got.Revisions, workflows.MaxRevisions)
+	require.Equal(t, 51, got.Forgotten)
+	require.Equal(t, 52, got.Revisions[0].Number)
+	require.Len(t, got.Epochs, workflows.MaxRevisions)
+	require.Equal(t, 150, got.Epoch().Number)
+}
+
+// Every action is refused in every status but those that allow it, and changes nothing then.
+func TestActionsByStatus(t *testing.T) {
+	t.Parallel()
+	actions := []activities.Action{activities.Start, activities.Ramp, activities.Pause, activities.Resume, activities.Stop, activities.Promote}
+	for status, allowed := range map[activities.Status]string{
+		activities.Draft:    "verdict.start",
+		activities.Running:  "verdict.ramp verdict.pause verdict.stop verdict.promote",
+		activities.Paused:   "verdict.ramp verdict.resume verdict.stop verdict.promote",
+		activities.Stopped:  "verdict.promote",
+		activities.Promoted: "verdict.stop verdict.promote",
+	} {
+		for _, action := range actions {
+			t.Run(string(status)+"/"+string(action), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, says(experiments.Continue))
+				change := activities.Change{}
+				switch action {
+				case activities.Ramp:
+					change.Allocation = 0.5
+				case activities.Promote:
+					change.Variant = "b"
+				}
+				var before activities.Control
+				var told error
+				s.env.RegisterDelayedCallback(func() {
+					before = s.control()
+					s.ask(action, change, func(err error) { told = err })
+				}, time.Second)
+				d := threeArms()
+				epoch := experiments.Epoch{Weights: map[string]float64{"a": 0.5, "b": 0.25, "c": 0.25}, Allocation: 1}
+				after := s.run(2*time.Second, activities.Control{
+					Definition: d, Policy: activities.Policy{Every: time.Hour}, Status: status, Epochs: []experiments.Epoch{epoch}, Due: s.begun.Add(time.Hour),
+				})
+				if strings.Contains(allowed, string(action)) {
+					require.NoError(t, told)
+					require.Len(t, after.Revisions, 1)
+					return
+				}
+				require.ErrorContains(t, told, "invalid status: the experiment is "+string(status))
+				require.Equal(t, before, after)
+			})
+		}
+	}
+}
+
+func TestControllerRefusesWhatItCannotHold(t *testing.T) {
+	t.Parallel()
+	for text, c := range map[string]activities.Control{
+		"invalid name":  {Definition: experiments.Definition{}},
+		"invalid every": {Definition: threeArms(), Policy: activities.Policy{Every: time.Millisecond}},
+	} {
+		s := newStage(t, says(experiments.Continue))
+		s.env.ExecuteWorkflow(activities.ExperimentWorkflow, c)
+		require.ErrorContains(t, s.env.GetWorkflowError(), text)
+		require.ErrorContains(t, s.env.GetWorkflowError(), scoring.ErrorTypeInvalid)
+	}
+}
+
+// A store that is away for a while stops nothing.
+func TestAnalysisIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	var suite testsuite.WorkflowTestSuite
+	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment()}
+	s.begun = s.env.Now()
+	workflows.Register(s.env)
+	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {
+		if s.env.Now().Sub(s.begun) < day {
+			return activities.Finding{}, errors.New("the store is away")
+		}
+		return says(experiments.Harm, "b")(0), nil
+	}, activity.RegisterOptions{Name: activities.AnalyzeName})
+	s.at(0, activities.Start, activities.Change{})
+	got := s.run(3*day, activities.Control{Definition: threeArms(), Policy: activities.Policy{StopHarm: true}})
+	require.Equal(t, []string{"b"}, got.Harmed)
+}
