@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
@@ -103,6 +102,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			clientOptions = o.ClientOptions
 			return cfg.validate()
 		},
+		ConfigureWorker: inWorkflows.ConfigureWorker,
 		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {
 			recorder.Live.Ended(o.InstanceKey)
 			recorder.Drain()
@@ -112,10 +112,8 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 				return err
 			}
 			workflows.RegisterScorers(o.Registry, cfg.Scorers)
-			if all, err := activities.NewJudges(cfg.Judges); err == nil && len(all) > 0 {
-				o.Registry.RegisterActivityWithOptions(all.Ask, activity.RegisterOptions{
-					Name: activities.JudgeName, DisableAlreadyRegisteredCheck: true,
-				})
+			if all, err := activities.NewJudges(cfg.Judges); err == nil {
+				all.Register(o.Registry)
 			}
 			if o.WorkflowReplayer {
 				return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/judges"
@@ -30,6 +31,13 @@ func NewJudges(list []judges.Judge) (Judges, error) {
 		all[id.Name] = j
 	}
 	return all, nil
+}
+
+// Register registers the activity that asks them, if there are any.
+func (j Judges) Register(r Registry) {
+	if len(j) > 0 {
+		r.RegisterActivityWithOptions(j.Ask, activity.RegisterOptions{Name: JudgeName, DisableAlreadyRegisteredCheck: true})
+	}
 }
 
 // Question is what a judge is asked.

@@ -51,7 +51,7 @@ func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
 	info := workflow.GetInfo(ctx)
 	rec := scoring.Record{
 		Score: s, Step: step, Source: scoring.FromWorkflow,
-		Run: runOf(info), OriginalRunID: info.OriginalRunID, BuildID: info.GetCurrentBuildID(),
+		Run: runOf(info), OriginalRunID: info.OriginalRunID,
 	}
 	if err := rec.Validate(); err != nil {
 		return activities.Refuse(err)

@@ -1,6 +1,13 @@
 package workflows
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
 
 // Config is how a plugin behaves in workflow code. It must be the same on every worker of a task queue but for
 // Disabled and SearchAttributes, which may change at any time: a run keeps the shape that it began its end with.
@@ -21,6 +28,23 @@ type Config struct {
 	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
 	ScorerTaskQueue string
+
+	buildID atomic.Pointer[string]
 }
 
 func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }
+
+// ConfigureWorker takes the build id of a worker that is made with the plugin.
+func (c *Config) ConfigureWorker(_ context.Context, o worker.PluginConfigureWorkerOptions) error {
+	c.buildID.Store(&o.WorkerOptions.DeploymentOptions.Version.BuildID)
+	return nil
+}
+
+// build returns the build id of the worker that runs the code now. What the SDK says in workflow code may be the build of
+// the last task that was replayed.
+func (c *Config) build(info *workflow.Info) string {
+	if id := c.buildID.Load(); id != nil && *id != "" {
+		return *id
+	}
+	return info.GetCurrentBuildID()
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -88,7 +89,10 @@ func (r *run) childOptions(ctx workflow.Context, id string, env Envelope) workfl
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		Priority:              temporal.Priority{PriorityKey: 5},
-		StaticSummary:         "scores " + env.Run.WorkflowID,
+		// Else the scorer of a pinned run is pinned to that run's build until its first task is done, and waits for ever if
+		// the build is gone before. Servers before 1.32 do not know the field.
+		VersioningOverride: &client.AutoUpgradeVersioningOverride{},
+		StaticSummary:      "scores " + env.Run.WorkflowID,
 	}
 	if r.cfg.SearchAttributes {
 		key := temporal.NewSearchAttributeKeyKeywordList(ScorerAttribute)

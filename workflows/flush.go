@@ -69,6 +69,9 @@ func (r *run) write(ctx workflow.Context, f scoring.Flush) {
 	info := workflow.GetInfo(ctx)
 	f.Sequence = int64(info.GetCurrentHistoryLength())
 	f.Records = append([]scoring.Record(nil), r.records...)
+	for i := range f.Records {
+		f.Records[i].BuildID = r.cfg.build(info)
+	}
 	f.At = workflow.Now(ctx)
 	ctx = workflow.WithLocalActivityOptions(ctx, localOptions(info))
 	if err := workflow.ExecuteLocalActivity(ctx, activities.VerdictFlush, f).Get(ctx, nil); err != nil {
@@ -94,7 +97,7 @@ func (r *run) facts(ctx workflow.Context) scoring.RunFacts {
 	return scoring.RunFacts{
 		Run: runOf(info), FirstRunID: chainOf(info), OriginalRunID: info.OriginalRunID,
 		WorkflowType: info.WorkflowType.Name, TaskQueue: info.TaskQueueName, Attempt: info.Attempt,
-		StartedAt: info.WorkflowStartTime, BuildID: info.GetCurrentBuildID(),
+		StartedAt: info.WorkflowStartTime, BuildID: r.cfg.build(info),
 		Sessions: r.sessions, Keys: r.keys, Assigned: r.assigned,
 	}
 }

@@ -79,6 +79,14 @@ func withConfig(ctx workflow.Context, cfg *Config) workflow.Context {
 	return workflow.WithValue(ctx, configKey{}, cfg)
 }
 
+// configOf returns the configuration of the worker that a scorer runs on; the zero one without a plugin.
+func configOf(ctx workflow.Context) *Config {
+	if cfg, ok := ctx.Value(configKey{}).(*Config); ok {
+		return cfg
+	}
+	return &Config{}
+}
+
 // inherited reads the assignments that the starter of this run had.
 func inherited(ctx workflow.Context) []scoring.Ref {
 	payload, ok := interceptor.WorkflowHeader(ctx)[HeaderKey]

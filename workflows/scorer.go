@@ -185,7 +185,7 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		sc.Sessions = mergeSessions(sc.Sessions, s.env.Sessions)
 		settlement.Records = append(settlement.Records, scoring.Record{
 			Score: sc, Run: s.env.Run, Step: s.env.Step, OriginalRunID: s.env.OriginalRunID,
-			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: info.GetCurrentBuildID(),
+			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: configOf(ctx).build(info),
 		})
 	}
 	for _, o := range s.inbox {
@@ -201,11 +201,7 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		return Result{}, nil
 	}
 	if s.env.SearchAttributes && len(scores) > 0 {
-		cfg, ok := ctx.Value(configKey{}).(*Config)
-		if !ok {
-			cfg = &Config{}
-		}
-		upsert(ctx, attributes(ScorerAttribute, cfg, settlement.Records, s.env.Assigned, "run="+s.env.Run.WorkflowID))
+		upsert(ctx, attributes(ScorerAttribute, configOf(ctx), settlement.Records, s.env.Assigned, "run="+s.env.Run.WorkflowID))
 	}
 	if scores == nil {
 		scores = []scoring.Score{}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -108,6 +109,13 @@ func TestScoreFromAService(t *testing.T) {
 		other := b.Start("service", message)
 		require.NoError(t, b.Client.SignalWorkflow(ctx, other.GetID(), "", "end", nil))
 		require.NoError(t, other.Get(ctx, nil))
+		b.Eventually(func() error { // what it declared is on its way to the store
+			_, err := b.Store.RunOfKey(ctx, message)
+			if errors.Is(err, store.ErrAmbiguous) {
+				return nil
+			}
+			return errors.Join(errors.New("not yet ambiguous"), err)
+		})
 		require.ErrorIs(t, v.Score(ctx, verdict.Key(message), "x", 1), verdict.ErrAmbiguous)
 	})
 }

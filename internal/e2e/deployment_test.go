@@ -178,6 +178,34 @@ func TestDrainingBuildDefers(t *testing.T) {
 	d.onBuild(scorer, "2")
 }
 
+// A scorer whose first task no worker of its run's build has done begins in the next build, even if the run was pinned.
+func TestScorerBeginsInTheNextBuild(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	forgotten := shipped("1", 1)
+	stop := d.Worker(d.Queue, worker.Options{
+		Plugins: []worker.Plugin{verdict.NewPlugin(d.Config())}, // without the scorer: its first task fails here
+		DeploymentOptions: worker.DeploymentOptions{
+			UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: d.name, BuildID: "1"},
+		},
+	}, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest, _ bool) error {
+			_, err := verdict.Defer(ctx, forgotten, pr)
+			return err
+		}, workflow.RegisterOptions{Name: "ShipPinned", VersioningBehavior: workflow.VersioningBehaviorPinned})
+	})
+	d.route("1")
+	pr := pullRequest{uuid.NewString()}
+	run := d.Start("ShipPinned", pr, false)
+	require.NoError(t, run.Get(t.Context(), nil))
+	stop()
+	d.build("2", shipped("1", 2))
+	d.route("2")
+	d.Waiting(pr.Key, 1)
+	require.NoError(t, d.Verdict.Deliver(t.Context(), outcome("pr.merged", pr.Key)))
+	require.Equal(t, []string{"shipped=2"}, d.Scores(run, 1))
+}
+
 // While a new version of a scorer is rolled out, those that wait go on with the code of theirs.
 func TestVersionsOfAScorerInOneBuild(t *testing.T) {
 	t.Parallel()
