@@ -132,7 +132,8 @@ func (k *controller) same(d *experiments.Definition) error {
 	if d == nil {
 		return nil
 	}
-	switch change, fields := experiments.Compare(k.Definition, *d); change {
+	change, fields := experiments.Compare(k.Definition, *d) //workflowcheck:ignore a pure function: it sorts what it ranges over
+	switch change {
 	case experiments.NewVersion:
 		return scoring.Invalid("definition", "%s differ from the version that is held: start a new version", strings.Join(fields, ", "))
 	case experiments.NewEpoch:
@@ -151,7 +152,8 @@ func (k *controller) ramped(change activities.Change, now time.Time) (experiment
 	if change.Allocation != 0 {
 		epoch.Allocation = change.Allocation
 	}
-	if _, err := k.exp.At(epoch); err != nil { //workflowcheck:ignore a pure function: it sorts what it ranges over
+	_, err := k.exp.At(epoch) //workflowcheck:ignore a pure function: it sorts what it ranges over
+	if err != nil {
 		return epoch, err
 	}
 	epoch.Weights = shares(k.Definition, epoch.Weights)

@@ -108,9 +108,11 @@ func what(c activities.Control) (all []string) {
 func TestPolicyOnlyNotifiesUnlessAsked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, says(experiments.Harm, "b", "c"))
-	s.at(0, activities.Start, activities.Change{})
+	s.at(day, activities.Start, activities.Change{})
 	got := s.run(30*day, activities.Control{Definition: threeArms()})
 	require.Equal(t, []string{"ada verdict.start", "policy verdict.notice b,c"}, what(got), "once for a verdict")
+	require.WithinDuration(t, s.begun.Add(day), got.Epoch().At, time.Second, "it begins when it is started")
+	require.Equal(t, day, got.Policy.Reweight, "a seventh of the window")
 	require.Equal(t, map[string]float64{"a": 0.5, "b": 0.25, "c": 0.25}, got.Epoch().Weights)
 	require.Equal(t, 7*day/50, got.Policy.Every)
 	require.NotNil(t, got.Finding)
@@ -200,12 +202,20 @@ func TestAllocatorsReweight(t *testing.T) {
 			})
 			s.read(20*day, func(c activities.Control) {
 				require.Len(t, c.Epochs, 2, "nothing has changed")
+				best = map[string]float64{"a": 0.205, "b": 0, "c": 0.795}
+			})
+			s.read(25*day, func(c activities.Control) {
+				require.Len(t, c.Epochs, 2, "hardly anything has changed")
 				best = map[string]float64{"a": 0, "b": 0, "c": 1}
 			})
+			s.read(26*day, func(c activities.Control) {
+				require.Len(t, c.Epochs, 3)
+				best = map[string]float64{"a": 1, "b": 0, "c": 0}
+			})
 			d := threeArms(func(d *experiments.Definition) { d.Allocator, d.Floor = allocator, 0.1 })
-			got := s.run(40*day, activities.Control{Definition: d})
-			require.Len(t, got.Epochs, 3)
-			require.GreaterOrEqual(t, got.Epochs[2].At.Sub(got.Epochs[1].At), day, "a seventh of the window")
+			got := s.run(40*day, activities.Control{Definition: d, Policy: activities.Policy{Reweight: 3 * day}})
+			require.Len(t, got.Epochs, 4)
+			require.GreaterOrEqual(t, got.Epochs[3].At.Sub(got.Epochs[2].At), 3*day, "as the policy says")
 		})
 	}
 }
