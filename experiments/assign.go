@@ -113,7 +113,7 @@ func (e *Experiment) At(epoch Epoch) (*Split, error) {
 		s.weights = append(s.weights, w)
 		sum += w
 	}
-	for _, name := range slices.Sorted(maps.Keys(epoch.Weights)) {
+	for _, name := range slices.Sorted(maps.Keys(epoch.Weights)) { //workflowcheck:ignore they are sorted
 		if _, ok := e.index[name]; !ok {
 			bad("weight", "%q is not a variant", name)
 		}
@@ -220,7 +220,7 @@ func (s *Split) Choose(variant string, probabilities map[string]float64) (Pick, 
 		return Pick{}, scoring.Invalid("variant", "%q is not a variant of %q", variant, s.exp.def.Name)
 	}
 	sum := 0.0
-	for _, name := range slices.Sorted(maps.Keys(probabilities)) {
+	for _, name := range slices.Sorted(maps.Keys(probabilities)) { //workflowcheck:ignore they are sorted
 		p := probabilities[name]
 		if _, ok := s.exp.index[name]; !ok {
 			return Pick{}, scoring.Invalid("probabilities", "%q is not a variant of %q", name, s.exp.def.Name)
