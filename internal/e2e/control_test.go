@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -478,6 +479,16 @@ func TestRetiredExperiment(t *testing.T) {
 		all, err := b.Store.Assignments(t.Context(), c.name, c.version)
 		if err == nil && len(all) < len(old) {
 			err = errors.New("not yet assigned")
+		}
+		return err
+	})
+	// Visibility tells which runs are in the way of removing the call, as docs/experiments.md has it.
+	b.Eventually(func() error {
+		open, err := b.Client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: fmt.Sprintf(`ExecutionStatus = "Running" AND TemporalChangeVersion = "verdict/experiment/%s@%s-1"`, c.name, c.version),
+		})
+		if err == nil && open.Count != int64(len(old)) {
+			err = fmt.Errorf("%d of %d are found", open.Count, len(old))
 		}
 		return err
 	})
