@@ -37,8 +37,8 @@ func Bucket(s scoring.Score) string {
 	return strconv.FormatFloat(f, 'g', 2, 64)
 }
 
-// keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits.
-func keywords(records []scoring.Record, refs []scoring.Ref, extra ...string) []string {
+// Keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits.
+func Keywords(records []scoring.Record, refs []scoring.Ref, extra ...string) []string {
 	words := slices.Clone(extra)
 	for _, ref := range refs {
 		if ref.Probability > 0 { // or it was served control by a pause
@@ -70,7 +70,7 @@ func clampKeyword(w string) string {
 
 // attributes are the updates for a run that ends, or for a scorer that has settled.
 func attributes(name string, cfg *Config, records []scoring.Record, refs []scoring.Ref, extra ...string) []temporal.SearchAttributeUpdate {
-	list := temporal.NewSearchAttributeKeyKeywordList(name).ValueSet(keywords(records, refs, extra...))
+	list := temporal.NewSearchAttributeKeyKeywordList(name).ValueSet(Keywords(records, refs, extra...))
 	updates := []temporal.SearchAttributeUpdate{list}
 	for _, rec := range records {
 		if attribute, ok := cfg.Doubles[rec.Name]; ok {

@@ -96,7 +96,7 @@ func (r *run) childOptions(ctx workflow.Context, id string, env Envelope) workfl
 	}
 	if r.cfg.SearchAttributes {
 		key := temporal.NewSearchAttributeKeyKeywordList(ScorerAttribute)
-		options.TypedSearchAttributes = temporal.NewSearchAttributes(key.ValueSet(keywords(nil, env.Assigned, "run="+env.Run.WorkflowID)))
+		options.TypedSearchAttributes = temporal.NewSearchAttributes(key.ValueSet(Keywords(nil, env.Assigned, "run="+env.Run.WorkflowID)))
 	}
 	return workflow.WithChildOptions(ctx, options)
 }

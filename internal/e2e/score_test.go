@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -368,4 +369,39 @@ func TestTheBufferCanBeAsked(t *testing.T) {
 	require.NoError(t, answer.Get(&records))
 	require.Len(t, records, 2)
 	require.Equal(t, run.GetRunID(), records[0].Run.RunID)
+}
+
+// Scores show on the run's page, next to what the user's own code writes there.
+func TestCurrentDetails(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			workflow.SetCurrentDetails(ctx, "the user's own text")
+			if err := verdict.Score(ctx, "quality", 0.93); err != nil {
+				return err
+			}
+			workflow.SetCurrentDetails(ctx, workflow.GetCurrentDetails(ctx)+"\nand more of it")
+			for i := range 900 {
+				if err := verdict.Score(ctx, fmt.Sprintf("score number %d of a great many", i), i); err != nil {
+					return err
+				}
+			}
+			return verdict.Score(ctx, "quality", 0.95)
+		}, workflow.RegisterOptions{Name: "detailed"})
+	})
+	run := b.Start("detailed")
+	require.NoError(t, run.Get(t.Context(), nil))
+	answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), "__temporal_workflow_metadata")
+	require.NoError(t, err)
+	var metadata sdkpb.WorkflowMetadata
+	require.NoError(t, answer.Get(&metadata))
+	details := metadata.CurrentDetails
+	require.LessOrEqual(t, len(details), 20_000)
+	require.Contains(t, details, "the user's own text")
+	require.Contains(t, details, "and more of it")
+	require.Contains(t, details, "- quality = 0.95\n")
+	require.NotContains(t, details, "0.93", "the block is replaced, not repeated")
+	require.Regexp(t, `- and \d+ more`, details)
 }
