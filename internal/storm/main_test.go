@@ -1,0 +1,33 @@
+package storm
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/store/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	if settings, ok := os.LookupEnv(settingsVariable); ok {
+		if err := work(settings); err != nil {
+			fmt.Fprintln(os.Stderr, "storm worker:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	devservertest.Main(m, stopPostgres, func() error { return goleak.Find() })
+}
+
+// ran is a test run that is over.
+type ran struct{}
+
+func (ran) Run() int { return 0 }
+
+func stopPostgres() error {
+	pgtest.Main(ran{}).Run()
+	return nil
+}
