@@ -148,7 +148,7 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	}
 	told := 0
 	for _, e := range receipt.Waiting {
-		err := s.Client.SignalWorkflow(ctx, e.ScorerRun.WorkflowID, "", OutcomeSignal, o)
+		err := s.Client.SignalWorkflow(ctx, e.ScorerRun.WorkflowID, "", OutcomeSignal, receipt.Outcome)
 		var notFound *serviceerror.NotFound
 		switch {
 		case err == nil:

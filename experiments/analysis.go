@@ -20,7 +20,7 @@ type Unit struct {
 	At            time.Time // of the assignment
 	// Mature tells that its window has closed: its outcomes are final.
 	Mature bool
-	// Crossed tells that it was seen with another variant too. Only its first one counts.
+	// Crossed tells that it was seen with another variant under the same weights. Only its first one counts.
 	Crossed bool
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
 	Outcomes []Outcome

@@ -80,7 +80,9 @@ func (e *Experiment) Units(assignments []scoring.Assignment, records []scoring.R
 			order = append(order, s)
 		}
 		if a.Variant != s.first.Variant {
-			s.crossed = true
+			// When the weights change, units move: what a unit does under its second variant is left out, and is no fault. Two
+			// variants under the same weights are one.
+			s.crossed = s.crossed || a.Epoch == s.first.Epoch
 			continue
 		}
 		if e.def.Maturity > 0 && !a.At.Before(s.first.At.Add(e.def.Maturity)) {

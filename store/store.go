@@ -114,6 +114,9 @@ type Correlator interface {
 
 // Receipt is what became of a received outcome.
 type Receipt struct {
+	// Outcome is what is kept: of a duplicate, the first delivery's. It is what the scorers must be told, so that they see
+	// what the store has seen.
+	Outcome   scoring.Outcome       `json:"outcome"`
 	Duplicate bool                  `json:"duplicate"`
 	Waiting   []scoring.Expectation `json:"waiting,omitempty"`
 }

@@ -240,6 +240,19 @@ var supersedeTests = []namedTest{
 		b.settle(t, settlement(own, nil, paid(own, false, 60)))
 		require.Equal(t, []string{"paid=false"}, b.said(t, store.Filter{Run: scoring.Run{WorkflowID: r.WorkflowID}}))
 	}},
+	{"a scorer of the run that was reset away comes too late", func(t *testing.T, b bench) {
+		r := freshRun()
+		old := expectation(r, fresh("key"))
+		b.expect(t, old)
+		f := resetOf(r, 30)
+		b.flush(t, f)
+		own := expectation(f.Facts.Run, fresh("key"))
+		own.OriginalRunID = r.RunID
+		b.expect(t, own)
+		b.settle(t, settlement(own, nil, paid(own, false, 60)))
+		b.settle(t, settlement(old, nil, paid(old, true, 61))) // it was on its way when the run was reset
+		require.Equal(t, []string{"paid=false"}, b.said(t, store.Filter{Run: scoring.Run{WorkflowID: r.WorkflowID}}))
+	}},
 	{"a cancelled scorer leaves nothing pending on the run that holds", func(t *testing.T, b bench) {
 		r := freshRun()
 		e := expectation(r, fresh("key"))

@@ -23,7 +23,7 @@ var correlateTests = []namedTest{
 		require.Empty(t, b.expect(t, e))
 		receipt, err := b.Receive(t.Context(), outcome("o1", "k", 5))
 		require.NoError(t, err)
-		require.Equal(t, store.Receipt{Waiting: []scoring.Expectation{e}}, receipt)
+		require.Equal(t, store.Receipt{Outcome: outcome("o1", "k", 5), Waiting: []scoring.Expectation{e}}, receipt)
 		require.Equal(t, []string{"o1"}, b.expect(t, e), "again")
 	}},
 	{"an outcome is read as it was received", func(t *testing.T, b bench) {
@@ -44,7 +44,7 @@ var correlateTests = []namedTest{
 		for _, again := range []scoring.Outcome{outcome("o1", "k", 6), other} {
 			receipt, err := b.Receive(t.Context(), again)
 			require.NoError(t, err)
-			require.Equal(t, store.Receipt{Duplicate: true, Waiting: []scoring.Expectation{e}}, receipt)
+			require.Equal(t, store.Receipt{Outcome: outcome("o1", "k", 5), Duplicate: true, Waiting: []scoring.Expectation{e}}, receipt)
 		}
 		entry := b.ledger(t)["o1"]
 		require.Equal(t, 3, entry.Deliveries)

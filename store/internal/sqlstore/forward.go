@@ -30,6 +30,15 @@ func (t txn) holder(ctx context.Context, run int64) (runRow, bool, error) {
 		WHERE origin = (SELECT origin FROM runs WHERE id = $1) AND NOT superseded`, run)
 }
 
+// displaced tells whether a scorer's word about a run that was reset away comes too late for the run that holds: another
+// scorer of the same name and version waits there, or has settled.
+func (t txn) displaced(ctx context.Context, scorer []byte, holds runRow, r scoring.Record) (bool, error) {
+	pending := pendingRecord(scoring.Expectation{Scorer: r.Scorer, ScorerVersion: r.ScorerVersion, Run: holds.facts.Run, Step: r.Step})
+	_, other, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND scorer <> $2 LIMIT 1`,
+		scoreIdentity(pending), scorer)
+	return other, err
+}
+
 // forward gives the run that holds what scorers have said about a run that was reset away. The rows of the latter stay
 // as they are.
 func (t txn) forward(ctx context.Context, from int64) error {

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -45,7 +46,7 @@ func (t txn) receive(ctx context.Context, o scoring.Outcome) (store.Receipt, err
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	var receipt store.Receipt
+	receipt := store.Receipt{Outcome: o}
 	met := meets(o.When(), waiters, nil)
 	for _, w := range waiters {
 		if !met[w.id] {
@@ -75,8 +76,13 @@ func (t txn) matchLate(ctx context.Context, id int64, event []byte, at int64) er
 // receiveAgain counts a duplicate, and returns who has to be told in case nobody was.
 func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
 	receipt := store.Receipt{Duplicate: true}
-	id, _, err := one(ctx, t.tx, scanID, `UPDATE outcomes SET deliveries = deliveries + 1 WHERE outcome = $1 RETURNING id`, o.ID)
+	var doc string
+	id, _, err := one(ctx, t.tx, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id, &doc) },
+		`UPDATE outcomes SET deliveries = deliveries + 1 WHERE outcome = $1 RETURNING id, doc`, o.ID)
 	if err != nil {
+		return receipt, err
+	}
+	if receipt.Outcome, err = decode[scoring.Outcome](doc); err != nil {
 		return receipt, err
 	}
 	matched, err := collect(ctx, t.tx, scanWaiter, selectWaiter+` JOIN matches m ON m.expectation = e.id

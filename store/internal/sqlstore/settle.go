@@ -73,8 +73,19 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 		if err != nil {
 			return nil, err
 		}
-		if run, err = t.subject(ctx, run, &r); err != nil {
+		about := r
+		holds, err := t.subject(ctx, run, &about)
+		if err != nil {
 			return nil, err
+		}
+		if holds.id != run.id {
+			displaced, err := t.displaced(ctx, scorer, holds, r)
+			if err != nil {
+				return nil, err
+			}
+			if !displaced {
+				run, r = holds, about
+			}
 		}
 		identity := scoreIdentity(r)
 		scored[string(identity)] = true
