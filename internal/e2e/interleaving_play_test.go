@@ -293,6 +293,7 @@ func (y *play) send(o scoring.Outcome, s said) error {
 
 // sendAgain delivers an outcome whose first delivery the server has forgotten.
 func (y *play) sendAgain(o scoring.Outcome) error {
+	o.ReceivedAt = time.Now().UTC() // another delivery, with a receipt of its own
 	run, err := y.lane.bench.Client.ExecuteWorkflow(y.ctx, client.StartWorkflowOptions{
 		ID: "again/" + o.ID, TaskQueue: y.lane.bench.VerdictQueue,
 	}, activities.DeliverWorkflow, o)
