@@ -34,13 +34,14 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	}
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	save := func(name string, run client.WorkflowRun) {
+	save := func(name, form string, plugin bool, run client.WorkflowRun) {
 		file := filepath.Join(dir, name+".json")
 		data, err := protojson.MarshalOptions{Indent: " "}.Marshal(b.History(run))
 		require.NoError(t, err)
 		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 			require.NoError(t, os.WriteFile(file, append(data, '\n'), 0o644))
 		}
+		require.NoError(t, replay(t, file, form, kept, plugin, verdict.Config{}))
 	}
 	child := func(id string) client.WorkflowRun { return b.Client.GetWorkflow(t.Context(), id, "") }
 
@@ -74,10 +75,10 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 			}
 			return err
 		})
-		save(name+"_open", run)
+		save(name+"_open", c.form, c.plugin, run)
 		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go on", nil))
 		require.NoError(t, run.Get(t.Context(), nil))
-		save(name+"_closed", run)
+		save(name+"_closed", c.form, c.plugin, run)
 		if c.form != "everything" {
 			continue
 		}
@@ -91,18 +92,18 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 			}
 			return errors.New("it does not wait yet")
 		})
-		save("scorer_waiting", scorer)
+		save("scorer_waiting", "plain", true, scorer)
 		o1 := verdict.Outcome{ID: uuid.NewString(), Name: "kept", Key: key}
 		require.NoError(t, b.Verdict.Deliver(t.Context(), o1))
 		b.Scores(run, 3)
 		deliver := child("verdict/outcome/" + o1.ID)
 		require.NoError(t, deliver.Get(t.Context(), nil))
-		save("deliver_closed", deliver)
+		save("deliver_closed", "plain", true, deliver)
 		require.NoError(t, b.Verdict.CancelScorer(t.Context(), verdict.Deferred{ID: scorer.GetID()}))
 		_ = scorer.Get(t.Context(), nil) // it was within its grace
-		save("scorer_settled", scorer)
+		save("scorer_settled", "plain", true, scorer)
 	}
 	records := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, workflows.Record, batch())
 	require.NoError(t, records.Get(t.Context(), nil))
-	save("record_closed", records)
+	save("record_closed", "plain", true, records)
 }
