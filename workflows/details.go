@@ -12,11 +12,18 @@ const (
 	detailsBegin = "\n\n#### Verdict\n"
 	detailsEnd   = "\n[//]: # (end of Verdict)"
 	detailsLimit = 20_000 // bytes; the server takes 20 KB
+	detailsLines = 100    // the block is written anew with every score, inside a workflow task that may take one second
 )
 
 // describe shows the buffer on the run's page. Current details are no command: they live in the workflow's metadata.
 func (r *run) describe(ctx workflow.Context) {
-	current := workflow.GetCurrentDetails(ctx)
+	if details := r.details(workflow.GetCurrentDetails(ctx)); len(details) <= detailsLimit {
+		workflow.SetCurrentDetails(ctx, details)
+	}
+}
+
+// details returns the current details with our block in them, new or in its old place.
+func (r *run) details(current string) string {
 	before, after := current, ""
 	if i := strings.Index(current, detailsBegin); i >= 0 {
 		if j := strings.Index(current[i:], detailsEnd); j >= 0 {
@@ -32,7 +39,7 @@ func (r *run) describe(ctx workflow.Context) {
 		if !rec.Step.IsZero() {
 			line += " (step " + rec.Step.ID + ")"
 		}
-		if len(before)+len(after)+b.Len()+len(line) > detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
+		if i == detailsLines || len(before)+len(after)+b.Len()+len(line) > detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
 			fmt.Fprintf(&b, "- and %d more\n", len(r.records)-i)
 			break
 		}
@@ -44,7 +51,5 @@ func (r *run) describe(ctx workflow.Context) {
 			b.WriteString(line)
 		}
 	}
-	if details := before + detailsBegin + b.String() + detailsEnd + after; len(details) <= detailsLimit {
-		workflow.SetCurrentDetails(ctx, details)
-	}
+	return before + detailsBegin + b.String() + detailsEnd + after
 }

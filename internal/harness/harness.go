@@ -92,6 +92,11 @@ func (b *Bench) StoreWorker() (stop func()) {
 // Worker starts a worker, until the test ends or the returned function is called.
 func (b *Bench) Worker(queue string, o worker.Options, register func(worker.Worker)) (stop func()) {
 	b.T.Helper()
+	if o.DeadlockDetectionTimeout == 0 {
+		// The SDK's second is for a worker that has a processor. Here many workers share two, under the race detector, and
+		// the SDK itself races with workflow code that it takes for stuck.
+		o.DeadlockDetectionTimeout = 20 * time.Second
+	}
 	w := worker.New(b.Client, queue, o)
 	register(w)
 	require.NoError(b.T, w.Start())
