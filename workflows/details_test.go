@@ -21,6 +21,6 @@ func TestDetailsCostTheSameForManyScores(t *testing.T) {
 	}
 	few, many := of(2*detailsLines), of(MaxScores)
 	cost := func(r *run) float64 { return testing.AllocsPerRun(10, func() { r.details("the user's text") }) }
-	require.InDelta(t, cost(few), cost(many), 5)
+	require.Less(t, cost(many), 1.5*cost(few), "five times as many scores") // under the race detector it varies
 	require.Contains(t, many.details(""), fmt.Sprintf("- and %d more", MaxScores-detailsLines))
 }
