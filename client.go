@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -57,9 +58,7 @@ type Client struct {
 
 // NewClient returns a client.
 func NewClient(c client.Client, o ClientOptions) *Client {
-	if o.Patience == 0 {
-		o.Patience = 5 * time.Second
-	}
+	o.Patience = cmp.Or(o.Patience, 5*time.Second)
 	return &Client{temporal: c, o: o}
 }
 

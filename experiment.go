@@ -26,9 +26,29 @@ type Pick struct {
 //
 // A run that was open when the call was added to its code, and a worker without the plugin, get the control and are not
 // in the experiment. The error is of type [scoring.ErrorTypeInvalid]: no unit where one is needed, or one too many.
-func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string) (Pick, error) {
-	a, err := workflows.Assign(ctx, e, unit)
+func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (Pick, error) {
+	a, err := workflows.Assign(ctx, e, unit, opts...)
 	return Pick{a.Variant, a}, err
+}
+
+// PickOption has a say in which variant a run gets: [Targeted], [Forced], [Chosen]. It counts when the pick is made.
+type PickOption = workflows.PickOption
+
+// Targeted tells whether the experiment is for this run. If not, the run gets control and is not in the statistics.
+func Targeted(yes bool) PickOption { return workflows.Targeted(yes) }
+
+// Forced gives the run a variant, for a test or a customer who asked for it, and keeps it out of the statistics.
+func Forced(variant string) PickOption { return workflows.Forced(variant) }
+
+// Chosen is the caller's own choice, for the selection scoring.ByCustom, with the probability that each variant had in it.
+func Chosen(variant string, probabilities map[string]float64) PickOption {
+	return workflows.Chosen(variant, probabilities)
+}
+
+// Shadow runs another variant beside the one that is served: child, a workflow of its own that the run neither waits for
+// nor hears of, whose scores are reported beside those of the served runs and decide nothing. See [workflows.Shadow].
+func Shadow(ctx workflow.Context, p Pick, variant string, child any, args ...any) error {
+	return workflows.Shadow(ctx, p.Assignment, variant, child, args...)
 }
 
 // Retired takes the place of [Experiment] once an experiment is over: new runs get the shipped variant and nothing is

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -79,9 +80,7 @@ func (c Config) validate() error {
 // that is made from it. Registered on both, or twice, it works once. A wrong configuration fails when the client is
 // made or the worker started.
 func NewPlugin(cfg Config) *temporal.SimplePlugin {
-	if cfg.TaskQueue == "" {
-		cfg.TaskQueue = activities.DefaultTaskQueue
-	}
+	cfg.TaskQueue = cmp.Or(cfg.TaskQueue, activities.DefaultTaskQueue)
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
@@ -89,11 +88,8 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 	for _, s := range cfg.Scorers {
 		inWorkflows.Scorers = append(inWorkflows.Scorers, s.Name())
 	}
-	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Off: cfg.Off}
+	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, Off: cfg.Off}
 	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
-	if cfg.Store != nil {
-		recorder.Store = cfg.Store
-	}
 	var clientOptions *client.Options
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
 		Name:               "verdict-dev.verdict",

@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
-	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
@@ -96,14 +95,4 @@ func Flush(ctx workflow.Context, name string) error { return workflows.Flush(ctx
 
 // TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it tells nothing and cannot be
 // forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey].
-func TokenFor(ctx workflow.Context) (string, error) {
-	key, ok := workflows.TokenKey(ctx)
-	if !ok {
-		return "", activities.Refuse(scoring.Invalid("token key", "the plugin has none"))
-	}
-	info := workflow.GetInfo(ctx)
-	t, err := token.Seal(key, scoring.Run{
-		Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID,
-	})
-	return t, activities.Refuse(err)
-}
+func TokenFor(ctx workflow.Context) (string, error) { return workflows.TokenFor(ctx) }

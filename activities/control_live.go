@@ -221,7 +221,7 @@ func (l *Live) assign(ctx context.Context, a scoring.Assignment) scoring.Assignm
 	pick := known.split.Pause()
 	switch known.Status {
 	case Running:
-		pick = known.split.Assign(a.Unit)
+		pick = known.split.Again(a)
 	case Promoted:
 		pick, _ = known.split.Force(known.Variant) // it was checked when it was read
 	}

@@ -97,6 +97,15 @@ func TestLiveServesWhatTheExperimentIs(t *testing.T) {
 		require.Equal(t, scoring.ByPause, got.By)
 		require.NoError(t, got.Validate())
 	}
+	split, err := e.At(experiments.Epoch{})
+	require.NoError(t, err)
+	forced, err := split.Force("a")
+	require.NoError(t, err)
+	override := split.Assignment(forced, own.Unit, own.Run, own.At)
+	got = begun(t, e, serving(t, Served{Status: Running, Epoch: onlyB})).assign(t.Context(), override)
+	require.Equal(t, "a", got.Variant, "an override stays")
+	require.Equal(t, scoring.ByForce, got.By)
+
 	got = live(serving(t, Served{Status: Promoted, Variant: "b", Epoch: onlyB}))
 	require.Equal(t, "b", got.Variant)
 	require.Equal(t, scoring.ByForce, got.By)

@@ -221,7 +221,9 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 		a.Variant, a.By = control, scoring.ByPause
 		return a, nil
 	}
-	a = r.Live.assign(ctx, a)
+	if a.By != scoring.ByShadow { // it follows the run that is served, whatever the experiment is now
+		a = r.Live.assign(ctx, a)
+	}
 	var kept atomic.Pointer[scoring.Assignment]
 	r.write(ctx, Batch{Assignment: &a}, func(ctx context.Context, s store.Recorder) error {
 		k, err := s.Assign(ctx, a)

@@ -127,15 +127,20 @@ func (e *Experiment) Analysis() *Analysis {
 	k := len(e.names)
 	a := &Analysis{exp: e, epochs: map[int]*epoch{}, p: make([]float64, k)}
 	for _, m := range append([]Metric{e.def.Primary}, e.def.Guardrails...) {
-		a.metrics = append(a.metrics, &tally{
-			metric: m, counts: make([]Counts, k), cells: map[int][]cell{},
-			pairs: make([]EProcess, k*k), absences: make([]EProcess, k*k),
-		})
+		a.metrics = append(a.metrics, newTally(m, k))
 	}
 	if e.def.EarlyRead {
 		a.metrics[0].sojourns = make([][]Sojourn, k)
 	}
 	return a
+}
+
+// newTally returns the empty state of a metric over k variants.
+func newTally(m Metric, k int) *tally {
+	return &tally{
+		metric: m, counts: make([]Counts, k), cells: map[int][]cell{},
+		pairs: make([]EProcess, k*k), absences: make([]EProcess, k*k),
+	}
 }
 
 // Add accumulates a unit. It refuses a unit of an unknown variant, and one with another number of outcomes than the

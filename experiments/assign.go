@@ -18,6 +18,7 @@ const (
 	ByHoldout    scoring.AssignedBy = "holdout"    // held out of everything
 	ByLayer      scoring.AssignedBy = "layer"      // belongs to another experiment of the layer
 	ByAllocation scoring.AssignedBy = "allocation" // outside the share that takes part
+	ByTargeting  scoring.AssignedBy = "targeting"  // not one of those that the experiment is for
 )
 
 // Counted tells whether an assignment of this kind was randomised by the experiment and enters its statistics.
@@ -209,6 +210,9 @@ func (s *Split) Force(variant string) (Pick, error) {
 	return Pick{variant, scoring.ByForce, s.epoch, s.probabilities}, nil
 }
 
+// Exclude returns what a unit gets that the experiment is not for: the control, kept out of the statistics.
+func (s *Split) Exclude() Pick { return s.outside(ByTargeting) }
+
 // Pause returns what every unit gets while the experiment is paused: the control, kept out of the statistics.
 func (s *Split) Pause() Pick { return s.outside(scoring.ByPause) }
 
@@ -234,6 +238,28 @@ func (s *Split) Choose(variant string, probabilities map[string]float64) (Pick, 
 		return Pick{}, scoring.Invalid("probabilities", "they sum to %v, and %v is that of the chosen %q", sum, probabilities[variant], variant)
 	}
 	return Pick{variant, scoring.ByCustom, s.epoch, probabilities}, nil
+}
+
+// Again returns what the unit of a gets by the weights of s. What was picked by the experiment's hash is picked anew; an
+// override and an exclusion stay; a caller's own choice stays while its unit takes part and its variant has a weight.
+func (s *Split) Again(a scoring.Assignment) Pick {
+	p := s.Assign(a.Unit)
+	switch a.By {
+	case ByTargeting:
+		return s.Exclude()
+	case scoring.ByForce:
+		if forced, err := s.Force(a.Variant); err == nil {
+			return forced
+		}
+	case scoring.ByCustom:
+		if i, ok := s.exp.index[a.Variant]; !ok || s.weights[i] == 0 {
+			return s.Pause()
+		}
+		if chosen, err := s.Choose(a.Variant, a.Probabilities); err == nil && p.Counted() {
+			return chosen
+		}
+	}
+	return p
 }
 
 // Assignment returns the record of a pick, to be completed with what the caller knows of the run.

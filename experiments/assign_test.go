@@ -256,6 +256,41 @@ func TestForcedPausedFixedCustom(t *testing.T) {
 	require.Equal(t, map[string]float64{"control": 0, "short": 1}, f.Probabilities)
 }
 
+// What somebody else picked stays while the experiment goes on; what the hash picked is picked anew.
+func TestPickAgain(t *testing.T) {
+	t.Parallel()
+	d := definition()
+	before := split(t, d, experiments.Epoch{})
+	after := split(t, d, experiments.Epoch{Number: 4, Weights: map[string]float64{"control": 0, "short": 1}})
+	of := func(p experiments.Pick, err error) scoring.Assignment {
+		require.NoError(t, err)
+		return before.Assignment(p, "u", scoring.Run{}, time.Time{})
+	}
+	again := after.Again(of(before.Assign("u"), nil))
+	require.Equal(t, "short", again.Variant)
+	require.Equal(t, 4, again.Epoch)
+
+	again = after.Again(of(before.Force("control")))
+	require.Equal(t, "control", again.Variant)
+	require.Equal(t, scoring.ByForce, again.By)
+
+	again = after.Again(of(before.Exclude(), nil))
+	require.Equal(t, "control", again.Variant)
+	require.Equal(t, experiments.ByTargeting, again.By)
+
+	own := map[string]float64{"short": .25, "control": .75}
+	again = after.Again(of(before.Choose("short", own)))
+	require.Equal(t, scoring.ByCustom, again.By)
+	require.Equal(t, own, again.Probabilities)
+	require.Equal(t, 4, again.Epoch)
+	again = after.Again(of(before.Choose("control", own)))
+	require.Equal(t, scoring.ByPause, again.By, "it has no weight any more")
+
+	d.Holdout = experiments.Holdout{Name: "h", Share: .999999}
+	again = split(t, d, experiments.Epoch{}).Again(of(before.Choose("short", own)))
+	require.Equal(t, experiments.ByHoldout, again.By)
+}
+
 func TestPickBecomesAnAssignment(t *testing.T) {
 	t.Parallel()
 	s := split(t, definition(), experiments.Epoch{Number: 2})

@@ -10,8 +10,9 @@ import (
 // Infer makes a definition from what a store has, for a report on an experiment whose definition is not at hand: the
 // variants are those of the probabilities, the control is the given one or else the first in byte order, and the metric
 // is boolean if all its scores are, bounded by 0 and 1 if they all lie there, and unbounded otherwise, higher being
-// better. If all scores are of one step type, so is the metric. There is no maturity window: a caller that knows one sets it. It refuses assignments of none or of several
-// experiments or versions.
+// better. If all scores are of one step type, so is the metric.
+// There is no maturity window: a caller that knows one sets it. It refuses assignments of none or of several experiments
+// or versions.
 func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, control string) (Definition, error) {
 	if len(assignments) == 0 {
 		return Definition{}, scoring.Invalid("assignments", "there are none")
@@ -22,6 +23,9 @@ func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, c
 	for _, a := range assignments {
 		if a.Experiment != d.Name || a.Version != d.Version {
 			return Definition{}, scoring.Invalid("assignments", "of %q version %q and of %q version %q", d.Name, d.Version, a.Experiment, a.Version)
+		}
+		if a.By == scoring.ByShadow {
+			continue // its variant may be none of the experiment's
 		}
 		for v, p := range a.Probabilities {
 			weights[v] = max(weights[v], p)

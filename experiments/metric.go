@@ -78,7 +78,8 @@ type Metric struct {
 	// Missing defaults to [MissingUnknown]. A conversion, where silence means no, wants [MissingNegative].
 	Missing Missing `json:"missing,omitempty"`
 	// FailureUnknown treats a failed, canceled, terminated or timed-out run without a score like any other without one. By
-	// default such a run has the worst value of a boolean or bounded metric.
+	// default such a run has the worst value of a boolean or bounded metric. What the engine knows is never filled in so:
+	// a failure after the window is as unknown within it as a success after it.
 	FailureUnknown bool `json:"failure_unknown,omitempty"`
 	// Per is the name of the score that a ratio is taken over: the metric is the sum of Name over the sum of Per. It is
 	// decided on the confidence sequence alone, by the delta method, and marked approximate.
@@ -91,6 +92,11 @@ type Metric struct {
 	// Margin is how much worse a required guardrail may be, in units of the metric (for an unbounded one: as a share of the
 	// control). 0 is no worse at all.
 	Margin float64 `json:"margin,omitempty"`
+}
+
+// engine tells whether the engine knows the metric of every run.
+func (m Metric) engine() bool {
+	return m.Name == RunFailed || m.Name == RunDuration || m.Name == RunAttempts
 }
 
 // withDefaults returns m with every default filled in.

@@ -126,7 +126,7 @@ func (w window) silent(m Metric, o Outcome, c *chain) Outcome {
 	if w.open {
 		return o
 	}
-	failed := !m.FailureUnknown && len(c.runs) > 0 && broken(c.runs[len(c.runs)-1].Status)
+	failed := !m.FailureUnknown && !m.engine() && len(c.runs) > 0 && broken(c.runs[len(c.runs)-1].Status)
 	value, ok := 0.0, m.Missing == MissingZero
 	if failed || m.Missing == MissingNegative {
 		if worst, has := m.worst(); has {
@@ -245,9 +245,7 @@ func when(r scoring.Record) time.Time {
 
 // engine returns what the engine knows of a chain, or nil if the metric is not of that kind.
 func (w window) engine(m Metric, c *chain) *statement {
-	switch m.Name {
-	case RunFailed, RunDuration, RunAttempts:
-	default:
+	if !m.engine() {
 		return nil
 	}
 	s := &statement{}
@@ -265,6 +263,10 @@ func (w window) engine(m Metric, c *chain) *statement {
 	}
 	y := float64(last.Attempt)
 	switch m.Name {
+	case RunAttempts:
+		if last.Attempt == 0 {
+			return s // nobody has said
+		}
 	case RunFailed:
 		y = 0
 		if last.Status == scoring.RunFailed || last.Status == scoring.RunTimedOut || last.Status == scoring.RunTerminated {

@@ -58,15 +58,34 @@ type subject struct {
 // Units builds the units of e, in the order of their assignment, as Report does. The map counts the assignments that
 // are kept out of the statistics, by how they were made.
 func (e *Experiment) Units(assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) ([]Unit, map[scoring.AssignedBy]int, error) {
+	order, excluded, err := e.subjects(assignments, now)
+	if err != nil {
+		return nil, nil, err
+	}
 	chains, inherited := e.chains(records, runs, now)
-	excluded := map[scoring.AssignedBy]int{}
+	units := make([]Unit, len(order))
+	for i, s := range order {
+		units[i] = e.unit(s, chains, inherited, now)
+	}
+	return units, excluded, nil
+}
+
+// mine tells whether an assignment is one of e's that holds.
+func (e *Experiment) mine(a scoring.Assignment, now time.Time) bool {
+	return a.Experiment == e.def.Name && a.Version == e.def.Version && !a.Superseded && !a.At.After(now)
+}
+
+// subjects returns the units that count, in the order of their assignment, and counts the assignments that do not.
+func (e *Experiment) subjects(assignments []scoring.Assignment, now time.Time) (order []*subject, excluded map[scoring.AssignedBy]int, err error) {
 	subjects := map[string]*subject{}
-	var order []*subject
 	for _, a := range assignments {
 		switch {
-		case a.Experiment != e.def.Name || a.Version != e.def.Version || a.Superseded || a.At.After(now):
+		case !e.mine(a, now):
 			continue
 		case !Counted(a.By):
+			if excluded == nil {
+				excluded = map[scoring.AssignedBy]int{}
+			}
 			excluded[a.By]++
 			continue
 		}
@@ -88,19 +107,17 @@ func (e *Experiment) Units(assignments []scoring.Assignment, records []scoring.R
 		if e.def.Maturity > 0 && !a.At.Before(s.first.At.Add(e.def.Maturity)) {
 			continue // the unit's window had closed
 		}
-		id := chainID{a.Run.Namespace, a.Run.WorkflowID, cmp.Or(a.FirstRunID, a.Run.RunID)}
-		if !slices.Contains(s.chains, id) {
-			s.chains = append(s.chains, id)
-		}
+		s.join(a)
 	}
-	if len(excluded) == 0 {
-		excluded = nil
+	return order, excluded, nil
+}
+
+// join adds the chain of an assignment.
+func (s *subject) join(a scoring.Assignment) {
+	id := chainID{a.Run.Namespace, a.Run.WorkflowID, cmp.Or(a.FirstRunID, a.Run.RunID)}
+	if !slices.Contains(s.chains, id) {
+		s.chains = append(s.chains, id)
 	}
-	units := make([]Unit, len(order))
-	for i, s := range order {
-		units[i] = e.unit(s, chains, inherited, now)
-	}
-	return units, excluded, nil
 }
 
 // chains groups facts and records by chain. inherited has, under the namespace and first run of an assigned chain, the

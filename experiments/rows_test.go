@@ -139,6 +139,15 @@ func TestOutcomeOfAUnit(t *testing.T) {
 		{"failed run, policy unknown", func(r *rows) { r.close("a", scoring.RunFailed) },
 			metric(func(m *experiments.Metric) { m.FailureUnknown = true }), experiments.Outcome{}},
 		{"completed run without a score", func(r *rows) { r.close("a", scoring.RunCompleted) }, keep, experiments.Outcome{}},
+		{"failed run after the window, of which the engine knows", func(r *rows) {
+			r.close("a", scoring.RunFailed, func(f *scoring.RunFacts) { f.ClosedAt = out })
+		}, metric(func(m *experiments.Metric) { m.Name, m.Direction = experiments.RunFailed, experiments.Lower }), experiments.Outcome{Late: true}},
+		{"completed run after the window, of which the engine knows", func(r *rows) {
+			r.close("a", scoring.RunCompleted, func(f *scoring.RunFacts) { f.ClosedAt = out })
+		}, metric(func(m *experiments.Metric) { m.Name, m.Direction = experiments.RunFailed, experiments.Lower }), experiments.Outcome{Late: true}},
+		{"attempts that nobody has said", func(r *rows) {
+			r.close("a", scoring.RunCompleted, func(f *scoring.RunFacts) { f.Attempt = 0 })
+		}, metric(func(m *experiments.Metric) { m.Name, m.Type = experiments.RunAttempts, experiments.Unbounded }), experiments.Outcome{}},
 		{"failed run with a score", func(r *rows) { r.close("a", scoring.RunFailed); r.score("a", yes, in) }, keep, scored(1)},
 		{"impossible value", func(r *rows) { r.score("a", scoring.Number("merged", 7), in) }, keep, experiments.Outcome{State: scoring.Failed}},
 		{"cut at the cap", func(r *rows) { r.score("a", scoring.Number("merged", 70), in) },

@@ -16,6 +16,7 @@ const (
 	ByCustom AssignedBy = "custom"   // the user's function
 	ByForce  AssignedBy = "forced"   // an override; kept out of the statistics
 	ByPause  AssignedBy = "paused"   // the experiment was paused: control; kept out of the statistics
+	ByShadow AssignedBy = "shadow"   // a run beside the one that is served; kept out of the statistics. Unit is the served chain's first run
 )
 
 // Assignment is the recorded fact that a unit got a variant, with the probability that each variant had. It is made

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -32,6 +33,9 @@ type WindowSpec struct {
 	Attribution scoring.Attribution
 }
 
+// errShadow ends a wait for outcomes about a shadow: what the served run had is not its own.
+var errShadow = errors.New("verdict: a shadow is not served, so no outcome is about it")
+
 // wait is one call of Await, remembered between passes of the scorer's function.
 type wait struct {
 	window scoring.Window
@@ -46,6 +50,9 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {
 		return until, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
+	}
+	if s.env.Shadow {
+		return until, false, errShadow
 	}
 	w, err := s.expect(ctx, events, spec)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -25,8 +26,11 @@ type run struct {
 	keys     []string
 	assigned []scoring.Ref
 	picks    map[string]scoring.Assignment
-	deferred map[string]int // scorer name → calls so far
-	open     int            // scorers that this run started
+	deferred map[string]int  // scorer name → calls so far
+	open     int             // scorers that this run started
+	shadow   *shadow         // nil unless the run is a shadow, or was started by one
+	shadowed map[string]bool // change id → it was started
+	outside  map[string]bool // experiment@version in which the run was assigned and does not take part
 }
 
 type runKey struct{}
@@ -89,7 +93,7 @@ func Session(ctx workflow.Context, s scoring.Session) error {
 	if err := scoring.CheckSessions(sessions); err != nil {
 		return activities.Refuse(err)
 	}
-	if r != nil {
+	if r != nil && r.shadow == nil { // what a session is worth is what was served in it
 		r.sessions = sessions
 	}
 	return nil
@@ -101,7 +105,7 @@ func DeclareKey(ctx workflow.Context, key string) error {
 		return activities.Refuse(err)
 	}
 	r := from(ctx, "DeclareKey")
-	if r == nil || slices.Contains(r.keys, key) {
+	if r == nil || r.shadow != nil || slices.Contains(r.keys, key) {
 		return nil
 	}
 	const most = 20
@@ -125,13 +129,14 @@ func chainOf(info *workflow.Info) string {
 	return info.FirstRunID
 }
 
-// TokenKey returns the plugin's token key.
-func TokenKey(ctx workflow.Context) ([]byte, bool) {
+// TokenFor seals the run of ctx into a text.
+func TokenFor(ctx workflow.Context) (string, error) {
 	r := from(ctx, "TokenFor")
 	if r == nil || len(r.cfg.TokenKey) == 0 {
-		return nil, false
+		return "", activities.Refuse(scoring.Invalid("token key", "the plugin has none"))
 	}
-	return r.cfg.TokenKey, true
+	t, err := token.Seal(r.cfg.TokenKey, runOf(workflow.GetInfo(ctx)))
+	return t, activities.Refuse(err)
 }
 
 // snapshot is the answer to the query.

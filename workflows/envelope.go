@@ -24,6 +24,8 @@ type Envelope struct {
 	// TaskQueue is where the worker polls that opens the store.
 	TaskQueue        string `json:"task_queue"`
 	SearchAttributes bool   `json:"search_attributes,omitempty"`
+	// Shadow tells that the run is a shadow: nobody was served by it, so no outcome is about it.
+	Shadow bool `json:"shadow,omitempty"`
 }
 
 // Key is the identity key of the scorer's scores.

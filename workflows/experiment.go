@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -14,8 +13,12 @@ import (
 // Assign returns the run's assignment in an experiment: the one that it was started with, the one that it made before,
 // or one that is made, recorded and kept for the life of the run now. Making one adds three events and no workflow
 // task. A run that was open when the call was added to its code gets control and is not in the experiment.
-func Assign(ctx workflow.Context, e *experiments.Experiment, unit string) (scoring.Assignment, error) {
-	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)))
+func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (scoring.Assignment, error) {
+	var o pickOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), o.pick)
 	if err != nil {
 		return scoring.Assignment{}, activities.Refuse(err)
 	}
@@ -26,7 +29,7 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string) (scori
 	if a, ok := r.assignment(candidate); ok {
 		return a, nil
 	}
-	if !versioned(ctx, r, experimentChange+keyOf(candidate)) {
+	if r.shadow != nil || !versioned(ctx, r, experimentChange+keyOf(candidate)) {
 		return r.pick(control), nil
 	}
 	return r.assign(ctx, candidate, control), nil
@@ -37,7 +40,7 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string) (scori
 // out of the statistics, and in its history a version and no assignment. The version tells the three apart, and a
 // history that has nothing else may lose the call later.
 func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (scoring.Assignment, error) {
-	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)))
+	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), byHash)
 	if err != nil {
 		return scoring.Assignment{}, activities.Refuse(err)
 	}
@@ -78,13 +81,17 @@ func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool
 	if a, ok := r.picks[keyOf(candidate)]; ok {
 		return a, true
 	}
-	i := slices.IndexFunc(r.assigned, func(x scoring.Ref) bool {
-		return x.Experiment == candidate.Experiment && x.Version == candidate.Version
-	})
-	if i < 0 {
+	ref, ok := find(r.assigned, candidate)
+	if r.shadow != nil {
+		candidate.By = scoring.ByShadow
+		if !ok {
+			ref, ok = find(r.shadow.Served, candidate)
+		}
+	}
+	if !ok {
 		return candidate, false
 	}
-	candidate.Variant, candidate.Epoch = r.assigned[i].Variant, r.assigned[i].Epoch
+	candidate.Variant, candidate.Epoch = ref.Variant, ref.Epoch
 	return r.pick(candidate), true
 }
 
@@ -104,13 +111,21 @@ func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment
 	if kept.By == scoring.ByPause {
 		ref.Probability = 0 // children and continued runs get control too, but nothing says that they take part
 	}
+	r.outside[keyOf(kept)] = !experiments.Counted(kept.By)
 	r.assigned = append(r.assigned, ref)
 	r.describe(ctx)
 	return r.pick(kept)
 }
 
+// byHash lets the experiment pick.
+func byHash(split *experiments.Split, _ experiments.Definition, unit string) (experiments.Pick, error) {
+	return split.Assign(unit), nil
+}
+
 // candidates returns what the unit gets if it is assigned now, and what it gets if it must not be.
-func candidates(e *experiments.Experiment, unit, chain string) (candidate, control scoring.Assignment, err error) {
+func candidates(
+	e *experiments.Experiment, unit, chain string, how func(*experiments.Split, experiments.Definition, string) (experiments.Pick, error),
+) (candidate, control scoring.Assignment, err error) {
 	if e == nil {
 		return candidate, control, scoring.Invalid("experiment", "it is nil; make it with experiments.New")
 	}
@@ -129,6 +144,10 @@ func candidates(e *experiments.Experiment, unit, chain string) (candidate, contr
 	if err != nil {
 		return candidate, control, err
 	}
-	candidate = split.Assignment(split.Assign(unit), unit, scoring.Run{}, time.Time{})
+	picked, err := how(split, e.Definition(), unit)
+	if err != nil {
+		return candidate, control, err
+	}
+	candidate = split.Assignment(picked, unit, scoring.Run{}, time.Time{})
 	return candidate, split.Assignment(split.Pause(), unit, scoring.Run{}, time.Time{}), nil
 }

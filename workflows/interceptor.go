@@ -55,13 +55,19 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if owned || ours(workflow.GetInfo(ctx).WorkflowType.Name) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
-	r := &run{cfg: w.cfg, picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, assigned: inherited(ctx)}
+	r := &run{
+		cfg: w.cfg, picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, assigned: inherited(ctx),
+		shadow: shadowOf(ctx), shadowed: map[string]bool{}, outside: map[string]bool{},
+	}
 	ctx = workflow.WithValue(ctx, runKey{}, r)
 	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{
 		Description: "The scores that this run has made so far.",
 	})
 	if err != nil {
 		return nil, err
+	}
+	if r.shadow != nil {
+		r.beginShadow(ctx)
 	}
 	// Not in a defer and never recovering: blocking while a panic unwinds would panic again.
 	result, err := w.Next.ExecuteWorkflow(ctx, in)
@@ -105,19 +111,31 @@ type workflowOutbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
 }
 
-// send writes the run's assignments into the header of what it starts.
+// send writes the run's assignments into the header of what it starts, and to a shadow or from one that it is a shadow.
 func send(ctx workflow.Context) {
 	r, ok := ctx.Value(runKey{}).(*run)
 	header := interceptor.WorkflowHeader(ctx)
-	if !ok || header == nil || len(r.assigned) == 0 {
+	if !ok || header == nil {
 		return
 	}
-	payload, err := converter.GetDefaultDataConverter().ToPayload(r.assigned)
-	if err != nil {
-		workflow.GetLogger(ctx).Error("Verdict: assignments do not encode", "Error", err)
+	put := func(key string, value any) {
+		payload, err := converter.GetDefaultDataConverter().ToPayload(value)
+		if err != nil {
+			workflow.GetLogger(ctx).Error("Verdict: a header does not encode", "Header", key, "Error", err)
+			return
+		}
+		header[key] = payload
+	}
+	if start, ok := ctx.Value(shadowKey{}).(shadow); ok {
+		put(ShadowHeaderKey, start)
 		return
 	}
-	header[HeaderKey] = payload
+	if r.shadow != nil {
+		put(ShadowHeaderKey, shadow{Served: r.shadow.Served})
+	}
+	if len(r.assigned) > 0 {
+		put(HeaderKey, r.assigned)
+	}
 }
 
 func (w *workflowOutbound) ExecuteChildWorkflow(ctx workflow.Context, childWorkflowType string, args ...any) workflow.ChildWorkflowFuture {

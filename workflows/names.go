@@ -14,6 +14,8 @@ const (
 
 	// HeaderKey is the header in which assignments travel.
 	HeaderKey = "verdict-assignments"
+	// ShadowHeaderKey is the header that makes a run a shadow.
+	ShadowHeaderKey = "verdict-shadow"
 
 	// RunAttribute is the KeywordList search attribute of a run, ScorerAttribute that of a scorer.
 	RunAttribute    = "VerdictScores"
@@ -26,6 +28,7 @@ const (
 	flushChange      = "verdict/flush/"
 	experimentChange = "verdict/experiment/"
 	deferChange      = "verdict/defer/"
+	shadowChange     = "verdict/shadow" // of the shadow itself; the experiment and variant follow where it is started
 )
 
 // Versions of the end's shape.

@@ -54,6 +54,7 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"scores":     {form: "scores", plugin: true},
 		"attributes": {form: "scores", plugin: true, inAttribute: true},
 		"everything": {form: "everything", plugin: true},
+		"shadow":     {form: "shadow", plugin: true},
 	} {
 		cfg := b.Config(kept)
 		cfg.SearchAttributes, cfg.Client = c.inAttribute, b.Client
@@ -70,7 +71,8 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		run := b.StartWith(client.StartWorkflowOptions{ID: "replayed-" + name, TaskQueue: queue}, "replayed", key)
 		b.Eventually(func() error { // until it waits for the signal
 			d, err := b.Client.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
-			if err == nil && (len(d.PendingActivities) > 0 || d.PendingWorkflowTask != nil || d.WorkflowExecutionInfo.HistoryLength < 10) {
+			if err == nil && (len(d.PendingActivities) > 0 || d.PendingWorkflowTask != nil || d.WorkflowExecutionInfo.HistoryLength < 10 ||
+				len(d.PendingChildren) > 0 && d.PendingChildren[0].RunId == "") {
 				err = errors.New("it does not wait yet")
 			}
 			return err
@@ -79,6 +81,12 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go on", nil))
 		require.NoError(t, run.Get(t.Context(), nil))
 		save(name+"_closed", c.form, c.plugin, run)
+		if c.form == "shadow" {
+			beside := child("verdict/shadow/replayed@1/c/" + run.GetRunID())
+			require.NoError(t, b.Client.SignalWorkflow(t.Context(), beside.GetID(), "", "go on", nil))
+			require.NoError(t, beside.Get(t.Context(), nil))
+			save("beside_closed", c.form, c.plugin, beside)
+		}
 		if c.form != "everything" {
 			continue
 		}

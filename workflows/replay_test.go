@@ -85,6 +85,14 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		// Flush, Defer and Experiment stay where they are; the scores around them do not.
 		{"everything_*", "everything", true},
 		{"everything_*", "retired", true},
+		{"everything_*", "all and shadow", true},
+		{"plain_*", "shadow", true},
+		{"scores_*", "shadow", true},
+		// With a shadow, which may be of the same code.
+		{"shadow_*", "shadow", true},
+		{"beside_*", "shadow", true},
+		{"beside_*", "assigned", true},
+		{"beside_*", "plain", true},
 	} {
 		for _, file := range recorded(t, c.histories) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".json")+"/"+c.form, func(t *testing.T) {
@@ -124,6 +132,7 @@ func TestIncompatibleChangesFail(t *testing.T) {
 		"an activity added by hand":    {"plain_closed", "raw activity", kept, false},
 		"the plugin ripped out":        {"scores_closed", "plain", kept, false},
 		"a Defer and a Flush removed":  {"everything_closed", "scores", kept, true},
+		"a Shadow removed":             {"shadow_closed", "assigned", kept, true},
 		"a timer added to a scorer":    {"scorer_settled", "plain", incompatible, true},
 		"a timer added to an open one": {"scorer_waiting", "plain", incompatible, true},
 	} {

@@ -27,6 +27,9 @@ var forms = map[string]form{
 	"scores":         around(score("a"), score("b"), score("c")),
 	"other scores":   around(score("x"), nothing, score("y")),
 	"everything":     around(all(assign, score("a")), all(flush, deferScorer), score("c")),
+	"assigned":       around(all(assign, score("a")), nothing, score("c")),
+	"shadow":         around(all(assign, shadow, score("a")), nothing, score("c")),
+	"all and shadow": around(all(assign, score("a")), all(flush, shadow, deferScorer), score("c")),
 	"retired":        around(all(assign, score("a")), all(flush, deferScorer), nothing),
 	"over":           around(all(retire, score("a")), all(flush, deferScorer), score("c")),
 	"gone":           around(score("a"), all(flush, deferScorer), score("c")),
@@ -83,6 +86,14 @@ var replayedExperiment = func() *experiments.Experiment {
 func assign(ctx workflow.Context, _ string) error {
 	_, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
 	return err
+}
+
+func shadow(ctx workflow.Context, key string) error {
+	pick, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
+	if err != nil {
+		return err
+	}
+	return verdict.Shadow(ctx, pick, "c", "replayed", key)
 }
 
 func retire(ctx workflow.Context, _ string) error {

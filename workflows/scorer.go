@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -141,6 +142,9 @@ func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 // normalize makes valid scores of what the function returned: an error, and a score that breaks a rule, become a score
 // in state error, which is visible and never a number; no score at all is not applicable.
 func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err error) []scoring.Score {
+	if errors.Is(err, errShadow) {
+		return []scoring.Score{scoring.Decline(s.env.Scorer, err.Error())}
+	}
 	if err != nil {
 		workflow.GetLogger(ctx).Error("Verdict: the scorer failed", "Scorer", s.env.Scorer, "Error", err)
 		return []scoring.Score{scoring.Failure(s.env.Scorer, err.Error())}

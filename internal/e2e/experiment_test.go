@@ -208,3 +208,99 @@ func TestVariantsAsChildWorkflows(t *testing.T) {
 		require.Equal(t, map[string]float64{"a": 0, "b": 1}[v.Variant], *v.Mean)
 	}
 }
+
+// Whoever calls has a say in the pick: whom the experiment is for, an override, or a choice of their own with the
+// probabilities that it had. What contradicts the definition is refused and changes nothing.
+func TestPickOptions(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	hashed := experiment(t, "hashed-"+b.Queue, 1, "")
+	custom, err := experiments.New(experiments.Definition{
+		Name: "custom-" + b.Queue, Version: "1", Control: "a", Selection: scoring.ByCustom,
+		Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}},
+		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean},
+	})
+	require.NoError(t, err)
+	cfg := b.Config()
+	cfg.Store = b.Store
+	calls := map[string]func(workflow.Context) (verdict.Pick, error){
+		"targeted": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(true))
+		},
+		"not targeted": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(false))
+		},
+		"forced": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(false), verdict.Forced("b"))
+		},
+		"chosen": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, custom, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": .75, "b": .25}))
+		},
+		"forced to what is not there": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Forced("c"))
+		},
+		"chosen where the hash picks": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": .5, "b": .5}))
+		},
+		"nothing chosen": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, custom, verdict.ThisRun)
+		},
+		"chosen with no probability": func(ctx workflow.Context) (verdict.Pick, error) {
+			return verdict.Experiment(ctx, custom, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": 1}))
+		},
+	}
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, call string) (string, error) {
+			pick, err := calls[call](ctx)
+			return pick.Variant, err
+		}, workflow.RegisterOptions{Name: "picks"})
+	})
+	call := func(name string) (run string, variant string, err error) {
+		r := b.Start("picks", name)
+		err = r.Get(t.Context(), &variant)
+		return r.GetRunID(), variant, err
+	}
+	assigned := func(e *experiments.Experiment, run string) []scoring.Assignment {
+		var of []scoring.Assignment
+		all, err := b.Store.Assignments(t.Context(), e.Definition().Name, "")
+		require.NoError(t, err)
+		for _, a := range all {
+			if a.Run.RunID == run {
+				of = append(of, a)
+			}
+		}
+		return of
+	}
+	for name, want := range map[string]struct {
+		of      *experiments.Experiment
+		variant string
+		by      scoring.AssignedBy
+	}{
+		"targeted":     {hashed, "", scoring.ByWeight},
+		"not targeted": {hashed, "a", experiments.ByTargeting},
+		"forced":       {hashed, "b", scoring.ByForce},
+		"chosen":       {custom, "b", scoring.ByCustom},
+	} {
+		run, variant, err := call(name)
+		require.NoError(t, err, name)
+		of := assigned(want.of, run)
+		require.Len(t, of, 1, name)
+		require.Equal(t, variant, of[0].Variant, name)
+		require.Equal(t, want.by, of[0].By, name)
+		if want.variant != "" {
+			require.Equal(t, want.variant, variant, name)
+		}
+		if name == "chosen" {
+			require.Equal(t, map[string]float64{"a": .75, "b": .25}, of[0].Probabilities)
+		}
+	}
+	for _, name := range []string{"forced to what is not there", "chosen where the hash picks", "nothing chosen", "chosen with no probability"} {
+		run, _, err := call(name)
+		var refused *temporal.ApplicationError
+		require.ErrorAs(t, err, &refused, name)
+		require.Equal(t, scoring.ErrorTypeInvalid, refused.Type(), name)
+		require.Empty(t, assigned(hashed, run), name)
+		require.Empty(t, assigned(custom, run), name)
+	}
+}

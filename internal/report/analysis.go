@@ -35,6 +35,7 @@ func (ev evidence) at(p place) []scoring.Record {
 
 // analyse adds the decision, and to each row what the statistics say of it.
 func (e *Experiment) analyse(ev evidence, o Options) {
+	ev, all := ev.split()
 	d, err := e.definition(ev, o)
 	if err == nil {
 		err = e.decide(ev, d, o)
@@ -59,6 +60,7 @@ func (e *Experiment) analyse(ev evidence, o Options) {
 		}
 	}
 	e.engine(ev, d, o.Now)
+	e.shadow(all, d, o)
 }
 
 // definition returns the one that is known, or infers one.
@@ -174,14 +176,19 @@ func roughly(d time.Duration) string {
 
 // readAs reads metrics as if the experiment were about them.
 func readAs(ev evidence, d experiments.Definition, now time.Time, primary experiments.Metric, others ...experiments.Metric) ([]experiments.MetricReport, error) {
-	d.Primary, d.Guardrails = primary, others
-	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
-	x, err := experiments.New(d)
+	x, err := experiments.New(about(d, primary, others...))
 	if err != nil {
 		return nil, err
 	}
 	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
 	return r.Metrics, err
+}
+
+// about returns d as if it were about the metrics.
+func about(d experiments.Definition, primary experiments.Metric, others ...experiments.Metric) experiments.Definition {
+	d.Primary, d.Guardrails = primary, others
+	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
+	return d
 }
 
 // metricAt returns the metric that the definition has for a place, or infers one.

@@ -16,22 +16,24 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow",
 }
 
 // WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers have
 // their full precision; a cell is empty where there is none. Step is empty for a score of the run, control is true for
 // the variant that the others are compared with. What the engine knows are the scores run.failed, run.duration (in
-// seconds) and run.attempts.
+// seconds) and run.attempts. The rows of shadow variants have true in the last column, and there the difference is to the
+// control on the same units.
 func (r Report) WriteCSV(out io.Writer) error {
 	w := csv.NewWriter(out)
 	if err := w.Write(Columns); err != nil {
 		return err
 	}
 	for _, e := range r.Experiments {
-		for _, rows := range [][]Row{e.Rows, e.Engine} {
+		for i, rows := range [][]Row{e.Rows, e.Engine, e.Shadows} {
 			for _, row := range rows {
-				if err := w.Write(append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)); err != nil {
+				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)
+				if err := w.Write(append(line, strconv.FormatBool(i == 2))); err != nil {
 					return err
 				}
 			}

@@ -31,19 +31,26 @@ func isUsage(score string) bool {
 	return strings.HasPrefix(score, "gen_ai.usage.")
 }
 
+// engineMetrics are what the engine knows: the first of them also from a server that was asked.
+func engineMetrics() []experiments.Metric {
+	engine := func(name string, t experiments.Type) experiments.Metric {
+		return experiments.Metric{Name: name, Type: t, Direction: experiments.Lower}
+	}
+	return []experiments.Metric{
+		engine(experiments.RunFailed, experiments.Boolean),
+		engine(experiments.RunDuration, experiments.Unbounded), engine(experiments.RunAttempts, experiments.Unbounded),
+	}
+}
+
 // engine adds what the engine knows of every run, whether anybody has scored it or not.
 func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time) {
-	// A failure after the window is not known within it, like a success after it: FailureUnknown keeps it from counting.
-	engine := func(name string, t experiments.Type) experiments.Metric {
-		return experiments.Metric{Name: name, Type: t, Direction: experiments.Lower, FailureUnknown: true}
-	}
-	asked := ev.asked()
-	failed, err := readAs(asked, d, now, engine(experiments.RunFailed, experiments.Boolean))
+	asked, metrics := ev.asked(), engineMetrics()
+	failed, err := readAs(asked, d, now, metrics[0])
 	if err != nil {
 		return // the experiment has said why there is no decision
 	}
 	// The server has said how a run ended, not when.
-	others, err := readAs(ev, d, now, engine(experiments.RunDuration, experiments.Unbounded), engine(experiments.RunAttempts, experiments.Unbounded))
+	others, err := readAs(ev, d, now, metrics[1], metrics[2])
 	if err != nil {
 		return
 	}
@@ -51,11 +58,8 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time
 		for _, r := range m.Variants {
 			e.Engine = append(e.Engine, Row{
 				Score: m.Name, Variant: r.Variant, Late: r.Late,
-				Counts: Counts{
-					Assigned: r.Assigned, Scored: r.Scored, Pending: r.Pending, Expired: r.Expired,
-					Missing: r.Missing, NotApplicable: r.NotApplicable, Errors: r.Error,
-				},
-				Mean: r.Mean, Interval: bounded(r.Interval), Versus: versus(r.Versus),
+				Counts: countsOf(r.Counts),
+				Mean:   r.Mean, Interval: bounded(r.Interval), Versus: versus(r.Versus),
 			})
 		}
 	}

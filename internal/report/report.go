@@ -71,6 +71,9 @@ type Experiment struct {
 	// closed. Failures say where the runs failed that run.failed counts. Both are empty for a session.
 	Engine   []Row     `json:"engine,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
+	// Shadows have a row for each score, what the engine knows included, and each shadow variant: what ran beside the served
+	// runs. Versus compares it with the control on the same units.
+	Shadows []Row `json:"shadows,omitempty"`
 	// Primary is the metric that Decision is about, and Control the variant that the others are compared with. Inferred
 	// tells that nobody has said so: then the control is the variant with the lowest mean (the first by name, if there is
 	// none), so that a winner is found all the same and none is called harmful.
@@ -187,7 +190,7 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	if !part {
 		e.analyse(evidence{assignments, records, runs, said}, o)
 	}
-	e.Rows, e.Engine = o.By.of(e.Rows), o.By.of(e.Engine)
+	e.Rows, e.Engine, e.Shadows = o.By.of(e.Rows), o.By.of(e.Engine), o.By.of(e.Shadows)
 	return e, nil
 }
 

@@ -79,7 +79,7 @@ func seed(t *testing.T) store.Store {
 	for _, id := range []string{"1", "2", "4", "5", "6"} {
 		require.NoError(t, s.Flush(t.Context(), scoring.Flush{
 			Facts: scoring.RunFacts{
-				Run: run(id), FirstRunID: "run-" + id, OriginalRunID: "run-" + id, WorkflowType: "Answer", StartedAt: start, ClosedAt: start.Add(time.Minute),
+				Run: run(id), FirstRunID: "run-" + id, OriginalRunID: "run-" + id, WorkflowType: "Answer", StartedAt: start, ClosedAt: start.Add(time.Minute), Attempt: 1,
 				Status: scoring.RunCompleted, Assigned: []scoring.Ref{assignment(id, "bm25").Ref()},
 				Sessions: []scoring.Session{{Key: "customer", ID: "c" + id}},
 			},

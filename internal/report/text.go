@@ -57,6 +57,7 @@ func (e Experiment) write(w io.Writer) {
 	if failures := e.failures(); failures != "" && len(e.Engine) > 0 {
 		fmt.Fprintf(w, "failed runs: %s\n", failures)
 	}
+	e.writeShadows(w)
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
 	}
@@ -121,6 +122,29 @@ func (e Experiment) writeValues(w io.Writer, rows []Row, scores bool) {
 		t.rows = append(t.rows, line)
 	}
 	t.write(w)
+}
+
+// writeShadows writes what ran beside the served runs.
+func (e Experiment) writeShadows(w io.Writer) {
+	if len(e.Shadows) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "shadows: beside the runs that were served, and compared with %s on the same units\n", e.Control)
+	t := table{left: 1, rows: [][]string{{"values", "assigned", "scored", "n/a", "error", "mean", "interval", "pairs", "difference", "interval"}}}
+	for i, r := range e.Shadows {
+		t.place(e.Shadows, i)
+		t.rows = append(t.rows, append(append([]string{"  " + r.Variant}, counts(r.Assigned, r.Scored, r.NotApplicable, r.Errors)...),
+			Number(r.Mean), Range(r.Interval), strconv.Itoa(r.Pairs()), e.Difference(r), r.DifferenceRange()))
+	}
+	t.write(w)
+}
+
+// Pairs is how many units a shadow is compared with the control on.
+func (r Row) Pairs() int {
+	if r.Versus == nil {
+		return 0
+	}
+	return r.Versus.Units
 }
 
 // failures says how many runs failed where, by variant.

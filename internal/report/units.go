@@ -23,6 +23,9 @@ func newUnits(assignments []scoring.Assignment, key store.ExperimentKey) units {
 	u := units{variant: map[string]string{}, ofRun: map[string]string{}, key: key}
 	names := map[string]bool{}
 	for _, a := range assignments {
+		if a.By == scoring.ByShadow {
+			continue
+		}
 		if a.Superseded || !experiments.Counted(a.By) {
 			u.excluded++
 			continue

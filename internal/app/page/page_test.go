@@ -63,6 +63,13 @@ func compared(t *testing.T, name string) store.Store {
 			facts.Status, facts.FailingStep = scoring.RunFailed, "Retrieve"
 		}
 		require.NoError(t, s.Flush(t.Context(), scoring.Flush{Facts: facts, Sequence: 1, At: facts.ClosedAt}))
+		beside := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("s%d", i), RunID: fmt.Sprintf("s%d", i)}
+		_, err = s.Assign(t.Context(), scoring.Assignment{
+			Experiment: name, Version: "1", Variant: "newest", By: scoring.ByShadow,
+			Probabilities: map[string]float64{"newest": 1}, Unit: run.RunID, Run: beside, FirstRunID: beside.RunID, At: at,
+		})
+		require.NoError(t, err)
+		records = append(records, scoring.Record{Score: scoring.Bool("paid", i%4 > 0), Run: beside, Source: scoring.FromWorkflow, RecordedAt: at.Add(time.Minute)})
 		records = append(records, scoring.Record{Score: scoring.Bool("paid", i%3 > i%2), Run: run, Source: scoring.FromScorer, RecordedAt: at.Add(time.Minute)})
 	}
 	require.NoError(t, s.Record(t.Context(), records))
@@ -80,6 +87,8 @@ func TestPageComparesAndDraws(t *testing.T) {
 	require.Regexp(t, `<td class="n">0\.66<small>0\.\d{1,3} to 0\.\d{1,3}</small></td><td class="n">&#43;0\.34<small>~?`, body)
 	require.Contains(t, body, `<td class="n">control</td>`)
 	require.Contains(t, body, "run.duration")
+	require.Contains(t, body, "differences are to old on the same units")
+	require.Regexp(t, `<tr><td>paid</td><th scope="row">newest</th><td class="n">100</td><td class="n">100</td>.*<td class="n">0\.75<small>.*</small></td><td class="n">50</td><td class="n">&#43;0\.\d+<small>`, body)
 	require.Contains(t, body, "Failed runs: old 10 failed in Retrieve")
 	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/sequence\.svg" alt="Difference to old in paid, with its 95% interval, as 100 units matured\. new: `, body)
 	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/forest\.svg" alt="Each variant against old, `, body)

@@ -1,0 +1,101 @@
+package workflows
+
+import (
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// shadow tells a run that it runs beside one that is served. It travels in a header of its own.
+type shadow struct {
+	// Of is the variant that it is the shadow of, with the first run of the chain that is served. Nil in what a shadow starts,
+	// which inherits the shadow's assignment.
+	Of *scoring.Ref `json:"of,omitempty"`
+	// Served is what the served run was assigned: the shadow behaves alike in every other experiment, and counts in none.
+	Served []scoring.Ref `json:"served,omitempty"`
+}
+
+// Shadow starts child beside a run that was assigned a, as another variant, and returns once the server has acknowledged
+// it. The run hears nothing of it again.
+func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child any, args ...any) error {
+	if err := scoring.CheckName("variant", variant); err != nil {
+		return activities.Refuse(err)
+	}
+	r := from(ctx, "Shadow")
+	if r == nil || r.shadow != nil {
+		return nil // a shadow has none
+	}
+	ref, ok := find(r.assigned, a)
+	change := shadowChange + "/" + keyOf(a) + "/" + variant
+	if !ok || ref.Probability == 0 || r.outside[keyOf(a)] || ref.Variant == variant || r.shadowed[change] {
+		return nil
+	}
+	if !versioned(ctx, r, change) {
+		return nil
+	}
+	r.shadowed[change] = true
+	// Never cancelled: that would ask the server to cancel the child.
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	of := ref
+	of.Variant = variant
+	ctx = workflow.WithValue(ctx, shadowKey{}, shadow{Of: &of, Served: r.assigned})
+	options := workflow.GetChildWorkflowOptions(ctx)
+	options.WorkflowID = fmt.Sprintf("verdict/shadow/%s/%s/%s", keyOf(a), variant, workflow.GetInfo(ctx).OriginalRunID)
+	options.ParentClosePolicy = enumspb.PARENT_CLOSE_POLICY_ABANDON
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	if options.Priority == (temporal.Priority{}) {
+		options.Priority.PriorityKey = 5
+	}
+	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
+		GetChildWorkflowExecution().Get(ctx, nil)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return nil // the run was reset to before the call: its shadow is there
+	}
+	return err
+}
+
+// shadowKey is the context key under which Shadow tells the interceptor what to send.
+type shadowKey struct{}
+
+// shadowOf reads whether this run is a shadow, or was started by one.
+func shadowOf(ctx workflow.Context) *shadow {
+	payload, ok := interceptor.WorkflowHeader(ctx)[ShadowHeaderKey]
+	if !ok {
+		return nil
+	}
+	s := &shadow{}
+	if err := converter.GetDefaultDataConverter().FromPayload(payload, s); err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: unreadable shadow in the header", "Error", err)
+	}
+	return s // whatever it says, this run must not count
+}
+
+// beginShadow assigns a shadow its variant, as a fact of its own chain.
+func (r *run) beginShadow(ctx workflow.Context) {
+	of := r.shadow.Of
+	if of == nil || !versioned(ctx, r, shadowChange) {
+		return
+	}
+	a := scoring.Assignment{
+		Experiment: of.Experiment, Version: of.Version, Epoch: of.Epoch, Variant: of.Variant, By: scoring.ByShadow,
+		Probabilities: map[string]float64{of.Variant: 1}, Unit: of.FirstRunID,
+	}
+	r.assign(ctx, a, a)
+}
+
+// find returns the reference to an assignment of a's experiment and version.
+func find(refs []scoring.Ref, a scoring.Assignment) (scoring.Ref, bool) {
+	for _, ref := range refs {
+		if ref.Experiment == a.Experiment && ref.Version == a.Version {
+			return ref, true
+		}
+	}
+	return scoring.Ref{}, false
+}
