@@ -112,6 +112,7 @@ type tally struct {
 	bare     bool // a unit without the covariate
 	broken   bool // a value of a boolean metric that is a share
 	sojourns [][]Sojourn
+	behind   []EProcess // of the early read: the control is better than v, whatever the open windows bring
 }
 
 // cell is the state of one metric, epoch and variant.
@@ -130,7 +131,7 @@ func (e *Experiment) Analysis() *Analysis {
 		a.metrics = append(a.metrics, newTally(m, k))
 	}
 	if e.def.EarlyRead {
-		a.metrics[0].sojourns = make([][]Sojourn, k)
+		a.metrics[0].sojourns, a.metrics[0].behind = make([][]Sojourn, k), make([]EProcess, k)
 	}
 	return a
 }
@@ -172,6 +173,9 @@ func (a *Analysis) Add(u Unit) error {
 	}
 	for i, m := range a.metrics {
 		m.add(v, u, u.Outcomes[i], p, a.exp.def.Maturity)
+		if m.behind != nil && p != nil {
+			m.atBest(a.exp.control, v, u.Mature, u.Outcomes[i], p)
+		}
 	}
 	return nil
 }
@@ -333,6 +337,35 @@ func bet(pairs []EProcess, k, v int, u, c float64, p []float64) {
 	}
 }
 
+// atBest lets a unit of variant v play for the control against v with what is certain of it: one whose window is open and
+// that has said nothing counts for v as a success and for the control as a failure. Against the bet with the final
+// outcomes each stake is the same or smaller, so that the wealth never exceeds that of a valid bet on all units that were
+// assigned. The centre is fixed because the mean of what is known so far depends on the delays.
+func (m *tally) atBest(control, v int, mature bool, o Outcome, p []float64) {
+	const centre = 0.5
+	known := o.State == scoring.Scored && m.metric.admits(o.Value)
+	if mature && !known {
+		return // it leaves the mean
+	}
+	for j := range m.behind {
+		if j == control || (v != control && v != j) {
+			continue
+		}
+		u := 0.0
+		switch {
+		case known:
+			u = m.unit(o.Value)
+		case v == j:
+			u = 1
+		}
+		if v == control {
+			m.behind[j].Bet(Stake(u, centre, p[control], p[j]))
+		} else {
+			m.behind[j].Bet(-Stake(u, centre, p[j], p[control]))
+		}
+	}
+}
+
 func sojourn(o Outcome, mature bool, window time.Duration) Sojourn {
 	switch {
 	case o.State == scoring.Scored && o.Value == 1:
@@ -393,6 +426,7 @@ func (m *tally) merge(o *tally) error {
 		m.counts[v].add(o.counts[v])
 		if m.sojourns != nil {
 			m.sojourns[v] = append(m.sojourns[v], o.sojourns[v]...)
+			m.behind[v].Merge(o.behind[v])
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(o.cells)) {

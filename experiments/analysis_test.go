@@ -541,3 +541,46 @@ func BenchmarkAdd(b *testing.B) {
 		})
 	}
 }
+
+// A variant whose failures are known at once need not be waited for, and one that is only slow is not taken for one.
+func TestHarmThatCannotBeCaughtUp(t *testing.T) {
+	t.Parallel()
+	d := windowed()
+	d.EarlyRead = true
+	fails := func(by map[string]float64) func(*rand.Rand, string) []experiments.Outcome {
+		return func(rng *rand.Rand, v string) []experiments.Outcome {
+			o := experiments.Outcome{State: scoring.Scored, After: time.Hour}
+			if rng.Float64() >= by[v] {
+				o.Value = 1
+			}
+			return []experiments.Outcome{o}
+		}
+	}
+	none := func(s *source) { s.mature = func(int) bool { return false } }
+	r := decide(t, d, 400, fails(map[string]float64{"control": .2, "short": .8}), none)
+	require.Equal(t, experiments.Harm, r.Decision.Verdict, r.Decision.Reason)
+	require.Equal(t, []string{"short"}, r.Decision.Variants)
+	require.Contains(t, r.Decision.Reason, "cannot catch up")
+	require.Zero(t, r.Metrics[0].Variants[1].Matured)
+	d.EarlyRead = false
+	r = decide(t, d, 400, fails(map[string]float64{"control": .2, "short": .8}), none)
+	require.Equal(t, experiments.Continue, r.Decision.Verdict)
+
+	// Both succeed half the time, but of the variant nothing is known before its window closes.
+	d.EarlyRead = true
+	slow := func(rng *rand.Rand, v string) []experiments.Outcome {
+		if v == "short" {
+			return []experiments.Outcome{{After: time.Hour}}
+		}
+		return fails(map[string]float64{"control": .5})(rng, v)
+	}
+	r = decide(t, d, 4000, slow, none)
+	require.Equal(t, experiments.Continue, r.Decision.Verdict, r.Decision.Reason)
+	silence := func(rng *rand.Rand, v string) []experiments.Outcome { // taking silence for failure would find it
+		o := slow(rng, v)
+		o[0].State = scoring.Scored
+		return o
+	}
+	r = decide(t, d, 4000, silence, none)
+	require.Equal(t, experiments.Harm, r.Decision.Verdict)
+}

@@ -43,7 +43,7 @@ type judge struct {
 	read    []reading // primary first
 	now     time.Time
 	harmful []bool
-	early   []bool // harmful by the early read
+	early   []string // how the early read found harm; empty if it did not
 }
 
 func (a *Analysis) judge(now time.Time) *judge {
@@ -51,7 +51,7 @@ func (a *Analysis) judge(now time.Time) *judge {
 	for _, m := range a.metrics {
 		j.read = append(j.read, m.read())
 	}
-	j.harmful, j.early = make([]bool, len(a.exp.names)), make([]bool, len(a.exp.names))
+	j.harmful, j.early = make([]bool, len(a.exp.names)), make([]string, len(a.exp.names))
 	for v := range j.harmful {
 		if v == a.exp.control {
 			continue
@@ -59,8 +59,9 @@ func (a *Analysis) judge(now time.Time) *judge {
 		for _, r := range j.read {
 			j.harmful[v] = j.harmful[v] || j.harms(r, v)
 		}
-		if j.d.EarlyRead && !j.harmful[v] && j.harmsEarly(v) {
-			j.harmful[v], j.early[v] = true, true
+		if j.d.EarlyRead && !j.harmful[v] {
+			j.early[v] = j.harmsEarly(v)
+			j.harmful[v] = j.early[v] != ""
 		}
 	}
 	return j
@@ -119,9 +120,14 @@ func (j *judge) invalid() (Decision, bool) {
 	return Decision{Verdict: Invalid, Reason: strings.Join(reasons, "; ")}, true
 }
 
-// harmThreshold is what evidence of harm must reach: alpha is shared by all variants and metrics that are watched.
+// harmThreshold is what evidence of harm must reach: alpha is shared by all variants and metrics that are watched, and
+// by the two ways of the early read.
 func (j *judge) harmThreshold() float64 {
-	return (j.k - 1) * float64(len(j.read)) / j.d.AlphaHarm
+	checks := len(j.read)
+	if j.d.EarlyRead {
+		checks += 2
+	}
+	return (j.k - 1) * float64(checks) / j.d.AlphaHarm
 }
 
 // harms tells whether v is worse than the control on a metric.
@@ -138,17 +144,27 @@ func (j *judge) harms(r reading, v int) bool {
 	return ok && j.sequence(j.d.Alpha).Interval(e).Hi < 0
 }
 
-// harmsEarly is the same on what is known of open windows, on the interval alone. It waits for units whose windows have
-// closed: before that nobody has been seen to the end of a window, and the estimate would favour the faster variant.
-func (j *judge) harmsEarly(v int) bool {
+// harmsEarly is the same on what is known of open windows, and says how it was found.
+//
+// A variant that cannot catch up, even if all its open windows end well and all the control's end badly, need not be
+// waited for: that is proven by the e-process. The estimate by Kaplan and Meier has the interval alone. It waits for units
+// whose windows have closed: before that nobody has been seen to the end of a window, and it would favour the faster variant.
+func (j *judge) harmsEarly(v int) string {
 	m := j.a.metrics[0]
-	if min(m.counts[v].Matured, m.counts[j.a.exp.control].Matured) < ApproximateUnits {
-		return false
+	counts, control := m.counts[v], m.counts[j.a.exp.control]
+	if min(counts.Assigned, control.Assigned) >= MinUnits && m.behind[v].LogE() >= math.Log(j.harmThreshold()) {
+		return "it cannot catch up any more"
+	}
+	if min(counts.Matured, control.Matured) < ApproximateUnits {
+		return ""
 	}
 	b, c := KaplanMeier(m.sojourns[v], j.d.Maturity), KaplanMeier(m.sojourns[j.a.exp.control], j.d.Maturity)
 	e := Difference(b, c)
 	e.Value *= j.d.Primary.sign()
-	return e.SE > 0 && j.sequence(1/j.harmThreshold()).Upper(e) < 0
+	if e.SE > 0 && j.sequence(1/j.harmThreshold()).Upper(e) < 0 {
+		return "early read"
+	}
+	return ""
 }
 
 // stopped tells whether a variant no longer gets units.
@@ -169,8 +185,8 @@ func (j *judge) harm() (Decision, bool) {
 }
 
 func (j *judge) harmedMetrics(v int) string {
-	if j.early[v] {
-		return j.d.Primary.String() + " (early read)"
+	if j.early[v] != "" {
+		return fmt.Sprintf("%s (%s)", j.d.Primary, j.early[v])
 	}
 	var names []string
 	for _, r := range j.read {

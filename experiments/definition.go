@@ -94,8 +94,8 @@ type Definition struct {
 	Allocator Allocator `json:"allocator,omitempty"`
 	// Floor is the share that every variant keeps under an allocator. Defaults to 0.05.
 	Floor float64 `json:"floor,omitempty"`
-	// EarlyRead lets units whose window is still open be read through a Kaplan-Meier estimate. It needs a boolean primary
-	// metric with a maturity window, can find harm and never a winner.
+	// EarlyRead lets units whose window is still open be read: by what is certain of them, and through a Kaplan-Meier
+	// estimate. It needs a boolean primary metric with a maturity window, can find harm and never a winner.
 	EarlyRead bool `json:"early_read,omitempty"`
 }
 
