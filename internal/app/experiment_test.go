@@ -13,6 +13,8 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
 const retrieverJSON = `{
@@ -137,4 +139,25 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &control))
 	require.Equal(t, "vectors", control.Variant)
 	require.Len(t, control.Revisions, 6)
+
+	// The report and the page have the definition from there.
+	db, err := sqlite.Open(t.Context(), p.db)
+	require.NoError(t, err)
+	run := scoring.Run{Namespace: "default", WorkflowID: "w", RunID: "r"}
+	_, err = db.Assign(t.Context(), scoring.Assignment{
+		Experiment: "retriever", Version: "2", Variant: "vectors", By: scoring.ByWeight, Unit: "r", Run: run, FirstRunID: "r", At: time.Now(),
+		Probabilities: map[string]float64{"bm25": .25, "vectors": .75},
+	})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	const undecided = "no unit has matured yet"
+	text = p.starter("report", "retriever")
+	require.Contains(t, text, "decision: CONTINUE: "+undecided)
+	require.NotContains(t, text, "not at hand")
+	status, body := p.http("GET", "/", "", nil)
+	require.Equal(t, 200, status)
+	require.Contains(t, body, undecided)
+	require.NoError(t, p.stop())
+	text = p.starter("report", "retriever")
+	require.Contains(t, text, "decision: no decision: nothing is scored yet", "nobody answers: it is inferred, and there is nothing to infer it from")
 }

@@ -64,7 +64,7 @@ func (s *starter) report(ctx context.Context, db store.Store, o report.Options, 
 	defer cancel()
 	if c, _, err := s.dial(connect); err == nil {
 		defer c.Close()
-		o.Ask = report.AskTemporal(c)
+		o.Ask, o.Define = report.AskTemporal(c), report.DefinedByControl(c)
 	}
 	r, err := report.Build(ctx, db, o)
 	if errors.Is(err, store.ErrNotFound) {

@@ -65,10 +65,8 @@ func (e *Experiment) analyse(ev evidence, o Options) {
 
 // definition returns the one that is known, or infers one.
 func (e *Experiment) definition(ev evidence, o Options) (experiments.Definition, error) {
-	for _, known := range o.Definitions {
-		if d := known.Definition(); d.Name == e.Name && d.Version == e.Version {
-			return d, nil
-		}
+	if known := o.defined(e.Name, e.Version); known != nil {
+		return known.Definition(), nil
 	}
 	primary, ok := primary(ev.records, o.Metric)
 	if !ok {

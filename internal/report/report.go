@@ -28,9 +28,11 @@ type Options struct {
 	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
 	Experiment string
 	By         By
-	// Definitions are those of experiments that are known; that of another one is inferred from what the store has. Then
-	// Metric names its primary metric and Control its control, where they are not to be guessed.
+	// Definitions are those of experiments that are known, and Define is asked about every other one: nil, nil if it does not
+	// know it. That of one which nobody knows is inferred from what the store has. Then Metric names its primary metric and
+	// Control its control, where they are not to be guessed.
 	Definitions     []*experiments.Experiment
+	Define          func(ctx context.Context, name, version string) (*experiments.Experiment, error)
 	Metric, Control string
 	// Session keeps to the runs and scores of a session. There is no decision then: it was not planned for a part.
 	Session scoring.Session
@@ -146,6 +148,7 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 		if o.Experiment != "" && o.Experiment != key.Experiment {
 			continue
 		}
+		o.define(ctx, key.Experiment, key.Version)
 		e, err := buildExperiment(ctx, s, key, said, o)
 		if err != nil {
 			return r, err

@@ -32,8 +32,9 @@ type Options struct {
 	Store store.Reader
 	// Ask asks the server for the state of a run.
 	Ask func(context.Context, scoring.Run) (report.RunState, error)
-	// Definitions are those of experiments that are known.
+	// Definitions are those of experiments that are known, and Define is asked about the others.
 	Definitions []*experiments.Experiment
+	Define      func(ctx context.Context, name, version string) (*experiments.Experiment, error)
 	// UI is the base URL of the Temporal UI.
 	UI string
 	// Namespace is that of runs which name none.
@@ -118,7 +119,7 @@ func (p *page) current(ctx context.Context) (*snapshot, error) {
 	if p.seen != nil && now.Sub(p.seen.at) < freshness {
 		return p.seen, nil
 	}
-	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions, Sequences: true})
+	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions, Define: p.Define, Sequences: true})
 	if err != nil {
 		return nil, err
 	}
