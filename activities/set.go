@@ -3,12 +3,14 @@ package activities
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -146,23 +148,31 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	if err != nil {
 		return 0, typed(err)
 	}
-	told := 0
+	var told atomic.Int64
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(carriers)
 	for _, e := range receipt.Waiting {
-		err := s.Client.SignalWorkflow(ctx, e.ScorerRun.WorkflowID, "", OutcomeSignal, receipt.Outcome)
-		var notFound *serviceerror.NotFound
-		switch {
-		case err == nil:
-			told++
-		case errors.As(err, &notFound):
-			// The scorer closed between the read and the signal, so its Settle has decided about this outcome; or it was
-			// terminated, and the outcome stays in the ledger as matched by a scorer that never settled.
-			activity.GetLogger(ctx).Info("Verdict: the scorer has closed", "ScorerWorkflowID", e.ScorerRun.WorkflowID, "OutcomeID", o.ID)
-		default:
-			return told, err
-		}
+		all.Go(func() error {
+			err := s.Client.SignalWorkflow(ctx, e.ScorerRun.WorkflowID, "", OutcomeSignal, receipt.Outcome)
+			var notFound *serviceerror.NotFound
+			if errors.As(err, &notFound) {
+				// The scorer closed between the read and the signal, so its Settle has decided about this outcome; or it was
+				// terminated, and the outcome stays in the ledger as matched by a scorer that never settled.
+				activity.GetLogger(ctx).Info("Verdict: the scorer has closed", "ScorerWorkflowID", e.ScorerRun.WorkflowID, "OutcomeID", o.ID)
+				return nil
+			}
+			if err == nil {
+				told.Add(1)
+			}
+			return err
+		})
 	}
-	return told, nil
+	err = all.Wait()
+	return int(told.Load()), err
 }
+
+// carriers is how many scorers are told of an outcome at a time: a key may have thousands that wait.
+const carriers = 16
 
 // typed makes the errors that no retry can mend non-retryable, under a stable type.
 func typed(err error) error {

@@ -256,8 +256,11 @@ func (j *judge) versus(r reading, v int) *Comparison {
 	i := s.Interval(d)
 	out.Difference, out.DifferenceInterval = d.Value, &i
 	if l, ok := r.lift(v, c); ok {
-		i := s.Interval(l)
-		out.Lift, out.LiftInterval, out.LiftApproximate = &l.Value, &i, sc.Uncertain()
+		out.Lift, out.LiftApproximate = &l.Value, sc.Uncertain()
+		if l.SE > 0 { // of a variant whose mean is 0 the delta method knows no width, which is a limit of it and no certainty
+			i := s.Interval(l)
+			out.LiftInterval = &i
+		}
 	}
 	return out
 }

@@ -23,7 +23,9 @@ func Record(ctx workflow.Context, b activities.Batch) error {
 
 // Deliver keeps an outcome and tells whoever waits for it. Its workflow id is the outcome's id.
 func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
-	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, storeActivity("")), activities.ReceiveName, o).Get(ctx, &told)
+	options := storeActivity("")
+	options.StartToCloseTimeout = 10 * time.Minute // a key may have thousands that wait; the heartbeat notices a lost worker
+	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.ReceiveName, o).Get(ctx, &told)
 	return told, err
 }
 

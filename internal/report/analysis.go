@@ -215,7 +215,7 @@ func (e *Experiment) fill(p place, results []experiments.Result) {
 			if r.Variant != row.Variant {
 				continue
 			}
-			row.Mean, row.Best, row.Versus, row.Late = r.Mean, r.Best, versus(r.Versus), r.Late
+			row.Mean, row.Best, row.Versus, row.Late = r.Mean, r.Best, r.Versus, r.Late
 			row.Interval = bounded(r.Interval)
 		}
 	}
@@ -227,15 +227,4 @@ func bounded(in *experiments.Interval) *experiments.Interval {
 		return nil
 	}
 	return in
-}
-
-// versus returns a comparison without an interval of the lift that says too much: that of a variant whose mean is 0 has
-// no width by the delta method, which is a limit of the method and no certainty.
-func versus(c *experiments.Comparison) *experiments.Comparison {
-	if c == nil || c.LiftInterval == nil || c.LiftInterval.Lo < c.LiftInterval.Hi {
-		return c
-	}
-	wide := *c
-	wide.LiftInterval = nil
-	return &wide
 }

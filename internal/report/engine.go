@@ -59,7 +59,7 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time
 			e.Engine = append(e.Engine, Row{
 				Score: m.Name, Variant: r.Variant, Late: r.Late,
 				Counts: countsOf(r.Counts),
-				Mean:   r.Mean, Interval: bounded(r.Interval), Versus: versus(r.Versus),
+				Mean:   r.Mean, Interval: bounded(r.Interval), Versus: r.Versus,
 			})
 		}
 	}
