@@ -28,6 +28,7 @@ type run struct {
 	picks    map[string]scoring.Assignment
 	deferred map[string]int  // scorer name → calls so far
 	open     int             // scorers that this run started
+	scorers  []string        // names of those that the worker has, from whichever plugin
 	shadow   *shadow         // nil unless the run is a shadow, or was started by one
 	shadowed map[string]bool // change id → it was started
 	outside  map[string]bool // experiment@version in which the run was assigned and does not take part

@@ -48,7 +48,7 @@ func startScorer(ctx workflow.Context, name, version string, in any, o DeferOpti
 	if !versioned(ctx, r, change) {
 		return workflow.Execution{}, nil
 	}
-	if r.cfg.ScorerTaskQueue == "" && !slices.Contains(r.cfg.Scorers, name) {
+	if r.cfg.ScorerTaskQueue == "" && !slices.Contains(r.scorers, name) {
 		// Nothing is lost: it waits for a worker that has it. But that is hardly what was meant.
 		workflow.GetLogger(ctx).Error("Verdict: the scorer is not among the plugin's Scorers; it waits for a worker that has it", "Scorer", name)
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"slices"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
@@ -51,13 +52,16 @@ func (w *workflowInbound) Init(outbound interceptor.WorkflowOutboundInterceptor)
 }
 
 func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
-	_, owned := ctx.Value(runKey{}).(*run)
+	outer, owned := ctx.Value(runKey{}).(*run)
+	if owned {
+		outer.scorers = append(outer.scorers, w.cfg.Scorers...) // the worker has those too
+	}
 	if owned || ours(workflow.GetInfo(ctx).WorkflowType.Name) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
 	r := &run{
 		cfg: w.cfg, picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, assigned: inherited(ctx),
-		shadow: shadowOf(ctx), shadowed: map[string]bool{}, outside: map[string]bool{},
+		scorers: slices.Clone(w.cfg.Scorers), shadow: shadowOf(ctx), shadowed: map[string]bool{}, outside: map[string]bool{},
 	}
 	ctx = workflow.WithValue(ctx, runKey{}, r)
 	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{

@@ -104,6 +104,7 @@ func TestDemoSurvivesTheLossOfItsWorker(t *testing.T) {
 	stormy.await(t, `the worker was lost`)
 
 	want, got := calm.report(t), stormy.report(t)
+	require.NotContains(t, calm.seen.String(), "level=", "where nothing goes wrong there is progress and nothing else")
 	require.Equal(t, countsOf(want), countsOf(got))
 	require.Empty(t, got.Unflushed)
 	require.Equal(t, 40, got.Experiments[0].Units)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -151,6 +152,28 @@ func TestDoubleRegistrationWorksOnce(t *testing.T) {
 	}
 	require.Equal(t, 2, markers)
 	replay(t, b, run, func(r worker.WorkflowReplayer) { r.RegisterWorkflow(scoreTimes) }, verdict.NewPlugin(cfg))
+}
+
+// A client's plugin need not know the scorers of the workers that are made from it.
+func TestScorersOfAWorkersPluginBelowAClients(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	below, err := client.NewClientFromExistingWithContext(t.Context(), b.Client, client.Options{
+		Namespace: "default", Plugins: []client.Plugin{verdict.NewPlugin(b.Config())}, Logger: b.Logger(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(below.Close)
+	w := worker.New(below, b.Queue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(b.Config(merged, fast))}})
+	w.RegisterWorkflowWithOptions(propose, workflow.RegisterOptions{Name: "propose"})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	key := uuid.NewString()
+	run := b.Start("propose", pullRequest{key}, "")
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", key)))
+	require.ElementsMatch(t, []string{"merged=true", "fast=1"}, b.Scores(run, 2))
+	require.False(t, b.Log.Contains("is not among"), b.Log.String())
 }
 
 // replay replays a run from its history with the plugins.
