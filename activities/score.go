@@ -25,6 +25,9 @@ func Score(ctx context.Context, rec scoring.Record) error {
 	switch rec.Step {
 	case scoring.Step{}:
 		rec.Step = scoring.Step{ID: info.ActivityID, Type: info.ActivityType.Name, Attempt: info.Attempt}
+		if info.IsLocalActivity {
+			rec.Step.ID = "local/" + rec.Step.ID // their ids are numbers too, of a series of their own
+		}
 	case TheRun:
 		rec.Step = scoring.Step{}
 	}

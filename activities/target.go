@@ -20,6 +20,11 @@ func ResolveRun(ctx context.Context, c client.Client, workflowID, runID string) 
 	if err := scoring.CheckID("workflow id", workflowID); err != nil {
 		return run, false, err
 	}
+	if runID != "" {
+		if err := scoring.CheckID("run id", runID); err != nil {
+			return run, false, err
+		}
+	}
 	d, err := c.DescribeWorkflowExecution(ctx, workflowID, runID)
 	var notFound *serviceerror.NotFound
 	var invalid *serviceerror.InvalidArgument // a run id that is no UUID

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -28,6 +29,15 @@ func CheckRunKey(key string) error { return checkText("key", key, MaxKey, true) 
 
 // CheckID is [CheckName] with the limit [MaxID].
 func CheckID(field, id string) error { return checkText(field, id, MaxID, true) }
+
+// CheckTime refuses a time that JSON cannot hold, such as one whose milliseconds were taken for seconds. The zero time
+// passes.
+func CheckTime(field string, t time.Time) error {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return Invalid(field, "its year is %d, not within 1 and 9999", y)
+	}
+	return nil
+}
 
 func checkText(field, s string, limit int, required bool) error {
 	switch {

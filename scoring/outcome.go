@@ -3,6 +3,7 @@ package scoring
 import (
 	"encoding/json"
 	"time"
+	"unicode/utf8"
 )
 
 // Outcome is an event from outside that says what really happened: a pull request was merged, a charge cleared.
@@ -41,6 +42,15 @@ func (o Outcome) Validate() error {
 	}
 	if len(o.Payload) > 0 && !json.Valid(o.Payload) {
 		return Invalid("payload", "not valid JSON")
+	}
+	if !utf8.Valid(o.Payload) {
+		return Invalid("payload", "not valid UTF-8")
+	}
+	if err := CheckTime("observed at", o.ObservedAt); err != nil {
+		return err
+	}
+	if err := CheckTime("received at", o.ReceivedAt); err != nil {
+		return err
 	}
 	return CheckKey("source", o.Source)
 }

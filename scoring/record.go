@@ -47,8 +47,11 @@ func (r Record) Validate() error {
 	if err := r.Run.Validate(); err != nil {
 		return err
 	}
-	if len(r.Step.ID) > MaxID || len(r.Step.Type) > MaxID {
-		return Invalid("step", "its id or type is over %d bytes", MaxID)
+	if err := r.Step.Validate(); err != nil {
+		return err
+	}
+	if err := CheckTime("recorded at", r.RecordedAt); err != nil {
+		return err
 	}
 	switch r.Source {
 	case FromWorkflow, FromActivity, FromClient, FromScorer:

@@ -71,6 +71,9 @@ func (s Score) Validate() error {
 	if len(s.Reason) > MaxReason {
 		return Invalid("reason", "%d bytes, at most %d are allowed", len(s.Reason), MaxReason)
 	}
+	if err := CheckTime("observed at", s.ObservedAt); err != nil {
+		return err
+	}
 	return CheckSessions(s.Sessions)
 }
 

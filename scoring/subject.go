@@ -31,6 +31,14 @@ type Step struct {
 	Attempt int32 `json:"attempt,omitempty"`
 }
 
+// Validate refuses a step whose id or type is over [MaxID] bytes, not UTF-8, or has control characters.
+func (s Step) Validate() error {
+	if err := checkText("step id", s.ID, MaxID, false); err != nil {
+		return err
+	}
+	return checkText("step type", s.Type, MaxID, false)
+}
+
 // IsZero tells whether s names no step.
 func (s Step) IsZero() bool { return s.ID == "" }
 

@@ -49,8 +49,14 @@ type Window struct {
 	Grace time.Duration `json:"grace,omitempty"`
 }
 
-// Validate refuses a window that does not end after it began, or with a negative grace.
+// Validate refuses a window that does not end after it began, with a negative grace, or with a time that cannot be.
 func (w Window) Validate() error {
+	if err := CheckTime("since", w.Since); err != nil {
+		return err
+	}
+	if err := CheckTime("until", w.Until); err != nil {
+		return err
+	}
 	if !w.Until.After(w.Since) {
 		return Invalid("window", "it ends at %s, not after its start %s", w.Until.Format(time.RFC3339), w.Since.Format(time.RFC3339))
 	}
@@ -150,6 +156,9 @@ func (e Expectation) Validate() error {
 		return Invalid("attribution", "%q is not all, last or first", e.Attribution)
 	}
 	if err := e.Window.Validate(); err != nil {
+		return err
+	}
+	if err := e.Step.Validate(); err != nil {
 		return err
 	}
 	return e.Run.Validate()

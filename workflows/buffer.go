@@ -65,18 +65,31 @@ func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
 	if r == nil {
 		return nil
 	}
-	size := len(s.Name) + len(s.Key) + len(s.Reason) + len(step.ID) + 256
 	same := func(x scoring.Record) bool { return x.Name == s.Name && x.Key == s.Key && x.Step.ID == step.ID }
-	if i := slices.IndexFunc(r.records, same); i >= 0 {
+	i, bytes, scores := slices.IndexFunc(r.records, same), r.bytes+size(rec), len(r.records)+1
+	if i >= 0 {
+		bytes, scores = bytes-size(r.records[i]), len(r.records)
+	}
+	if scores > MaxScores || bytes > MaxBufferBytes {
+		return activities.Refuse(scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes))
+	}
+	r.bytes = bytes
+	if i >= 0 {
 		r.records[i] = rec
 	} else {
-		if len(r.records) >= MaxScores || r.bytes+size > MaxBufferBytes {
-			return activities.Refuse(scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes))
-		}
-		r.records, r.bytes = append(r.records, rec), r.bytes+size
+		r.records = append(r.records, rec)
 	}
 	r.describe(ctx)
 	return nil
+}
+
+// size is about what a record takes in a workflow's input.
+func size(rec scoring.Record) int {
+	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
+	for _, s := range rec.Sessions {
+		n += 32 + len(s.Key) + len(s.ID)
+	}
+	return n
 }
 
 // Session puts the run into a session. A second id under the same key replaces the first.

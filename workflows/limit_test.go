@@ -2,6 +2,8 @@ package workflows_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +15,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
@@ -41,4 +44,35 @@ func TestTooManyScorers(t *testing.T) {
 	require.NoError(t, b.Start("greedy", t.Name()+b.Queue).Get(t.Context(), &n))
 	require.Equal(t, 3, n)
 	b.Waiting(t.Name()+b.Queue, 3)
+}
+
+// A run holds so many bytes of scores and no more, however they come: what it holds must fit into a workflow's input.
+func TestTooManyBytes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (int, error) {
+			reason := verdict.Because(strings.Repeat("x", scoring.MaxReason))
+			var refused *temporal.ApplicationError
+			for n := range workflows.MaxScores {
+				if err := verdict.Score(ctx, fmt.Sprint(n), 1); err != nil {
+					return 0, err
+				}
+			}
+			for n := range workflows.MaxScores { // corrections
+				err := verdict.Score(ctx, fmt.Sprint(n), 1, reason)
+				if errors.As(err, &refused) && refused.Type() == scoring.ErrorTypeInvalid {
+					return n, nil
+				}
+			}
+			return 0, errors.New("nothing is refused")
+		}, workflow.RegisterOptions{Name: "verbose"})
+	})
+	run := b.Start("verbose")
+	var n int
+	require.NoError(t, run.Get(t.Context(), &n))
+	require.Less(t, n*scoring.MaxReason, workflows.MaxBufferBytes)
+	require.Greater(t, 2*n*scoring.MaxReason, workflows.MaxBufferBytes)
+	b.Scores(run, workflows.MaxScores)
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +18,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -371,18 +375,112 @@ func TestBadInputIsRefusedAtTheCall(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
+	long := strings.Repeat("x", scoring.MaxName+1)
+	milliseconds := time.Unix(time.Now().UnixMilli(), 0) // taken for seconds
+	bad := map[string]func(verdict.Context) error{
+		"no name":     func(ctx verdict.Context) error { return verdict.Score(ctx, "", 1) },
+		"a long name": func(ctx verdict.Context) error { return verdict.Score(ctx, long, 1) },
+		"a newline":   func(ctx verdict.Context) error { return verdict.Score(ctx, "a\nb", 1) },
+		"no number":   func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", math.NaN()) },
+		"no end":      func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", math.Inf(-1)) },
+		"another age": func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.ObservedAt(milliseconds)) },
+		"before time": func(ctx verdict.Context) error {
+			return verdict.Score(ctx, "bad", 1, verdict.ObservedAt(time.Time{}.AddDate(-1, 0, 0)))
+		},
+		"a step's id":   func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.OnStep("a\nb", "")) },
+		"a step's type": func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.OnStep("a", "\x00")) },
+		"a long step": func(ctx verdict.Context) error {
+			return verdict.Score(ctx, "bad", 1, verdict.OnStep(strings.Repeat("x", 1001), ""))
+		},
+		"a long key": func(ctx verdict.Context) error {
+			return verdict.Score(ctx, "bad", 1, verdict.Keyed(strings.Repeat("x", 513)))
+		},
+		"a long reason": func(ctx verdict.Context) error {
+			return verdict.Score(ctx, "bad", 1, verdict.Because(strings.Repeat("x", 4097)))
+		},
+		"half a session": func(ctx verdict.Context) error {
+			return verdict.Score(ctx, "bad", 1, verdict.InSession("customer", ""))
+		},
+		"a hope": func(ctx verdict.Context) error {
+			return verdict.Record(ctx, scoring.Score{Name: "bad", State: scoring.Pending})
+		},
+		"a void": func(ctx verdict.Context) error {
+			return verdict.Record(ctx, scoring.Score{Name: "bad", State: scoring.Scored})
+		},
+	}
+	// accepted returns the bad calls that are not refused with the type, for good.
+	accepted := func(ctx verdict.Context) (all []string) {
+		for _, name := range slices.Sorted(maps.Keys(bad)) { //workflowcheck:ignore they are sorted
+			var refused *temporal.ApplicationError
+			if err := bad[name](ctx); !errors.As(err, &refused) || refused.Type() != scoring.ErrorTypeInvalid || !refused.NonRetryable() {
+				all = append(all, fmt.Sprintf("%s: %v", name, err))
+			}
+		}
+		return all
+	}
 	b.UserWorker(b.Config(), func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
-			return verdict.Score(ctx, "", 1)
+		w.RegisterActivityWithOptions(func(ctx context.Context) ([]string, error) {
+			return accepted(ctx), verdict.Score(ctx, "good", 2)
+		}, activity.RegisterOptions{Name: "bad"})
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (all []string, err error) {
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+			if err := workflow.ExecuteActivity(ctx, "bad").Get(ctx, &all); err != nil {
+				return nil, err
+			}
+			return append(all, accepted(ctx)...), verdict.Score(ctx, "good", 1)
 		}, workflow.RegisterOptions{Name: "bad"})
 	})
 	run := b.Start("bad")
-	err := run.Get(t.Context(), nil)
-	var application *temporal.ApplicationError
-	require.ErrorAs(t, err, &application)
-	require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
-	require.True(t, application.NonRetryable())
-	require.Empty(t, b.Scores(run, 0))
+	var all []string
+	require.NoError(t, run.Get(t.Context(), &all))
+	require.Empty(t, all)
+	require.ElementsMatch(t, []string{"good=1", "good=2"}, b.Scores(run, 2), "what is refused costs nothing else")
+
+	for name, call := range map[string]func() error{
+		"another age": func() error {
+			return b.Verdict.Score(t.Context(), verdict.Run{WorkflowID: run.GetID()}, "bad", 1, verdict.ObservedAt(milliseconds))
+		},
+		"a step's id": func() error {
+			return b.Verdict.Score(t.Context(), verdict.Run{WorkflowID: run.GetID()}, "bad", 1, verdict.OnStep("a\nb", ""))
+		},
+		"a long run id": func() error {
+			return b.Verdict.Score(t.Context(), verdict.Run{WorkflowID: run.GetID(), RunID: strings.Repeat("x", 5000)}, "bad", 1)
+		},
+		"an outcome of another age": func() error {
+			return b.Verdict.Deliver(t.Context(), verdict.Outcome{ID: "x", Name: "n", Key: "k", ObservedAt: milliseconds})
+		},
+	} {
+		var invalid *scoring.InvalidError
+		require.ErrorAs(t, call(), &invalid, name)
+	}
+	b.Scores(run, 2)
+}
+
+// Local activities have ids of their own series: their scores and those of activities are of different steps.
+func TestScoresOfLocalActivities(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	scoreStep := func(ctx context.Context, q int) error { return verdict.Score(ctx, "q", q) }
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterActivityWithOptions(scoreStep, activity.RegisterOptions{Name: "score"})
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+			ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: time.Minute})
+			if err := workflow.ExecuteActivity(ctx, "score", 100).Get(ctx, nil); err != nil {
+				return err
+			}
+			for i := range 6 {
+				if err := workflow.ExecuteLocalActivity(ctx, scoreStep, i+1).Get(ctx, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, workflow.RegisterOptions{Name: "locals"})
+	})
+	run := b.Start("locals")
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.ElementsMatch(t, []string{"q=100", "q=1", "q=2", "q=3", "q=4", "q=5", "q=6"}, b.Scores(run, 7))
 }
 
 // A query answers with the buffer of an open and of a closed run.

@@ -16,14 +16,6 @@ import (
 // instant returns t as it is kept.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// checkTime refuses a time that JSON cannot hold.
-func checkTime(field string, t time.Time) error {
-	if y := t.UTC().Year(); y < 1 || y > 9999 {
-		return scoring.Invalid(field, "its year is %d, not within 1 and 9999", y)
-	}
-	return nil
-}
-
 // checkOptionalIDs refuses ids, given as pairs of field and id, that the server could not have issued. An empty one is
 // one that is not known.
 func checkOptionalIDs(pairs ...string) error {
@@ -49,13 +41,7 @@ func checkRecord(r scoring.Record) (scoring.Record, error) {
 	if err := r.Validate(); err != nil {
 		return r, err
 	}
-	if err := checkOptionalIDs("namespace", r.Run.Namespace, "step id", r.Step.ID, "original run id", r.OriginalRunID); err != nil {
-		return r, err
-	}
-	if err := checkTime("observed at", r.ObservedAt); err != nil {
-		return r, err
-	}
-	if err := checkTime("recorded at", r.RecordedAt); err != nil {
+	if err := checkOptionalIDs("namespace", r.Run.Namespace, "original run id", r.OriginalRunID); err != nil {
 		return r, err
 	}
 	// A reason may be a model's own words: mended, not refused, and before it is compared with the one that is kept.
@@ -104,7 +90,7 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 		}
 	}
 	for field, t := range map[string]time.Time{"started at": facts.StartedAt, "closed at": facts.ClosedAt, "at": f.At} {
-		if err := checkTime(field, t); err != nil {
+		if err := scoring.CheckTime(field, t); err != nil {
 			return f, err
 		}
 	}
@@ -143,7 +129,7 @@ func checkAssignment(a scoring.Assignment) (scoring.Assignment, error) {
 	if err := checkOptionalIDs("namespace", a.Run.Namespace, "first run id", a.FirstRunID, "original run id", a.OriginalRunID); err != nil {
 		return a, err
 	}
-	if err := checkTime("at", a.At); err != nil {
+	if err := scoring.CheckTime("at", a.At); err != nil {
 		return a, err
 	}
 	a.At, a.Superseded = instant(a.At), false
@@ -151,14 +137,14 @@ func checkAssignment(a scoring.Assignment) (scoring.Assignment, error) {
 }
 
 func checkExpectation(e scoring.Expectation) (scoring.Expectation, error) {
-	if err := checkOptionalIDs("namespace", e.Run.Namespace, "scorer's namespace", e.ScorerRun.Namespace, "step id", e.Step.ID,
+	if err := checkOptionalIDs("namespace", e.Run.Namespace, "scorer's namespace", e.ScorerRun.Namespace,
 		"first run id", e.FirstRunID, "original run id", e.OriginalRunID); err != nil {
 		return e, err
 	}
 	for field, t := range map[string]time.Time{
 		"since": e.Window.Since, "until": e.Window.Until, "run started at": e.RunStartedAt, "at": e.At,
 	} {
-		if err := checkTime(field, t); err != nil {
+		if err := scoring.CheckTime(field, t); err != nil {
 			return e, err
 		}
 	}
@@ -182,17 +168,8 @@ func checkOutcome(o scoring.Outcome) (scoring.Outcome, error) {
 	if err := o.Validate(); err != nil {
 		return o, err
 	}
-	if !utf8.Valid(o.Payload) {
-		return o, scoring.Invalid("payload", "not valid UTF-8")
-	}
 	if o.When().IsZero() {
 		return o, scoring.Invalid("received at", "neither this nor observed at is set")
-	}
-	if err := checkTime("observed at", o.ObservedAt); err != nil {
-		return o, err
-	}
-	if err := checkTime("received at", o.ReceivedAt); err != nil {
-		return o, err
 	}
 	o.ObservedAt, o.ReceivedAt = instant(o.ObservedAt), instant(o.ReceivedAt)
 	return o, nil
@@ -202,7 +179,7 @@ func checkSettlement(s store.Settlement) (store.Settlement, error) {
 	if err := checkRun(s.ScorerRun); err != nil {
 		return s, err
 	}
-	if err := checkTime("at", s.At); err != nil {
+	if err := scoring.CheckTime("at", s.At); err != nil {
 		return s, err
 	}
 	s.At = instant(s.At)
@@ -234,7 +211,7 @@ func checkRejection(r store.Rejection) (store.Rejection, error) {
 	if r.At.IsZero() {
 		return r, scoring.Invalid("at", "must be set")
 	}
-	if err := checkTime("at", r.At); err != nil {
+	if err := scoring.CheckTime("at", r.At); err != nil {
 		return r, err
 	}
 	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
