@@ -96,6 +96,24 @@ func (c *connection) options(env environ, logger *slog.Logger) (client.Options, 
 	return o, nil
 }
 
+// given returns the flags that were given, but for the address and the namespace.
+func (c *connection) given() []string {
+	var given []string
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&connection{remoteCodec: c.remoteCodec}).declare(own)
+	c.flags.Visit(func(f *pflag.Flag) {
+		switch {
+		case own.Lookup(f.Name) == nil, f.Name == "address", f.Name == "namespace", f.Name == "grpc-meta":
+		default:
+			given = append(given, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	for _, pair := range c.grpcMeta {
+		given = append(given, "--grpc-meta="+pair)
+	}
+	return given
+}
+
 // apply puts the flags that were given over a profile. A flag with a path takes the place of data, and the other way
 // round, since the two exclude each other.
 func (c *connection) apply(p *envconfig.ClientConfigProfile) error {

@@ -9,11 +9,10 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/app/service"
@@ -35,20 +34,45 @@ think of the answers: some tell at once, some late, some twice, some never. Ends
 
 The embedded Temporal server is built once, which takes about 5 minutes on two cores.`,
 	}, settings{
-		{flag: "runs", fallback: "300", kind: "n", usage: "questions to ask", read: countOf(&d.Runs, 1)},
-		{flag: "seed", fallback: "1", kind: "n", usage: "which questions, and who answers when", read: func(t string) (err error) {
-			d.Seed, err = strconv.ParseInt(t, 10, 64)
-			return err
-		}},
+		{flag: "runs", fallback: "300", kind: "n", usage: "questions to ask", read: demoRuns(&d.Runs)},
+		{flag: "seed", fallback: "1", kind: "n", usage: "which questions, and who answers when", read: wholeOf(&d.Seed)},
 		{flag: "null", fallback: "false", kind: "bool", usage: "the same retriever on both sides: there is nothing to find", read: boolOf(&d.Null)},
-		{flag: "db", fallback: "", kind: "file", usage: "keep the scores in this SQLite file; default: a file that is removed at the end", read: textOf(&d.DB)},
+		{flag: "db", fallback: "", kind: "file", usage: "keep the scores in this SQLite file; default: a file that is removed at the end", read: demoFile(&d.DB)},
 		{flag: "keep", fallback: "false", kind: "bool", usage: "stay up at the end, to look around, until Ctrl-C", read: boolOf(&d.Keep)},
-		{flag: "judge-url", fallback: "", kind: "URL", usage: "ask the language model at this OpenAI-compatible base URL about each answer too", read: textOf(&d.JudgeURL)},
+		{flag: "judge-url", fallback: "", kind: "URL", usage: "ask the language model at this OpenAI-compatible base URL about each answer too", read: func(t string) error {
+			if t == "" {
+				return nil // nobody is asked
+			}
+			return urlOf(&d.JudgeURL)(t)
+		}},
 		{flag: "judge-model", fallback: "gpt-4o-mini", kind: "name", usage: "the model's name; its key is read from OPENAI_API_KEY", read: nonEmpty(&d.JudgeModel)},
 	}, func(ctx context.Context, _ []string) error {
 		d.starter = s
 		return d.run(ctx)
 	})
+}
+
+// demoRuns reads how many questions to ask.
+func demoRuns(to *int) func(string) error {
+	return func(t string) error {
+		n, err := strconv.Atoi(t)
+		if err != nil || n < 1 {
+			return errors.New("must be a whole number from 1")
+		}
+		*to = n
+		return nil
+	}
+}
+
+// demoFile reads where the scores are kept: in a file, which the demo's processes share.
+func demoFile(to *string) func(string) error {
+	return func(t string) error {
+		if t == memory || strings.Contains(t, "://") {
+			return errors.New("must be the path of a SQLite file: the demo's processes share it")
+		}
+		*to = t
+		return nil
+	}
 }
 
 // demoProcesses are the processes of a demo. Each is told what it needs on its standard input, which also tells it when its
@@ -85,6 +109,7 @@ func (s *starter) demoProcesses() []*cobra.Command {
 // stageInput is what the processes of a demo are told.
 type stageInput struct {
 	Address, Namespace, UI string
+	Connection             []string // flags that say how to connect, besides the environment
 	DB, Listen, Secret     string
 	Users, Receiver        string
 	Experiment             string
@@ -105,8 +130,13 @@ func (s *starter) demoWorker(ctx context.Context, in stageInput, ready func(any)
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
+	connection, err := s.conn.options(environ(s.Environ), logger)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	connection.HostPort, connection.Namespace = in.Address, in.Namespace
 	svc, err := service.Start(ctx, service.Config{
-		Client: client.Options{HostPort: in.Address, Namespace: in.Namespace, Logger: log.NewStructuredLogger(logger)},
+		Client: connection,
 		Store:  db, SearchAttributes: true, Listen: in.Listen, UI: in.UI,
 		Webhooks: service.Webhooks{Standard: []string{in.Secret}}, Logger: logger,
 		Definitions: []*experiments.Experiment{exp},

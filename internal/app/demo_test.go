@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +19,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/judges/judgetest"
 )
@@ -164,6 +172,73 @@ func TestDemoStopsCleanAndAsksAJudge(t *testing.T) {
 	}
 	require.Equal(t, 12, scored)
 	require.Len(t, model.Requests(), 12)
+}
+
+// The demo finds the better retriever, and nothing where there is nothing to find. While it stays up everything that it
+// points at is there.
+func TestDemoDecides(t *testing.T) {
+	t.Parallel()
+	bin := starterBinary(t)
+	p, null := startDemo(t, bin, "--keep"), startDemo(t, bin, "--null")
+	page := p.await(t, `page: +(http://\S+)`)[1]
+	ui := p.await(t, `a run: +(http://\S+)`)[1]
+	for _, url := range []string{page, ui} {
+		r, err := http.Get(url) //nolint:noctx // it is our own server
+		require.NoError(t, err, url)
+		require.NoError(t, r.Body.Close())
+		require.Equal(t, http.StatusOK, r.StatusCode, url)
+	}
+	for _, what := range []string{"runs", "scorers"} {
+		found := p.await(t, `find `+what+`: +temporal workflow list --address (\S+) --namespace (\S+) -q '(.*)'`)
+		c, err := client.Dial(client.Options{HostPort: found[1], Namespace: found[2], Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+		require.NoError(t, err)
+		harness.Eventually(t, 30*time.Second, func() error { // visibility comes later
+			n, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: found[2], Query: found[3]})
+			if err == nil && n.Count == 0 {
+				err = errors.New("none is found: " + found[3])
+			}
+			return err
+		})
+		c.Close()
+	}
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	e := p.report(t).Experiments[0]
+	require.Equal(t, experiments.Winner, e.Analysis.Decision.Verdict, e.Decision)
+	require.Equal(t, []string{"bm25"}, e.Analysis.Decision.Variants)
+	e = null.report(t).Experiments[0]
+	require.Equal(t, experiments.Continue, e.Analysis.Decision.Verdict, e.Decision)
+	require.Equal(t, 300, e.Units)
+}
+
+// A file that an interrupted demo has left is one that the next can go on with.
+func TestDemoOnAFileThatWasLeft(t *testing.T) {
+	t.Parallel()
+	bin := starterBinary(t)
+	db := filepath.Join(t.TempDir(), "kept.db")
+	left := startDemo(t, bin, "--db", db, "--runs", "60")
+	left.await(t, `[1-9]\d* of 60 answered`)
+	require.NoError(t, left.cmd.Process.Signal(os.Interrupt))
+	for range left.lines {
+	}
+	_ = left.cmd.Wait()
+
+	next := startDemo(t, bin, "--db", db, "--runs", "12")
+	r := next.report(t)
+	require.NotContains(t, next.seen.String(), "not every score has come")
+	require.GreaterOrEqual(t, r.Experiments[0].Units, 12)
+}
+
+func TestMistakesOfTheDemo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--runs", "0"}, {"--runs", "-1"}, {"--runs", "many"}, {"--seed", "1.5"}, {"--db", ":memory:"}, {"--db", "postgres://localhost/x"}, {"--judge-url", "foo"},
+	} {
+		got := call(t, RunStarter, []string{away}, append([]string{"demo"}, args...)...)
+		require.Error(t, got.err, args)
+		require.True(t, isUsage(got.err), "%v: %v", args, got.err)
+		require.Contains(t, got.err.Error(), args[0])
+		require.NotContains(t, got.err.Error(), "strconv")
+	}
 }
 
 func slicesEqual(a, b []string) bool { return strings.Join(a, "\x00") == strings.Join(b, "\x00") }

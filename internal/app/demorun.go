@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +41,7 @@ type demoRun struct {
 	JudgeModel string
 
 	experiment string
+	connection []string
 	nonce      string // message ids of two demos on one file differ
 	answered   atomic.Int64
 	began      time.Time
@@ -117,6 +121,12 @@ func (d *demoRun) temporal(ctx context.Context) (*devserver.Server, client.Clien
 		attributes[name] = kind.String()
 	}
 	env := environ(d.Environ)
+	if o, err := d.conn.options(env, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, nil, err
+	} else if d.conn.inFile["address"] && d.conn.address == "" {
+		d.conn.address, d.conn.namespace = o.HostPort, o.Namespace
+	}
+	d.connection = d.conn.given()
 	server, err := devserver.Start(ctx, devserver.Options{
 		Address: d.conn.address, Namespace: d.conn.namespace, SearchAttributes: attributes, Log: d.Stderr,
 		Getenv: func(name string) string { v, _ := env.LookupEnv(name); return v },
@@ -159,7 +169,7 @@ func (d *demoRun) input(server *devserver.Server) (stageInput, error) {
 	}
 	apiKey, _ := environ(d.Environ).LookupEnv("OPENAI_API_KEY")
 	return stageInput{
-		Address: server.Address, Namespace: server.Namespace, UI: ui, DB: d.DB, Listen: listen,
+		Address: server.Address, Namespace: server.Namespace, Connection: d.connection, UI: ui, DB: d.DB, Listen: listen,
 		Secret: "whsec_" + base64.StdEncoding.EncodeToString(key), Receiver: "http://" + listen + "/webhooks/standard",
 		Experiment: d.experiment, Null: d.Null, Seed: d.Seed,
 		JudgeURL: d.JudgeURL, JudgeModel: d.JudgeModel, JudgeKey: apiKey,
@@ -170,14 +180,19 @@ func (d *demoRun) input(server *devserver.Server) (stageInput, error) {
 func (d *demoRun) ask(ctx context.Context, c client.Client, corpus *stdlibqa.Corpus) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inFlight)
-	for i, q := range corpus.Sample(d.Runs, d.Seed) {
+	questions := corpus.Sample(d.Runs, d.Seed)
+	if len(questions) < d.Runs {
+		d.say("there are %d questions", len(questions))
+		d.Runs = len(questions)
+	}
+	for i, q := range questions {
 		ask := demo.Ask{
 			User:      fmt.Sprintf("user-%d-%d", d.Seed, i),
 			MessageID: fmt.Sprintf("m-%s-%d", d.nonce, i), Question: q.ID,
 		}
 		group.Go(func() error {
 			run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-				ID: fmt.Sprintf("answer-%s-%d", d.nonce, i), TaskQueue: demo.TaskQueue,
+				ID: d.workflowID() + strconv.Itoa(i), TaskQueue: demo.TaskQueue,
 			}, demo.WorkflowType, ask)
 			if err != nil {
 				return err
@@ -207,9 +222,11 @@ func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
 			return n, err
 		}
 		for _, s := range scores {
-			if s.State == scoring.Pending {
+			switch {
+			case !strings.HasPrefix(s.Run.WorkflowID, d.workflowID()): // of an earlier demo, on a file that was kept
+			case s.State == scoring.Pending:
 				n.pending++
-			} else {
+			default:
 				n.done++
 			}
 		}
@@ -221,10 +238,6 @@ func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
 // settle waits until every run has its scores and every unit is mature.
 func (d *demoRun) settle(ctx context.Context, db store.Store) error {
 	answered := time.Now() // the last unit was assigned before
-	before, err := d.earlier(ctx, db)
-	if err != nil {
-		return err
-	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -234,7 +247,7 @@ func (d *demoRun) settle(ctx context.Context, db store.Store) error {
 		if err != nil {
 			return err
 		}
-		if n.done >= before+d.Runs && n.pending == 0 && time.Since(answered) > demo.Maturity {
+		if n.done >= d.Runs && n.pending == 0 && time.Since(answered) > demo.Maturity {
 			return nil
 		}
 		select {
@@ -248,11 +261,8 @@ func (d *demoRun) settle(ctx context.Context, db store.Store) error {
 	}
 }
 
-// earlier counts the runs that a kept file had before this demo.
-func (d *demoRun) earlier(ctx context.Context, db store.Store) (int, error) {
-	assignments, err := db.Assignments(ctx, d.experiment, "")
-	return max(0, len(assignments)-d.Runs), err
-}
+// workflowID is what the ids of this demo's workflows begin with.
+func (d *demoRun) workflowID() string { return "answer-" + d.nonce + "-" }
 
 // progress says how far the demo is.
 func (d *demoRun) progress(ctx context.Context, db store.Store) {
@@ -285,14 +295,21 @@ func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, i
 	if err := d.print(r, func(w io.Writer) error { return r.WriteText(w) }); err != nil {
 		return err
 	}
-	d.say("done")
-	d.say("page:        http://%s/", in.Listen)
-	d.say("a run:       %s/namespaces/%s/workflows/answer-%s-0", in.UI, in.Namespace, d.nonce)
-	d.say("find runs:   temporal workflow list --address %s -q 'VerdictScores=\"right=false\" AND VerdictScores=\"%s=bm25\"'", in.Address, d.experiment)
+	if d.Keep {
+		d.say("done; staying up until Ctrl-C, so that you can look around:")
+	} else {
+		d.say("done; with --keep this stays up at the end, so that you can look around:")
+	}
+	d.say("page:          http://%s/", in.Listen)
+	d.say("a run:         %s/namespaces/%s/workflows/%s0", in.UI, in.Namespace, d.workflowID())
+	find := func(what, query string) {
+		d.say("%s temporal workflow list --address %s --namespace %s -q '%s'", what, in.Address, in.Namespace, query)
+	}
+	find("find runs:    ", fmt.Sprintf(`VerdictScores="right=false" AND VerdictScores="%s=bm25"`, d.experiment))
+	find("find scorers: ", fmt.Sprintf(`VerdictScorer="thumbs_up=true" AND VerdictScorer="%s=bm25"`, d.experiment))
 	if !d.Keep {
 		return nil
 	}
-	d.say("staying up until Ctrl-C")
 	<-ctx.Done()
 	return nil
 }

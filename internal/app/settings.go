@@ -149,6 +149,17 @@ func countOf(to *int, least int) func(string) error {
 	}
 }
 
+func wholeOf(to *int64) func(string) error {
+	return func(t string) error {
+		n, err := strconv.ParseInt(t, 10, 64)
+		if err != nil {
+			return errors.New("must be a whole number")
+		}
+		*to = n
+		return nil
+	}
+}
+
 func durationOf(to *time.Duration) func(string) error {
 	return func(t string) error {
 		d, err := time.ParseDuration(t)

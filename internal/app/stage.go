@@ -31,7 +31,7 @@ func startStage(ctx context.Context, name string, in stageInput, stderr io.Write
 	if err != nil {
 		return nil, err
 	}
-	p := &stageProcess{cmd: exec.Command(self, name), done: make(chan struct{})}
+	p := &stageProcess{cmd: exec.Command(self, append([]string{name}, in.Connection...)...), done: make(chan struct{})}
 	// A group of its own: an interrupt from the terminal is for the parent, which then ends its processes in order.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Stderr = stderr
