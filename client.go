@@ -28,7 +28,8 @@ type Target interface{ target() }
 // Run names a run. An empty RunID means the newest run of the workflow id.
 type Run struct{ WorkflowID, RunID string }
 
-// Key is a name that a run gave itself with [DeclareKey].
+// Key is a name that a run gave itself with [DeclareKey]. What is said about one that no run has declared yet is held for
+// 30 days, and then stands in the ledger as rejected.
 type Key string
 
 // Token is an opaque text from [TokenFor].
@@ -44,8 +45,8 @@ type ClientOptions struct {
 	TaskQueue string
 	// TokenKeys open tokens: the current key first, then those from before a rotation.
 	TokenKeys [][]byte
-	// Patience is how long Score waits for the answer to a question that only the store can answer (which run declared
-	// the key). After it the score is held by Temporal and recorded once it can be. Defaults to 5 s.
+	// Patience is how long Score waits for what only the store knows (which run declared the key). After it the score is
+	// held by Temporal and recorded once it can be. Defaults to 5 s.
 	Patience time.Duration
 }
 

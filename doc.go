@@ -12,7 +12,7 @@
 // Scoring never fails or holds up the run that is scored. Bad input is refused at the call, with a
 // [scoring.InvalidError] that changes nothing; a store that is away is worked around through Temporal itself.
 //
-// Score, Session, DeclareKey and Token add nothing to a history and may be added, moved and removed at any time. Flush,
+// Score, Session, DeclareKey and TokenFor add nothing to a history and may be added, moved and removed at any time. Flush,
 // Experiment and Defer add commands behind a version of their own: adding one to running code is safe, moving or
 // removing one is a versioned change like any other.
 //

@@ -31,7 +31,7 @@ func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, op
 	return Pick{a.Variant, a}, err
 }
 
-// PickOption has a say in which variant a run gets: [Targeted], [Forced], [Chosen]. It counts when the pick is made.
+// PickOption has a say in which variant a run gets, when the pick is made: [Targeted], [Forced] or [Chosen].
 type PickOption = workflows.PickOption
 
 // Targeted tells whether the experiment is for this run. If not, the run gets control and is not in the statistics.

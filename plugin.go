@@ -58,12 +58,11 @@ func (c Config) validate() error {
 	var errs []error
 	seen := map[string]bool{}
 	for _, s := range c.Scorers {
-		errs = append(errs, s.Check())
-		if id := s.Name() + "@" + s.Version(); seen[id] {
+		id := s.Name() + "@" + s.Version()
+		if errs = append(errs, s.Check()); seen[id] {
 			errs = append(errs, scoring.Invalid("scorers", "%q is there twice", id))
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 	}
 	if len(c.TokenKey) > 0 && len(c.TokenKey) < token.MinKey {
 		errs = append(errs, scoring.Invalid("token key", "%d bytes, at least %d are needed", len(c.TokenKey), token.MinKey))
@@ -84,9 +83,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
-	}
-	for _, s := range cfg.Scorers {
-		inWorkflows.Scorers = append(inWorkflows.Scorers, s.Name())
+		Scorers: workflows.NamesOf(cfg.Scorers),
 	}
 	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, Off: cfg.Off}
 	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell

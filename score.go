@@ -86,8 +86,8 @@ func Session(ctx workflow.Context, key, id string) error {
 	return workflows.Session(ctx, scoring.Session{Key: key, ID: id})
 }
 
-// DeclareKey gives the run a name, such as a message id, by which a service that has no run id may speak of it
-// ([Key]). A key that two runs declare is ambiguous, and speaking of it an error. At most 20 a run, 512 bytes each.
+// DeclareKey gives the run a name, such as a message id, by which a service that has no run id may speak of it ([Key]),
+// from its next [Flush] or its end on. At most 20 a run, 512 bytes each; one that two runs declare is ambiguous.
 func DeclareKey(ctx workflow.Context, key string) error { return workflows.DeclareKey(ctx, key) }
 
 // Flush records what the run has scored so far without waiting for its end. See [workflows.Flush].

@@ -10,6 +10,7 @@ const (
 	SettleName    = "verdict.Settle"
 	ReceiveName   = "verdict.Receive"
 	FollowRunName = "verdict.FollowRun"
+	RejectName    = "verdict.Reject"
 
 	// RecordWorkflow and DeliverWorkflow are the workflow types that hand a batch or an outcome over to the store.
 	RecordWorkflow  = "verdict.RecordWorkflow"

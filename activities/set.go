@@ -35,6 +35,7 @@ func (s *Set) Register(r Registry) {
 	r.RegisterActivityWithOptions(s.Expect, activity.RegisterOptions{Name: ExpectName})
 	r.RegisterActivityWithOptions(s.Settle, activity.RegisterOptions{Name: SettleName})
 	r.RegisterActivityWithOptions(s.Receive, activity.RegisterOptions{Name: ReceiveName})
+	r.RegisterActivityWithOptions(s.Reject, activity.RegisterOptions{Name: RejectName})
 	r.RegisterActivityWithOptions(s.FollowRun, activity.RegisterOptions{Name: FollowRunName})
 	r.RegisterActivityWithOptions(s.Analyze, activity.RegisterOptions{Name: AnalyzeName})
 }
@@ -173,6 +174,13 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 
 // carriers is how many scorers are told of an outcome at a time: a key may have thousands that wait.
 const carriers = 16
+
+// Reject keeps what was refused, for the ledger.
+func (s *Set) Reject(ctx context.Context, r store.Rejection) error {
+	ctx, stop := beating(ctx)
+	defer stop()
+	return typed(s.Store.Reject(ctx, r))
+}
 
 // typed makes the errors that no retry can mend non-retryable, under a stable type.
 func typed(err error) error {

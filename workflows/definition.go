@@ -141,3 +141,12 @@ func DeferScorer[In any](ctx workflow.Context, s *Scorer[In], in In, o DeferOpti
 	}
 	return startScorer(ctx, s.name, s.version, in, o)
 }
+
+// NamesOf returns the names of scorers, in their order.
+func NamesOf(scorers []ScorerDefinition) []string {
+	names := make([]string, len(scorers))
+	for i, s := range scorers {
+		names[i] = s.Name()
+	}
+	return names
+}

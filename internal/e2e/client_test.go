@@ -10,13 +10,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/sqlite"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 // A service scores a run that is open or closed, by its ids, by a key that it declared and by a token that it made.
@@ -134,6 +138,27 @@ func TestKeyBeforeItIsDeclared(t *testing.T) {
 	require.NoError(t, v.Score(t.Context(), verdict.Key(key), "early", true), "held, to be recorded once it can be")
 	run := b.Start("declares", key)
 	require.Equal(t, []string{"early=true"}, b.Scores(run, 1))
+}
+
+// What is said about a key that no run ever declares is not held for ever, and not dropped either.
+func TestKeyThatNoRunDeclares(t *testing.T) {
+	t.Parallel()
+	s, err := sqlite.Open(t.Context(), sqlite.Memory)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(harness.New(t, nil).Logger())
+	env := suite.NewTestWorkflowEnvironment()
+	(&activities.Set{Store: s}).Register(env)
+	env.ExecuteWorkflow(workflows.Record, activities.Batch{RunKey: "m-1", Records: []scoring.Record{{
+		Score: scoring.Bool("thumbs_up", true), Source: scoring.FromClient, Run: scoring.Run{WorkflowID: "key", RunID: "key"},
+	}}})
+	require.ErrorContains(t, env.GetWorkflowError(), "m-1")
+	ledger, err := s.Ledger(t.Context(), store.LedgerFilter{})
+	require.NoError(t, err)
+	require.Len(t, ledger, 1)
+	require.Equal(t, store.Rejected, ledger[0].State)
+	require.Contains(t, ledger[0].Reason, `no run has declared the key "m-1"`)
 }
 
 // What was scored can be found by visibility, in the run and in its scorer.
