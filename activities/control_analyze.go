@@ -21,7 +21,7 @@ func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (Finding, e
 	if err != nil {
 		return Finding{}, typed(err)
 	}
-	records, err := s.Store.Scores(ctx, store.Filter{Experiment: d.Name, Version: d.Version})
+	records, err := s.Store.Scores(ctx, store.Filter{Experiment: d.Name, Version: d.Version, History: true, Retracted: true})
 	if err != nil {
 		return Finding{}, typed(err)
 	}

@@ -186,7 +186,7 @@ func (w window) said(c *chain, name, step string) statement {
 		if !ok {
 			order = append(order, id)
 		}
-		if !ok || r.Revision > before.Revision || (r.Revision == before.Revision && !r.RecordedAt.Before(before.RecordedAt)) {
+		if !ok || holds(r, before) {
 			current[id] = r
 		}
 	}
@@ -220,6 +220,21 @@ func (w window) said(c *chain, name, step string) statement {
 		s.value /= float64(n)
 	}
 	return s
+}
+
+// holds tells whether r holds over q, another revision of the same identity, by the rules of the store: the last attempt of
+// a step, the last thing that services have observed, and else the last revision.
+func holds(r, q scoring.Record) bool {
+	if a, b := r.Step.Attempt, q.Step.Attempt; a != b && a > 0 && b > 0 {
+		return a > b
+	}
+	if a, b := when(r), when(q); r.Source == scoring.FromClient && q.Source == scoring.FromClient && !a.Equal(b) {
+		return a.After(b)
+	}
+	if r.Revision != q.Revision {
+		return r.Revision > q.Revision
+	}
+	return !r.RecordedAt.Before(q.RecordedAt)
 }
 
 // after tells whether r is of a later run of the chain than q: by when the runs started, or, if that is not known, by

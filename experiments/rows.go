@@ -9,7 +9,8 @@ import (
 )
 
 // Report builds the units of e from what a store has and returns what they say at the given moment. Assignments are in
-// the order in which they were made; records may be current revisions or whole histories; runs are the facts of the
+// the order in which they were made; records are whole histories, retracted revisions included (with current revisions
+// alone, a correction that came after a unit's window takes away what it had corrected); runs are the facts of the
 // runs of all assigned chains. Rows of other experiments and versions, superseded and retracted ones, and whatever is
 // later than now, are left out, so that a report of the past can be made again.
 //
@@ -18,7 +19,7 @@ import (
 //     an assignment count for the unit that was assigned.
 //   - A chain says what its newest run that says anything says. Scores of several steps or keys of one run are averaged.
 //   - A score counts for its window by when it was observed, or recorded if that is not known. A later one is counted as
-//     late and not applied.
+//     late and not applied; the revision before it stands, if the records have it.
 //   - A failed, canceled, terminated or timed-out run without a score is an outcome, and a missing score has the meaning
 //     that the metric declares.
 //
@@ -191,8 +192,10 @@ func (e *Experiment) unit(s *subject, chains map[chainID]*chain, inherited map[c
 		}
 	}
 	if e.def.Maturity == 0 {
-		// Without a window a unit is final as soon as the primary metric has said something, or its runs have all closed.
-		u.Mature = w.read(e.def.Primary, groups).final() || closed(groups)
+		// Without a window a unit is final as soon as the primary metric has said something, or its runs have all closed and
+		// nobody has said that there is more to come.
+		o := w.read(e.def.Primary, groups)
+		u.Mature = o.final() || (closed(groups) && o.State != scoring.Pending)
 		w.open = !u.Mature
 	}
 	for _, m := range append([]Metric{e.def.Primary}, e.def.Guardrails...) {

@@ -135,7 +135,12 @@ func (t *shadowTally) results(d Definition) []ShadowResult {
 	for i, m := range t.alone {
 		r := ShadowResult{Name: m.metric.String(), Counts: m.counts[0], Pairs: int(t.differences[i].N), PValue: 1}
 		if m.metric.Per == "" {
-			r.Mean, r.Interval, _ = mean(m.read().pooled(0).y)
+			y := m.read().pooled(0).y
+			r.Mean, r.Interval, _ = mean(y)
+			if m.metric.Type == Boolean && !m.broken && y.N > 0 {
+				i := BernoulliInterval(math.Round(y.Sum()), y.N, d.Alpha, s.Planned)
+				r.Interval = &i
+			}
 			r.Difference, r.DifferenceInterval, r.PValue = mean(t.differences[i])
 		}
 		if m.metric.Type == Unbounded {

@@ -16,7 +16,8 @@ import (
 // evidence is what an experiment's analysis is made of.
 type evidence struct {
 	assignments []scoring.Assignment
-	records     []scoring.Record
+	records     []scoring.Record // that hold
+	history     []scoring.Record // all revisions: what held when a window closed stands
 	runs        []scoring.RunFacts
 	// said is what the server said of runs that never flushed.
 	said map[scoring.Run]RunState
@@ -124,7 +125,7 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) er
 	if err != nil {
 		return err
 	}
-	r, err := x.Report(ev.assignments, ev.records, ev.runs, o.Now)
+	r, err := x.Report(ev.assignments, ev.history, ev.runs, o.Now)
 	if err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func readAs(ev evidence, d experiments.Definition, now time.Time, primary experi
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.Report(ev.assignments, ev.records, ev.runs, now)
+	r, err := x.Report(ev.assignments, ev.history, ev.runs, now)
 	return r.Metrics, err
 }
 
@@ -215,7 +216,8 @@ func (e *Experiment) fill(p place, results []experiments.Result) {
 			if r.Variant != row.Variant {
 				continue
 			}
-			row.Mean, row.Best, row.Versus, row.Late = r.Mean, r.Best, r.Versus, r.Late
+			row.Counts, row.Matured, row.Imputed, row.Late = countsOf(r.Counts), r.Matured, r.Imputed, r.Late
+			row.Mean, row.Best, row.Versus = r.Mean, r.Best, r.Versus
 			row.Interval = bounded(r.Interval)
 		}
 	}

@@ -117,3 +117,48 @@ func TestNoDecisionForASession(t *testing.T) {
 	require.Nil(t, e.Analysis)
 	require.NotContains(t, text, "decision:")
 }
+
+// What a unit had when its window closed stands: a correction that comes later, or a retraction, is counted as late and takes
+// nothing away. Units whose window is open are pending, whatever is known of them.
+func TestCorrectionAfterTheWindow(t *testing.T) {
+	t.Parallel()
+	s := decided(t, 120)
+	x, err := experiments.New(experiments.Definition{
+		Name: "retriever", Version: "1", Control: "substring", Maturity: 30 * time.Minute,
+		Variants: []experiments.Variant{{Name: "substring", Weight: 1}, {Name: "bm25", Weight: 1}},
+		Primary:  experiments.Metric{Name: "accepted", Type: experiments.Boolean},
+	})
+	require.NoError(t, err)
+	o := report.Options{Definitions: []*experiments.Experiment{x}, By: report.ByVariant}
+	row := func(variant string, now time.Time) report.Row {
+		o.Now = now
+		r, err := report.Build(t.Context(), s, o)
+		require.NoError(t, err)
+		for _, row := range r.Experiments[0].Rows {
+			if row.Score == "accepted" && row.Variant == variant {
+				return row
+			}
+		}
+		t.Fatal("no row")
+		return report.Row{}
+	}
+	before := row("bm25", start.Add(2*time.Hour))
+	require.Equal(t, report.Counts{Assigned: 60, Scored: 60}, before.Counts)
+	var corrections []scoring.Record
+	for i := 0; i < 120; i += 2 {
+		rec := record(fmt.Sprintf("%04d", i), scoring.Bool("accepted", i%4 == 0), scoring.Step{})
+		rec.Source, rec.RecordedAt = scoring.FromScorer, start.Add(time.Hour)
+		corrections = append(corrections, rec)
+	}
+	require.NoError(t, s.Record(t.Context(), corrections))
+	after := row("bm25", start.Add(2*time.Hour))
+	require.Equal(t, before.Counts, after.Counts)
+	require.Equal(t, before.Mean, after.Mean)
+	require.Positive(t, after.Late)
+
+	open := row("bm25", start.Add(30*time.Minute+time.Minute)) // a minute's worth of units has matured
+	require.Equal(t, 60, open.Assigned)
+	require.Equal(t, 31, open.Matured)
+	require.Equal(t, 29, open.Pending)
+	require.Equal(t, 31, open.Scored)
+}

@@ -16,13 +16,13 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed",
 }
 
 // WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers have
 // their full precision; a cell is empty where there is none. Step is empty for a score of the run, control is true for
 // the variant that the others are compared with. What the engine knows are the scores run.failed, run.duration (in
-// seconds) and run.attempts. The rows of shadow variants have true in the last column, and there the difference is to the
+// seconds) and run.attempts. The rows of shadow variants have true in the column shadow, and there the difference is to the
 // control on the same units.
 func (r Report) WriteCSV(out io.Writer) error {
 	w := csv.NewWriter(out)
@@ -33,7 +33,8 @@ func (r Report) WriteCSV(out io.Writer) error {
 		for i, rows := range [][]Row{e.Rows, e.Engine, e.Shadows} {
 			for _, row := range rows {
 				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)
-				if err := w.Write(append(line, strconv.FormatBool(i == 2))); err != nil {
+				line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed)...)
+				if err := w.Write(line); err != nil {
 					return err
 				}
 			}

@@ -57,7 +57,7 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time
 	for _, m := range append(failed, others...) {
 		for _, r := range m.Variants {
 			e.Engine = append(e.Engine, Row{
-				Score: m.Name, Variant: r.Variant, Late: r.Late,
+				Score: m.Name, Variant: r.Variant, Matured: r.Matured, Late: r.Late,
 				Counts: countsOf(r.Counts),
 				Mean:   r.Mean, Interval: bounded(r.Interval), Versus: r.Versus,
 			})

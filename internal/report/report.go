@@ -94,7 +94,8 @@ type Experiment struct {
 	Sequence *Sequence `json:"sequence,omitempty"`
 }
 
-// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run.
+// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run. In an experiment
+// with a maturity window a unit is pending until it closes, whatever is known of it.
 type Counts struct {
 	Assigned      int `json:"assigned"`
 	Scored        int `json:"scored"`
@@ -111,8 +112,12 @@ type Row struct {
 	Score   string `json:"score"`
 	Variant string `json:"variant,omitempty"`
 	Counts
-	// Late counts the units whose window has closed that had a score after it. It is not in the mean.
-	Late int `json:"late,omitempty"`
+	// Matured counts the units whose window has closed, Imputed those of the scored ones whose value is what the metric says
+	// of a failed run or a missing score, and Late the matured ones that had a score after their window, which is not in the
+	// mean. They are 0 where there is no analysis.
+	Matured int `json:"matured,omitempty"`
+	Imputed int `json:"imputed,omitempty"`
+	Late    int `json:"late,omitempty"`
 	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none. Where the experiment has a
 	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
@@ -191,7 +196,11 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	e.Units, e.Excluded = len(u.variant), u.excluded
 	e.Rows = u.rows(records)
 	if !part {
-		e.analyse(evidence{assignments, records, runs, said}, o)
+		history, err := s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, History: true, Retracted: true})
+		if err != nil {
+			return e, err
+		}
+		e.analyse(evidence{assignments, records, history, runs, said}, o)
 	}
 	e.Rows, e.Engine, e.Shadows = o.By.of(e.Rows), o.By.of(e.Engine), o.By.of(e.Shadows)
 	return e, nil

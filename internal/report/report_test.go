@@ -169,7 +169,7 @@ func TestLaterRunsCountForTheirUnit(t *testing.T) {
 	require.NoError(t, err)
 	mean := .5
 	require.Equal(t, []report.Row{
-		{Score: "quality", Variant: "bm25", Counts: report.Counts{Assigned: 1, Scored: 1}, Mean: &mean},
+		{Score: "quality", Variant: "bm25", Counts: report.Counts{Assigned: 1, Scored: 1}, Matured: 1, Mean: &mean},
 		{Score: "quality", Variant: "substring"},
 	}, r.Experiments[0].Rows)
 }

@@ -45,7 +45,7 @@ type Change struct {
 
 // sequence feeds the units to an analysis and reads it at the checkpoints. The last of them is what the report says.
 func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence, error) {
-	units, _, err := x.Units(ev.assignments, ev.records, ev.runs, now)
+	units, _, err := x.Units(ev.assignments, ev.history, ev.runs, now)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 func (ev evidence) split() (served, all evidence) {
 	chains := map[string]bool{}
 	served, all = ev, ev
-	served.assignments, served.records = nil, nil
+	served.assignments, served.records, served.history = nil, nil, nil
 	for _, a := range ev.assignments {
 		if a.By == scoring.ByShadow {
 			chains[a.FirstRunID] = true
@@ -27,9 +27,14 @@ func (ev evidence) split() (served, all evidence) {
 	for _, f := range ev.runs {
 		ofShadow[f.Run] = chains[f.FirstRunID] || slices.ContainsFunc(f.Assigned, func(r scoring.Ref) bool { return chains[r.FirstRunID] })
 	}
-	for _, r := range ev.records {
-		if !ofShadow[r.Run] && !chains[r.Run.RunID] {
-			served.records = append(served.records, r)
+	for _, list := range []struct {
+		all  []scoring.Record
+		kept *[]scoring.Record
+	}{{ev.records, &served.records}, {ev.history, &served.history}} {
+		for _, r := range list.all {
+			if !ofShadow[r.Run] && !chains[r.Run.RunID] {
+				*list.kept = append(*list.kept, r)
+			}
 		}
 	}
 	return served, all
@@ -57,7 +62,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 	if err != nil {
 		return nil
 	}
-	shadows, err := x.Shadows(all.assignments, all.records, all.runs, o.Now)
+	shadows, err := x.Shadows(all.assignments, all.history, all.runs, o.Now)
 	if err != nil {
 		return nil // as of the served runs: the experiment has said why there is no decision
 	}
@@ -68,7 +73,8 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 			continue // no shadow says anything of it
 		}
 		row := Row{
-			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: countsOf(r.Counts), Late: r.Late,
+			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: countsOf(r.Counts),
+			Matured: r.Matured, Imputed: r.Imputed, Late: r.Late,
 			Mean: r.Mean, Interval: bounded(r.Interval),
 		}
 		if r.Difference != nil {

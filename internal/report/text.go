@@ -80,25 +80,45 @@ func writeRows(w io.Writer, rows []Row) {
 // writeCounts writes what became of the units, by score and variant.
 func (e Experiment) writeCounts(w io.Writer, rows []Row) {
 	header := []string{"units", "assigned", "scored", "pending", "expired", "missing", "n/a", "error"}
-	late := AnyLate(rows)
-	if late {
-		header = append(header, "late")
+	more := MoreCounts(rows)
+	for _, c := range more {
+		header = append(header, c.Name)
 	}
 	t := table{left: 1, rows: [][]string{header}}
 	for i, r := range rows {
 		t.place(rows, i)
 		line := append([]string{"  " + r.Variant}, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors)...)
-		if late {
-			line = append(line, strconv.Itoa(r.Late))
+		for _, c := range more {
+			line = append(line, strconv.Itoa(c.Of(r)))
 		}
 		t.rows = append(t.rows, line)
 	}
 	t.write(w)
 }
 
-// AnyLate tells whether there are late scores to show.
-func AnyLate(rows []Row) bool {
-	return slices.ContainsFunc(rows, func(r Row) bool { return r.Late > 0 })
+// Counted is a count of a row that is shown where it says something.
+type Counted struct {
+	Name string
+	Of   func(Row) int
+}
+
+// MoreCounts returns the counts to show beside those that every table has: matured where a window is open, imputed and
+// late where there is any.
+func MoreCounts(rows []Row) []Counted {
+	var more []Counted
+	for _, c := range []struct {
+		Counted
+		show func(Row) bool
+	}{
+		{Counted{"matured", func(r Row) int { return r.Matured }}, func(r Row) bool { return r.Matured > 0 && r.Pending > 0 }},
+		{Counted{"imputed", func(r Row) int { return r.Imputed }}, func(r Row) bool { return r.Imputed > 0 }},
+		{Counted{"late", func(r Row) int { return r.Late }}, func(r Row) bool { return r.Late > 0 }},
+	} {
+		if slices.ContainsFunc(rows, c.show) {
+			more = append(more, c.Counted)
+		}
+	}
+	return more
 }
 
 // writeValues writes what the variants have, and what that is against the control. Scores have counts in a table of
