@@ -1,6 +1,8 @@
 package experiments
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -77,7 +79,7 @@ func (c *Counts) add(o Counts) {
 // same order is the same to the last bit. It is not safe for concurrent use.
 type Analysis struct {
 	exp     *Experiment
-	epochs  map[int]*epoch
+	epochs  map[stratum]*epoch
 	metrics []*tally
 	units   int
 	matured int
@@ -85,24 +87,56 @@ type Analysis struct {
 	absent  int // without usable probabilities
 	first   time.Time
 	last    time.Time
-	latest  []float64 // probabilities of the last unit, by variant
 	p       []float64 // scratch
+	shares  lastShares
 }
 
-// epoch has the counts of units by variant, and the shares that were expected.
+// stratum is a set of units that were assigned with the same probabilities: those of an epoch, unless its number stands for
+// several, because a deploy changed the weights of the code, or the caller's own choice has probabilities of its own. Units
+// of different strata are never pooled.
+type stratum struct {
+	epoch  int
+	shares string // empty: unusable, or one of too many
+}
+
+// maxStrata is how many sets of probabilities of one epoch are told apart.
+const maxStrata = 64
+
+func (s stratum) compare(o stratum) int {
+	return cmp.Or(cmp.Compare(s.epoch, o.epoch), cmp.Compare(s.shares, o.shares))
+}
+
+// strata returns the keys in their order.
+func strata[T any](m map[stratum]T) []stratum {
+	return slices.SortedFunc(maps.Keys(m), stratum.compare)
+}
+
+// epoch has the counts of units of a stratum by variant, and the shares that were expected.
 type epoch struct {
 	since    time.Time
-	shares   []float64
-	varying  bool // the shares are not the same for all units: no sample ratio to check
+	shares   []float64 // nil: not the same for all units, so there is no sample ratio to check
 	assigned []float64
 	matured  []float64
+}
+
+// lastShares spares most units the text of their probabilities.
+type lastShares struct {
+	p    []float64
+	text string
+}
+
+func (l *lastShares) of(p []float64) string {
+	if !slices.Equal(l.p, p) {
+		l.p, l.text = append(l.p[:0], p...), fmt.Sprint(p)
+	}
+	return l.text
 }
 
 // tally is the state of one metric.
 type tally struct {
 	metric   Metric
 	counts   []Counts
-	cells    map[int][]cell // by epoch and variant
+	cells    map[stratum][]cell // by stratum and variant
 	centre   Centre
 	pairs    []EProcess // pairs[b*K+j]: b is better than j
 	unscored Centre
@@ -126,7 +160,7 @@ type cell struct {
 // Analysis returns an empty analysis of e.
 func (e *Experiment) Analysis() *Analysis {
 	k := len(e.names)
-	a := &Analysis{exp: e, epochs: map[int]*epoch{}, p: make([]float64, k)}
+	a := &Analysis{exp: e, epochs: map[stratum]*epoch{}, p: make([]float64, k)}
 	for _, m := range append([]Metric{e.def.Primary}, e.def.Guardrails...) {
 		a.metrics = append(a.metrics, newTally(m, k))
 	}
@@ -139,7 +173,7 @@ func (e *Experiment) Analysis() *Analysis {
 // newTally returns the empty state of a metric over k variants.
 func newTally(m Metric, k int) *tally {
 	return &tally{
-		metric: m, counts: make([]Counts, k), cells: map[int][]cell{},
+		metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{},
 		pairs: make([]EProcess, k*k), absences: make([]EProcess, k*k),
 	}
 }
@@ -165,14 +199,15 @@ func (a *Analysis) Add(u Unit) error {
 		a.crossed++
 	}
 	p := a.probabilities(u, v)
-	e := a.epoch(u, p)
+	at := a.stratum(u.Epoch, p)
+	e := a.epoch(at, u, p)
 	e.assigned[v]++
 	if u.Mature {
 		a.matured++
 		e.matured[v]++
 	}
 	for i, m := range a.metrics {
-		m.add(v, u, u.Outcomes[i], p, a.exp.def.Maturity)
+		m.add(at, v, u, u.Outcomes[i], p, a.exp.def.Maturity)
 		if m.behind != nil && p != nil {
 			m.atBest(a.exp.control, v, u.Mature, u.Outcomes[i], p)
 		}
@@ -191,30 +226,44 @@ func (a *Analysis) probabilities(u Unit, v int) []float64 {
 		a.absent++
 		return nil
 	}
-	a.latest = append(a.latest[:0], a.p...)
 	return a.p
 }
 
-func (a *Analysis) epoch(u Unit, p []float64) *epoch {
-	e := a.epochs[u.Epoch]
+// stratum returns the one of a unit with the probabilities p.
+func (a *Analysis) stratum(epoch int, p []float64) stratum {
+	if p == nil {
+		return stratum{epoch: epoch}
+	}
+	s := stratum{epoch, a.shares.of(p)}
+	if a.epochs[s] == nil {
+		n := 0
+		for other := range a.epochs {
+			if other.epoch == epoch {
+				n++
+			}
+		}
+		if n >= maxStrata {
+			return stratum{epoch: epoch}
+		}
+	}
+	return s
+}
+
+func (a *Analysis) epoch(at stratum, u Unit, p []float64) *epoch {
+	e := a.epochs[at]
 	if e == nil {
 		k := len(a.exp.names)
 		e = &epoch{since: u.At, assigned: make([]float64, k), matured: make([]float64, k)}
-		a.epochs[u.Epoch] = e
-	}
-	switch {
-	case p == nil:
-		e.varying = true
-	case e.shares == nil:
-		e.shares = slices.Clone(p)
-	case !slices.Equal(e.shares, p):
-		e.varying = true
+		if at.shares != "" {
+			e.shares = slices.Clone(p)
+		}
+		a.epochs[at] = e
 	}
 	return e
 }
 
 // add accumulates what the metric says of a unit of variant v.
-func (m *tally) add(v int, u Unit, o Outcome, p []float64, window time.Duration) {
+func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, window time.Duration) {
 	k := len(m.counts)
 	c := &m.counts[v]
 	c.Assigned++
@@ -254,17 +303,17 @@ func (m *tally) add(v int, u Unit, o Outcome, p []float64, window time.Duration)
 	}
 	m.unscored.Add(unscored)
 	if unscored == 0 {
-		m.score(v, u.Epoch, o, p)
+		m.score(at, v, o, p)
 	}
 }
 
 // score accumulates the value of a matured, scored unit.
-func (m *tally) score(v, epoch int, o Outcome, p []float64) {
+func (m *tally) score(at stratum, v int, o Outcome, p []float64) {
 	k := len(m.counts)
-	cells := m.cells[epoch]
+	cells := m.cells[at]
 	if cells == nil {
 		cells = make([]cell, k)
-		m.cells[epoch] = cells
+		m.cells[at] = cells
 	}
 	cells[v].add(m, o)
 	if m.metric.Per != "" {
@@ -392,9 +441,8 @@ func (a *Analysis) Merge(o *Analysis) error {
 	}
 	if !o.last.Before(a.last) {
 		a.last = o.last
-		a.latest = slices.Clone(o.latest)
 	}
-	for _, n := range slices.Sorted(maps.Keys(o.epochs)) {
+	for _, n := range strata(o.epochs) {
 		a.mergeEpoch(n, o.epochs[n])
 	}
 	for i, m := range a.metrics {
@@ -405,16 +453,15 @@ func (a *Analysis) Merge(o *Analysis) error {
 	return nil
 }
 
-func (a *Analysis) mergeEpoch(n int, o *epoch) {
+func (a *Analysis) mergeEpoch(n stratum, o *epoch) {
 	e := a.epochs[n]
 	if e == nil {
-		a.epochs[n] = &epoch{o.since, slices.Clone(o.shares), o.varying, slices.Clone(o.assigned), slices.Clone(o.matured)}
+		a.epochs[n] = &epoch{o.since, slices.Clone(o.shares), slices.Clone(o.assigned), slices.Clone(o.matured)}
 		return
 	}
 	if o.since.Before(e.since) {
 		e.since = o.since
 	}
-	e.varying = e.varying || o.varying || !slices.Equal(e.shares, o.shares)
 	for v := range e.assigned {
 		e.assigned[v] += o.assigned[v]
 		e.matured[v] += o.matured[v]
@@ -429,7 +476,7 @@ func (m *tally) merge(o *tally) error {
 			m.behind[v].Merge(o.behind[v])
 		}
 	}
-	for _, n := range slices.Sorted(maps.Keys(o.cells)) {
+	for _, n := range strata(o.cells) {
 		if m.cells[n] == nil {
 			m.cells[n] = make([]cell, len(m.counts))
 		}

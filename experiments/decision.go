@@ -2,11 +2,12 @@ package experiments
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // Verdict is what an experiment says.
@@ -167,8 +168,20 @@ func (j *judge) harmsEarly(v int) string {
 	return ""
 }
 
-// stopped tells whether a variant no longer gets units.
-func (j *judge) stopped(v int) bool { return j.a.latest != nil && j.a.latest[v] == 0 }
+// stopped tells whether a variant no longer gets units: in the newest epoch no unit had a chance of it.
+func (j *judge) stopped(v int) bool {
+	newest, none := math.MinInt, false
+	for at, e := range j.a.epochs {
+		if e.shares == nil || at.epoch < newest {
+			continue
+		}
+		if at.epoch > newest {
+			newest, none = at.epoch, true
+		}
+		none = none && e.shares[v] == 0
+	}
+	return none
+}
 
 func (j *judge) harm() (Decision, bool) {
 	names := j.names(func(v int) bool { return j.harmful[v] && !j.stopped(v) })
@@ -211,9 +224,23 @@ func (j *judge) unsettled() (Decision, bool) {
 	}
 	since := j.a.first
 	if j.d.Allocator == Manual {
-		for _, e := range j.a.epochs {
+		began := map[int]time.Time{}
+		for at, e := range j.a.epochs {
+			if j.d.Selection == scoring.ByCustom {
+				// The caller's probabilities are no weights that change: only an epoch is.
+				if first, ok := began[at.epoch]; ok && !e.since.Before(first) {
+					continue
+				}
+				began[at.epoch] = e.since
+				continue
+			}
 			if e.since.After(since) {
 				since = e.since
+			}
+		}
+		for _, t := range began {
+			if t.After(since) {
+				since = t
 			}
 		}
 	}
@@ -270,8 +297,12 @@ func (j *judge) passes(b int) bool {
 		if !r.metric.Required {
 			continue
 		}
-		e, ok := r.effect(b, j.a.exp.control)
-		if !ok || j.sequence(j.d.Alpha).Lower(e) <= -r.distance(r.metric.Margin, false) {
+		margin := -r.distance(r.metric.Margin, false)
+		if e, ok := r.effect(b, j.a.exp.control); ok {
+			if j.sequence(j.d.Alpha).Lower(e) <= margin {
+				return false
+			}
+		} else if i, ok := r.interval(b, j.a.exp.control, j.sequence(j.d.Alpha)); !ok || i.Lo <= margin {
 			return false
 		}
 	}
@@ -280,7 +311,7 @@ func (j *judge) passes(b int) bool {
 
 func (j *judge) equivalent() (Decision, bool) {
 	r := j.read[0]
-	if j.d.ROPE == 0 {
+	if j.d.ROPE == 0 || r.mixed() {
 		return Decision{}, false
 	}
 	s := j.sequence(j.d.Alpha)
@@ -301,11 +332,10 @@ func (j *judge) equivalent() (Decision, bool) {
 	}
 	for i, b := range best {
 		for _, v := range best[:i] {
-			e, ok := r.effect(j.a.exp.index[b], j.a.exp.index[v])
+			in, ok := r.interval(j.a.exp.index[b], j.a.exp.index[v], s)
 			if !ok {
 				return Decision{}, false
 			}
-			in := s.Interval(e)
 			if in.Lo < -r.distance(j.d.ROPE, false) || in.Hi > r.distance(j.d.ROPE, true) {
 				return Decision{}, false
 			}
@@ -331,8 +361,8 @@ func (j *judge) futile() (Decision, bool) {
 		if n >= j.d.MaxUnits {
 			continue
 		}
-		e, ok := r.effect(v, c)
-		if j.d.MDE == 0 || !ok || s.Interval(e).Hi >= r.distance(j.d.MDE, true) {
+		in, ok := r.interval(v, c, s)
+		if j.d.MDE == 0 || !ok || r.mixed() || in.Hi >= r.distance(j.d.MDE, true) {
 			return Decision{}, false
 		}
 	}
@@ -368,6 +398,9 @@ func (j *judge) goOn(reason string) Decision {
 	}
 	scored := float64(r.counts[b].Scored + r.counts[v].Scored)
 	growth := UnitsFactor(j.sequence(j.d.Alpha), e)
+	if logE := r.logE(b, v); r.metric.Per == "" && logE > 0 {
+		growth = max(growth, math.Log(j.k/j.d.Alpha)/logE) // evidence grows about as the units do
+	}
 	if scored == 0 || growth*scored > float64(j.d.MaxUnits) {
 		growth = max(1, float64(j.d.MaxUnits)/max(scored, 1))
 	}
@@ -435,9 +468,9 @@ func (a *Analysis) sampleRatio(matured bool) SampleRatio {
 	k := len(a.exp.names)
 	counts, shares := make([]float64, k), make([]float64, k)
 	var s SampleRatio
-	for _, n := range slices.Sorted(maps.Keys(a.epochs)) {
+	for _, n := range strata(a.epochs) {
 		e := a.epochs[n]
-		if e.varying || e.shares == nil {
+		if e.shares == nil {
 			continue
 		}
 		observed := e.assigned

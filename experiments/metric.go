@@ -126,15 +126,15 @@ func (m Metric) check(field string) error {
 	if len(m.Step) > scoring.MaxID {
 		bad("step", "%d bytes, at most %d are allowed", len(m.Step), scoring.MaxID)
 	}
-	for name, s := range map[string]string{"per": m.Per, "covariate": m.Covariate} {
-		if s == "" {
+	for _, other := range []struct{ name, score string }{{"per", m.Per}, {"covariate", m.Covariate}} {
+		if other.score == "" {
 			continue
 		}
-		if err := scoring.CheckName(field+" "+name, s); err != nil {
+		if err := scoring.CheckName(field+" "+other.name, other.score); err != nil {
 			errs = append(errs, err)
 		}
-		if s == m.Name {
-			bad(name, "%q is the metric itself", s)
+		if other.score == m.Name {
+			bad(other.name, "%q is the metric itself", other.score)
 		}
 	}
 	if m.Per != "" && m.Covariate != "" {
@@ -145,13 +145,13 @@ func (m Metric) check(field string) error {
 	default:
 		bad("type", "%q is not boolean, bounded, capped or unbounded", m.Type)
 	}
-	if m.Type == Bounded && !(finite(m.Lo) && finite(m.Hi) && m.Lo < m.Hi) {
+	if m.Type == Bounded && !(math.Abs(m.Lo) <= maxValue && math.Abs(m.Hi) <= maxValue && m.Lo < m.Hi) {
 		bad("bounds", "[%v, %v] is not an interval", m.Lo, m.Hi)
 	}
 	if m.Type != Bounded && (m.Lo != 0 || m.Hi != 0) {
 		bad("bounds", "only a bounded metric has them")
 	}
-	if m.Type == Capped && !(finite(m.Cap) && m.Cap > 0) {
+	if m.Type == Capped && !(m.Cap <= maxValue && m.Cap > 0) {
 		bad("cap", "%v: a capped metric has a positive one", m.Cap)
 	}
 	if m.Type != Capped && m.Cap != 0 {
@@ -195,11 +195,26 @@ func (m Metric) worst() (float64, bool) {
 	return lo, true
 }
 
+// bounds returns the range of m's values, if it has one.
+func (m Metric) bounds() (lo, hi float64, ok bool) {
+	switch m.Type {
+	case Boolean:
+		return 0, 1, true
+	case Bounded:
+		return m.Lo, m.Hi, true
+	case Capped:
+		return 0, m.Cap, true
+	}
+	return 0, 0, false
+}
+
 // value returns the y of a score as it enters the mean: checked against the type's range, and cut at the cap.
 func (m Metric) value(y float64) (float64, error) {
 	switch {
 	case !finite(y):
 		return 0, scoring.Invalid(m.Name, "%v is not a finite number", y)
+	case math.Abs(y) > maxValue:
+		return 0, scoring.Invalid(m.Name, "%v is no measurement: its cube is no number", y)
 	case m.Type == Boolean && y != 0 && y != 1:
 		return 0, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
 	case m.Type == Bounded && (y < m.Lo || y > m.Hi):
@@ -221,8 +236,11 @@ func (m Metric) admits(y float64) bool {
 	case Capped:
 		return y >= 0 && y <= m.Cap
 	}
-	return finite(y)
+	return finite(y) && math.Abs(y) <= maxValue
 }
+
+// maxValue is the largest size of a value. The third moment of a million of them is still a number.
+const maxValue = 1e100
 
 // sign is 1 when higher is better and -1 when lower is.
 func (m Metric) sign() float64 {

@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"maps"
 	"math"
 	"slices"
 )
@@ -25,7 +24,7 @@ const (
 // reading is a metric at the moment of a report: estimates and effects, oriented so that larger is better.
 type reading struct {
 	*tally
-	epochs  []int
+	epochs  []stratum
 	scale   scaleOf
 	cuped   bool
 	theta   float64
@@ -33,7 +32,7 @@ type reading struct {
 }
 
 func (m *tally) read() reading {
-	r := reading{tally: m, epochs: slices.Sorted(maps.Keys(m.cells))}
+	r := reading{tally: m, epochs: strata(m.cells)}
 	if m.metric.Type == Unbounded && m.metric.Per == "" {
 		r.scale = logarithmic
 		if m.signed {
@@ -83,7 +82,11 @@ func (r reading) estimates(v int) []Estimate {
 // few units to speak of.
 func (r reading) effect(b, j int) (Effect, bool) {
 	sb, sj := Stratify(r.estimates(b), r.estimates(j))
-	if min(sb.N, sj.N) < MinUnits {
+	least := float64(MinUnits)
+	if r.metric.Per != "" {
+		least = ApproximateUnits // nothing but the interval decides
+	}
+	if min(sb.N, sj.N) < least || (r.metric.Per != "" && r.mixed()) {
 		return Effect{}, false
 	}
 	e := Difference(sb, sj)
@@ -93,12 +96,33 @@ func (r reading) effect(b, j int) (Effect, bool) {
 			return Effect{}, false
 		}
 	}
-	if e.SE == 0 && e.Value == 0 {
+	if e.SE == 0 && (e.Value == 0 || r.metric.Per != "") {
 		return Effect{}, false // no unit differs from another yet
 	}
 	e.Value *= r.metric.sign()
 	e.Skew *= r.metric.sign()
 	return e, true
+}
+
+// interval returns the range of how much b is better than j. While no unit differs from another there is no variance to
+// reckon with, but something is known all the same: that few units of a bounded metric can be other than those seen.
+func (r reading) interval(b, j int, s Sequence) (Interval, bool) {
+	if e, ok := r.effect(b, j); ok {
+		return s.Interval(e), true
+	}
+	lo, hi, bounded := r.metric.bounds()
+	sb, sj := Stratify(r.estimates(b), r.estimates(j))
+	d := Difference(sb, sj)
+	if !bounded || r.metric.Per != "" || min(sb.N, sj.N) < MinUnits || d.SE != 0 || d.Value != 0 {
+		return Interval{}, false
+	}
+	others := func(n float64) float64 { return BernoulliInterval(0, n, s.Alpha/2, s.Planned/2).Hi } // at most such a share
+	above, below := hi-sb.Mean, sb.Mean-lo
+	i := Interval{-(others(sb.N)*below + others(sj.N)*above), others(sb.N)*above + others(sj.N)*below}
+	if r.metric.sign() < 0 {
+		i = Interval{-i.Hi, -i.Lo}
+	}
+	return i, true
 }
 
 // lift returns the difference of b and j as a share of j, as the metric is measured.
@@ -128,7 +152,13 @@ func (r reading) distance(x float64, better bool) float64 {
 // approximate tells whether the normal approximation behind an interval is doubtful.
 func (r reading) approximate(b, j int, e Effect) bool {
 	sb, sj := Stratify(r.estimates(b), r.estimates(j))
-	return r.metric.Per != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
+	return r.mixed() || r.metric.Per != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
+}
+
+// mixed tells whether units with different probabilities had to be pooled, since there are too many sets of them. The bets
+// know each unit's own; a mean does not, and decides nothing then.
+func (r reading) mixed() bool {
+	return slices.ContainsFunc(r.epochs, func(s stratum) bool { return s.shares == "" })
 }
 
 // logE returns the logarithm of the evidence that b is better than j.

@@ -2,9 +2,7 @@ package experiments
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +32,7 @@ type Report struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// EpochReport is one weight epoch.
+// EpochReport is one weight epoch, or a part of one whose units had the same probabilities.
 type EpochReport struct {
 	Number  int                `json:"number"`
 	Since   time.Time          `json:"since"`
@@ -113,7 +111,7 @@ func (a *Analysis) Report(now time.Time) Report {
 		Decision: j.decide(), Units: a.units, Crossed: a.crossed,
 		SampleRatio: a.sampleRatio(false), Matured: a.sampleRatio(true),
 	}
-	for _, n := range slices.Sorted(maps.Keys(a.epochs)) {
+	for _, n := range strata(a.epochs) {
 		r.Epochs = append(r.Epochs, a.epochReport(n))
 	}
 	for i := range j.read {
@@ -126,13 +124,13 @@ func (a *Analysis) Report(now time.Time) Report {
 // Decide returns the decision alone, which costs a small part of a report.
 func (a *Analysis) Decide(now time.Time) Decision { return a.judge(now).decide() }
 
-func (a *Analysis) epochReport(n int) EpochReport {
+func (a *Analysis) epochReport(n stratum) EpochReport {
 	e := a.epochs[n]
-	out := EpochReport{Number: n, Since: e.since.UTC()}
+	out := EpochReport{Number: n.epoch, Since: e.since.UTC()}
 	for _, c := range e.assigned {
 		out.Units += int(c)
 	}
-	if !e.varying {
+	if e.shares != nil {
 		out.Weights = map[string]float64{}
 		for v, name := range a.exp.names {
 			out.Weights[name] = e.shares[v]
@@ -293,9 +291,13 @@ func (j *judge) notes() []string {
 			note("the variants differ in how often %s is missing (e = %s)", name, eText(e))
 		}
 	}
-	for _, n := range slices.Sorted(maps.Keys(j.a.epochs)) {
-		if j.a.epochs[n].varying {
-			note("the probabilities of epoch %d are not the same for all units: its sample ratio is not checked", n)
+	sets := map[int]int{}
+	for _, n := range strata(j.a.epochs) {
+		if sets[n.epoch]++; sets[n.epoch] == 2 && j.d.Selection != scoring.ByCustom {
+			note("the weights of epoch %d changed without a new epoch: its units are analysed apart, by the weights that each had", n.epoch)
+		}
+		if j.a.epochs[n].shares == nil {
+			note("units of epoch %d have no usable probabilities or too many different ones: their ratio is not checked, and no interval decides", n.epoch)
 		}
 	}
 	if j.d.Maturity == 0 {

@@ -76,7 +76,6 @@ func (e *Experiment) Shadows(assignments []scoring.Assignment, records []scoring
 				continue
 			}
 			unit := e.unit(shadow, chains, inherited, now)
-			unit.Epoch = 0 // the weights do not matter to a shadow
 			var control *Unit
 			if s := unitOf[shadow]; s.first.Variant == e.def.Control {
 				u := e.unit(s, chains, inherited, now)
@@ -106,7 +105,7 @@ func (e *Experiment) newShadowTally() *shadowTally {
 
 func (t *shadowTally) add(shadow Unit, control *Unit) {
 	for i, m := range t.alone {
-		m.add(0, shadow, shadow.Outcomes[i], nil, 0)
+		m.add(stratum{}, 0, shadow, shadow.Outcomes[i], nil, 0) // the weights do not matter to a shadow
 		if control == nil || !shadow.Mature || !control.Mature || m.metric.Per != "" {
 			continue
 		}
