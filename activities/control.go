@@ -112,7 +112,8 @@ type Control struct {
 	// Epochs are the newest ones, the current one last. Their weights are shares of every variant, also those of the
 	// first: a worker whose code has other weights serves the same.
 	Epochs []experiments.Epoch `json:"epochs"`
-	// Revisions are the newest changes, oldest first, and Forgotten how many there were before them.
+	// Revisions are the last hundred changes, oldest first, and Forgotten how many are left out: the oldest of the policy, and
+	// of people only when there is none.
 	Revisions []Revision `json:"revisions"`
 	Forgotten int        `json:"forgotten,omitempty"`
 	// Finding is what the last analysis said. Nil before the first.

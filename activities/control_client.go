@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -32,15 +33,15 @@ func StartExperiment(ctx context.Context, c client.Client, taskQueue, updateID s
 		// Its epochs are forgotten, and others under the same numbers would be pooled with them.
 		return Revision{}, scoring.Invalid("version", "the control of %q has ended; start a new version", experimentKey(d.Name, d.Version))
 	}
-	return revision(ctx, handle, err)
+	return revision(ctx, Start, handle, err)
 }
 
 // ChangeExperiment asks for an action other than [Start]. One that the experiment's status does not allow, or with bad
 // input, is refused with the type scoring.ErrorTypeInvalid and changes nothing. The same update id again returns what it
-// returned before and changes nothing.
+// returned before and changes nothing; with another action it is refused.
 func ChangeExperiment(ctx context.Context, c client.Client, name, version string, action Action, updateID string, change Change) (Revision, error) {
 	handle, err := c.UpdateWorkflow(ctx, updateOptions(ExperimentID(name, version), action, updateID, change))
-	return revision(ctx, handle, err)
+	return revision(ctx, action, handle, err)
 }
 
 // ReadExperiment returns an experiment as its workflow holds it. One that is not under live control is a
@@ -61,9 +62,14 @@ func updateOptions(workflowID string, action Action, updateID string, change Cha
 	}
 }
 
-func revision(ctx context.Context, handle client.WorkflowUpdateHandle, err error) (r Revision, _ error) {
+// revision waits for what became of an update. The server answers a repeated id with what came of it the first time,
+// whatever is asked for the second.
+func revision(ctx context.Context, action Action, handle client.WorkflowUpdateHandle, err error) (r Revision, _ error) {
 	if err == nil {
 		err = handle.Get(ctx, &r)
+	}
+	if err == nil && r.Action != action {
+		err = scoring.Invalid("update id", "it was given to revision %d, %s", r.Number, strings.TrimPrefix(string(r.Action), "verdict."))
 	}
 	return r, err
 }

@@ -55,8 +55,8 @@ type reading struct {
 }
 
 // NewLive returns a Live for experiments whose live control workers obey. They are read as often as what is known may be
-// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that is there twice, and an age that is negative
-// or under a tenth of a second.
+// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that is there twice, two experiments of one layer
+// whose ranges overlap, and an age that is negative or under a tenth of a second.
 func NewLive(list []*experiments.Experiment, maxAge time.Duration) (*Live, error) {
 	if maxAge == 0 {
 		maxAge = DefaultMaxAge
@@ -73,6 +73,15 @@ func NewLive(list []*experiments.Experiment, maxAge time.Duration) (*Live, error
 		key := experimentKey(d.Name, d.Version)
 		if _, ok := l.experiments[key]; ok {
 			return nil, scoring.Invalid("experiments", "%q is there twice", key)
+		}
+		for _, o := range list {
+			if o == nil {
+				break
+			}
+			if other := o.Definition(); other.Name != d.Name && other.Layer.Name == d.Layer.Name && d.Layer.From < other.Layer.To && other.Layer.From < d.Layer.To {
+				return nil, scoring.Invalid("layer", "%q and %q share units of %q: [%v, %v) and [%v, %v)",
+					d.Name, other.Name, d.Layer.Name, d.Layer.From, d.Layer.To, other.Layer.From, other.Layer.To)
+			}
 		}
 		l.experiments[key] = &live{exp: e}
 	}

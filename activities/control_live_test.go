@@ -224,9 +224,31 @@ func TestNewLiveRefuses(t *testing.T) {
 		`"e@1" is there twice`:   func() (*Live, error) { return NewLive([]*experiments.Experiment{e, e}, 0) },
 		"1ms is less than 100ms": func() (*Live, error) { return NewLive(nil, time.Millisecond) },
 		"-1s is less than 100ms": func() (*Live, error) { return NewLive(nil, -time.Second) },
+		"share units of": func() (*Live, error) {
+			return NewLive([]*experiments.Experiment{layered(t, "x", 0, .6), layered(t, "y", .5, 1)}, 0)
+		},
 	} {
 		_, err := call()
 		require.ErrorAs(t, err, new(*scoring.InvalidError))
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// Experiments of one layer have ranges of their own; versions of one experiment may share theirs.
+func TestLayersOfAWorker(t *testing.T) {
+	t.Parallel()
+	again := layered(t, "x", 0, .5).Definition()
+	again.Version = "2"
+	second, err := experiments.New(again)
+	require.NoError(t, err)
+	_, err = NewLive([]*experiments.Experiment{layered(t, "x", 0, .5), layered(t, "y", .5, 1), second, liveExperiment(t)}, 0)
+	require.NoError(t, err)
+}
+
+func layered(t *testing.T, name string, from, to float64) *experiments.Experiment {
+	d := liveExperiment(t).Definition()
+	d.Name, d.Layer = name, experiments.Layer{Name: "checkout", From: from, To: to}
+	e, err := experiments.New(d)
+	require.NoError(t, err)
+	return e
 }

@@ -68,11 +68,13 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 	},
 	"one_sided_greater": func(t *testing.T, in json.RawMessage) results {
 		a := decode[twoArms](t, in)
-		return results{"bound": a.sequence().Lower(a.effect(t))}
+		return results{"bound": a.sequence().Lower(a.effect(t)), "p": math.Min(1, math.Exp(-a.sequence().LogEGreater(a.effect(t))))}
 	},
 	"one_sided_lesser": func(t *testing.T, in json.RawMessage) results {
 		a := decode[twoArms](t, in)
-		return results{"bound": a.sequence().Upper(a.effect(t))}
+		e := a.effect(t)
+		e.Value = -e.Value
+		return results{"bound": a.sequence().Upper(a.effect(t)), "p": math.Min(1, math.Exp(-a.sequence().LogEGreater(e)))}
 	},
 	"eppo_documented_sequential_multiplier": func(t *testing.T, in json.RawMessage) results {
 		a := decode[struct {

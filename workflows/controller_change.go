@@ -81,8 +81,13 @@ func (k *controller) after(action activities.Action, change activities.Change, n
 		Number: c.Forgotten + len(c.Revisions) + 1, Action: action, Who: change.Who, Why: change.Why, At: now,
 		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants,
 	})
-	c.Revisions = lastOf(all, MaxRevisions)
-	c.Forgotten += len(all) - len(c.Revisions)
+	if len(all) > MaxRevisions {
+		// What people have done is remembered for longer than what a policy does every hour.
+		gone := max(0, slices.IndexFunc(all[:len(all)-1], func(r activities.Revision) bool { return r.Who == activities.ByPolicy }))
+		all = slices.Delete(all, gone, gone+1)
+		c.Forgotten++
+	}
+	c.Revisions = all
 	return c, nil
 }
 

@@ -252,6 +252,28 @@ func TestRevisionsAreBounded(t *testing.T) {
 	require.Equal(t, 150, got.Epoch().Number)
 }
 
+// What people did is remembered for longer than what the policy says all the time.
+func TestRevisionsOfPeopleAreKept(t *testing.T) {
+	t.Parallel()
+	looks := 0
+	s := newStage(t, func(time.Duration) activities.Finding {
+		verdict := experiments.Continue
+		if looks++; looks%2 == 0 {
+			verdict = experiments.Invalid
+		}
+		return activities.Finding{Decision: experiments.Decision{Verdict: verdict, Reason: "because"}}
+	})
+	s.at(0, activities.Start, activities.Change{Why: "the first of all"})
+	got := s.run(4*time.Hour, activities.Control{Definition: threeArms(), Policy: activities.Policy{Every: time.Minute}})
+	require.Len(t, got.Revisions, workflows.MaxRevisions)
+	require.Positive(t, got.Forgotten)
+	require.Equal(t, "the first of all", got.Revisions[0].Why)
+	for i, r := range got.Revisions[1:] {
+		require.Equal(t, activities.ByPolicy, r.Who)
+		require.Equal(t, got.Forgotten+i+2, r.Number)
+	}
+}
+
 // Every action is refused in every status but those that allow it, and changes nothing then.
 func TestActionsByStatus(t *testing.T) {
 	t.Parallel()
