@@ -186,6 +186,7 @@ type RunFilter struct {
 	Experiment string // runs of chains assigned in the experiment
 	Unflushed  bool   // only runs known from an assignment, a step score or an expectation that never flushed
 	Superseded bool   // also runs that were reset away
+	Newest     bool   // the newest first, instead of the order in which they became known
 	Limit      int
 }
 

@@ -62,9 +62,9 @@ func (s *starter) reportCommand() *cobra.Command {
 func (s *starter) report(ctx context.Context, db store.Store, o report.Options, plots string) error {
 	connect, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	if c, _, err := s.dial(connect); err == nil {
+	if c, connection, err := s.dial(connect); err == nil {
 		defer c.Close()
-		o.Ask, o.Define = report.AskTemporal(c), report.DefinedByControl(c)
+		o.Ask, o.Define, o.Closed = report.AskTemporal(c), report.DefinedByControl(c), report.ClosedOnTemporal(c, connection.Namespace)
 	}
 	r, err := report.Build(ctx, db, o)
 	if errors.Is(err, store.ErrNotFound) {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
+	reporting "github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -122,6 +123,64 @@ func (h *hooked) Flush(ctx context.Context, f scoring.Flush) error {
 
 func of(run client.WorkflowRun) scoring.Run {
 	return scoring.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+}
+
+// A run that scored inline alone and ended before it could say so is unknown to the store. The report lists it all the same.
+func TestRunsThatEndedWithoutAFlushAreListed(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	kind := "inline-" + b.Queue
+	o := worker.Options{WorkflowPanicPolicy: worker.FailWorkflow, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
+	b.Worker(b.Queue, o, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, how string) error {
+			if err := verdict.Score(ctx, "quality", 1); err != nil {
+				return err
+			}
+			switch how {
+			case "panic":
+				panic("a mistake of the user's")
+			case "wait":
+				return workflow.Sleep(ctx, time.Hour)
+			case "fail":
+				return temporal.NewNonRetryableApplicationError("no", "No", nil)
+			}
+			return nil
+		}, workflow.RegisterOptions{Name: kind})
+	})
+	runs := map[string]client.WorkflowRun{}
+	for _, how := range []string{"complete", "fail", "panic", "wait"} {
+		runs[how] = b.Start(kind, how)
+	}
+	open := b.Start(kind, "wait")
+	require.NoError(t, runs["complete"].Get(t.Context(), nil))
+	require.Error(t, runs["fail"].Get(t.Context(), nil))
+	require.Error(t, runs["panic"].Get(t.Context(), nil))
+	b.Eventually(func() error { // the first task of it is done
+		_, err := b.Client.QueryWorkflow(t.Context(), runs["wait"].GetID(), "", workflows.ScoresQuery)
+		return err
+	})
+	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), runs["wait"].GetID(), "", "test"))
+	b.Eventually(func() error { // visibility comes later
+		r, err := reporting.Build(t.Context(), b.Store, reporting.Options{
+			Now: time.Now(), Ask: reporting.AskTemporal(b.Client), Closed: reporting.ClosedOnTemporal(b.Client, "default"),
+		})
+		if err != nil {
+			return err
+		}
+		got := map[string]reporting.RunState{}
+		for _, e := range r.Unflushed {
+			got[e.Run.RunID] = e.State
+		}
+		want := map[string]reporting.RunState{
+			runs["panic"].GetRunID(): reporting.RunState(scoring.RunFailed), runs["wait"].GetRunID(): reporting.RunState(scoring.RunTerminated),
+		}
+		if !maps.Equal(want, got) {
+			return fmt.Errorf("%v, not %v", got, want)
+		}
+		return nil
+	})
+	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), open.GetID(), "", "test"))
 }
 
 // On the client and on the worker, the plugin works once.

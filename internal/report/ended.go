@@ -3,6 +3,10 @@ package report
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -12,8 +16,11 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// maxAsked is about how many runs the server is asked, at most.
-const maxAsked = 200
+// maxAsked is about how many runs the server is asked, and maxRecent how many show what types are scored.
+const (
+	maxAsked  = 200
+	maxRecent = 500
+)
 
 // RunState is what the server says of a run.
 type RunState string
@@ -35,16 +42,20 @@ type Ended struct {
 	State        RunState    `json:"state"`
 }
 
-// unflushed lists the runs that never flushed and are not open. The map has what the server said of those that it was
-// asked about.
-func unflushed(ctx context.Context, s store.Reader, o Options) ([]Ended, map[scoring.Run]RunState, error) {
+// unflushed lists the runs that never flushed and are not open, the newest first: those of which the store has something,
+// and those that the server lists. The map has what the server said of the former. cut tells that there were more of them
+// than the server is asked about.
+func unflushed(ctx context.Context, s store.Reader, o Options) (ended []Ended, said map[scoring.Run]RunState, cut bool, err error) {
 	candidates, err := s.Runs(ctx, store.RunFilter{
-		Unflushed: true, Experiment: o.Experiment, Session: o.Session, Limit: maxAsked,
+		Unflushed: true, Experiment: o.Experiment, Session: o.Session, Newest: true, Limit: maxAsked + 1,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	ended, said := []Ended{}, map[scoring.Run]RunState{}
+	if cut = len(candidates) > maxAsked; cut {
+		candidates = candidates[:maxAsked]
+	}
+	ended, said = []Ended{}, map[scoring.Run]RunState{}
 	ask := o.Ask
 	for _, c := range candidates {
 		state := NotAsked
@@ -59,7 +70,47 @@ func unflushed(ctx context.Context, s store.Reader, o Options) ([]Ended, map[sco
 			ended = append(ended, Ended{c.Run, c.WorkflowType, state})
 		}
 	}
-	return ended, said, nil
+	if o.Experiment != "" || o.Session != (scoring.Session{}) || o.Closed == nil || ask == nil {
+		return ended, said, cut, nil
+	}
+	listed, err := unknown(ctx, s, o, said)
+	return append(ended, listed...), said, cut, err
+}
+
+// unknown lists runs of which the store has nothing: they scored inline alone, and ended before they could say it. They are
+// of the workflow types that have flushed lately.
+func unknown(ctx context.Context, s store.Reader, o Options, said map[scoring.Run]RunState) ([]Ended, error) {
+	recent, err := s.Runs(ctx, store.RunFilter{Newest: true, Limit: maxRecent})
+	if err != nil {
+		return nil, err
+	}
+	types := map[string]bool{}
+	for _, f := range recent {
+		if f.WorkflowType != "" {
+			types[f.WorkflowType] = true
+		}
+	}
+	if len(types) == 0 {
+		return nil, nil
+	}
+	closed, err := o.Closed(ctx, slices.Sorted(maps.Keys(types)))
+	if err != nil {
+		return nil, nil // the server is of no help: the store's own are listed all the same
+	}
+	var ended []Ended
+	for _, e := range closed {
+		if _, ok := said[e.Run]; ok {
+			continue
+		}
+		known, err := s.Runs(ctx, store.RunFilter{Run: e.Run, Superseded: true, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(known) == 0 || known[0].Status == "" {
+			ended = append(ended, e)
+		}
+	}
+	return ended, nil
 }
 
 // Describer is the part of a Temporal client that tells the state of a run.
@@ -79,22 +130,56 @@ func AskTemporal(d Describer) func(context.Context, scoring.Run) (RunState, erro
 		case err != nil:
 			return NotAsked, err
 		}
-		switch answer.GetWorkflowExecutionInfo().GetStatus() {
-		case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
-			return Open, nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-			return RunState(scoring.RunCompleted), nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
-			return RunState(scoring.RunFailed), nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-			return RunState(scoring.RunCanceled), nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
-			return RunState(scoring.RunTerminated), nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
-			return RunState(scoring.RunContinuedAsNew), nil
-		case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
-			return RunState(scoring.RunTimedOut), nil
-		}
-		return NotAsked, nil
+		return stateOf(answer.GetWorkflowExecutionInfo().GetStatus()), nil
 	}
+}
+
+// Lister is the part of a Temporal client that lists runs.
+type Lister interface {
+	ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
+
+// ClosedOnTemporal returns an [Options.Closed] that asks a Temporal client's visibility, in its namespace.
+func ClosedOnTemporal(l Lister, namespace string) func(ctx context.Context, types []string) ([]Ended, error) {
+	return func(ctx context.Context, types []string) ([]Ended, error) {
+		quoted := make([]string, len(types))
+		for i, t := range types {
+			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(t) + `"`
+		}
+		answer, err := l.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: namespace, PageSize: maxAsked,
+			Query: fmt.Sprintf(`ExecutionStatus IN ("Terminated", "TimedOut", "Failed") AND WorkflowType IN (%s)`, strings.Join(quoted, ", ")),
+		})
+		if err != nil {
+			return nil, err
+		}
+		var closed []Ended
+		for _, e := range answer.Executions {
+			closed = append(closed, Ended{
+				Run:          scoring.Run{Namespace: namespace, WorkflowID: e.Execution.WorkflowId, RunID: e.Execution.RunId},
+				WorkflowType: e.Type.Name, State: stateOf(e.Status),
+			})
+		}
+		return closed, nil
+	}
+}
+
+func stateOf(s enumspb.WorkflowExecutionStatus) RunState {
+	switch s {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return Open
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		return RunState(scoring.RunCompleted)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:
+		return RunState(scoring.RunFailed)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		return RunState(scoring.RunCanceled)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return RunState(scoring.RunTerminated)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
+		return RunState(scoring.RunContinuedAsNew)
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		return RunState(scoring.RunTimedOut)
+	}
+	return NotAsked
 }

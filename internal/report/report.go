@@ -38,6 +38,9 @@ type Options struct {
 	Session scoring.Session
 	// Ask asks the server for the state of a run that ended without a flush, or is still open. Nil: nobody is asked.
 	Ask func(context.Context, scoring.Run) (RunState, error)
+	// Closed lists the newest runs of the workflow types that the server has as failed, timed out or terminated. Nil: runs of
+	// which the store has nothing are not listed.
+	Closed func(ctx context.Context, types []string) ([]Ended, error)
 	// Now is the time of the report.
 	Now time.Time
 	// Sequences adds to each experiment how its primary metric came to what it says, for a plot.
@@ -54,6 +57,8 @@ type Report struct {
 	Latest []scoring.Record `json:"latest,omitempty"`
 	// Unflushed are runs that ended without handing over what they had scored.
 	Unflushed []Ended `json:"unflushed"`
+	// UnflushedCut tells that there may be more of them: the server is asked about the newest.
+	UnflushedCut bool `json:"unflushed_cut,omitempty"`
 	// Ledger counts outcomes by what became of them.
 	Ledger Ledger `json:"ledger"`
 }
@@ -146,7 +151,7 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 		return r, err
 	}
 	var said map[scoring.Run]RunState
-	if r.Unflushed, said, err = unflushed(ctx, s, o); err != nil {
+	if r.Unflushed, said, r.UnflushedCut, err = unflushed(ctx, s, o); err != nil {
 		return r, err
 	}
 	for _, key := range keys {

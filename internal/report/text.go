@@ -194,6 +194,9 @@ func (r Report) writeUnflushed(w io.Writer) {
 		t.rows = append(t.rows, []string{e.Run.WorkflowID, e.Run.RunID, e.WorkflowType, string(e.State)})
 	}
 	t.write(w)
+	if r.UnflushedCut {
+		fmt.Fprintf(w, "the newest %d that have not flushed were looked at; there are more\n", maxAsked)
+	}
 	fmt.Fprintln(w)
 }
 

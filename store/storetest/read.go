@@ -103,6 +103,11 @@ var readTests = []namedTest{
 		runs, err = b.Runs(t.Context(), store.RunFilter{Limit: 2})
 		require.NoError(t, err)
 		require.Len(t, runs, 2)
+		newest, err := b.Runs(t.Context(), store.RunFilter{Newest: true, Limit: 2})
+		require.NoError(t, err)
+		all, err := b.Runs(t.Context(), store.RunFilter{})
+		require.NoError(t, err)
+		require.Equal(t, []scoring.RunFacts{all[len(all)-1], all[len(all)-2]}, newest)
 	}},
 	{"the run of a key", func(t *testing.T, b bench) {
 		r, other := freshRun(), freshRun()

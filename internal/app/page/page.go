@@ -35,6 +35,8 @@ type Options struct {
 	// Definitions are those of experiments that are known, and Define is asked about the others.
 	Definitions []*experiments.Experiment
 	Define      func(ctx context.Context, name, version string) (*experiments.Experiment, error)
+	// Closed lists runs that ended badly.
+	Closed func(ctx context.Context, types []string) ([]report.Ended, error)
 	// UI is the base URL of the Temporal UI.
 	UI string
 	// Namespace is that of runs which name none.
@@ -119,7 +121,7 @@ func (p *page) current(ctx context.Context) (*snapshot, error) {
 	if p.seen != nil && now.Sub(p.seen.at) < freshness {
 		return p.seen, nil
 	}
-	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions, Define: p.Define, Sequences: true})
+	r, err := report.Build(ctx, p.Store, report.Options{Ask: p.Ask, Now: now, Definitions: p.Definitions, Define: p.Define, Closed: p.Closed, Sequences: true})
 	if err != nil {
 		return nil, err
 	}

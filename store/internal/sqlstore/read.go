@@ -141,7 +141,11 @@ func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}
-	return collect(ctx, s.read, scanFacts, `SELECT r.doc FROM runs r`+c.String()+` ORDER BY r.id`+limit(f.Limit), c.args...)
+	order := ` ORDER BY r.id`
+	if f.Newest {
+		order += ` DESC`
+	}
+	return collect(ctx, s.read, scanFacts, `SELECT r.doc FROM runs r`+c.String()+order+limit(f.Limit), c.args...)
 }
 
 func scanFacts(rows *sql.Rows) (f scoring.RunFacts, err error) {
