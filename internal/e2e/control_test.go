@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
@@ -323,37 +325,50 @@ func TestRunsFollowTheControl(t *testing.T) {
 	until("out of control", func(a scoring.Assignment) bool { return a.By == scoring.ByWeight && a.Epoch == 0 })
 }
 
-// feed assigns n units as the experiment is now and lets each be scored a while later. One of them is good with the
-// given share of its variant, in an order that is the same every time.
+// rated is what the users of the experiment say, when they say it.
+var rated = verdict.NewScorer("good", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("rated", key)), verdict.Within(time.Minute), scoring.ExpiresUnknown)
+	if err != nil {
+		return scoring.Score{}, err
+	}
+	return got.Score("good"), nil
+})
+
+// window is for how long a rating is waited for.
+const window = 5 * time.Second
+
+// feed has n runs served, and each rated after its end: of ten runs of a variant as many as its share find it good.
 func (c *controlled) feed(n int, share map[string]int) {
 	c.T.Helper()
-	split, err := c.exp.At(c.read().Epoch())
-	require.NoError(c.T, err)
-	at, seen := time.Now().UTC(), map[string]int{}
-	var records []scoring.Record
+	var mu sync.Mutex
+	seen := map[string]int{}
+	var users errgroup.Group
+	users.SetLimit(16)
 	for range n {
-		id := uuid.NewString()
-		run := scoring.Run{Namespace: "default", WorkflowID: id, RunID: id}
-		a := split.Assignment(split.Assign(id), id, run, at)
-		a.FirstRunID = id
-		_, err := c.Store.Assign(c.T.Context(), a)
-		require.NoError(c.T, err)
-		seen[a.Variant]++
-		good := seen[a.Variant]*share[a.Variant]/10 > (seen[a.Variant]-1)*share[a.Variant]/10
-		s := scoring.Bool("good", good)
-		s.ObservedAt = at.Add(delay)
-		records = append(records, scoring.Record{Score: s, Run: run, Source: scoring.FromScorer, RecordedAt: s.ObservedAt})
+		users.Go(func() error {
+			key := uuid.NewString()
+			run, err := c.Client.ExecuteWorkflow(c.T.Context(), client.StartWorkflowOptions{ID: "served-" + key, TaskQueue: c.Queue}, "served", key)
+			if err != nil {
+				return err
+			}
+			var p verdict.Pick
+			if err := run.Get(c.T.Context(), &p); err != nil {
+				return err
+			}
+			mu.Lock()
+			seen[p.Variant]++
+			k, of := seen[p.Variant], share[p.Variant]
+			mu.Unlock()
+			return c.Verdict.Deliver(c.T.Context(), verdict.Outcome{
+				ID: "rating-" + key, Name: "rated", Key: key, Value: scoring.BoolValue(k*of/10 > (k-1)*of/10), ObservedAt: time.Now(),
+			})
+		})
 	}
-	require.NoError(c.T, c.Store.Record(c.T.Context(), records))
+	require.NoError(c.T, users.Wait())
 }
 
-// How late a score is, and for how long it is waited for.
-const (
-	delay  = time.Second
-	window = 2 * time.Second
-)
-
-// A harmful arm is stopped, the right winner is found and shipped, across a ramp, a lost worker and new runs.
+// A harmful arm is stopped, the right winner is found and shipped, across a ramp, a lost worker and new runs, by what the users
+// say of real runs after their end.
 func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
@@ -364,16 +379,21 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
 	})
 	share := map[string]int{"now": 5, "better": 8, "worse": 1}
-	cfg := b.Config()
+	cfg := b.Config(rated)
 	cfg.Store, cfg.Experiments, cfg.ControlAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (verdict.Pick, error) {
-			return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Pick, error) {
+			pick, err := verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+			if err != nil || key == "" {
+				return pick, err
+			}
+			_, err = verdict.Defer(ctx, rated, key)
+			return pick, err
 		}, workflow.RegisterOptions{Name: "served"})
 	})
 	served := func() (p verdict.Pick) {
 		t.Helper()
-		require.NoError(t, b.Start("served").Get(t.Context(), &p))
+		require.NoError(t, b.Start("served", "").Get(t.Context(), &p))
 		return p
 	}
 	_, err := c.start(activities.Policy{StopHarm: true, PromoteWinner: true, Every: time.Second, ContinueAfter: 50})
@@ -390,7 +410,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	var state activities.Control
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		b.Eventually(func() error {
+		harness.Eventually(t, 3*time.Minute, func() error {
 			if state = c.read(); !ok() {
 				return fmt.Errorf("not yet %s: %+v", what, state.Finding)
 			}
