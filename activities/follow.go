@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -12,6 +13,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -23,6 +25,9 @@ type Closed struct {
 	Status scoring.RunStatus `json:"status"`
 	// Result is the run's result as it lies in history, encoded; nil unless Status is RunCompleted.
 	Result *commonpb.Payloads `json:"result,omitempty"`
+	// ResultOmitted tells that the result is too large to be carried, and so does StepFacts.OutputOmitted of an output: all
+	// of them together are at most [MaxCarried] bytes.
+	ResultOmitted bool `json:"result_omitted,omitempty"`
 	// Failure is the failure's message, FailureType its application error type.
 	Failure     string    `json:"failure,omitempty"`
 	FailureType string    `json:"failure_type,omitempty"`
@@ -31,18 +36,43 @@ type Closed struct {
 	Steps []StepFacts `json:"steps,omitempty"`
 }
 
-// Decode decodes the result of a run that completed.
+// MaxCarried is how many bytes of results and outputs a [Closed] carries. It is an activity's result, of which the server
+// takes 2 MB.
+const MaxCarried = 1 << 20
+
+// fit leaves out what is too large: outputs from the first that does not fit, and the result if it alone does not.
+func (c *Closed) fit() {
+	left := MaxCarried - proto.Size(c.Result)
+	if left < 0 {
+		c.Result, c.ResultOmitted, left = nil, true, MaxCarried
+	}
+	for i := range c.Steps {
+		step := &c.Steps[i]
+		if size := proto.Size(step.Output); size > left {
+			step.Output, step.OutputOmitted = nil, true
+		} else {
+			left -= size
+		}
+	}
+}
+
+// Decode decodes the result of a run that completed. One that was too large is an error.
 func (c Closed) Decode(to any) error {
+	if c.ResultOmitted {
+		return fmt.Errorf("verdict: the result of %s is over %d bytes", c.Run, MaxCarried)
+	}
 	return converter.GetDefaultDataConverter().FromPayloads(c.Result, to)
 }
 
 // StepFacts are what history says of one activity.
 type StepFacts struct {
-	Step     scoring.Step       `json:"step"` // Attempt is the number of attempts that were made
-	Status   string             `json:"status"`
-	Failure  string             `json:"failure,omitempty"` // of the last failed attempt
-	Output   *commonpb.Payloads `json:"output,omitempty"`
-	Duration time.Duration      `json:"duration"` // from the start of the last attempt to its end
+	Step    scoring.Step       `json:"step"` // Attempt is the number of attempts that were made
+	Status  string             `json:"status"`
+	Failure string             `json:"failure,omitempty"` // of the last failed attempt
+	Output  *commonpb.Payloads `json:"output,omitempty"`
+	// OutputOmitted tells that Output is left out for its size.
+	OutputOmitted bool          `json:"output_omitted,omitempty"`
+	Duration      time.Duration `json:"duration"` // from the start of the last attempt to its end
 }
 
 // FollowRun waits until a run has closed, through retries and continue-as-new, and returns how. It heartbeats, so that
@@ -65,6 +95,7 @@ func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
 		}
 		c := describeClose(run, closing)
 		c.Steps, err = s.steps(ctx, run)
+		c.fit()
 		return c, err
 	}
 }

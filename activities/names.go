@@ -5,12 +5,13 @@ const (
 	// DefaultTaskQueue is where the worker that opens the store polls.
 	DefaultTaskQueue = "verdict"
 
-	RecordName    = "verdict.Record"
-	ExpectName    = "verdict.Expect"
-	SettleName    = "verdict.Settle"
-	ReceiveName   = "verdict.Receive"
-	FollowRunName = "verdict.FollowRun"
-	RejectName    = "verdict.Reject"
+	RecordName     = "verdict.Record"
+	ExpectName     = "verdict.Expect"
+	SettleName     = "verdict.Settle"
+	ExpectMoreName = "verdict.ExpectMore"
+	ReceiveName    = "verdict.Receive"
+	FollowRunName  = "verdict.FollowRun"
+	RejectName     = "verdict.Reject"
 
 	// RecordWorkflow and DeliverWorkflow are the workflow types that hand a batch or an outcome over to the store.
 	RecordWorkflow  = "verdict.RecordWorkflow"

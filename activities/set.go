@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Registry interface {
 func (s *Set) Register(r Registry) {
 	r.RegisterActivityWithOptions(s.Record, activity.RegisterOptions{Name: RecordName})
 	r.RegisterActivityWithOptions(s.Expect, activity.RegisterOptions{Name: ExpectName})
+	r.RegisterActivityWithOptions(s.ExpectMore, activity.RegisterOptions{Name: ExpectMoreName})
 	r.RegisterActivityWithOptions(s.Settle, activity.RegisterOptions{Name: SettleName})
 	r.RegisterActivityWithOptions(s.Receive, activity.RegisterOptions{Name: ReceiveName})
 	r.RegisterActivityWithOptions(s.Reject, activity.RegisterOptions{Name: RejectName})
@@ -105,8 +107,10 @@ type Expected struct {
 	// Window is the one that is kept. It stays in the scorer's history, so that a build in which the window is another one
 	// does not change it under a scorer that waits.
 	Window scoring.Window `json:"window"`
-	// Early are the outcomes that meet it already.
+	// Early are the outcomes that meet it already, or the first of them if they are too many to carry.
 	Early []scoring.Outcome `json:"early,omitempty"`
+	// More tells that there are others, to be asked for.
+	More bool `json:"more,omitempty"`
 }
 
 // Expect keeps an expectation and returns the outcomes that meet it already.
@@ -114,12 +118,33 @@ func (s *Set) Expect(ctx context.Context, e scoring.Expectation) (Expected, erro
 	ctx, stop := beating(ctx)
 	defer stop()
 	early, err := s.Store.Expect(ctx, e)
-	return Expected{Window: e.Window, Early: early}, typed(err)
+	first := carried(early)
+	return Expected{Window: e.Window, Early: first, More: len(first) < len(early)}, typed(err)
+}
+
+// Rest asks for the early outcomes that an answer could not hold.
+type Rest struct {
+	Expectation scoring.Expectation `json:"expectation"`
+	Seen        []string            `json:"seen"` // ids of those that were returned
+}
+
+// ExpectMore returns early outcomes that Expect could not return. What comes meanwhile is carried to the scorer anyway.
+func (s *Set) ExpectMore(ctx context.Context, r Rest) (Expected, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
+	early, err := s.Store.Expect(ctx, r.Expectation)
+	seen := make(map[string]bool, len(r.Seen))
+	for _, id := range r.Seen {
+		seen[id] = true
+	}
+	early = slices.DeleteFunc(early, func(o scoring.Outcome) bool { return seen[o.ID] })
+	next := carried(early)
+	return Expected{Window: r.Expectation.Window, Early: next, More: len(next) < len(early)}, typed(err)
 }
 
 // Refusal is why a scorer could not settle. The zero Refusal means that it has settled.
 type Refusal struct {
-	// Unseen are outcomes that the scorer has not taken into account.
+	// Unseen are outcomes that the scorer has not taken into account, or the first of them.
 	Unseen []scoring.Outcome `json:"unseen,omitempty"`
 	// Taken are the ids of outcomes that it has, and that count for another scorer.
 	Taken []string `json:"taken,omitempty"`
@@ -138,7 +163,19 @@ func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) 
 	if errors.As(err, &taken) {
 		return Refusal{Taken: taken.OutcomeIDs}, nil
 	}
-	return Refusal{Unseen: unseen}, typed(err)
+	return Refusal{Unseen: carried(unseen)}, typed(err)
+}
+
+// carried returns the first of the outcomes, at least one, that an activity's result can hold, of which the server takes
+// 2 MB. A scorer that has not seen the others may not settle without them: they come with the refusal.
+func carried(outcomes []scoring.Outcome) []scoring.Outcome {
+	left := MaxCarried
+	for i, o := range outcomes {
+		if left -= 512 + len(o.ID) + len(o.Name) + len(o.Key) + len(o.Payload); left < 0 && i > 0 {
+			return outcomes[:i]
+		}
+	}
+	return outcomes
 }
 
 // Receive keeps an outcome and then tells every scorer that waits for it. It returns how many it told.

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -38,6 +39,7 @@ var errShadow = errors.New("verdict: a shadow is not served, so no outcome is ab
 
 // wait is one call of Await, remembered between passes of the scorer's function.
 type wait struct {
+	events []scoring.Event
 	window scoring.Window
 }
 
@@ -87,9 +89,12 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 
 // expect returns the current pass's next wait, and makes it known to the store if the store does not know it yet.
 func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec WindowSpec) (*wait, error) {
-	s.next++
-	if s.next <= len(s.waits) {
-		return s.waits[s.next-1], nil
+	// A pass may take another way than the one before it: what it waits for says which wait it is.
+	for _, w := range s.waits {
+		if !s.used[w] && slices.Equal(w.events, events) {
+			s.used[w] = true
+			return w, nil
+		}
 	}
 	now := workflow.Now(ctx)
 	lookback := spec.Lookback
@@ -112,23 +117,36 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		window.Until = from.Add(spec.Length)
 	}
 	e := scoring.Expectation{
-		ScorerRun: runOf(workflow.GetInfo(ctx)), Wait: s.next, Scorer: s.env.Scorer, ScorerVersion: s.env.Version,
+		ScorerRun: runOf(workflow.GetInfo(ctx)), Wait: len(s.waits) + 1, Scorer: s.env.Scorer, ScorerVersion: s.env.Version,
 		Events: events, Window: window, Attribution: spec.Attribution,
 		Run: s.env.Run, Step: s.env.Step, FirstRunID: s.env.FirstRunID, OriginalRunID: s.env.OriginalRunID,
 		RunStartedAt: s.env.RunStartedAt, At: now,
 	}
 	if err := e.Validate(); err != nil {
-		s.next--
 		return nil, activities.Refuse(err)
 	}
 	kept := activities.Expected{Window: window} // for histories in which the window does not come back
 	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e).Get(ctx, &kept); err != nil {
-		s.next--
 		return nil, err
 	}
-	s.add(kept.Early...)
-	w := &wait{window: kept.Window}
-	s.waits = append(s.waits, w)
+	rest := activities.Rest{Expectation: e}
+	for {
+		s.add(kept.Early...)
+		if !kept.More {
+			break
+		}
+		for _, o := range kept.Early {
+			rest.Seen = append(rest.Seen, o.ID)
+		}
+		window := kept.Window
+		kept = activities.Expected{}
+		if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectMoreName, rest).Get(ctx, &kept); err != nil {
+			return nil, err
+		}
+		kept.Window = window
+	}
+	w := &wait{events: slices.Clone(events), window: kept.Window}
+	s.waits, s.used[w] = append(s.waits, w), true
 	return w, nil
 }
 
@@ -136,8 +154,7 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 func (s *scorer) inside(w *wait, events []scoring.Event) []scoring.Outcome {
 	var inside []scoring.Outcome
 	for _, o := range s.inbox {
-		place := w.window.Place(o.When())
-		if place != scoring.Inside && !(s.grace && place == scoring.InGrace) {
+		if place := w.window.Place(o.When()); place != scoring.Inside && place != scoring.InGrace {
 			continue
 		}
 		for _, e := range events {

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,8 +20,7 @@ type scorer struct {
 	inbox []scoring.Outcome // in the order of Outcome.Before, each id once
 	seen  map[string]bool
 	waits []*wait
-	next  int  // index of the next wait of the function's current pass
-	grace bool // this pass takes outcomes inside the grace into account
+	used  map[*wait]bool // by the function's current pass
 
 	closed *activities.Closed // how the run ended, once that was awaited
 
@@ -32,7 +32,7 @@ type scorer struct {
 type scorerKey struct{}
 
 // RunScorer is the body of every scorer's workflow: it runs the user's function until what it says can be settled, and
-// once more for each outcome that arrives within the grace.
+// once more for what has arrived within the grace.
 //
 // The function may run again, from its start, when an outcome came between its decision and the settlement. What it
 // waited for is remembered; its activities run again.
@@ -50,11 +50,12 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 	}
 	s.began = workflow.Now(ctx)
 	for {
-		s.next = 0
+		s.used = map[*wait]bool{}
 		scores, err := score(ctx)
 		if temporal.IsCanceledError(err) && ctx.Err() != nil {
 			return Result{}, s.abandon(ctx, err)
 		}
+		settled := maps.Clone(s.seen) // what the function may have taken into account
 		result, err := s.settle(ctx, s.normalize(ctx, scores, err))
 		if err != nil {
 			return Result{}, err
@@ -62,12 +63,11 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 		if result.Scores == nil {
 			continue // the inbox has changed
 		}
-		late, err := s.awaitGrace(ctx)
+		late, err := s.awaitGrace(ctx, settled)
 		if err != nil || !late {
 			// A cancellation during the grace ends the waiting for corrections; the score stands.
 			return result, nil
 		}
-		s.grace = true
 	}
 }
 
@@ -226,20 +226,39 @@ func (s *scorer) abandon(ctx workflow.Context, cause error) error {
 	}
 }
 
-// awaitGrace waits, while the grace of any wait lasts, for an outcome that has come since the settlement.
-func (s *scorer) awaitGrace(ctx workflow.Context) (late bool, err error) {
+// awaitGrace waits, while the grace of any wait lasts, for an outcome that the settled pass has not taken into account. It may
+// have come before the settlement was known here, or while no worker was up, and the grace be over since.
+func (s *scorer) awaitGrace(ctx workflow.Context, settled map[string]bool) (late bool, err error) {
 	until := time.Time{}
 	for _, w := range s.waits {
 		if end := w.window.Until.Add(w.window.Grace); w.window.Grace > 0 && end.After(until) {
 			until = end
 		}
 	}
-	left := until.Sub(workflow.Now(ctx))
-	if left <= 0 {
+	if until.IsZero() {
 		return false, nil
 	}
-	known := len(s.inbox)
-	return workflow.AwaitWithTimeout(ctx, left, func() bool { return len(s.inbox) > known })
+	more := func() bool {
+		return slices.ContainsFunc(s.inbox, func(o scoring.Outcome) bool { return !settled[o.ID] && s.counts(o) })
+	}
+	if left := until.Sub(workflow.Now(ctx)); left > 0 {
+		if late, err = workflow.AwaitWithTimeout(ctx, left, more); late || err != nil {
+			return late, err
+		}
+	}
+	// An outcome that arrives in the same task as the end of the grace is taken in by another coroutine: let it have its turn.
+	turn := false
+	workflow.Go(ctx, func(workflow.Context) { turn = true })
+	err = workflow.Await(ctx, func() bool { return turn })
+	return more(), err
+}
+
+// counts tells whether an outcome lies in the window or grace of any wait.
+func (s *scorer) counts(o scoring.Outcome) bool {
+	return slices.ContainsFunc(s.waits, func(w *wait) bool {
+		place := w.window.Place(o.When())
+		return place == scoring.Inside || place == scoring.InGrace
+	})
 }
 
 // storeOptions are those of the activities on the worker that opens the store: they are retried until it is back.

@@ -28,6 +28,7 @@ type scorerBench struct {
 	refusals []activities.Refusal // answered by Settle one after the other, then nothing
 	expected []scoring.Expectation
 	settled  []store.Settlement
+	settling func() // called before a settlement is answered
 	err      error
 }
 
@@ -41,6 +42,9 @@ func newScorerBench() *scorerBench {
 	}, activity.RegisterOptions{Name: activities.ExpectName})
 	b.env.RegisterActivityWithOptions(func(_ context.Context, s store.Settlement) (activities.Refusal, error) {
 		b.settled = append(b.settled, s)
+		if b.settling != nil {
+			b.settling()
+		}
 		if n := len(b.settled) - 1; n < len(b.refusals) {
 			return b.refusals[n], nil
 		}
@@ -212,6 +216,68 @@ func TestGrace(t *testing.T) {
 			b.signal(70*time.Minute, b.at(after, "1", "yes"))
 			require.Equal(t, want, b.run(t, waiting(verdict.AnyOf(yes), window, scoring.ExpiresFalse)))
 		})
+	}
+}
+
+// An outcome in the grace counts however it comes: with the store's refusal, while the settlement is under way, or shortly
+// before its end.
+func TestGraceHoweverItComes(t *testing.T) {
+	t.Parallel()
+	score := waiting(verdict.AnyOf(verdict.On("yes", "k").Means(true)), verdict.Within(time.Hour).Grace(time.Hour), scoring.ExpiresFalse)
+	t.Run("with a refusal", func(t *testing.T) {
+		t.Parallel()
+		b := newScorerBench()
+		b.refusals = []activities.Refusal{{Unseen: []scoring.Outcome{b.at(61*time.Minute, "1", "yes")}}}
+		require.Equal(t, []string{"s=true"}, b.run(t, score))
+	})
+	t.Run("while it settles", func(t *testing.T) {
+		t.Parallel()
+		b := newScorerBench()
+		b.settling = func() {
+			b.settling = nil
+			b.env.SignalWorkflow(activities.OutcomeSignal, b.at(59*time.Minute, "1", "yes"))
+		}
+		require.Equal(t, []string{"s=true"}, b.run(t, score))
+		require.Len(t, b.settled, 2, "a revision")
+	})
+	t.Run("at its end", func(t *testing.T) {
+		t.Parallel()
+		b := newScorerBench()
+		b.signal(2*time.Hour-time.Millisecond, b.at(2*time.Hour-time.Second, "1", "yes"))
+		require.Equal(t, []string{"s=true"}, b.run(t, score))
+	})
+	t.Run("about something else", func(t *testing.T) {
+		t.Parallel()
+		b := newScorerBench()
+		b.signal(90*time.Minute, b.at(3*time.Hour, "1", "yes")) // of after the grace
+		require.Equal(t, []string{"s=false"}, b.run(t, score))
+		require.Len(t, b.settled, 1, "nothing to look at again")
+	})
+}
+
+// A later pass that takes another way waits for what is on that way.
+func TestAnotherWayThroughTheWaits(t *testing.T) {
+	t.Parallel()
+	b := newScorerBench()
+	b.signal(90*time.Minute, b.at(90*time.Minute, "1", "merged"))
+	b.signal(100*time.Minute, b.at(100*time.Minute, "2", "reverted"))
+	got := b.run(t, func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
+		merged, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("merged", "k").Means(true)), verdict.Within(time.Hour).Grace(time.Hour), scoring.ExpiresFalse)
+		if err != nil {
+			return nil, err
+		}
+		if merged.Ended {
+			closed, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("closed", "k").Means(false)), verdict.Within(time.Minute), scoring.ExpiresUnknown)
+			return []scoring.Score{closed.Score("s")}, err
+		}
+		reverted, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("reverted", "k").Means(false)), verdict.Within(time.Hour), scoring.ExpiresTrue)
+		return []scoring.Score{reverted.Score("s")}, err
+	})
+	require.Equal(t, []string{"s=false"}, got)
+	require.Len(t, b.expected, 3)
+	for i, name := range []string{"merged", "closed", "reverted"} {
+		require.Equal(t, i+1, b.expected[i].Wait)
+		require.Equal(t, name, b.expected[i].Events[0].Name)
 	}
 }
 

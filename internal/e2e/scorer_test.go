@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -353,4 +355,135 @@ func TestGrace(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What is too large for an activity's result comes in parts, or is left out and said to be: nothing waits for ever.
+func TestMoreThanAResultHolds(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	early := verdict.NewScorer("early", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+		n := 0
+		got, err := verdict.Await(ctx, verdict.Times(40, verdict.On("big", key).Where(func(o scoring.Outcome) bool { n++; return len(o.Payload) > 60_000 })),
+			verdict.Within(time.Minute), scoring.ExpiresFalse)
+		if err != nil {
+			return scoring.Score{}, err
+		}
+		return scoring.Bool("early", !got.Ended), nil
+	})
+	steps := verdict.NewScorer("steps", "1", func(ctx workflow.Context, _ string) (scoring.Score, error) {
+		run, err := verdict.AwaitRun(ctx)
+		if err != nil {
+			return scoring.Score{}, err
+		}
+		omitted := 0
+		for _, s := range run.Steps {
+			if s.OutputOmitted {
+				omitted++
+			}
+		}
+		return scoring.Number("steps", float64(10*len(run.Steps)+omitted)), nil
+	})
+	b.UserWorker(b.Config(early, steps), func(r worker.Worker) {
+		r.RegisterActivityWithOptions(func() ([]byte, error) { return make([]byte, 900_000), nil }, activity.RegisterOptions{Name: "large"})
+		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+			if _, err := verdict.Defer(ctx, early, key); err != nil {
+				return err
+			}
+			if _, err := verdict.Defer(ctx, steps, key); err != nil {
+				return err
+			}
+			for range 3 {
+				if err := workflow.ExecuteActivity(ctx, "large").Get(ctx, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, workflow.RegisterOptions{Name: "larger"})
+	})
+	key := uuid.NewString()
+	payload := []byte(`"` + strings.Repeat("x", 60_500) + `"`)
+	for range 40 {
+		o := outcome("big", key)
+		o.Payload = payload
+		require.NoError(t, b.Verdict.Deliver(t.Context(), o))
+		require.NoError(t, b.Client.GetWorkflow(t.Context(), "verdict/outcome/"+o.ID, "").Get(t.Context(), nil))
+	}
+	run := b.Start("larger", key)
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.ElementsMatch(t, []string{"early=true", "steps=32"}, b.Scores(run, 2))
+}
+
+// An outcome in the grace counts, also if no worker was up when it came, or until the grace was over.
+func TestGraceWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		window, grace time.Duration
+		settled       bool // before the worker stops
+	}{
+		"not yet settled":        {2 * time.Second, 30 * time.Second, false},
+		"settled, back too late": {200 * time.Millisecond, 3 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			b.StoreWorker()
+			scorer := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+				got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)), verdict.Within(c.window).Grace(c.grace), scoring.ExpiresFalse)
+				if err != nil {
+					return scoring.Score{}, err
+				}
+				return got.Score("graceful"), nil
+			})
+			register := func(r worker.Worker) {
+				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
+					return verdict.Defer(ctx, scorer, key)
+				}, workflow.RegisterOptions{Name: "graced"})
+			}
+			stop := b.UserWorker(b.Config(scorer), register)
+			key := uuid.NewString()
+			run := b.Start("graced", key)
+			var d verdict.Deferred
+			require.NoError(t, run.Get(t.Context(), &d))
+			if c.settled {
+				require.Equal(t, []string{"graceful=false"}, b.Scores(run, 1))
+			} else {
+				b.Waiting(key, 1)
+			}
+			stop()
+			open, err := b.Store.Waiting(t.Context(), time.Now().Add(time.Hour))
+			require.NoError(t, err)
+			var window scoring.Window
+			for _, e := range open {
+				if e.Events[0].Key == key {
+					window = e.Window
+				}
+			}
+			past := func(at time.Time) {
+				b.Eventually(func() error {
+					if !time.Now().After(at) {
+						return errors.New("it is not over")
+					}
+					return nil
+				})
+			}
+			if !c.settled {
+				past(window.Until)
+			}
+			o := outcome("x", key)
+			require.NoError(t, b.Verdict.Deliver(t.Context(), o))
+			require.NoError(t, b.Client.GetWorkflow(t.Context(), "verdict/outcome/"+o.ID, "").Get(t.Context(), nil))
+			if c.settled {
+				past(time.Now().Add(c.grace))
+			}
+			b.UserWorker(b.Config(scorer), register)
+			b.Eventually(func() error {
+				if got := b.Scores(run, 1); got[0] != "graceful=true" {
+					return errors.New(got[0])
+				}
+				return nil
+			})
+		})
+	}
 }

@@ -78,6 +78,9 @@ func Register(mux *http.ServeMux, g Guard, o Options) {
 // post makes a handler of a function that answers with the status and the body of a success, or with an error.
 func (a *api) post(do func(*http.Request, []byte) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
+		defer cancel()
+		r = r.WithContext(ctx)
 		status, answer, err := 0, any(nil), error(nil)
 		body, err := read(w, r)
 		if err == nil {
@@ -97,6 +100,9 @@ func (a *api) post(do func(*http.Request, []byte) (int, any, error)) http.Handle
 		_ = json.NewEncoder(w).Encode(answer)
 	})
 }
+
+// requestLimit is how long a request may take. Then it is not held, and to be sent again.
+const requestLimit = 8 * time.Second
 
 // read checks the method, the media type and the size.
 func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -52,6 +52,7 @@ type keeper struct {
 	mu   sync.Mutex
 	seen map[string]string
 	err  error
+	hang bool
 }
 
 func (k *keeper) RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (bool, error) {
@@ -59,6 +60,10 @@ func (k *keeper) RecordOnce(ctx context.Context, key, digest string, records []s
 	defer k.mu.Unlock()
 	if k.err != nil {
 		return false, k.err
+	}
+	if k.hang {
+		<-ctx.Done()
+		return false, ctx.Err()
 	}
 	if was, ok := k.seen[key]; ok {
 		if was != digest {
@@ -90,7 +95,10 @@ func newBench(t *testing.T, s server, g api.Guard) *bench {
 	mux := http.NewServeMux()
 	api.Register(mux, g, api.Options{
 		Store: b.store, Temporal: s, Namespace: "default", TokenKeys: [][]byte{tokenKey}, Logger: slog.New(slog.DiscardHandler),
-		Deliver: func(_ context.Context, o scoring.Outcome) (bool, error) {
+		Deliver: func(ctx context.Context, o scoring.Outcome) (bool, error) {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
 			if b.failure != nil {
 				return false, b.failure
 			}
@@ -312,6 +320,17 @@ func TestServerAway(t *testing.T) {
 	w := b.post("/v1/scores", `{"workflow_id":"order-9","run_id":"r9","name":"quality","value":1}`)
 	b.refused(w, 503, "unavailable", "")
 	require.NotEmpty(t, w.Header().Get("Retry-After"))
+}
+
+// A store that hangs holds up nobody for long: Temporal holds an outcome, and a score is to be sent again.
+func TestStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	b := standard(t)
+	b.store.hang = true
+	require.Equal(t, 201, b.post("/v1/outcomes", `{"id":"evt-1","name":"paid","key":"order-7"}`).Code)
+	require.Len(t, b.delivered, 1)
+	w := b.post("/v1/scores", `{"workflow_id":"order-7","name":"quality","value":1}`, "Idempotency-Key", "a")
+	b.refused(w, 503, "unavailable", "")
 }
 
 func TestStoreThatRemembersNothing(t *testing.T) {

@@ -183,5 +183,11 @@ func (a *api) once(ctx context.Context, key, digest string, records ...scoring.R
 	if !ok {
 		return false, problem(http.StatusNotImplemented, unsupported, "idempotency_key", "this store keeps no idempotency keys")
 	}
+	// A store that hangs must not take the whole request's time: what Temporal can hold is held by Temporal.
+	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	defer cancel()
 	return s.RecordOnce(ctx, key, digest, records)
 }
+
+// onceLimit is how long a request waits for the store.
+const onceLimit = 3 * time.Second
