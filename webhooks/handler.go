@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -225,30 +226,65 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
+// A request has at most so many events, and so many of them are handed over at a time: what takes longer than the sender
+// waits would begin anew with every attempt.
+const (
+	maxBatch = 1000
+	carriers = 16
+)
+
 // deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
 // held; a sink that fails ends the work, since the sender will come again with all of them. The reason is why some of the
 // request's events could not be read, if any.
 func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, reason string) {
-	held := 0
+	if n := len(parsed.Deliveries); n > maxBatch {
+		http.Error(w, h.note(ctx, "", fmt.Sprintf("%d events, at most %d are taken at a time", n, maxBatch)), http.StatusRequestEntityTooLarge)
+		return
+	}
+	var mu sync.Mutex // guards what follows
+	held, failed := 0, false
+	refused := func(d Delivery, err error) {
+		why := h.note(ctx, d.ID, err.Error())
+		mu.Lock()
+		defer mu.Unlock()
+		reason = why
+	}
+	carrying, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	turn := make(chan struct{}, carriers)
 	for _, d := range parsed.Deliveries {
 		outcomes, err := h.outcomes(d)
 		if err != nil {
-			reason = h.note(ctx, d.ID, err.Error())
+			refused(d, err)
 			continue
 		}
 		for _, o := range outcomes {
-			err := h.Sink.Deliver(ctx, o)
-			if errors.As(err, new(*scoring.InvalidError)) {
-				reason = h.note(ctx, d.ID, err.Error())
-				continue
-			}
-			if err != nil {
-				h.Logger.Error("webhook not held", "source", o.Source, "delivery", d.ID, "outcome", o.ID, "error", err)
-				h.later(w, "not held, try again")
-				return
-			}
-			held++
+			turn <- struct{}{}
+			all.Go(func() {
+				defer func() { <-turn }()
+				err := h.Sink.Deliver(carrying, o)
+				if errors.As(err, new(*scoring.InvalidError)) {
+					refused(d, err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil:
+					held++
+				case !failed: // the others fail because they are not waited for
+					failed = true
+					cancel()
+					h.Logger.Error("webhook not held", "source", o.Source, "delivery", d.ID, "outcome", o.ID, "error", err)
+				}
+			})
 		}
+	}
+	all.Wait()
+	if failed {
+		h.later(w, "not held, try again")
+		return
 	}
 	switch {
 	case reason != "":

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,4 +221,37 @@ func TestBatchInParts(t *testing.T) {
 	require.Contains(t, m.rejected[0], "/s|2 the event needs a source, an id and a type")
 	require.Contains(t, m.rejected[1], "/s|5 not a CloudEvent of version 1.0")
 	require.Contains(t, m.rejected[2], "/s|3")
+}
+
+// A large batch is handed over many events at a time, and one that is too large is refused before any of it is.
+func TestLargeBatches(t *testing.T) {
+	t.Parallel()
+	batch := func(n int) string {
+		events := make([]string, n)
+		for i := range events {
+			events[i] = fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"/s","type":"t","subject":"k"}`, i)
+		}
+		return "[" + strings.Join(events, ",") + "]"
+	}
+	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/cloudevents-batch+json"}}
+	m := newMemory()
+	var arrived atomic.Int32
+	together := make(chan struct{})
+	sink := webhooks.SinkFunc(func(ctx context.Context, o scoring.Outcome) error {
+		if arrived.Add(1) == 16 {
+			close(together)
+		}
+		select {
+		case <-together:
+			return m.Deliver(ctx, o)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	h := handler(t, webhooks.CloudEvents{Tokens: []string{token}}, m, webhooks.Scores, func(o *webhooks.Options) { o.Sink = sink })
+	require.Equal(t, 200, post(h, header, batch(1000)).Code)
+	require.Len(t, m.rows, 1000)
+	require.Equal(t, 413, post(h, header, batch(1001)).Code)
+	require.Equal(t, int32(1000), arrived.Load())
+	require.Contains(t, m.rejected[0], "1001 events, at most 1000")
 }
