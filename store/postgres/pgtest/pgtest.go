@@ -80,6 +80,19 @@ func Start(tb testing.TB) string {
 	return c.url(name)
 }
 
+// Program returns the path of one of Postgres's programs, such as pg_dump.
+func Program(tb testing.TB, name string) string {
+	tb.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	dir, err := binaries()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
 // Main returns m with Postgres stopped, if it was started, when Run returns.
 func Main(m interface{ Run() int }) interface{ Run() int } { return stopper{m} }
 
