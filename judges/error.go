@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // Class says what kind of failure an [Error] is. Classes are few and stable, so that they can be counted, and serve as
@@ -41,7 +43,7 @@ func (e *Error) Error() string {
 		text = tidy(e.Err.Error())
 	}
 	if len(text) > maxErrorText {
-		text = tidy(text[:maxErrorText]) + "…"
+		text = scoring.Clip(text, maxErrorText) + "…"
 	}
 	if e.Status != 0 {
 		return fmt.Sprintf("judge: %s (HTTP %d): %s", e.Class, e.Status, text)

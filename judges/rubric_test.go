@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -236,6 +237,11 @@ func TestErrors(t *testing.T) {
 	require.ErrorIs(t, err, cause)
 	require.Less(t, len(err.Error()), 1000)
 	require.Contains(t, err.Error(), "429")
+	for shift := range 3 { // wherever the cut comes, no character is halved
+		err := &judges.Error{Class: judges.Timeout, Err: errors.New(strings.Repeat("x", shift) + strings.Repeat("日", 1000))}
+		require.True(t, utf8.ValidString(err.Error()))
+		require.NotContains(t, err.Error(), "\uFFFD")
+	}
 	after, ok := judges.Retry(err)
 	require.True(t, ok)
 	require.EqualValues(t, 7, after)

@@ -115,8 +115,5 @@ func tidy(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	if len(s) > scoring.MaxReason {
-		s = strings.ToValidUTF8(s[:scoring.MaxReason], "")
-	}
-	return s
+	return scoring.Clip(s, scoring.MaxReason)
 }

@@ -39,7 +39,7 @@ func Unknown(name string) Score { return Score{Name: name, State: Expired} }
 
 // Failure returns a score that says that the scorer failed. It has no value.
 func Failure(name, reason string) Score {
-	return Score{Name: name, State: Failed, Reason: clip(reason, MaxReason)}
+	return Score{Name: name, State: Failed, Reason: Clip(reason, MaxReason)}
 }
 
 // Because returns s with a reason.
@@ -80,15 +80,4 @@ func (s Score) Validate() error {
 // Same tells whether s and t say the same, so that writing t after s changes nothing.
 func (s Score) Same(t Score) bool {
 	return s.State == t.State && s.Value.Equal(t.Value) && s.Reason == t.Reason
-}
-
-// clip cuts s to at most n bytes on a rune boundary.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n]
 }

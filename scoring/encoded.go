@@ -1,0 +1,83 @@
+package scoring
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// What travels through Temporal is JSON in which <, >, &, control characters, U+2028, U+2029 and bytes that are no UTF-8
+// take six bytes each, quotes and backslashes two. Whatever has a limit on its way is measured as it is sent, with the
+// functions here.
+
+// EncodedText returns the length in bytes of s as a string in JSON, quotes included, without writing it.
+func EncodedText(s string) int {
+	n := 2
+	for len(s) > 0 {
+		size, width := encodedRune(s)
+		n, s = n+size, s[width:]
+	}
+	return n
+}
+
+// EncodedSize returns the length in bytes of the JSON that Temporal's data converter makes of v. The error is that of a
+// value which has no JSON.
+func EncodedSize(v any) (int, error) {
+	var n counter
+	if err := json.NewEncoder(&n).Encode(v); err != nil {
+		return 0, err
+	}
+	return int(n) - 1, nil // the encoder ends with a newline
+}
+
+// Clip cuts s to at most n bytes, between two characters.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	n = max(n, 0)
+	// In text that is no UTF-8 there may be no beginning of a character near.
+	for back := 1; back < utf8.UTFMax && n > 0 && !utf8.RuneStart(s[n]); back++ {
+		n--
+	}
+	return s[:n]
+}
+
+// ClipEncoded cuts s, between two characters, so that [EncodedText] of it is at most n; below 2 it returns nothing.
+func ClipEncoded(s string, n int) string {
+	left := n - 2
+	for i := 0; i < len(s); {
+		size, width := encodedRune(s[i:])
+		if left -= size; left < 0 {
+			return s[:i]
+		}
+		i += width
+	}
+	return s
+}
+
+// encodedRune returns how many bytes the first character of s takes in a JSON string, and how many it has in s.
+func encodedRune(s string) (size, width int) {
+	const escaped = 6 // \u003c
+	if c := s[0]; c < utf8.RuneSelf {
+		switch {
+		case c == '"', c == '\\', c == '\b', c == '\f', c == '\n', c == '\r', c == '\t':
+			return 2, 1
+		case c < ' ', c == '<', c == '>', c == '&':
+			return escaped, 1
+		}
+		return 1, 1
+	}
+	r, width := utf8.DecodeRuneInString(s)
+	if r == '\u2028' || r == '\u2029' || r == utf8.RuneError && width == 1 {
+		return escaped, width
+	}
+	return width, width
+}
+
+// counter counts what is written to it.
+type counter int
+
+func (n *counter) Write(p []byte) (int, error) {
+	*n += counter(len(p))
+	return len(p), nil
+}
