@@ -4,31 +4,87 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verdict-dev/verdict/store/postgres"
+	"github.com/verdict-dev/verdict/store/sqlite"
 )
+
+// migrationResult is what `starter migrate` did, or would do.
+type migrationResult struct {
+	Migrated string          `json:"migrated"`
+	DryRun   bool            `json:"dry_run,omitempty"`
+	Steps    []postgres.Step `json:"steps"`
+}
 
 // migrateCommand is `starter migrate`.
 func (s *starter) migrateCommand() *cobra.Command {
+	dry := false
 	return s.command(&cobra.Command{
 		Use:   "migrate --db postgres://…",
-		Short: "Bring the schema of a Postgres database up to date",
-		Long: `Bring the schema of a Postgres database up to date. Run it before a new release of the worker is rolled out;
-a lock keeps two of them apart. A SQLite file is brought up to date when the worker opens it.`,
-	}, settings{{
-		flag: "db", env: "VERDICT_DB", kind: "URL", mask: maskDatabase, usage: "postgres:// URL",
-		read: func(t string) error {
-			if !isPostgres(t) {
-				return errors.New("must be a postgres:// URL; a SQLite file needs no migration")
-			}
-			return databaseOf(&s.db)(t)
+		Short: "Bring the schema of a database up to date",
+		Long: `Bring the schema of a database up to date. Run it before a new release of the worker is rolled out; the workers
+of the release before go on meanwhile and afterwards. It may be interrupted: run again it goes on where it was. A lock keeps
+two of them apart in Postgres. A SQLite file is also brought up to date when the worker opens it.
+
+With --dry-run it says what it would do, how long each step takes at the present number of rows, and what it locks. It
+changes nothing then. A database that is up to date has no steps.`,
+	}, settings{
+		{
+			flag: "db", env: "VERDICT_DB", kind: "string", mask: maskDatabase, usage: "SQLite file or postgres:// URL",
+			read: func(t string) error {
+				if t == memory {
+					return errors.New("must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date")
+				}
+				return databaseOf(&s.db)(t)
+			},
 		},
-	}}, func(ctx context.Context, _ []string) error {
-		if err := postgres.Migrate(ctx, s.db); err != nil {
-			return fmt.Errorf("migrate %s: %w", maskDatabase(s.db), err)
+		{flag: "dry-run", kind: "bool", fallback: "false", usage: "say what it would do, and do nothing", read: boolOf(&dry)},
+	}, func(ctx context.Context, _ []string) error {
+		r := migrationResult{Migrated: maskDatabase(s.db), DryRun: dry, Steps: []postgres.Step{}}
+		err := s.migrate(ctx, &r)
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", r.Migrated, err)
 		}
-		return s.printLine(map[string]string{"migrated": maskDatabase(s.db)}, "%s is up to date", maskDatabase(s.db))
+		return s.print(r, r.write)
 	})
+}
+
+// migrate brings the database up to date, or finds out what that would take.
+func (s *starter) migrate(ctx context.Context, r *migrationResult) (err error) {
+	told := func(step postgres.Step, took time.Duration) {
+		step.About = took
+		r.Steps = append(r.Steps, step)
+		fmt.Fprintf(s.Stderr, "%s: %s (%s)\n", step.Name, step.What, took.Round(time.Millisecond))
+	}
+	switch {
+	case isPostgres(s.db) && r.DryRun:
+		r.Steps, err = postgres.Plan(ctx, s.db)
+	case isPostgres(s.db):
+		err = postgres.Migrate(ctx, s.db, told)
+	case r.DryRun:
+		r.Steps, err = sqlite.Plan(ctx, s.db)
+	default:
+		err = sqlite.Migrate(ctx, s.db, told)
+	}
+	return err
+}
+
+func (r migrationResult) write(w io.Writer) (err error) {
+	if !r.DryRun || len(r.Steps) == 0 {
+		_, err = fmt.Fprintf(w, "%s is up to date\n", r.Migrated)
+		return err
+	}
+	for _, step := range r.Steps {
+		on := ""
+		if step.Table != "" {
+			on = fmt.Sprintf(" %s, %d rows", step.Table, step.Rows)
+		}
+		fmt.Fprintf(w, "%s  %s%s: %s\n", step.Name, step.Kind, on, step.What)
+		_, err = fmt.Fprintf(w, "    takes about %s; locks %s\n", step.About, step.Locks)
+	}
+	return err
 }

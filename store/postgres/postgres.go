@@ -19,9 +19,6 @@ import (
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
 )
 
-// migrationLock is the advisory lock that one migration holds against another: "verdict" in ASCII.
-const migrationLock = 0x76657264696374
-
 // maxTries is how often a transaction is run that the database gives up in favour of another one.
 const maxTries = 10
 
@@ -44,9 +41,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sqlstore.CheckSchema(ctx, db); err != nil {
+	if err := sqlstore.Migrations.Check(ctx, db); err != nil {
 		if hasCode(err, undefinedTable) {
-			err = sqlstore.NoSchema()
+			err = sqlstore.Migrations.Empty()
 		}
 		return nil, errors.Join(err, closeDB())
 	}
@@ -57,27 +54,14 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	})}, nil
 }
 
-// Migrate brings the schema to the version that this code needs. It may run in several processes at once: one of them
-// works, and the others find it done. A schema that a newer release has made is refused.
-func Migrate(ctx context.Context, url string) (err error) {
-	db, closeDB, err := connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeDB()) }()
-	return write(ctx, db, func(ctx context.Context, tx sqlstore.Tx) error {
-		if err := lock(ctx, tx, []int64{migrationLock}); err != nil {
-			return fmt.Errorf("verdict: migrate: wait for another migration: %w", err)
-		}
-		return sqlstore.Migrate(ctx, tx, "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
-	})
-}
-
-func connect(ctx context.Context, url string) (db *sql.DB, closeDB func() error, err error) {
+func connect(ctx context.Context, url string, adjust ...func(*pgxpool.Config)) (db *sql.DB, closeDB func() error, err error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx leaves the password out of this error.
 		return nil, nil, scoring.Invalid("url", "%v", err)
+	}
+	for _, a := range adjust {
+		a(config)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

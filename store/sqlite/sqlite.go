@@ -14,6 +14,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store/internal/migrate"
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
 )
 
@@ -53,7 +54,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if reader != writer {
 		closers = append(closers, reader.Close)
 	}
-	if err := migrate(ctx, writer); err != nil {
+	if err := migrate.Run(ctx, migrate.SQLite{DB: writer}, sqlstore.Migrations, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("verdict: open %s: %w", dsn, err), closeAll())
 	}
 	return &Store{sqlstore.New(reader, sqlstore.Dialect{Write: b.write, Close: closeAll})}, nil
@@ -95,17 +96,4 @@ func single(dsn string) (*sql.DB, error) {
 	db.SetConnMaxIdleTime(0)
 	db.SetConnMaxLifetime(0)
 	return db, nil
-}
-
-// migrate brings the schema up to date in a transaction that no other process can be in.
-func migrate(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // does nothing after a commit
-	if err := sqlstore.Migrate(ctx, tx, "INTEGER PRIMARY KEY AUTOINCREMENT"); err != nil {
-		return err
-	}
-	return tx.Commit()
 }

@@ -52,7 +52,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.read.PingContext(ctx); err != nil {
 		return fmt.Errorf("verdict: the store does not answer: %w", err)
 	}
-	return CheckSchema(ctx, s.read)
+	return Migrations.Check(ctx, s.read)
 }
 
 // Close implements store.Store.

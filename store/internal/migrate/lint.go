@@ -1,0 +1,41 @@
+package migrate
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var (
+	createTable = regexp.MustCompile(`(?is)^CREATE TABLE (?:IF NOT EXISTS )?(\w+) \(`)
+	addColumn   = regexp.MustCompile(`(?i)^ALTER TABLE (\w+) ADD COLUMN (\w+) (TEXT|BIGINT|BOOLEAN|BYTEA|DOUBLE PRECISION)( NOT NULL)?( DEFAULT (-?\d+|'[^']*'|true|false))?$`)
+	comment     = regexp.MustCompile(`--[^\n]*`)
+)
+
+// Lint refuses a file that is not made of steps, and a change whose time may depend on the rows, that checks what rows
+// have, or that takes something away from the release before.
+func (s Set) Lint() error {
+	steps, err := s.steps()
+	if err != nil {
+		return err
+	}
+	for _, x := range steps {
+		if x.kind != Change {
+			continue
+		}
+		made := map[string]bool{}
+		for _, statement := range strings.Split(comment.ReplaceAllString(x.sql, ""), ";") {
+			statement = strings.Join(strings.Fields(statement), " ")
+			table, index, column := createTable.FindStringSubmatch(statement), createIndex.FindStringSubmatch(statement), addColumn.FindStringSubmatch(statement)
+			switch {
+			case statement == "", index != nil && made[index[3]]:
+			case table != nil:
+				made[table[1]] = true
+			case column != nil && (column[4] == "" || column[5] != ""):
+			default:
+				return fmt.Errorf("%s: takes long or something away: %s", x.name, statement)
+			}
+		}
+	}
+	return nil
+}

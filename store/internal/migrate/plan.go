@@ -1,0 +1,106 @@
+package migrate
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+)
+
+// Step is a step as people are told of it.
+type Step struct {
+	Name string `json:"name"`
+	Kind Kind   `json:"kind"`
+	What string `json:"what"`
+	// Table is what it is about, with about so many rows; of a fill those that are still to be looked at.
+	Table string `json:"table,omitempty"`
+	Rows  int64  `json:"rows"`
+	// About is how long it takes on a machine of two cores, in nanoseconds.
+	About time.Duration `json:"about_ns"`
+	// Locks says what it locks and for how long.
+	Locks string `json:"locks"`
+}
+
+// How many rows a second were seen on two cores: an index beside the writes, one in SQLite, and a fill.
+const (
+	indexRate     = 400_000
+	fillRate      = 15_000
+	changeSeconds = 0.05
+)
+
+const (
+	baseStep = "base"
+	baseWhat = "make the tables"
+)
+
+// Plan returns the steps that [Run] would run on the store as it is now. It changes nothing.
+func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
+	steps, err := s.steps()
+	if err != nil {
+		return nil, err
+	}
+	tables, err := e.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, there := tables["verdict_schema"]; !there {
+		return []Step{{Name: baseStep, Kind: Base, What: baseWhat, About: time.Second, Locks: "nothing: the database is empty"}}, nil
+	}
+	st, err := s.read(ctx, e.Read())
+	if err != nil {
+		return nil, err
+	}
+	if st.version > len(s.Base) {
+		return nil, &SchemaError{st.version + len(s.Steps), len(s.Base) + len(s.Steps)}
+	}
+	plan := []Step{}
+	if st.version < len(s.Base) {
+		plan = append(plan, Step{Name: baseStep, Kind: Base, What: baseWhat, About: time.Second, Locks: "every table, for a moment"})
+	}
+	for _, x := range steps {
+		position, done := st.done[x.name]
+		if done && x.kind != Filled {
+			continue
+		}
+		seen := x.seen(e, tables)
+		if x.kind == Filled && tables[x.table] > 0 {
+			last, err := number(ctx, e.Read(), `SELECT COALESCE(MAX(id), 0) FROM `+x.table)
+			if err != nil {
+				return nil, err
+			}
+			if seen.Rows = max(0, min(seen.Rows, last-position)); seen.Rows == 0 && done {
+				continue
+			}
+			seen.About = about(seen.Rows, fillRate)
+		}
+		plan = append(plan, seen)
+	}
+	return plan, nil
+}
+
+// seen is the step as people are told of it.
+func (x step) seen(e Engine, tables map[string]int64) Step {
+	rows := tables[x.table]
+	s := Step{Name: x.name, Kind: x.kind, Table: x.table, What: x.what, Rows: rows}
+	switch {
+	case x.kind == Filled:
+		s.About, s.Locks = about(rows, fillRate), "the rows of a batch, for about "+batchTime.String()
+	case x.kind == Index && e.Online():
+		s.About, s.Locks = about(rows, indexRate), "nothing: it is built beside the writes"
+	case x.kind == Index:
+		s.About = about(rows, indexRate)
+		s.Locks = "the file, for other writers, while it is built"
+	default:
+		s.About = time.Duration(changeSeconds * float64(time.Second))
+		s.Locks = x.table + ", for a moment; it gives up after " + LockLimit.String() + " and tries again"
+		if strings.Contains(strings.ToUpper(x.sql), "CREATE TABLE "+strings.ToUpper(x.table)) {
+			s.Locks = "nothing: the table is new"
+		}
+	}
+	return s
+}
+
+func about(rows int64, rate float64) time.Duration {
+	seconds := math.Max(0.1, float64(rows)/rate)
+	return time.Duration(seconds * float64(time.Second)).Round(100 * time.Millisecond)
+}

@@ -1,0 +1,137 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Postgres changes a schema in Postgres.
+type Postgres struct {
+	DB *sql.DB
+	// Again runs one transaction, again after an error that says that the database gave it up in favour of another one.
+	Again func(ctx context.Context, op func(context.Context, Tx) error) error
+}
+
+// lockWait is how long a change waits for its lock: whoever comes after it waits for as long. changeTries is how often it
+// is tried, with a pause of up to changePause.
+const (
+	lockWait    = 500 * time.Millisecond
+	changeTries = 100
+	changePause = 3 * time.Second
+)
+
+// SQLSTATE codes, from appendix A of the Postgres manual.
+const (
+	lockNotAvailable = "55P03"
+	queryCanceled    = "57014"
+)
+
+// Serial implements [Engine].
+func (Postgres) Serial() string { return "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY" }
+
+// Read implements [Engine].
+func (p Postgres) Read() Tx { return p.DB }
+
+// Online implements [Engine].
+func (Postgres) Online() bool { return true }
+
+// Write implements [Engine].
+func (p Postgres) Write(ctx context.Context, op func(context.Context, Tx) error) error {
+	return p.Again(ctx, op)
+}
+
+// Change implements [Engine].
+func (p Postgres) Change(ctx context.Context, op func(context.Context, Tx) error) error {
+	var last error
+	for range changeTries {
+		err := p.brief(ctx, op)
+		var pg *pgconn.PgError
+		if gaveUp := errors.As(err, &pg) && (pg.Code == lockNotAvailable || pg.Code == queryCanceled); !gaveUp || ctx.Err() != nil {
+			return err
+		}
+		last = err
+		pause := time.NewTimer(time.Duration(rand.Int64N(int64(changePause))))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+	return fmt.Errorf("others held the lock each of %d times, or the change takes longer than %s: %w", changeTries, LockLimit, last)
+}
+
+// brief runs a transaction whose locks are held for no longer than LockLimit, and waited for less long than that.
+func (p Postgres) brief(ctx context.Context, op func(context.Context, Tx) error) error {
+	tx, err := p.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	limits := fmt.Sprintf(`SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d`, lockWait.Milliseconds(), LockLimit.Milliseconds())
+	if _, err := tx.ExecContext(ctx, limits); err != nil {
+		return err
+	}
+	if err := op(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Index implements [Engine].
+func (p Postgres) Index(ctx context.Context, name, statement string) error {
+	// One that was interrupted is there and invalid.
+	valid, err := number(ctx, p.DB, `SELECT COALESCE(MAX(CASE WHEN i.indisvalid THEN 2 ELSE 1 END), 0)
+		FROM pg_index i WHERE i.indexrelid = to_regclass($1)`, name)
+	switch {
+	case err != nil:
+		return err
+	case valid == 2:
+		return nil
+	case valid == 1:
+		if _, err := p.DB.ExecContext(ctx, `DROP INDEX CONCURRENTLY `+name); err != nil {
+			return err
+		}
+	}
+	_, err = p.DB.ExecContext(ctx, statement)
+	return err
+}
+
+// Tables implements [Engine]. The numbers are those of the last ANALYZE, where there was one.
+func (p Postgres) Tables(ctx context.Context) (map[string]int64, error) {
+	rows, err := p.DB.QueryContext(ctx, `SELECT c.relname, c.reltuples::bigint FROM pg_class c
+		WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	tables := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			return nil, err
+		}
+		tables[name] = n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for name, n := range tables {
+		if n > 0 {
+			continue
+		}
+		// Never analysed, or so small that counting is quick. An id is at least the number of rows.
+		if n, err = number(ctx, p.DB, fmt.Sprintf(`SELECT COUNT(*) FROM (SELECT 1 FROM %q LIMIT 100000) AS sample`, name)); err != nil {
+			return nil, err
+		}
+		tables[name] = n
+	}
+	return tables, nil
+}
