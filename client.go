@@ -77,7 +77,7 @@ func (c *Client) Score(ctx context.Context, about Target, name string, value any
 
 // Record is [Client.Score] for a score of any state but pending, such as one that is not applicable.
 func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) error {
-	rec := scoring.Record{Score: s, Source: scoring.FromClient, RecordedAt: time.Now().UTC()}
+	rec := scoring.Record{Score: s, Source: scoring.FromClient, RecordedAt: activities.Said()}
 	if rec.ObservedAt.IsZero() {
 		rec.ObservedAt = rec.RecordedAt
 	}

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
@@ -49,6 +50,9 @@ type Config struct {
 	Off func() bool
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
 	TokenKey []byte
+	// MaxPending is how many bytes of what this worker records may wait while neither the store nor Temporal answers. What
+	// is more is lost: counted and logged. Defaults to 64 MB.
+	MaxPending int64
 	// Client checks the search attributes at start if the plugin is on a worker only. A plugin on a client needs none. With
 	// it the worker knows how Experiments are controlled before its first run, without it from soon after.
 	Client client.Client
@@ -70,22 +74,37 @@ func (c Config) validate() error {
 	if len(c.Doubles) > 0 && !c.SearchAttributes {
 		errs = append(errs, scoring.Invalid("doubles", "they need SearchAttributes"))
 	}
+	if c.MaxPending < 0 {
+		errs = append(errs, scoring.Invalid("max pending", "%d bytes", c.MaxPending))
+	}
 	_, live := activities.NewLive(c.Experiments, c.ControlAge)
 	_, err := activities.NewJudges(c.Judges)
 	return errors.Join(append(errs, live, err)...)
 }
 
+// Plugin is what [NewPlugin] returns.
+type Plugin struct {
+	*temporal.SimplePlugin
+	recorder *activities.Recorder
+}
+
+// StopWorker stops the worker, and then waits for a few seconds at most for what it has recorded last.
+func (p *Plugin) StopWorker(ctx context.Context, o worker.PluginStopWorkerOptions, next func(context.Context, worker.PluginStopWorkerOptions)) {
+	p.SimplePlugin.StopWorker(ctx, o, next)
+	p.recorder.Ended(o.WorkerInstanceKey)
+}
+
 // NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
 // that is made from it. Registered on both, or twice, it works once. A wrong configuration fails when the client is
 // made or the worker started.
-func NewPlugin(cfg Config) *temporal.SimplePlugin {
+func NewPlugin(cfg Config) *Plugin {
 	cfg.TaskQueue = cmp.Or(cfg.TaskQueue, activities.DefaultTaskQueue)
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
 		Scorers: workflows.NamesOf(cfg.Scorers),
 	}
-	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, Off: cfg.Off}
+	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, Off: cfg.Off, MaxPending: cfg.MaxPending}
 	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
 	var clientOptions *client.Options
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
@@ -93,12 +112,12 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
 		ConfigureClient: func(_ context.Context, o client.PluginConfigureClientOptions) error {
 			clientOptions = o.ClientOptions
+			recorder.DialsLike(o.ClientOptions)
 			return cfg.validate()
 		},
 		ConfigureWorker: inWorkflows.ConfigureWorker,
 		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {
 			recorder.Live.Ended(o.InstanceKey)
-			recorder.Drain()
 		},
 		RunContextBefore: func(ctx context.Context, o temporal.SimplePluginRunContextBeforeOptions) error {
 			if err := cfg.validate(); err != nil {
@@ -111,6 +130,7 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 			if o.WorkflowReplayer {
 				return nil
 			}
+			recorder.Began(o.InstanceKey, cfg.Client)
 			recorder.Live.Began(ctx, o.InstanceKey, cfg.Client)
 			if cfg.SearchAttributes {
 				return workflows.CheckSearchAttributes(ctx, cfg.Doubles, cfg.Client, clientOptions)
@@ -121,5 +141,5 @@ func NewPlugin(cfg Config) *temporal.SimplePlugin {
 	if err != nil {
 		panic(err) // only for an empty name
 	}
-	return plugin
+	return &Plugin{plugin, recorder}
 }

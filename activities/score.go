@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -31,7 +30,7 @@ func Score(ctx context.Context, rec scoring.Record) error {
 	case TheRun:
 		rec.Step = scoring.Step{}
 	}
-	rec.RecordedAt = time.Now().UTC()
+	rec.RecordedAt = Said()
 	if rec.ObservedAt.IsZero() {
 		rec.ObservedAt = rec.RecordedAt
 	}

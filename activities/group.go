@@ -1,0 +1,216 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// How long one try may take, and after what time those who wait are told that it is slow.
+const (
+	storeLimit    = 500 * time.Millisecond
+	handOverLimit = 10 * time.Second
+	slow          = 500 * time.Millisecond
+)
+
+var errSlow = errors.New("verdict: it takes long")
+
+// group is what is written as one: an offer, or the records of several.
+type group struct {
+	link   *link
+	offers []*Offer
+	lines  []*line
+}
+
+// batch is what the group says.
+func (g *group) batch() Batch {
+	if len(g.offers) == 1 {
+		return g.offers[0].batch
+	}
+	var b Batch
+	for _, o := range g.offers {
+		b.Records = append(b.Records, o.batch.Records...)
+	}
+	return b
+}
+
+// write tries until the group is taken or given up.
+func (g *group) write(ctx context.Context, r *Recorder) {
+	q, b := &r.queue, g.batch()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		metric, kept, err := g.try(ctx, r, b)
+		switch {
+		case err == nil:
+			g.end(r, func(o *Offer) { q.finish(o, metric, kept, r.Store != nil && metric == MetricHandedOver) })
+			return
+		case refused(err) && len(g.offers) > 1: // the others must not suffer for one
+			for _, o := range g.offers {
+				(&group{link: g.link, offers: []*Offer{o}}).write(ctx, r)
+			}
+			g.offers = nil
+			g.end(r, nil)
+			return
+		case g.hopeless(r, err):
+			g.end(r, func(o *Offer) { q.lose(err, o) })
+			return
+		}
+		q.mu.Lock()
+		g.fail(q, err)
+		if q.draining {
+			pause = firstPause
+		}
+		wake := g.link.wake
+		q.mu.Unlock()
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// try tries the store and then the hand-over, and tells which took b.
+func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, kept *scoring.Assignment, err error) {
+	var storeErr error
+	if r.Store != nil {
+		if yes, probe := r.breaker.enter(); yes {
+			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.writeTo(ctx, r.Store) })
+			if r.breaker.leave(probe, storeErr); storeErr == nil {
+				return MetricRecorded, kept, nil
+			}
+			if refused(storeErr) && len(g.offers) > 1 {
+				return "", nil, storeErr
+			}
+		}
+	}
+	if err := g.handOver(ctx, r, b); err != nil {
+		return "", nil, errors.Join(storeErr, err)
+	}
+	return MetricHandedOver, nil, nil
+}
+
+// handOver starts the workflow that records b. Those who wait are told if that takes long; it may succeed all the same.
+func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
+	q := &r.queue
+	q.mu.Lock()
+	start, over := g.link.start, false
+	q.mu.Unlock()
+	if start == nil {
+		return errNoClient
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
+	defer cancel()
+	tell := time.AfterFunc(slow, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if !over {
+			g.fail(q, errSlow)
+		}
+	})
+	defer tell.Stop()
+	err := start(ctx, r.TaskQueue, b)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if over = true; err == nil {
+		g.up(r)
+	}
+	return err
+}
+
+// refused tells whether what was said is what is wrong, and not who was told.
+func refused(err error) bool {
+	var ours *scoring.InvalidError
+	var theirs *serviceerror.InvalidArgument
+	return errors.As(err, &ours) || errors.As(err, &theirs)
+}
+
+// hopeless tells whether no further try can help.
+func (g *group) hopeless(r *Recorder, err error) bool {
+	q := &r.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case refused(err), q.stopping:
+		return true
+	case errors.Is(err, errNoClient) && (g.link.start != nil || (q.draining && len(q.workers) == 0)):
+		return true // nobody will come any more
+	case len(q.workers) == 0:
+		return time.Since(g.offers[0].at) > drain // offered after the last worker has stopped
+	}
+	return false
+}
+
+// fail says that the link does not take what it is given now. q is locked.
+func (g *group) fail(q *queue, err error) {
+	if l := g.link; !l.down {
+		l.down = true
+		g.offers[0].log.Warn("Verdict: neither the store nor Temporal takes what is recorded; it waits", "Waiting", q.count, "Bytes", q.bytes, "Error", err)
+	}
+	for _, o := range g.offers {
+		q.refuse(o)
+	}
+}
+
+// up says that the link takes what it is given again. The queue is locked.
+func (g *group) up(r *Recorder) {
+	q, l := &r.queue, g.link
+	if !l.down {
+		return
+	}
+	l.down = false
+	g.offers[0].log.Info("Verdict: what waited is recorded now", "Waiting", q.count, "Bytes", q.bytes)
+	l.wakeAll()
+	for range l.ready {
+		q.lane(r, l)
+	}
+}
+
+// end ends every offer of the group and lets what waits behind them go on.
+func (g *group) end(r *Recorder, each func(*Offer)) {
+	q, l := &r.queue, g.link
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, o := range g.offers {
+		each(o)
+	}
+	for _, in := range g.lines {
+		in.busy = false
+		if l.enlist(in) {
+			q.lane(r, l)
+		}
+	}
+}
+
+// within returns what fn returns, or the context's error if fn has not returned within limit: a driver that does not
+// heed its context must not hold up what can be handed over.
+func within[T any](ctx context.Context, limit time.Duration, fn func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		v, err := fn(ctx)
+		answers <- answer{v, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers: // it had just returned
+		return a.value, a.err
+	default:
+		var none T
+		return none, ctx.Err()
+	}
+}

@@ -1,0 +1,187 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+)
+
+// link is the way to one namespace, with what waits to go there.
+type link struct {
+	namespace string
+	client    client.Client   // of the worker, once an activity has shown it or the configuration has it
+	options   *client.Options // of the client that the plugin is on; nil if it is on none
+	dialed    client.Client   // from the options
+	// start starts the workflow that records a batch; nil while no client is known.
+	start func(ctx context.Context, taskQueue string, b Batch) error
+
+	metrics client.MetricsHandler // without the tags of an activity; nil until known
+	logs    log.Logger
+
+	lines map[string]*line
+	ready []*line // with something that waits, and nothing under way
+	lanes int     // goroutines that write
+	down  bool    // what was tried last was not taken
+	wake  chan struct{}
+}
+
+// line is what waits about one run. A later statement does not overtake an earlier one.
+type line struct {
+	key     string
+	waiting []*Offer
+	busy    bool // something of it is under way
+	listed  bool // in ready
+}
+
+func (q *queue) add(l *link) *link {
+	l.lines, l.wake = map[string]*line{}, make(chan struct{})
+	q.links = append(q.links, l)
+	return l
+}
+
+// linkOf returns the way that b goes. q is locked.
+func (q *queue) linkOf(ctx context.Context, b Batch) *link {
+	run, _ := b.run()
+	if !activity.IsActivity(ctx) {
+		return q.named(run.Namespace)
+	}
+	c, namespace := clientOf(ctx), activity.GetInfo(ctx).Namespace
+	if c == nil {
+		return q.named(namespace)
+	}
+	for _, l := range q.links {
+		if l.client == c {
+			return l
+		}
+	}
+	l := q.named(namespace)
+	if l.client != nil {
+		l = q.add(&link{namespace: namespace}) // another server's
+	}
+	l.use(c)
+	l.wakeAll()
+	l.metrics = activity.GetMetricsHandler(ctx)
+	l.logs = activity.GetLogger(ctx)
+	return l
+}
+
+// named returns the way to a namespace. q is locked.
+func (q *queue) named(namespace string) *link {
+	for _, l := range q.links {
+		if l.namespace == namespace {
+			return l
+		}
+	}
+	for _, l := range q.links {
+		if l.namespace == "" { // of a client that does not tell
+			return l
+		}
+	}
+	return q.add(&link{namespace: namespace})
+}
+
+// use lets the link go by c.
+func (l *link) use(c client.Client) {
+	l.client = c
+	l.start = func(ctx context.Context, taskQueue string, b Batch) (err error) {
+		// The SDK's test environment has a client that panics.
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("%w: %v", errNoClient, p)
+			}
+		}()
+		_, err = StartRecording(ctx, c, taskQueue, b)
+		return err
+	}
+}
+
+// DialsLike says that the plugin is on a client with these options, which other plugins may still change. What is to be
+// handed over before an activity has shown the client goes by one of the recorder's own that is made like it.
+func (r *Recorder) DialsLike(o *client.Options) {
+	q := &r.queue
+	namespace := o.Namespace
+	if namespace == "" {
+		namespace = client.DefaultNamespace
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.named(namespace)
+	if l.namespace != namespace {
+		l = q.add(&link{namespace: namespace})
+	}
+	if l.client != nil {
+		return
+	}
+	l.options = o
+	l.start = func(ctx context.Context, taskQueue string, b Batch) error {
+		c, err := q.clientLike(l)
+		if err != nil {
+			return err
+		}
+		_, err = StartRecording(ctx, c, taskQueue, b)
+		return err
+	}
+}
+
+// clientLike returns the link's own client.
+func (q *queue) clientLike(l *link) (client.Client, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l.dialed != nil {
+		return l.dialed, nil
+	}
+	o := *l.options // as all plugins have left them
+	o.Plugins = nil
+	c, err := client.NewLazyClient(o)
+	l.dialed = c
+	return c, err
+}
+
+// Tags of the SDK's metrics. All that have one name must have the same.
+const (
+	tagNamespace    = "namespace"
+	tagClient       = "client_name"
+	tagWorkerType   = "worker_type"
+	tagWorkflowType = "workflow_type"
+	tagActivityType = "activity_type"
+	tagTaskQueue    = "task_queue"
+	tagNone         = "none"
+)
+
+// meterOf returns where to count b.
+func (l *link) meterOf(ctx context.Context, b Batch) client.MetricsHandler {
+	if activity.IsActivity(ctx) {
+		return activity.GetMetricsHandler(ctx)
+	}
+	_, workflowType := b.run()
+	if workflowType == "" {
+		workflowType = tagNone
+	}
+	tags := map[string]string{tagWorkflowType: workflowType, tagActivityType: tagNone}
+	switch {
+	case l.metrics != nil:
+		return l.metrics.WithTags(tags)
+	case l.options != nil && l.options.MetricsHandler != nil:
+		tags[tagNamespace], tags[tagClient] = l.namespace, "temporal_go"
+		tags[tagWorkerType], tags[tagTaskQueue] = tagNone, tagNone
+		return l.options.MetricsHandler.WithTags(tags)
+	}
+	return client.MetricsNopHandler
+}
+
+// logger returns where to log.
+func (l *link) logger(ctx context.Context) log.Logger {
+	switch {
+	case activity.IsActivity(ctx):
+		return activity.GetLogger(ctx)
+	case l.logs != nil:
+		return l.logs
+	case l.options != nil && l.options.Logger != nil:
+		return l.options.Logger
+	}
+	return log.NewStructuredLogger(slog.Default())
+}

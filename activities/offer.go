@@ -1,0 +1,169 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Offer is a write that a [Recorder] has taken into its queue. Its methods are safe for concurrent use.
+type Offer struct {
+	queue *queue
+	link  *link
+	line  *line
+	batch Batch
+	size  int64
+	at    time.Time
+	meter client.MetricsHandler
+	log   log.Logger
+
+	done, refused chan struct{}
+
+	// Guarded by the queue's lock.
+	state    offerState
+	late     bool // refused is closed
+	detoured bool // the store is there and did not take it
+	kept     *scoring.Assignment
+}
+
+type offerState int
+
+const (
+	waiting offerState = iota
+	underWay
+	withdrawn
+	written
+	lost
+)
+
+// Done is closed once the write is in the store or handed over.
+func (o *Offer) Done() <-chan struct{} { return o.done }
+
+// Refused is closed once neither the store nor Temporal has taken the write when it was tried, once it is known that it
+// will not be tried soon, and when it is given up. Whoever waits need not wait longer; unless it is given up it is tried
+// again, and Done may still be closed later.
+func (o *Offer) Refused() <-chan struct{} { return o.refused }
+
+// Withdraw takes the write back. True means that nothing of it has begun, and that it will never be written; false, that
+// it is under way or over.
+func (o *Offer) Withdraw() bool {
+	q := o.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if o.state != waiting {
+		return o.state == withdrawn
+	}
+	o.state = withdrawn
+	o.line.waiting = slices.DeleteFunc(o.line.waiting, func(other *Offer) bool { return other == o })
+	q.release(o)
+	return true
+}
+
+// Kept returns what the store keeps of a write that is done and had an assignment, if it was the store that took it.
+func (o *Offer) Kept() (scoring.Assignment, bool) {
+	o.queue.mu.Lock()
+	defer o.queue.mu.Unlock()
+	if o.kept == nil {
+		return scoring.Assignment{}, false
+	}
+	return *o.kept, true
+}
+
+// Offer takes b into the queue and returns at once. It is written to the store or, if there is none or it does not answer,
+// handed over, and tried again until one of them has it, while a worker lives.
+//
+// The context may be an activity's: then b is handed over by the client of the worker that runs it. Otherwise it is by the
+// client that is known for the namespace of the run that b is about; see [Recorder.Ready].
+func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
+	o := &Offer{queue: &r.queue, batch: b, at: time.Now(), done: make(chan struct{}), refused: make(chan struct{})}
+	encoded, err := json.Marshal(b)
+	o.size = int64(len(encoded)) + offerOverhead
+	q := &r.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	o.link = q.linkOf(ctx, b)
+	o.meter, o.log = o.link.meterOf(ctx, b), o.link.logger(ctx)
+	switch {
+	case err != nil: // a number that JSON cannot hold; what is offered is validated, so this is a fault
+		q.lose(err, o)
+		return o
+	case q.bytes+o.size > r.maxPending():
+		q.lose(errFull, o)
+		return o
+	case o.link.start == nil && activity.IsActivity(ctx) && r.Store == nil:
+		q.lose(errNoClient, o)
+		return o
+	}
+	q.push(r, o)
+	return o
+}
+
+// Ready tells whether what is offered outside an activity can be written: there is a store, or a client is known for the
+// namespace. It is known from the start if the plugin is on the client or has one in its configuration, else from the
+// first activity or local activity that the worker has run.
+func (r *Recorder) Ready(namespace string) bool {
+	if r.Store != nil {
+		return true
+	}
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	return r.queue.named(namespace).start != nil
+}
+
+// writeTo writes b to a store. Of an assignment it returns the one that is kept.
+func (b Batch) writeTo(ctx context.Context, s store.Recorder) (kept *scoring.Assignment, err error) {
+	if b.Assignment != nil {
+		a, err := s.Assign(ctx, *b.Assignment)
+		if err != nil {
+			return nil, err
+		}
+		kept = &a
+	}
+	if b.Flush != nil {
+		if err := s.Flush(ctx, *b.Flush); err != nil {
+			return nil, err
+		}
+	}
+	if len(b.Records) > 0 {
+		err = s.Record(ctx, b.Records)
+	}
+	return kept, err
+}
+
+// run is the run that b is about; of several, the first.
+func (b Batch) run() (run scoring.Run, workflowType string) {
+	switch {
+	case b.Flush != nil:
+		return b.Flush.Facts.Run, b.Flush.Facts.WorkflowType
+	case b.Assignment != nil:
+		return b.Assignment.Run, b.Assignment.WorkflowType
+	case len(b.Records) > 0:
+		return b.Records[0].Run, ""
+	}
+	return run, ""
+}
+
+// mergeable tells whether b has records and nothing else, so that others of its kind may travel with it. A worker of any
+// release knows what such a batch says.
+func (b Batch) mergeable() bool {
+	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && !b.MustKnow
+}
+
+// clientOf returns the client of the worker that runs an activity. The SDK's test environment has none and panics when
+// asked for one.
+func clientOf(ctx context.Context) (c client.Client) {
+	defer func() {
+		if recover() != nil {
+			c = nil
+		}
+	}()
+	return activity.GetClient(ctx)
+}

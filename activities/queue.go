@@ -1,0 +1,279 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Limits of the queue.
+const (
+	// MaxPending is how many bytes of writes wait in a [Recorder]'s queue unless it says otherwise.
+	MaxPending = 64 << 20
+
+	offerOverhead = 512       // bytes that an offer takes besides what it says
+	maxGroup      = 256 << 10 // bytes that are handed over as one; the server takes 2 MB
+	maxLanes      = 64        // writes at a time, of one namespace
+
+	firstPause, longestPause = 50 * time.Millisecond, 5 * time.Second // between two tries
+
+	drain = 5 * time.Second // how long a worker's stop waits for what is in the queue
+)
+
+// errNoClient: there is nobody to hand over to, and there will not be.
+var errNoClient = errors.New("verdict: no Temporal client")
+
+var (
+	errFull    = errors.New("verdict: the queue of pending writes is full")
+	errStopped = errors.New("verdict: the worker has stopped")
+)
+
+// queue is what a recorder still has to write. Its goroutines live while something waits, and no longer.
+type queue struct {
+	mu      sync.Mutex
+	links   []*link
+	workers map[string]bool // that run
+	bytes   int64           // of what is neither written nor given up
+	count   int
+	empty   chan struct{} // closed once count is 0; nil unless somebody waits for that
+
+	draining bool // pauses are short
+	stopping bool // what is not taken now is given up
+	ctx      context.Context
+	cancel   context.CancelFunc
+	lanes    sync.WaitGroup
+
+	losses
+}
+
+// Began says that a worker is about to poll. The client is the worker's if that is known, else nil.
+func (r *Recorder) Began(worker string, use client.Client) {
+	q := &r.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.workers == nil {
+		q.workers = map[string]bool{}
+	}
+	q.workers[worker] = true
+	if use != nil {
+		if l := q.named(""); l.client == nil {
+			l.use(use)
+		}
+	}
+}
+
+// Ended says that a worker that had begun has stopped. It waits, for a few seconds at most, for what is in the queue. When
+// no worker runs any more, what is left is given up, and no goroutine is left.
+func (r *Recorder) Ended(worker string) {
+	q := &r.queue
+	q.mu.Lock()
+	known := q.workers[worker]
+	delete(q.workers, worker)
+	q.mu.Unlock()
+	if !known {
+		return
+	}
+	r.Drain()
+	q.mu.Lock()
+	if len(q.workers) > 0 {
+		q.mu.Unlock()
+		return
+	}
+	q.stopping = true
+	if q.cancel != nil {
+		q.cancel()
+	}
+	for _, l := range q.links {
+		for _, line := range l.lines {
+			for len(line.waiting) > 0 {
+				q.lose(errStopped, line.waiting[0])
+			}
+		}
+		l.wakeAll()
+	}
+	q.mu.Unlock()
+	q.lanes.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopping, q.ctx, q.cancel = false, nil, nil
+	for _, l := range q.links {
+		if l.dialed != nil {
+			l.dialed.Close()
+			l.dialed = nil
+		}
+	}
+}
+
+// Drain waits, for a few seconds at most, until nothing is in the queue.
+func (r *Recorder) Drain() {
+	q := &r.queue
+	q.mu.Lock()
+	if q.count == 0 {
+		q.mu.Unlock()
+		return
+	}
+	if q.empty == nil {
+		q.empty = make(chan struct{})
+	}
+	empty := q.empty
+	q.draining = true
+	for _, l := range q.links {
+		l.wakeAll()
+	}
+	q.mu.Unlock()
+	timer := time.NewTimer(drain)
+	defer timer.Stop()
+	select {
+	case <-empty:
+	case <-timer.C:
+	}
+	q.mu.Lock()
+	q.draining = false
+	q.mu.Unlock()
+}
+
+// push puts o in line. q is locked.
+func (q *queue) push(r *Recorder, o *Offer) {
+	if q.stopping {
+		q.lose(errStopped, o)
+		return
+	}
+	run, _ := o.batch.run()
+	key := run.WorkflowID + "\x00" + run.RunID
+	l := o.link
+	in, ok := l.lines[key]
+	if !ok {
+		in = &line{key: key}
+		l.lines[key] = in
+	}
+	o.line = in
+	in.waiting = append(in.waiting, o)
+	q.bytes += o.size
+	q.count++
+	l.enlist(in)
+	if l.down && (r.Store == nil || r.breaker.open()) {
+		q.refuse(o) // it is not tried before the link is up
+	}
+	if !l.down || l.lanes == 0 {
+		q.lane(r, l)
+	}
+}
+
+// lane lets a further goroutine write. q is locked.
+func (q *queue) lane(r *Recorder, l *link) {
+	if l.lanes >= maxLanes || len(l.ready) == 0 {
+		return
+	}
+	if q.ctx == nil {
+		q.ctx, q.cancel = context.WithCancel(context.Background())
+	}
+	ctx := q.ctx
+	l.lanes++
+	q.lanes.Add(1)
+	go func() {
+		defer q.lanes.Done()
+		for {
+			q.mu.Lock()
+			g := l.take()
+			if g == nil {
+				l.lanes--
+				q.mu.Unlock()
+				return
+			}
+			q.mu.Unlock()
+			g.write(ctx, r)
+		}
+	}()
+}
+
+// take returns what is to be written next: one offer, or several that travel together. q is locked.
+func (l *link) take() *group {
+	g := &group{link: l}
+	var size int64
+	for len(l.ready) > 0 {
+		in := l.ready[0]
+		if len(in.waiting) == 0 { // all of it was withdrawn or given up
+			l.strike()
+			delete(l.lines, in.key)
+			continue
+		}
+		for len(in.waiting) > 0 {
+			o := in.waiting[0]
+			if len(g.offers) > 0 && (!g.offers[0].batch.mergeable() || !o.batch.mergeable() || size+o.size > maxGroup) {
+				break
+			}
+			size += o.size
+			o.state = underWay
+			in.waiting = in.waiting[1:]
+			g.offers = append(g.offers, o)
+			in.busy = true
+		}
+		if !in.busy {
+			return g // what comes next does not fit
+		}
+		l.strike()
+		g.lines = append(g.lines, in)
+	}
+	if len(g.offers) == 0 {
+		return nil
+	}
+	return g
+}
+
+// enlist makes a line ready if something waits in it and nothing is under way, and forgets one that has neither.
+func (l *link) enlist(in *line) bool {
+	switch {
+	case in.busy || in.listed:
+		return false
+	case len(in.waiting) == 0:
+		delete(l.lines, in.key)
+		return false
+	}
+	in.listed = true
+	l.ready = append(l.ready, in)
+	return true
+}
+
+// strike takes the first line from the list of those that are ready.
+func (l *link) strike() {
+	l.ready[0].listed = false
+	l.ready = l.ready[1:]
+}
+
+// wakeAll ends every pause. q is locked.
+func (l *link) wakeAll() {
+	close(l.wake)
+	l.wake = make(chan struct{})
+}
+
+// refuse tells whoever waits for o that it takes longer. q is locked.
+func (q *queue) refuse(o *Offer) {
+	if !o.late {
+		o.late = true
+		o.meter.Counter(MetricLate).Inc(1)
+		close(o.refused)
+	}
+}
+
+// release takes o out of what is pending. q is locked.
+func (q *queue) release(o *Offer) {
+	q.bytes -= o.size
+	q.count--
+	if q.count == 0 && q.empty != nil {
+		close(q.empty)
+		q.empty = nil
+	}
+}
+
+// finish says that o has been written. q is locked.
+func (q *queue) finish(o *Offer, metric string, kept *scoring.Assignment, detoured bool) {
+	o.state, o.kept, o.detoured = written, kept, detoured
+	o.meter.Counter(metric).Inc(1)
+	close(o.done)
+	q.release(o)
+}
