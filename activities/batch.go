@@ -15,6 +15,8 @@ type Batch struct {
 	Assignment *scoring.Assignment `json:"assignment,omitempty"`
 	// RunKey, if set, is a key that a run declared; the records' Run is the run that it resolves to.
 	RunKey string `json:"run_key,omitempty"`
+	// Part, if set, is the flush that Records are a further part of; its own Records are empty. See [Batch.Split].
+	Part *scoring.Flush `json:"part,omitempty"`
 	// MustKnow refuses records about a run of which the store knows nothing.
 	MustKnow bool `json:"must_know,omitempty"`
 }

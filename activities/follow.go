@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -13,7 +14,6 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -26,42 +26,68 @@ type Closed struct {
 	// Result is the run's result as it lies in history, encoded; nil unless Status is RunCompleted.
 	Result *commonpb.Payloads `json:"result,omitempty"`
 	// ResultOmitted tells that the result is too large to be carried, and so does StepFacts.OutputOmitted of an output: all
-	// of them together are at most [MaxCarried] bytes.
+	// that a Closed has takes at most [MaxCarried] bytes.
 	ResultOmitted bool `json:"result_omitted,omitempty"`
 	// Failure is the failure's message, FailureType its application error type.
 	Failure     string    `json:"failure,omitempty"`
 	FailureType string    `json:"failure_type,omitempty"`
 	ClosedAt    time.Time `json:"closed_at"`
-	// Steps are its activities in the order of scheduling.
-	Steps []StepFacts `json:"steps,omitempty"`
-}
-
-// MaxCarried is how many bytes of results and outputs a [Closed] carries. It is an activity's result, of which the server
-// takes 2 MB.
-const MaxCarried = 1 << 20
-
-// fit leaves out what is too large: outputs from the first that does not fit, and the result if it alone does not.
-func (c *Closed) fit() {
-	left := MaxCarried - proto.Size(c.Result)
-	if left < 0 {
-		c.Result, c.ResultOmitted, left = nil, true, MaxCarried
-	}
-	for i := range c.Steps {
-		step := &c.Steps[i]
-		if size := proto.Size(step.Output); size > left {
-			step.Output, step.OutputOmitted = nil, true
-		} else {
-			left -= size
-		}
-	}
+	// Steps are its activities in the order of scheduling, StepsOmitted how many of the last are left out because there are
+	// too many to carry.
+	Steps        []StepFacts `json:"steps,omitempty"`
+	StepsOmitted int         `json:"steps_omitted,omitempty"`
 }
 
 // Decode decodes the result of a run that completed. One that was too large is an error.
 func (c Closed) Decode(to any) error {
 	if c.ResultOmitted {
-		return fmt.Errorf("verdict: the result of %s is over %d bytes", c.Run, MaxCarried)
+		return fmt.Errorf("verdict: the result of %s is too large to be carried", c.Run)
 	}
 	return converter.GetDefaultDataConverter().FromPayloads(c.Result, to)
+}
+
+// maxFailure is how many bytes a failure's message takes where there is no room for all of it.
+const maxFailure = 2 << 10
+
+// fit leaves out what is too large to be carried: the result if it does not fit beside what is said of the run, then
+// outputs from the first that does not fit. Where even the rest is too large, it cuts the messages of failures and leaves
+// out the last steps.
+func (c *Closed) fit() {
+	if Size(c) <= MaxCarried {
+		return
+	}
+	whole := *c
+	whole.Steps = slices.Clone(c.Steps)
+	c.Result, c.ResultOmitted = nil, whole.Result != nil
+	for i := range c.Steps {
+		step := &c.Steps[i]
+		step.Output, step.OutputOmitted = nil, step.Output != nil
+	}
+	if Size(c) > MaxCarried {
+		c.shorten()
+	}
+	left := MaxCarried - Size(c)
+	put := func(to **commonpb.Payloads, omitted *bool, p *commonpb.Payloads) {
+		if n := Size(p); p != nil && n <= left {
+			*to, *omitted, left = p, false, left-n
+		}
+	}
+	put(&c.Result, &c.ResultOmitted, whole.Result)
+	for i := range c.Steps {
+		put(&c.Steps[i].Output, &c.Steps[i].OutputOmitted, whole.Steps[i].Output)
+	}
+}
+
+// shorten makes what is said of a run and its steps, without any output, fit.
+func (c *Closed) shorten() {
+	c.Failure, c.FailureType = scoring.ClipEncoded(c.Failure, maxFailure), scoring.ClipEncoded(c.FailureType, maxFailure)
+	for i := range c.Steps {
+		c.Steps[i].Failure = scoring.ClipEncoded(c.Steps[i].Failure, maxFailure)
+	}
+	steps := c.Steps
+	c.Steps, c.StepsOmitted = nil, len(steps)
+	n := Fitting(steps, MaxCarried-Size(c)-len(`"steps":[],`))
+	c.Steps, c.StepsOmitted = steps[:n], len(steps)-n
 }
 
 // StepFacts are what history says of one activity.

@@ -73,14 +73,21 @@ func (r *Recorder) write(ctx context.Context, b Batch) *Offer {
 	return o
 }
 
-// StartRecording starts the workflow that records b on the given task queue ([DefaultTaskQueue] if empty). When it
-// returns without an error, b is held durably and will be recorded, whatever is down now.
-func StartRecording(ctx context.Context, c client.Client, taskQueue string, b Batch) (client.WorkflowRun, error) {
-	id, err := b.WorkflowID()
-	if err != nil {
-		return nil, err
+// StartRecording starts the workflow that records b on the given task queue ([DefaultTaskQueue] if empty), or several if
+// it is too large for one: see [Batch.Split]. When it returns without an error, b is held durably and will be recorded,
+// whatever is down now. Of several it returns the last.
+func StartRecording(ctx context.Context, c client.Client, taskQueue string, b Batch) (run client.WorkflowRun, err error) {
+	for _, part := range b.Split() {
+		id, err := part.WorkflowID()
+		if err != nil {
+			return nil, err
+		}
+		options := startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
+		if run, err = c.ExecuteWorkflow(ctx, options, RecordWorkflow, part); err != nil {
+			return nil, err
+		}
 	}
-	return c.ExecuteWorkflow(ctx, startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE), RecordWorkflow, b)
+	return run, nil
 }
 
 // startOptions are those of every workflow that hands over: low priority, one per id at a time.

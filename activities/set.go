@@ -83,6 +83,9 @@ func (s *Set) Record(ctx context.Context, b Batch) error {
 			return typed(err)
 		}
 	}
+	if b.Part != nil {
+		return typed(s.Store.Flush(ctx, b.flush()))
+	}
 	if len(b.Records) > 0 {
 		return typed(s.Store.Record(ctx, b.Records))
 	}
@@ -166,14 +169,12 @@ func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) 
 	return Refusal{Unseen: carried(unseen)}, typed(err)
 }
 
-// carried returns the first of the outcomes, at least one, that an activity's result can hold, of which the server takes
-// 2 MB. A scorer that has not seen the others may not settle without them: they come with the refusal.
+// carried returns the first of the outcomes, at least one, that an activity's result can hold. A scorer that has not seen
+// the others may not settle without them: they come with the refusal.
 func carried(outcomes []scoring.Outcome) []scoring.Outcome {
-	left := MaxCarried
-	for i, o := range outcomes {
-		if left -= 512 + len(o.ID) + len(o.Name) + len(o.Key) + len(o.Payload); left < 0 && i > 0 {
-			return outcomes[:i]
-		}
+	const around = 1 << 10 // the window, and the names of the members
+	if n := Fitting(outcomes, MaxCarried-around); n < len(outcomes) {
+		return outcomes[:max(n, 1)]
 	}
 	return outcomes
 }

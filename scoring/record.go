@@ -1,6 +1,11 @@
 package scoring
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
 
 // Source is where a record came from.
 type Source string
@@ -111,4 +116,19 @@ type Flush struct {
 	// Records are the set, all with Source [FromWorkflow].
 	Records []Record  `json:"records,omitempty"`
 	At      time.Time `json:"at"`
+	// Elsewhere are the marks ([Record.Mark]) of further scores of the set: it is too large to travel in one piece, and they
+	// come in flushes that are Partial.
+	Elsewhere []string `json:"elsewhere,omitempty"`
+	// Partial says that Records are a part of the set with this Sequence. What it does not name stays, and of the facts only
+	// those count that tell which run it is.
+	Partial bool `json:"partial,omitempty"`
+}
+
+// Mark tells the scores of one run apart: a digest of the step's id, the name and the key, of 32 characters.
+func (r Record) Mark() string {
+	h := sha256.New()
+	for _, part := range []string{r.Step.ID, r.Name, r.Key} {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }

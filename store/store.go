@@ -61,7 +61,8 @@ type Recorder interface {
 
 	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
 	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision. A flush with
-	// a smaller Sequence than the one kept for the run changes nothing. When another run has the same OriginalRunID,
+	// a smaller Sequence than the one kept for the run changes nothing. A set may come in parts, in any order: a flush
+	// with the facts that says which scores are Elsewhere, and those, in flushes that are Partial. When another run has the same OriginalRunID,
 	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments; what scorers have said
 	// about it goes on to this one, and so does what they say later.
 	//

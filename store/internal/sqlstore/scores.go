@@ -189,20 +189,24 @@ func (t txn) flush(ctx context.Context, f scoring.Flush) error {
 	if run.sequence.Valid && f.Sequence < run.sequence.Int64 {
 		return nil
 	}
-	known := run.facts
-	run.facts = f.Facts
-	fill(&run.facts.FirstRunID, known.FirstRunID)
-	fill(&run.facts.OriginalRunID, known.OriginalRunID)
-	fill(&run.facts.WorkflowType, known.WorkflowType)
-	if run.facts.StartedAt.IsZero() {
-		run.facts.StartedAt = known.StartedAt
+	if !f.Partial {
+		known := run.facts
+		run.facts = f.Facts
+		fill(&run.facts.FirstRunID, known.FirstRunID)
+		fill(&run.facts.OriginalRunID, known.OriginalRunID)
+		fill(&run.facts.WorkflowType, known.WorkflowType)
+		if run.facts.StartedAt.IsZero() {
+			run.facts.StartedAt = known.StartedAt
+		}
 	}
 	run.sequence = sql.NullInt64{Int64: f.Sequence, Valid: true}
 	if err := t.changeRun(ctx, &run); err != nil {
 		return err
 	}
-	if err := t.declare(ctx, run); err != nil {
-		return err
+	if !f.Partial {
+		if err := t.declare(ctx, run); err != nil {
+			return err
+		}
 	}
 	named := make(map[string]bool, len(f.Records))
 	for _, r := range f.Records {
@@ -212,13 +216,25 @@ func (t txn) flush(ctx context.Context, f scoring.Flush) error {
 			return err
 		}
 	}
+	if f.Partial {
+		return nil
+	}
+	return t.retractOthers(ctx, run, f, named)
+}
+
+// retractOthers retracts what the workflow has said and a flush no longer names.
+func (t txn) retractOthers(ctx context.Context, run runRow, f scoring.Flush, named map[string]bool) error {
 	held, err := collect(ctx, t.tx, scanRevision, selectRevision+` WHERE run = $1 AND latest AND NOT retracted AND source = $2`,
 		run.id, string(scoring.FromWorkflow))
 	if err != nil {
 		return err
 	}
+	elsewhere := make(map[string]bool, len(f.Elsewhere))
+	for _, mark := range f.Elsewhere {
+		elsewhere[mark] = true
+	}
 	for _, now := range held {
-		if named[string(scoreIdentity(now.rec))] {
+		if named[string(scoreIdentity(now.rec))] || elsewhere[now.rec.Mark()] {
 			continue
 		}
 		gone := now.rec

@@ -1,0 +1,66 @@
+package activities
+
+import "github.com/verdict-dev/verdict/scoring"
+
+// Split returns b in batches that each fit into a payload, in the order in which they are to be handed over. A batch that
+// fits is returned as it is; so is what cannot be made smaller, for the server to refuse.
+//
+// A flush is a complete set: a second one would retract what the first one names. So the first batch has the flush with as
+// many scores as fit and the marks of the others, which follow as its parts. A worker of a release that knows no parts
+// keeps those others as scores of an activity: there no flush retracts them, whichever comes first.
+func (b Batch) Split() []Batch { return b.split(MaxCarried) }
+
+func (b Batch) split(most int) []Batch {
+	if Size(b) <= most {
+		return []Batch{b}
+	}
+	if b.Flush == nil {
+		return b.chunks(b.Records, most)
+	}
+	whole := *b.Flush
+	first := whole
+	first.Records, first.Elsewhere = nil, make([]string, len(whole.Records))
+	for i, rec := range whole.Records {
+		first.Elsewhere[i] = rec.Mark()
+	}
+	b.Flush = &first
+	n := Fitting(whole.Records, most-Size(b)-len(`"records":[],`))
+	first.Records, first.Elsewhere = whole.Records[:n], first.Elsewhere[n:]
+
+	part := whole
+	part.Records, part.Partial = nil, true
+	part.Facts = scoring.RunFacts{Run: whole.Facts.Run, FirstRunID: whole.Facts.FirstRunID, OriginalRunID: whole.Facts.OriginalRunID}
+	rest := make([]scoring.Record, len(whole.Records)-n)
+	for i := range rest {
+		rest[i] = whole.Records[n+i]
+		rest[i].Source = scoring.FromActivity
+		if rest[i].RecordedAt.IsZero() {
+			rest[i].RecordedAt = whole.At
+		}
+	}
+	return append([]Batch{b}, Batch{Part: &part}.chunks(rest, most)...)
+}
+
+// chunks returns batches like b that have so many of the records each as fit.
+func (b Batch) chunks(records []scoring.Record, most int) (all []Batch) {
+	b.Records = nil
+	room := most - Size(b) - len(`"records":[],`)
+	for len(records) > 0 {
+		next := b
+		n := max(1, Fitting(records, room))
+		next.Records, records = records[:n], records[n:]
+		all = append(all, next)
+	}
+	return all
+}
+
+// flush returns what a store is given for a part: the scores as the workflow's own.
+func (b Batch) flush() scoring.Flush {
+	f := *b.Part
+	f.Records = make([]scoring.Record, len(b.Records))
+	for i, rec := range b.Records {
+		rec.Source = scoring.FromWorkflow
+		f.Records[i] = rec
+	}
+	return f
+}
