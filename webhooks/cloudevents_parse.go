@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/verdict-dev/verdict/internal/strictjson"
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 func (v cloudEventsVerifier) Parse(r Request) (Parsed, error) {
@@ -56,6 +58,9 @@ func (v cloudEventsVerifier) batch(r Request) (Parsed, error) {
 // structured reads an event in the JSON format.
 func (v cloudEventsVerifier) structured(r Request, event []byte) (Delivery, error) {
 	var members map[string]json.RawMessage
+	if err := strictjson.Members(event); err != nil {
+		return Delivery{}, refuse(http.StatusBadRequest, "the event is not a JSON object that says one thing: %s", clip(err.Error(), 200))
+	}
 	if err := json.Unmarshal(event, &members); err != nil {
 		return Delivery{}, refuse(http.StatusBadRequest, "the event is not a JSON object")
 	}
@@ -196,6 +201,11 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
+// disallowed tells of a character that no text of an event may have (CloudEvents 1.0, §2.4).
+func disallowed(r rune) bool {
+	return unicode.IsControl(r) || (r >= 0xFDD0 && r <= 0xFDEF) || r&0xFFFE == 0xFFFE
+}
+
 // delivery checks the attributes of an event (CloudEvents 1.0, §3) and makes a delivery of it.
 func (v cloudEventsVerifier) delivery(r Request, attributes map[string]string, data []byte) (Delivery, error) {
 	d := Delivery{
@@ -227,15 +237,15 @@ func (v cloudEventsVerifier) delivery(r Request, attributes map[string]string, d
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
 			return fail(http.StatusBadRequest, "an attribute's name has more than lower-case letters and digits")
 		}
-		if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-			return fail(http.StatusBadRequest, "an attribute has a control character")
+		if !utf8.ValidString(value) || strings.ContainsFunc(value, disallowed) {
+			return fail(http.StatusBadRequest, "an attribute has a control character, or one that is none")
 		}
 	}
 	if _, err := url.Parse(source); err != nil {
 		return fail(http.StatusBadRequest, "the source is not a URI reference")
 	}
 	if t, ok := attributes["time"]; ok {
-		at, err := time.Parse(time.RFC3339Nano, t)
+		at, err := scoring.ParseTime("time", t)
 		if err != nil {
 			return fail(http.StatusBadRequest, "the time is not RFC 3339")
 		}

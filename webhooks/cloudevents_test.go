@@ -211,3 +211,65 @@ func TestCloudEventsStructured(t *testing.T) {
 		requireRefused(t, 400, err)
 	}
 }
+
+// What RFC 3339 and CloudEvents allow, and what they do not.
+func TestCloudEventsByTheirRules(t *testing.T) {
+	t.Parallel()
+	v := verifier(t, events)
+	parse := func(members string) (webhooks.Delivery, error) {
+		body := `{"specversion":"1.0","source":"/shop","type":"order.placed"` + members + `}`
+		parsed, err := v.Parse(request(http.Header{"Content-Type": {"application/cloudevents+json"}}, body))
+		if err != nil {
+			return webhooks.Delivery{}, err
+		}
+		return parsed.Deliveries[0], nil
+	}
+	for sent, want := range map[string]string{
+		"2026-11-26T10:00:00Z":              "2026-11-26T10:00:00Z",
+		"2026-11-26t10:00:00z":              "2026-11-26T10:00:00Z",
+		"2016-12-31T23:59:60Z":              "2017-01-01T00:00:00Z",
+		"2026-11-26T10:00:00.123456789012Z": "2026-11-26T10:00:00.123456789Z",
+		"2026-11-26T10:00:00-00:00":         "2026-11-26T10:00:00Z",
+		"2026-11-26T15:30:00+05:30":         "2026-11-26T10:00:00Z",
+	} {
+		d, err := parse(`,"id":"1","time":"` + sent + `"`)
+		require.NoError(t, err, sent)
+		require.True(t, at(t, want).Equal(d.ObservedAt), "%s is %s", sent, d.ObservedAt)
+		require.Equal(t, sent, d.Attributes["time"], "as it was sent")
+		binary, err := v.Parse(request(binaryEvent("ce-time", sent), "{}"))
+		require.NoError(t, err, sent)
+		require.True(t, at(t, want).Equal(binary.Deliveries[0].ObservedAt))
+	}
+	for _, sent := range []string{
+		"2026-11-26 10:00:00Z", "2026-11-26T10:00Z", "2026-11-26T10:00:00.123", "2026-11-26T10:00:00,5Z", "2026-11-26T1:00:00Z",
+		"2026-11-26T10:00:60Z", "2026-11-26T24:00:00Z", "2026-11-26T10:00:00+24:00", "",
+	} {
+		_, err := parse(`,"id":"1","time":"` + sent + `"`)
+		requireRefused(t, 400, err)
+	}
+	for members, id := range map[string]string{
+		`,"id":"bestellung-ü"`:     "bestellung-ü",
+		`,"id":"\ud83d\ude00"`:     "😀",
+		`,"id":"1","n":2147483647`: "1",
+		`,"id":"1","datacontenttype":"application/cloudevents+json","data":{"a":1,"a":2}`: "1",
+	} {
+		d, err := parse(members)
+		require.NoError(t, err, members)
+		require.Equal(t, "/shop|"+id, d.ID)
+	}
+	for _, members := range []string{
+		`,"id":"1","id":"2"`, `,"id":"1","source":"/other"`, // says two things
+		`,"id":"\ud800"`, "," + `"id":"` + "\xff" + `"`, // would be one id with others
+		`,"id":"\ufdd0"`, `,"id":"\ud83f\udffe"`, `,"id":"\u0085"`, // characters that no text may have
+		`,"id":"1","event_source":"x"`, `,"id":"1","example-extension":"x"`, `,"id":"1","ratio":0.5`, `,"id":"1","ratio":1e3`,
+	} {
+		_, err := parse(members)
+		requireRefused(t, 400, err)
+	}
+	_, err := parse(`,"id":"1","specversion":"1.0.2"`)
+	requireRefused(t, 400, err) // twice
+	_, err = v.Parse(request(binaryEvent("ce-specversion", "1.0.2"), "{}"))
+	requireRefused(t, 415, err)
+	_, err = v.Parse(request(http.Header{"Content-Type": {"application/cloudevents+json"}}, "\ufeff"+`{"specversion":"1.0","id":"1","source":"/s","type":"t"}`))
+	requireRefused(t, 400, err)
+}

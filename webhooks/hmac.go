@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -139,6 +140,9 @@ func (v hmacVerifier) Parse(r Request) (Parsed, error) {
 	}
 	if err := object(r.Body, &in); err != nil {
 		return Parsed{}, err
+	}
+	if err := strictjson.Members(r.Body, "id", "type"); err != nil {
+		return Parsed{}, refuse(http.StatusBadRequest, "%s", clip(err.Error(), 200))
 	}
 	d := Delivery{Provider: v.Name, Type: in.Type, Body: r.Body, Header: r.Header, ReceivedAt: r.At}
 	var err error

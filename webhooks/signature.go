@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -136,9 +137,13 @@ func isJSON(t string) bool {
 
 // object reads what it can of a JSON object into v: a member of another type than v's stays as it was, because a sender's
 // unusual member is no reason to lose the event.
+// Text that is not UTF-8 is refused: in it, two ids or keys could become one.
 func object(body []byte, v any) error {
 	if !json.Valid(body) || !isObject(body) {
 		return refuse(http.StatusBadRequest, "body is not a JSON object")
+	}
+	if !utf8.Valid(body) {
+		return refuse(http.StatusBadRequest, "body is not UTF-8")
 	}
 	if err := json.Unmarshal(body, v); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
 		return refuse(http.StatusBadRequest, "body cannot be read: %s", clip(err.Error(), 200))

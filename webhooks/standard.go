@@ -162,7 +162,7 @@ func (v standardVerifier) Parse(r Request) (Parsed, error) {
 		return Parsed{}, err
 	}
 	// A timestamp of another format says nothing about when it happened; the event is still an event.
-	observed, _ := time.Parse(time.RFC3339Nano, event.Timestamp)
+	observed, _ := scoring.ParseTime("timestamp", event.Timestamp)
 	return Parsed{Deliveries: []Delivery{{
 		Provider:   v.Provider(),
 		ID:         r.Header.Get(v.headers(r.Header).id),

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -65,6 +67,9 @@ func valueOf(to *scoring.Value) func(string) error {
 		if err != nil {
 			return errors.New("must be true, false or a number")
 		}
+		if strictjson.Rounded([]byte(t)) {
+			return fmt.Errorf("is an integer beyond 2^53 that would be rounded to %.0f", f)
+		}
 		*to, err = scoring.NumberValue(f)
 		return err
 	}
@@ -77,7 +82,7 @@ func timeOf(to *time.Time) func(string) error {
 		if t == "" {
 			return nil
 		}
-		if *to, err = time.Parse(time.RFC3339Nano, t); err != nil {
+		if *to, err = scoring.ParseTime("time", t); err != nil {
 			return errors.New("must be a time such as 2026-01-31T12:00:00Z")
 		}
 		return nil
