@@ -3,7 +3,8 @@
 //
 //	201  new, and durably held
 //	200  the idempotency key was used for the same request before: nothing has changed
-//	400  not JSON, or a member that is not known
+//	400  not one JSON object in UTF-8, a member that is not known or there twice, an integer beyond 2^53 that would be
+//	     rounded, two idempotency keys
 //	401  no token, or a wrong one
 //	404  neither the server nor the store knows the run
 //	405  not a POST
@@ -15,6 +16,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -29,6 +31,7 @@ import (
 
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -125,27 +128,30 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// decode reads the one JSON object that body is. A member that is not known is a mistake: a misspelled one must not be
-// lost in silence.
+// decode reads the one JSON object that body is, which says one thing to every reader. A member that is not known is a
+// mistake: a misspelled one must not be lost in silence.
 func decode(body []byte, to any) error {
-	d := json.NewDecoder(strings.NewReader(string(body)))
+	if err := strictjson.Check(body, "payload"); err != nil {
+		var refused *strictjson.Error
+		if errors.As(err, &refused) {
+			return problem(http.StatusBadRequest, invalid, refused.Member, refused.Reason)
+		}
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	err := d.Decode(to)
 	var refused *scoring.InvalidError
 	var kind *json.UnmarshalTypeError
-	var at *time.ParseError
 	switch {
-	case err == nil:
-		if d.More() {
-			return problem(http.StatusBadRequest, invalid, "", "the body is more than one JSON object")
-		}
-		return nil
+	case err == nil, errors.As(err, new(*Problem)):
+		return err
+	case errors.As(err, &refused) && refused.Field == "time":
+		return problem(http.StatusUnprocessableEntity, invalid, "observed_at", refused.Reason)
 	case errors.As(err, &refused):
 		return err
 	case errors.As(err, &kind):
 		return problem(http.StatusUnprocessableEntity, invalid, kind.Field, "a JSON "+kind.Value+" is of the wrong type here")
-	case errors.As(err, &at):
-		return problem(http.StatusUnprocessableEntity, invalid, "observed_at", "must be a time as RFC 3339 has it")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return problem(http.StatusBadRequest, invalid, strings.Trim(name, `"`), "there is no such member")
@@ -153,9 +159,25 @@ func decode(body []byte, to any) error {
 	return problem(http.StatusBadRequest, invalid, "", "the body is not a JSON object: "+err.Error())
 }
 
+// value is a number, a boolean or null in a body.
+type value struct{ scoring.Value }
+
+// UnmarshalJSON refuses an integer that would become another one.
+func (v *value) UnmarshalJSON(data []byte) error {
+	if strictjson.Rounded(data) {
+		return problem(http.StatusBadRequest, invalid, "value", "an integer beyond 2^53 that would be rounded")
+	}
+	return v.Value.UnmarshalJSON(data)
+}
+
 // idempotency returns the key of a request: the header's or the body's, which must agree if both are there.
 func idempotency(r *http.Request, inBody string) (string, error) {
 	key := r.Header.Get(IdempotencyHeader)
+	for _, other := range r.Header.Values(IdempotencyHeader) {
+		if other != key {
+			return "", problem(http.StatusBadRequest, invalid, IdempotencyHeader, "the request has two different keys")
+		}
+	}
 	switch {
 	case key == "":
 		key = inBody

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -23,9 +24,9 @@ type outcomeRequest struct {
 	ID         string          `json:"id,omitempty"`
 	Name       string          `json:"name"`
 	Key        string          `json:"key"`
-	Value      scoring.Value   `json:"value"`
+	Value      value           `json:"value"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
-	ObservedAt time.Time       `json:"observed_at,omitzero"`
+	ObservedAt strictjson.Time `json:"observed_at,omitzero"`
 	Source     string          `json:"source,omitempty"`
 
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
@@ -59,8 +60,8 @@ func (a *api) outcomes(r *http.Request, body []byte) (int, any, error) {
 		in.ID = uuid.NewString()
 	}
 	o := scoring.Outcome{
-		ID: in.ID, Name: in.Name, Key: in.Key, Value: in.Value, Payload: in.Payload,
-		ObservedAt: in.ObservedAt, ReceivedAt: time.Now().UTC(), Source: in.Source,
+		ID: in.ID, Name: in.Name, Key: in.Key, Value: in.Value.Value, Payload: in.Payload,
+		ObservedAt: in.ObservedAt.Time, ReceivedAt: time.Now().UTC(), Source: in.Source,
 	}
 	if o.Source == "" {
 		o.Source = source

@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -25,11 +26,11 @@ type scoreRequest struct {
 	Name string       `json:"name"`
 	// State is "scored" when empty. Only a scored score has a value.
 	State scoring.State `json:"state,omitempty"`
-	Value scoring.Value `json:"value"`
+	Value value         `json:"value"`
 	// Key tells scores of one name on one subject apart. The same key again is a revision.
 	Key        string            `json:"key,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
-	ObservedAt time.Time         `json:"observed_at,omitzero"`
+	ObservedAt strictjson.Time   `json:"observed_at,omitzero"`
 	Sessions   []scoring.Session `json:"sessions,omitempty"`
 
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
@@ -86,8 +87,8 @@ func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, erro
 	now := time.Now().UTC()
 	rec := scoring.Record{
 		Score: scoring.Score{
-			Name: in.Name, State: in.State, Value: in.Value, Key: in.Key, Reason: in.Reason,
-			ObservedAt: in.ObservedAt, Sessions: in.Sessions,
+			Name: in.Name, State: in.State, Value: in.Value.Value, Key: in.Key, Reason: in.Reason,
+			ObservedAt: in.ObservedAt.Time, Sessions: in.Sessions,
 		},
 		Step: in.Step, Source: scoring.FromClient, RecordedAt: now,
 	}
