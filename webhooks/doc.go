@@ -12,7 +12,7 @@
 // # What a sender is told
 //
 //	200  every outcome of the delivery is durably held, or it was a ping or a challenge; for Slack also instead of 202
-//	202  verified, and nothing in it is an outcome for us
+//	202  verified, and nothing in it is an outcome for us; so are events of Stripe's test mode, unless they were asked for
 //	400  malformed, or refused for good: sending it again does not help
 //	401  not authentic (for Stripe: 400)
 //	405  not a POST

@@ -291,6 +291,9 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 		http.Error(w, reason, http.StatusBadRequest)
 	case parsed.Answer != nil:
 		reply(w, http.StatusOK, *parsed.Answer)
+	case parsed.Ignored != "":
+		h.Logger.Info("webhook is not for us", "source", h.Source, "reason", parsed.Ignored)
+		reply(w, http.StatusAccepted, "not for us: "+parsed.Ignored+"\n")
 	case held == 0:
 		reply(w, http.StatusAccepted, "not for us\n")
 	default:

@@ -13,7 +13,13 @@ const (
 	CheckoutExpired = "checkout.expired"
 )
 
-// WorkflowMetadata is the key of a Checkout Session's metadata that names the workflow.
+// The names of the outcomes of [Refunds].
+const (
+	ChargeRefunded       = "charge.refunded"
+	ChargePartlyRefunded = "charge.partially_refunded"
+)
+
+// WorkflowMetadata is the key of a Checkout Session's, or charge's, metadata that names the workflow.
 const WorkflowMetadata = "temporal_workflow_id"
 
 // Checkouts is the mapping for Stripe's Checkout Sessions. The key is the session's metadata [WorkflowMetadata], else its
@@ -27,7 +33,7 @@ const WorkflowMetadata = "temporal_workflow_id"
 //
 // Nothing is left to pay when payment_status is "paid", or "no_payment_required" in a session that is more than the setup
 // of a payment method. The payload is an object with session, payment_status, amount_total (in the currency's smallest
-// unit) and currency.
+// unit), currency and payment_intent. Events of Stripe's test mode are not for us, unless [Stripe] was told to take them.
 func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 	name, paid := "", false
 	switch d.Type {
@@ -40,23 +46,19 @@ func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 	default:
 		return nil, nil
 	}
-	var e struct {
-		Data struct {
-			Object struct {
-				ID                string            `json:"id"`
-				ClientReferenceID string            `json:"client_reference_id"`
-				PaymentStatus     string            `json:"payment_status"`
-				Mode              string            `json:"mode"`
-				AmountTotal       *json.Number      `json:"amount_total"`
-				Currency          string            `json:"currency"`
-				Metadata          map[string]string `json:"metadata"`
-			} `json:"object"`
-		} `json:"data"`
+	s, live, err := stripeObject[struct {
+		ID                string            `json:"id"`
+		ClientReferenceID string            `json:"client_reference_id"`
+		PaymentStatus     string            `json:"payment_status"`
+		PaymentIntent     stripeID          `json:"payment_intent"`
+		Mode              string            `json:"mode"`
+		AmountTotal       *json.Number      `json:"amount_total"`
+		Currency          string            `json:"currency"`
+		Metadata          map[string]string `json:"metadata"`
+	}](d)
+	if err != nil || !live {
+		return nil, err
 	}
-	if err := json.Unmarshal(d.Body, &e); err != nil {
-		return nil, scoring.Invalid("body", "%s", clip(err.Error(), 200))
-	}
-	s := e.Data.Object
 	if d.Type == "checkout.session.completed" {
 		switch {
 		case s.PaymentStatus == "paid", s.PaymentStatus == "no_payment_required" && s.Mode != "setup":
@@ -71,11 +73,84 @@ func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 		PaymentStatus string       `json:"payment_status,omitempty"`
 		AmountTotal   *json.Number `json:"amount_total,omitempty"`
 		Currency      string       `json:"currency,omitempty"`
-	}{s.ID, s.PaymentStatus, s.AmountTotal, s.Currency})
+		PaymentIntent stripeID     `json:"payment_intent,omitempty"`
+	}{s.ID, s.PaymentStatus, s.AmountTotal, s.Currency, s.PaymentIntent})
 	return []scoring.Outcome{{
 		Name:    name,
 		Key:     first(s.Metadata[WorkflowMetadata], s.ClientReferenceID, s.ID),
 		Value:   scoring.BoolValue(paid),
 		Payload: payload,
 	}}, err
+}
+
+// Refunds is the mapping for Stripe's charge.refunded events. The key is the charge's metadata [WorkflowMetadata], else its
+// payment_intent, else its id: a charge knows neither the session that it was made in nor its client_reference_id, so give
+// the metadata to the session's payment_intent_data as well.
+//
+//	charge.refunded, all of it      charge.refunded            false: it is not paid any more
+//	charge.refunded, a part of it   charge.partially_refunded  no value: what that means is for the scorer to say
+//
+// The payload is an object with charge, payment_intent, amount and amount_refunded (in the currency's smallest unit) and
+// currency. Events of Stripe's test mode are not for us, unless [Stripe] was told to take them.
+func Refunds(d Delivery) ([]scoring.Outcome, error) {
+	if d.Type != "charge.refunded" {
+		return nil, nil
+	}
+	c, live, err := stripeObject[struct {
+		ID             string            `json:"id"`
+		PaymentIntent  stripeID          `json:"payment_intent"`
+		Refunded       *bool             `json:"refunded"`
+		Amount         *json.Number      `json:"amount"`
+		AmountRefunded *json.Number      `json:"amount_refunded"`
+		Currency       string            `json:"currency"`
+		Metadata       map[string]string `json:"metadata"`
+	}](d)
+	if err != nil || !live {
+		return nil, err
+	}
+	if c.Refunded == nil {
+		return nil, scoring.Invalid("body", "does not say whether all of the charge was refunded")
+	}
+	o := scoring.Outcome{Name: ChargePartlyRefunded, Key: first(c.Metadata[WorkflowMetadata], string(c.PaymentIntent), c.ID)}
+	if *c.Refunded {
+		o.Name, o.Value = ChargeRefunded, scoring.BoolValue(false)
+	}
+	o.Payload, err = json.Marshal(struct {
+		Charge         string       `json:"charge"`
+		PaymentIntent  stripeID     `json:"payment_intent,omitempty"`
+		Amount         *json.Number `json:"amount,omitempty"`
+		AmountRefunded *json.Number `json:"amount_refunded,omitempty"`
+		Currency       string       `json:"currency,omitempty"`
+	}{c.ID, c.PaymentIntent, c.Amount, c.AmountRefunded, c.Currency})
+	return []scoring.Outcome{o}, err
+}
+
+// stripeObject reads what an event is about, and tells whether it counts: one of the test mode does where it was asked for.
+func stripeObject[T any](d Delivery) (object T, live bool, err error) {
+	var e struct {
+		LiveMode *bool `json:"livemode"`
+		Data     struct {
+			Object T `json:"object"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(d.Body, &e); err != nil {
+		return object, false, scoring.Invalid("body", "%s", clip(err.Error(), 200))
+	}
+	return e.Data.Object, d.Test || e.LiveMode == nil || *e.LiveMode, nil
+}
+
+// stripeID is the id of an object that Stripe gives as its id or, where it was asked to, as the object itself.
+type stripeID string
+
+// UnmarshalJSON reads a text, null, or an object with an id.
+func (s *stripeID) UnmarshalJSON(data []byte) error {
+	var expanded struct {
+		ID string `json:"id"`
+	}
+	err := json.Unmarshal(data, &expanded.ID)
+	if isObject(data) {
+		err = json.Unmarshal(data, &expanded)
+	}
+	*s = stripeID(expanded.ID)
+	return err
 }

@@ -137,6 +137,56 @@ func TestCheckouts(t *testing.T) {
 	none(t, webhooks.Checkouts, "charge.refunded", event(``))
 }
 
+func TestRefunds(t *testing.T) {
+	t.Parallel()
+	const refunds = "charge.refunded"
+	event := func(members string) string { return `{"livemode":true,"data":{"object":{"id":"ch_1"` + members + `}}}` }
+	require.Equal(t, scoring.Outcome{
+		Name: "charge.refunded", Key: "checkout-1", Value: scoring.BoolValue(false),
+		Payload: []byte(`{"charge":"ch_1","payment_intent":"pi_1","amount":4900,"amount_refunded":4900,"currency":"usd"}`),
+	}, one(t, webhooks.Refunds, refunds, event(`,"payment_intent":"pi_1","amount":4900,"amount_refunded":4900,"refunded":true,"currency":"usd",
+		"metadata":{"temporal_workflow_id":"checkout-1"}`)))
+	part := one(t, webhooks.Refunds, refunds, event(`,"payment_intent":{"id":"pi_1"},"amount":4900,"amount_refunded":100,"refunded":false`))
+	require.Equal(t, "charge.partially_refunded", part.Name)
+	require.False(t, part.Value.IsSet())
+	require.Equal(t, "pi_1", part.Key)
+	require.Equal(t, "ch_1", one(t, webhooks.Refunds, refunds, event(`,"payment_intent":null,"refunded":true`)).Key)
+	refused(t, webhooks.Refunds, refunds, event(``)) // does not say
+	refused(t, webhooks.Refunds, refunds, event(`,"payment_intent":7,"refunded":true`))
+	none(t, webhooks.Refunds, "charge.updated", event(`,"refunded":true`))
+}
+
+// Nobody pays in the test mode.
+func TestStripeTestMode(t *testing.T) {
+	t.Parallel()
+	const paid = `{"id":"evt_%d","type":"checkout.session.completed","livemode":%s,"data":{"object":{"id":"cs_1","payment_status":"paid"}}}`
+	const back = `{"id":"evt_%d","type":"charge.refunded","livemode":%s,"data":{"object":{"id":"ch_1","refunded":true}}}`
+	both := webhooks.Combine(webhooks.Checkouts, webhooks.Refunds)
+	for i, c := range []struct {
+		livemode string
+		testMode bool
+		status   int
+		rows     int
+	}{{"true", false, 200, 1}, {"false", false, 202, 0}, {"true", true, 200, 1}, {"false", true, 200, 1}, {"null", false, 200, 1}} {
+		m := newMemory()
+		h := handler(t, webhooks.Stripe{Secrets: []string{"s"}, TestMode: c.testMode}, m, both)
+		for _, event := range []string{paid, back} {
+			m.rows = map[string]scoring.Outcome{}
+			body := fmt.Sprintf(event, i, c.livemode)
+			w := post(h, stripeSigned("s", noon, body), body)
+			require.Equal(t, c.status, w.Code, "%+v", c)
+			require.Len(t, m.rows, c.rows, "%+v", c)
+			if c.rows == 0 {
+				require.Equal(t, "not for us: an event of Stripe's test mode\n", w.Body.String())
+			}
+		}
+		require.Empty(t, m.rejected)
+	}
+	// A mapping that is called by itself does not count it either.
+	none(t, both, "checkout.session.completed", fmt.Sprintf(paid, 1, "false"))
+	none(t, both, "charge.refunded", fmt.Sprintf(back, 1, "false"))
+}
+
 func TestReactions(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, scoring.Outcome{
@@ -199,6 +249,24 @@ func TestScores(t *testing.T) {
 	}
 }
 
+// What two readers could understand in two ways is refused, and so is a number that would become another one.
+func TestScoresSayOneThing(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"name":"n","key":"a","key":"b"}`, `{"name":"n","key":"a","Key":"b"}`, `{"data":{"name":"n","key":"a","value":1,"VALUE":2}}`,
+		`{"data":{"key":"a"},"data":{"key":"b"}}`, `{"name":"n","key":"\ud800"}`, "{\"name\":\"n\",\"key\":\"\xff\"}",
+		`{"name":"n","key":"a","value":9007199254740993}`, `{"name":"n","key":"a","value":-12345678901234567890}`,
+		`{"name":"n","key":"a","observed_at":"2026-11-26 10:00:00Z"}`,
+	} {
+		refused(t, webhooks.Scores, "t", body)
+	}
+	require.Equal(t, number(t, 1<<53), one(t, webhooks.Scores, "t", `{"name":"n","key":"a","value":9007199254740992}`).Value)
+	require.Equal(t, number(t, 0.1), one(t, webhooks.Scores, "t", `{"name":"n","key":"a","value":0.1000000000000000055}`).Value)
+	o := one(t, webhooks.Scores, "t", `{"name":"n","key":"a","observed_at":"2016-12-31t23:59:60z","n":9007199254740993,"A":1,"a":2}`)
+	require.True(t, at(t, "2017-01-01T00:00:00Z").Equal(o.ObservedAt))
+	require.Contains(t, string(o.Payload), "9007199254740993", "what is not ours stays as it was sent")
+}
+
 func TestCombine(t *testing.T) {
 	t.Parallel()
 	both := webhooks.Combine(webhooks.PullRequests, webhooks.Issues)
@@ -213,5 +281,6 @@ func TestDependencies(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
 	require.NoError(t, err)
-	require.Equal(t, []string{"github.com/verdict-dev/verdict/scoring", "github.com/verdict-dev/verdict/webhooks"}, strings.Fields(string(out)))
+	const us = "github.com/verdict-dev/verdict/"
+	require.Equal(t, []string{us + "scoring", us + "internal/strictjson", us + "webhooks"}, strings.Fields(string(out)))
 }

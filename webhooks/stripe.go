@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/verdict-dev/verdict/internal/strictjson"
 )
 
 const headerStripeSignature = "Stripe-Signature"
@@ -14,16 +16,22 @@ const headerStripeSignature = "Stripe-Signature"
 // Stripe's own examples do.
 //
 // When the header has several timestamps, the last one is both what is signed and what must be recent.
+//
+// Nobody pays in Stripe's test mode, and its events come to live endpoints of Connect too. An event that says
+// "livemode": false is not for us, and its sender is told so, unless TestMode is set.
 type Stripe struct {
 	// Secrets are the endpoint's secrets, such as "whsec_…": one, or two while it is rolled. Required.
 	Secrets []string
 	// Tolerance is [DefaultTolerance] when zero.
 	Tolerance time.Duration
+	// TestMode takes the events of Stripe's test mode as well: for an endpoint that no customer pays through.
+	TestMode bool
 }
 
 type stripeVerifier struct {
 	keys      [][]byte
 	tolerance time.Duration
+	testMode  bool
 }
 
 // Verifier implements [Scheme].
@@ -33,7 +41,7 @@ func (s Stripe) Verifier() (Verifier, error) {
 		return nil, err
 	}
 	t, err := tolerance(s.Tolerance)
-	return stripeVerifier{k, t}, err
+	return stripeVerifier{k, t, s.TestMode}, err
 }
 
 func (stripeVerifier) Provider() string { return "stripe" }
@@ -86,15 +94,20 @@ func stripeHeader(header string) (stamp string, signatures []string, ok bool) {
 
 func (v stripeVerifier) Parse(r Request) (Parsed, error) {
 	var event struct {
-		ID      string          `json:"id"`
-		Type    string          `json:"type"`
-		Created json.RawMessage `json:"created"`
+		ID       string          `json:"id"`
+		Type     string          `json:"type"`
+		Created  json.RawMessage `json:"created"`
+		LiveMode *bool           `json:"livemode"`
 	}
 	if err := object(r.Body, &event); err != nil {
 		return Parsed{}, err
 	}
 	if event.ID == "" {
 		return Parsed{}, refuse(http.StatusBadRequest, "the event has no id")
+	}
+	test := event.LiveMode != nil && !*event.LiveMode
+	if test && !v.testMode {
+		return Parsed{Ignored: "an event of Stripe's test mode"}, nil
 	}
 	return Parsed{Deliveries: []Delivery{{
 		Provider:   v.Provider(),
@@ -104,6 +117,7 @@ func (v stripeVerifier) Parse(r Request) (Parsed, error) {
 		Header:     r.Header,
 		ReceivedAt: r.At,
 		ObservedAt: jsonTime(event.Created),
+		Test:       test,
 	}}}, nil
 }
 
@@ -112,9 +126,9 @@ func jsonTime(raw json.RawMessage) time.Time {
 	if t, ok := unixTime(string(raw)); ok {
 		return t
 	}
-	var t time.Time
+	var t strictjson.Time
 	if json.Unmarshal(raw, &t) != nil {
 		return time.Time{}
 	}
-	return t
+	return t.Time
 }

@@ -54,6 +54,8 @@ type Delivery struct {
 	ReceivedAt time.Time
 	// ObservedAt is when the event happened, as its sender says. Zero when it does not say.
 	ObservedAt time.Time
+	// Test tells that the provider sent it from its test mode, and that the scheme was told to take such events.
+	Test bool
 }
 
 // Mapping says what a delivery means: no outcome ("not for us"), one or several. It is a pure function, so that the
@@ -102,6 +104,8 @@ type Parsed struct {
 	Deliveries []Delivery
 	// Answer, if not nil, is the body that the provider needs to see on success, with status 200.
 	Answer *string
+	// Ignored says why an authentic event is not for us, for the sender's log and ours; empty if nothing was ignored.
+	Ignored string
 }
 
 // VerifyError is why a request was refused.

@@ -57,6 +57,7 @@ func (c *workerConfig) settings() settings {
 		secret("VERDICT_SLACK_SECRET", "accept Slack at /webhooks/slack", &c.hooks.Slack),
 		secret("VERDICT_CLOUDEVENTS_TOKEN", "accept CloudEvents with this bearer token at /webhooks/cloudevents", &c.hooks.CloudEvents),
 		secret("VERDICT_HMAC_SECRET", "accept JSON signed with HMAC-SHA256 at /webhooks/hmac", &c.hooks.HMAC),
+		{flag: "stripe-test-mode", env: "VERDICT_STRIPE_TEST_MODE", fallback: "false", kind: "bool", usage: "count events of Stripe's test mode, in which nobody pays", read: boolOf(&c.hooks.StripeTestMode)},
 		{flag: "hmac-header", env: "VERDICT_HMAC_HEADER", fallback: service.DefaultHMACHeader, kind: "header", usage: "header with the signature of /webhooks/hmac", read: nonEmpty(&c.hooks.HMACHeader)},
 		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: service.DefaultHMACPrefix, kind: "string", usage: "what precedes that signature", read: textOf(&c.hooks.HMACPrefix)},
 	}

@@ -18,6 +18,8 @@ import (
 // Webhooks are the secrets of the senders that deliveries are accepted from. A sender without a secret has no endpoint.
 type Webhooks struct {
 	Standard, GitHub, Stripe, Slack []string
+	// StripeTestMode takes events of Stripe's test mode.
+	StripeTestMode bool
 	// CloudEvents are bearer tokens.
 	CloudEvents []string
 	// HMAC signs JSON with HMAC-SHA256, in a header that the sender chose.
@@ -49,7 +51,7 @@ func (w Webhooks) handlers(sink webhooks.Sink, rejected func(context.Context, st
 	}{
 		{"standard", w.Standard, webhooks.StandardWebhooks{Secrets: w.Standard}, webhooks.Scores},
 		{"github", w.GitHub, webhooks.GitHub{Secrets: w.GitHub}, webhooks.Combine(webhooks.PullRequests, webhooks.Issues)},
-		{"stripe", w.Stripe, webhooks.Stripe{Secrets: w.Stripe}, webhooks.Checkouts},
+		{"stripe", w.Stripe, webhooks.Stripe{Secrets: w.Stripe, TestMode: w.StripeTestMode}, webhooks.Combine(webhooks.Checkouts, webhooks.Refunds)},
 		{"slack", w.Slack, webhooks.Slack{Secrets: w.Slack}, webhooks.Reactions},
 		{"cloudevents", w.CloudEvents, webhooks.CloudEvents{Tokens: w.CloudEvents}, webhooks.Scores},
 		{"hmac", w.HMAC, webhooks.HMAC{
