@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,42 +21,6 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/webhooks"
 )
-
-// delivery is one case of testdata/webhooks.json.
-type delivery struct {
-	ID         string
-	Provider   string
-	Secrets    []string
-	Now        *int64 `json:"now_unix"`
-	Tolerance  int    `json:"tolerance_seconds"`
-	Method     string
-	Headers    map[string]string
-	Body       string
-	BodySHA256 string `json:"body_sha256"`
-	Expect     expectation
-}
-
-type expectation struct {
-	Verify        string
-	Error         string
-	Status        int    `json:"http_status"`
-	DedupKey      string `json:"dedup_key"`
-	Outcome       json.RawMessage
-	Count         *int
-	Attributes    map[string]string
-	DuplicateOf   string `json:"duplicate_of"`
-	ScoresWritten *int   `json:"scores_written"`
-}
-
-func readCases(t *testing.T) []delivery {
-	t.Helper()
-	data, err := os.ReadFile("testdata/webhooks.json")
-	require.NoError(t, err)
-	var file struct{ Cases []delivery }
-	require.NoError(t, json.Unmarshal(data, &file))
-	require.NotEmpty(t, file.Cases)
-	return file.Cases
-}
 
 // token is what CloudEvents cases show: they have no secret, and a receiver without one is refused.
 const token = "token of the tests"
@@ -104,7 +67,7 @@ func (c delivery) request() *http.Request {
 // ready are the mappings of the package, as one receiver for everything would use them.
 var ready = map[string]webhooks.Mapping{
 	"github":            webhooks.Combine(webhooks.PullRequests, webhooks.Issues),
-	"stripe":            webhooks.Checkouts,
+	"stripe":            webhooks.Combine(webhooks.Checkouts, webhooks.Refunds),
 	"slack":             webhooks.Reactions,
 	"standard-webhooks": webhooks.Scores,
 	"cloudevents":       webhooks.Scores,
@@ -118,6 +81,7 @@ var scoreOf = map[string]string{
 	webhooks.CheckoutPaid:      "converted",
 	webhooks.CheckoutFailed:    "converted",
 	webhooks.CheckoutExpired:   "converted",
+	webhooks.ChargeRefunded:    "converted",
 }
 
 // probe makes one outcome of each delivery, for cases that do not say what it means.
@@ -174,6 +138,9 @@ func (c delivery) check(all []delivery) error {
 	before := len(m.rows)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
+	if !strings.Contains(w.Body.String(), c.Expect.Response) {
+		return fmt.Errorf("the answer is %q", w.Body)
+	}
 	if err != nil {
 		var refusal *webhooks.VerifyError
 		if !errors.As(err, &refusal) || refusal.Status != w.Code {
@@ -184,7 +151,7 @@ func (c delivery) check(all []delivery) error {
 		}
 		return c.Expect.refusal(w.Code, refusal.Reason)
 	}
-	return c.Expect.accepted(c.Provider, w.Code, parsed, unread, m, before)
+	return c.Expect.accepted(c.Provider, w, parsed, unread, m, before)
 }
 
 // refusal says which expectation a refusal does not meet.
@@ -225,7 +192,7 @@ func kind(reason string) string {
 }
 
 // accepted says which expectation a verified delivery does not meet.
-func (e expectation) accepted(provider string, status int, parsed webhooks.Parsed, unread error, m *memory, before int) error {
+func (e expectation) accepted(provider string, w *httptest.ResponseRecorder, parsed webhooks.Parsed, unread error, m *memory, before int) error {
 	if e.Verify != "valid" {
 		return errors.New("verified")
 	}
@@ -238,17 +205,30 @@ func (e expectation) accepted(provider string, status int, parsed webhooks.Parse
 	case string(e.Outcome) == "null", e.Count != nil && *e.Count == 0:
 		want = 202
 	}
-	if status != want {
-		return fmt.Errorf("status %d, not %d: %v", status, want, m.rejected)
+	if w.Code != want {
+		return fmt.Errorf("status %d, not %d: %v", w.Code, want, m.rejected)
+	}
+	if e.Error != "" && (len(m.rejected) == 0 || kind(e.Error) == "" || kind(e.Error) != kind(m.rejected[0])) {
+		return fmt.Errorf("rejections %v", m.rejected)
 	}
 	if e.Count != nil && len(parsed.Deliveries) != *e.Count {
 		return fmt.Errorf("%d deliveries", len(parsed.Deliveries))
 	}
+	keys := e.DedupKeys
 	if e.DedupKey != "" {
-		if len(parsed.Deliveries) != 1 || parsed.Deliveries[0].ID != e.DedupKey {
-			return fmt.Errorf("deliveries %+v", parsed.Deliveries)
+		keys = append(keys, e.DedupKey)
+	}
+	if keys != nil {
+		var ids []string
+		for _, d := range parsed.Deliveries {
+			ids = append(ids, d.ID)
 		}
-		if _, ok := m.rows[provider+":"+e.DedupKey]; !ok {
+		if !slices.Equal(ids, keys) {
+			return fmt.Errorf("deliveries %q", ids)
+		}
+	}
+	for _, key := range keys {
+		if _, ok := m.rows[provider+":"+key]; !ok {
 			return fmt.Errorf("no outcome with the delivery's id among %v", m.rows)
 		}
 	}
@@ -272,11 +252,8 @@ func (e expectation) outcome(rows map[string]scoring.Outcome) error {
 	case string(e.Outcome) == "null" || len(rows) != 1:
 		return fmt.Errorf("outcomes %v", rows)
 	}
-	var want struct {
-		Subject, Name string
-		Value         scoring.Value
-	}
-	if err := json.Unmarshal(e.Outcome, &want); err != nil {
+	var want meaning
+	if err := strictly(e.Outcome, &want); err != nil {
 		return err
 	}
 	for o := range maps.Values(rows) {
@@ -287,6 +264,37 @@ func (e expectation) outcome(rows map[string]scoring.Outcome) error {
 		if name != want.Name || o.Key != want.Subject || !o.Value.Equal(want.Value) {
 			return fmt.Errorf("outcome %s of %q is %s", name, o.Key, o.Value)
 		}
+		if err := want.paid(o.Payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paid compares the amount with that of a payload, which has it in the smallest unit of a currency with two digits.
+func (m meaning) paid(payload []byte) error {
+	if m.Amount == nil {
+		return nil
+	}
+	var p struct {
+		Total *int64 `json:"amount_total"`
+		Back  *int64 `json:"amount_refunded"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return err
+	}
+	got := p.Total
+	if got == nil {
+		got = p.Back
+	}
+	want, err := m.Amount.Float64()
+	switch {
+	case err != nil:
+		return err
+	case got == nil:
+		return fmt.Errorf("there is no amount in %s", payload)
+	case float64(*got) != want && float64(*got) != 100*want:
+		return fmt.Errorf("the amount is %d", *got)
 	}
 	return nil
 }
@@ -366,6 +374,13 @@ func corruptions(t *testing.T, e expectation) map[string]expectation {
 	if e.DedupKey != "" {
 		add("dedup_key", func(e *expectation) { e.DedupKey += "x" })
 	}
+	if len(e.DedupKeys) > 0 {
+		add("dedup_keys", func(e *expectation) { e.DedupKeys = append([]string{"x"}, e.DedupKeys[1:]...) })
+		add("number of dedup_keys", func(e *expectation) { e.DedupKeys = append(slices.Clone(e.DedupKeys), "x") })
+	}
+	if e.Response != "" {
+		add("response_body_contains", func(e *expectation) { e.Response += "x" })
+	}
 	if e.Count != nil {
 		add("count", func(e *expectation) { n := *e.Count + 1; e.Count = &n })
 	}
@@ -388,13 +403,16 @@ func corruptions(t *testing.T, e expectation) map[string]expectation {
 	add("no outcome", func(e *expectation) { e.Outcome = []byte("null") })
 	var members map[string]any
 	require.NoError(t, json.Unmarshal(e.Outcome, &members))
-	for _, name := range []string{"subject", "name", "value"} {
+	for name := range members {
 		add("outcome's "+name, func(e *expectation) {
 			wrong := maps.Clone(members)
-			if b, ok := wrong[name].(bool); ok {
-				wrong[name] = !b
-			} else {
-				wrong[name] = fmt.Sprint(wrong[name], "x")
+			switch was := wrong[name].(type) {
+			case bool:
+				wrong[name] = !was
+			case float64:
+				wrong[name] = was + 1
+			default:
+				wrong[name] = fmt.Sprint(was, "x")
 			}
 			var buf bytes.Buffer
 			require.NoError(t, json.NewEncoder(&buf).Encode(wrong))
