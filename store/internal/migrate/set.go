@@ -82,7 +82,7 @@ func (s Set) parse(file, text string) ([]step, error) {
 		body.Reset()
 		if len(steps) == 0 {
 			if statements != "" {
-				return fmt.Errorf("a statement before the first step: %.40q", statements)
+				return fmt.Errorf("a statement before the first step, which begins with a line such as `-- change TABLE: what it does`: %.40q", statements)
 			}
 			return nil
 		}
