@@ -2,22 +2,29 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// A keyword over 255 characters wedges the visibility of a Postgres server, and one attribute's value may have 2 KB.
+// What is over a limit of the server's ends the run. It takes 2,048 bytes of JSON of one attribute's value, 40 KB of all
+// of them, the user's and its own included, and 100 at a time. A keyword over 255 characters wedges the visibility of a
+// Postgres server.
 const (
-	maxKeyword      = 255
-	maxKeywordBytes = 1800
+	maxKeyword         = 255    // characters
+	maxKeywordBytes    = 1800   // of JSON, of a list
+	maxAttributesBytes = 32_000 // of all attributes of a run
+	maxDoubles         = 90     // at a time
 )
 
 // Bucket returns the coarse form of a score's value that is put into visibility: a boolean as it is, a number in
@@ -37,31 +44,40 @@ func Bucket(s scoring.Score) string {
 	return strconv.FormatFloat(f, 'g', 2, 64)
 }
 
-// Keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits.
+// Keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits: what comes
+// first has the room.
 func Keywords(records []scoring.Record, refs []scoring.Ref, extra ...string) []string {
-	words := slices.Clone(extra)
+	all := slices.Clone(extra)
 	for _, ref := range refs {
 		if ref.Probability > 0 { // or it was served control by a pause
-			words = append(words, ref.Experiment+"="+ref.Variant)
+			all = append(all, ref.Experiment+"="+ref.Variant)
 		}
 	}
 	for _, rec := range records {
-		words = append(words, rec.Name+"="+Bucket(rec.Score))
+		all = append(all, rec.Name+"="+Bucket(rec.Score))
 	}
-	total := 0
-	for i, w := range words {
-		words[i] = clampKeyword(w)
-		if total += len(words[i]) + 4; total > maxKeywordBytes {
-			words = words[:i]
-			break
+	var words []string
+	there := map[string]bool{}
+	room := maxKeywordBytes - len("[]")
+	for _, w := range all {
+		w = clampKeyword(w)
+		if n := scoring.EncodedText(w) + len(","); !there[w] && n <= room {
+			there[w], room = true, room-n
+			words = append(words, w)
 		}
 	}
 	slices.Sort(words)
-	return slices.Compact(words)
+	return words
 }
 
+// clampKeyword makes a keyword that every server's visibility can hold.
 func clampKeyword(w string) string {
-	w = strings.ToValidUTF8(w, "?")
+	w = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?' // Postgres takes no NUL
+		}
+		return r
+	}, strings.ToValidUTF8(w, "?"))
 	if r := []rune(w); len(r) > maxKeyword {
 		return string(r[:maxKeyword])
 	}
@@ -72,12 +88,17 @@ func clampKeyword(w string) string {
 func attributes(name string, cfg *Config, records []scoring.Record, refs []scoring.Ref, extra ...string) []temporal.SearchAttributeUpdate {
 	list := temporal.NewSearchAttributeKeyKeywordList(name).ValueSet(Keywords(records, refs, extra...))
 	updates := []temporal.SearchAttributeUpdate{list}
+	values := map[string]float64{} // of several scores of a name the last
 	for _, rec := range records {
 		if attribute, ok := cfg.Doubles[rec.Name]; ok {
 			if f, ok := rec.Value.Float(); ok {
-				updates = append(updates, temporal.NewSearchAttributeKeyFloat64(attribute).ValueSet(f))
+				values[attribute] = f
 			}
 		}
+	}
+	names := slices.Sorted(maps.Keys(values)) //workflowcheck:ignore sorted
+	for _, attribute := range names[:min(len(names), maxDoubles)] {
+		updates = append(updates, temporal.NewSearchAttributeKeyFloat64(attribute).ValueSet(values[attribute]))
 	}
 	return updates
 }
@@ -94,8 +115,40 @@ func SearchAttributes(doubles map[string]string) map[string]enumspb.IndexedValue
 	return all
 }
 
+// upsert sets search attributes, or takes ours away where the user's own leave no room: the command is the same.
 func upsert(ctx workflow.Context, updates []temporal.SearchAttributeUpdate) {
+	if size := sizeWith(workflow.GetInfo(ctx), updates); size > maxAttributesBytes {
+		workflow.GetLogger(ctx).Error("Verdict sets no search attributes: the run's own leave no room", "Bytes", size, "Limit", maxAttributesBytes)
+		updates = without(updates)
+	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not set search attributes", "Error", fmt.Sprint(err))
 	}
+}
+
+// sizeWith returns about how many bytes the search attributes of a run take once they are updated.
+func sizeWith(info *workflow.Info, updates []temporal.SearchAttributeUpdate) int {
+	const around = 64 // the names of encoding and type, and lengths
+	size := 0
+	ours := map[string]bool{}
+	for key, value := range temporal.NewSearchAttributes(updates...).GetUntypedValues() { //workflowcheck:ignore a sum
+		ours[key.GetName()] = true
+		size += around + len(key.GetName()) + activities.Size(value)
+	}
+	for name, p := range info.SearchAttributes.GetIndexedFields() { //workflowcheck:ignore a sum
+		if !ours[name] {
+			size += around + len(name) + len(p.GetData())
+		}
+	}
+	return size
+}
+
+// without returns the updates that take the lists among updates away. That takes no room.
+func without(updates []temporal.SearchAttributeUpdate) (unset []temporal.SearchAttributeUpdate) {
+	for key := range temporal.NewSearchAttributes(updates...).GetUntypedValues() { //workflowcheck:ignore there is one list
+		if key.GetValueType() == enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST {
+			unset = append(unset, temporal.NewSearchAttributeKeyKeywordList(key.GetName()).ValueUnset())
+		}
+	}
+	return unset
 }

@@ -1,11 +1,15 @@
 package workflows_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
@@ -23,22 +27,36 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// What goes into visibility stays within what a server takes: 255 characters a keyword, 2 KB an attribute.
+// What goes into visibility stays within what a server takes, whatever the names are: 255 characters a keyword, 2,048 bytes
+// of JSON an attribute. As much as fits is there.
+func TestKeywordsFit(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var records []scoring.Record
+		for range rapid.IntRange(0, 300).Draw(t, "scores") {
+			records = append(records, scoring.Record{Score: scoring.Bool(nasty(scoring.MaxName).Draw(t, "name"), true)})
+		}
+		refs := []scoring.Ref{{Experiment: nasty(scoring.MaxName).Draw(t, "experiment"), Variant: nasty(scoring.MaxName).Draw(t, "variant"), Probability: 0.5}}
+		words := workflows.Keywords(records, refs, "run="+nasty(scoring.MaxID).Draw(t, "id"))
+		p, err := converter.GetDefaultDataConverter().ToPayload(words)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(p.GetData()), 1800)
+		for _, w := range words {
+			require.LessOrEqual(t, utf8.RuneCountInString(w), 255)
+			require.True(t, utf8.ValidString(w))
+			require.Equal(t, -1, strings.IndexFunc(w, unicode.IsControl), "%q", w)
+		}
+		require.True(t, slices.IsSorted(words))
+		for _, rec := range records {
+			if word := rec.Name + "=true"; !slices.Contains(words, word) {
+				require.GreaterOrEqual(t, len(p.GetData())+scoring.EncodedText(word)+1, 1800, "there is room for %q", word)
+			}
+		}
+	})
+}
+
 func TestKeywordsAreClamped(t *testing.T) {
 	t.Parallel()
-	var records []scoring.Record
-	for range 200 {
-		records = append(records, scoring.Record{Score: scoring.Bool(strings.Repeat("é", 64), true)})
-	}
-	records[0].Name = strings.Repeat("a", 100)
-	refs := []scoring.Ref{{Experiment: strings.Repeat("x", 128), Variant: strings.Repeat("y", 128)}}
-	words := workflows.Keywords(records, refs, "run="+strings.Repeat("w", 1000))
-	total := 0
-	for _, w := range words {
-		require.LessOrEqual(t, utf8.RuneCountInString(w), 255)
-		total += len(w) + 4
-	}
-	require.LessOrEqual(t, total, 2048)
-	require.Contains(t, words, strings.Repeat("a", 100)+"=true")
-	require.IsIncreasing(t, words)
+	words := workflows.Keywords([]scoring.Record{{Score: scoring.Bool("a", true)}, {Score: scoring.Bool("a", true)}}, nil, "run="+strings.Repeat("é", 1000), "run=\x00\xff")
+	require.Equal(t, []string{"a=true", "run=??", "run=" + strings.Repeat("é", 251)}, words)
 }

@@ -78,7 +78,7 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 		if timer == nil {
 			timerCtx, cancel := workflow.WithCancel(ctx)
 			defer cancel()
-			timer = workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: "window of " + s.env.Scorer})
+			timer = workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: summary("window of " + s.env.Scorer)})
 		}
 		known := len(s.inbox)
 		if err := workflow.Await(ctx, func() bool { return len(s.inbox) > known || timer.IsReady() }); err != nil {

@@ -93,7 +93,7 @@ func (r *run) childOptions(ctx workflow.Context, id string, env Envelope) workfl
 		// Else the scorer of a pinned run is pinned to that run's build until its first task is done, and waits for ever if
 		// the build is gone before. Servers before 1.32 do not know the field.
 		VersioningOverride: &client.AutoUpgradeVersioningOverride{},
-		StaticSummary:      "scores " + env.Run.WorkflowID,
+		StaticSummary:      summary("scores " + env.Run.WorkflowID),
 	}
 	if r.cfg.SearchAttributes {
 		key := temporal.NewSearchAttributeKeyKeywordList(ScorerAttribute)

@@ -5,19 +5,22 @@ import (
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // Our block in the run's current details. Text around it is the user's and stays.
 const (
 	detailsBegin = "\n\n#### Verdict\n"
 	detailsEnd   = "\n[//]: # (end of Verdict)"
-	detailsLimit = 20_000 // bytes; the server takes 20 KB
+	detailsLimit = 20_000 // bytes of JSON; the server takes 20 KB
+	detailsOwn   = 128    // of it for our marks and the line that says how many more there are
 	detailsLines = 100    // the block is written anew with every score, inside a workflow task that may take one second
 )
 
 // describe shows the buffer on the run's page. Current details are no command: they live in the workflow's metadata.
 func (r *run) describe(ctx workflow.Context) {
-	if details := r.details(workflow.GetCurrentDetails(ctx)); len(details) <= detailsLimit {
+	if details := r.details(workflow.GetCurrentDetails(ctx)); scoring.EncodedText(details) <= detailsLimit {
 		workflow.SetCurrentDetails(ctx, details)
 	}
 }
@@ -31,6 +34,16 @@ func (r *run) details(current string) string {
 		}
 	}
 	var b strings.Builder
+	room := detailsLimit - detailsOwn - scoring.EncodedText(before) - scoring.EncodedText(after)
+	add := func(line string) bool {
+		n := scoring.EncodedText(line)
+		if n > room {
+			return false
+		}
+		room -= n
+		b.WriteString(line)
+		return true
+	}
 	for i, rec := range r.records {
 		line := fmt.Sprintf("- %s = %s", rec.Name, rec.Value)
 		if !rec.Value.IsSet() {
@@ -39,17 +52,13 @@ func (r *run) details(current string) string {
 		if !rec.Step.IsZero() {
 			line += " (step " + rec.Step.ID + ")"
 		}
-		if i == detailsLines || len(before)+len(after)+b.Len()+len(line) > detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
+		if i == detailsLines || !add(line+"\n") {
 			fmt.Fprintf(&b, "- and %d more\n", len(r.records)-i)
 			break
 		}
-		b.WriteString(line + "\n")
 	}
 	for _, ref := range r.assigned {
-		line := fmt.Sprintf("- %s: variant %s\n", ref.Experiment, ref.Variant)
-		if len(before)+len(after)+b.Len()+len(line) <= detailsLimit-len(detailsBegin)-len(detailsEnd)-32 {
-			b.WriteString(line)
-		}
+		add(fmt.Sprintf("- %s: variant %s\n", ref.Experiment, ref.Variant))
 	}
 	return before + detailsBegin + b.String() + detailsEnd + after
 }

@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -23,4 +25,25 @@ func TestDetailsCostTheSameForManyScores(t *testing.T) {
 	cost := func(r *run) float64 { return testing.AllocsPerRun(10, func() { r.details("the user's text") }) }
 	require.Less(t, cost(many), 1.5*cost(few), "five times as many scores") // under the race detector it varies
 	require.Contains(t, many.details(""), fmt.Sprintf("- and %d more", MaxScores-detailsLines))
+}
+
+// Whatever the user's text and the names are, what is set fits, the user's text stays, and as many scores as fit are there.
+func TestDetailsFit(t *testing.T) {
+	t.Parallel()
+	text := rapid.StringOf(rapid.RuneFrom([]rune("<>&\"\\\n\u2028é日👍ab ")))
+	rapid.Check(t, func(t *rapid.T) {
+		r := &run{}
+		for i := range rapid.IntRange(0, 300).Draw(t, "scores") {
+			name := scoring.Clip(strings.Repeat(text.Draw(t, "name"), 20), scoring.MaxName)
+			r.records = append(r.records, scoring.Record{Score: scoring.Number(name, float64(i)), Step: scoring.Step{ID: text.Draw(t, "step")}})
+		}
+		r.assigned = []scoring.Ref{{Experiment: text.Draw(t, "experiment"), Variant: "a"}}
+		users := scoring.Clip(strings.Repeat(text.Draw(t, "user"), 300), 15_000)
+		details := r.details(users)
+		require.True(t, strings.HasPrefix(details, users))
+		if scoring.EncodedText(users) < detailsLimit-detailsOwn {
+			require.LessOrEqual(t, scoring.EncodedText(details), detailsLimit)
+		}
+		require.Equal(t, details, r.details(details), "the block is replaced")
+	})
 }

@@ -20,7 +20,7 @@ func Judge(ctx workflow.Context, name string, sample judges.Sample) (judges.Verd
 	if options.RetryPolicy == nil {
 		options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 	}
-	options.Summary = "judge " + name
+	options.Summary = summary("judge " + name)
 	var verdict judges.Verdict
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.JudgeName,
 		activities.Question{Judge: name, Sample: sample}).Get(ctx, &verdict)
