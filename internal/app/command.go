@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,17 +19,31 @@ func execute(ctx context.Context, cmd *cobra.Command, o Options) error {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%w: `%s --help` lists the flags", err, c.CommandPath())
+		// pflag quotes the value of a flag with one dash.
+		return usage("%s: `%s --help` lists the flags", valueInFlag.ReplaceAllString(err.Error(), "="+masked), c.CommandPath())
 	})
 	return cmd.ExecuteContext(ctx)
 }
 
+var valueInFlag = regexp.MustCompile(`=\S.*$`)
+
 // noArgs refuses arguments that are no flags.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("unexpected argument %q: `%s --help` shows the usage", args[0], cmd.CommandPath())
+		return usage("unexpected argument %q: `%s --help` shows the usage", maskArgument(args[0]), cmd.CommandPath())
 	}
 	return nil
+}
+
+// maskArgument is what is shown of an argument that is none of ours: it may be a part of a connection that was not quoted.
+func maskArgument(arg string) string {
+	if key, _, ok := strings.Cut(arg, "="); ok {
+		return key + "=" + masked
+	}
+	if strings.Contains(arg, "@") {
+		return masked
+	}
+	return arg
 }
 
 // atMostOne refuses a second argument.

@@ -153,7 +153,7 @@ func (c *connection) apply(p *envconfig.ClientConfigProfile) error {
 	for _, pair := range c.grpcMeta {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return usage("--grpc-meta %q: must be KEY=VALUE", pair)
+			return usage("--grpc-meta: must be KEY=VALUE") // what was given may be a secret
 		}
 		if p.GRPCMeta == nil {
 			p.GRPCMeta = map[string]string{}

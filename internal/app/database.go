@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/url"
-	"os"
+	"io/fs"
+	"log/slog"
+	"regexp"
 	"strings"
 
+	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/sqlite"
@@ -15,47 +18,80 @@ import (
 // defaultDatabase is a file in the current directory: SQLite needs no set-up.
 const defaultDatabase = "verdict.db"
 
-// memory is the path of a database that ends with its process.
-const memory = ":memory:"
+// databaseForms are what a database can be named by.
+const databaseForms = "the path of a SQLite file, a file: URI, " + sqlite.Memory + ", a postgres:// URL, or keywords and values such as \"host=db dbname=scores\""
 
-// databaseOf takes a path of a SQLite file, ":memory:", or a postgres:// URL.
+// databaseOf takes the name of a database in any of databaseForms.
 func databaseOf(to *string) func(string) error {
 	return func(t string) error {
-		scheme, _, isURL := strings.Cut(t, "://")
-		switch {
-		case strings.TrimSpace(t) == "":
-			return fmt.Errorf("must be the path of a SQLite file, %s, or a postgres:// URL", memory)
-		case isURL && !isPostgres(t) && scheme != "file":
-			return fmt.Errorf("%s:// is no database that is known: a path of a SQLite file, %s, or a postgres:// URL", scheme, memory)
-		case isPostgres(t):
-			if _, err := url.Parse(t); err != nil {
-				return fmt.Errorf("not a URL") // url.Error shows the password
-			}
+		if isPostgres(t) {
+			t = strings.TrimSpace(t) // a secret that is mounted as a file ends with a line break
+		}
+		if _, err := shownDatabase(t); err != nil {
+			return err
 		}
 		*to = t
 		return nil
 	}
 }
 
-func isPostgres(db string) bool {
-	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
+func isPostgres(db string) bool { return postgres.IsDSN(strings.TrimSpace(db)) }
+
+var (
+	// explicitPath begins the path of a file, whatever follows.
+	explicitPath = regexp.MustCompile(`^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\]|file:)`)
+	// likeConnection is what the name of a file in the current directory seldom has, and a connection often: key=value, or
+	// user:password@host.
+	likeConnection = regexp.MustCompile(`\w\s*=|:.*@`)
+	noScheme       = regexp.MustCompile(`^//[^/]*:.*@`) // a URL that has lost its scheme
+	urlScheme      = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9+.-]*)://`)
+)
+
+// shownDatabase returns a database's name as people may see it. It refuses one that could be read in two ways: what is
+// taken for a file is shown.
+func shownDatabase(db string) (string, error) {
+	switch {
+	case strings.TrimSpace(db) == "":
+		return "", errors.New("must be " + databaseForms)
+	case isPostgres(db):
+		shown, err := postgres.Redacted(strings.TrimSpace(db))
+		return shown, reasonOf(err)
+	case explicitPath.MatchString(db) && !noScheme.MatchString(db), db == sqlite.Memory:
+	case strings.Contains(db, "://"):
+		scheme := "that"
+		if named := urlScheme.FindStringSubmatch(db); named != nil {
+			scheme = named[1] + "://"
+		}
+		return "", fmt.Errorf("%s is no database that is known: it must be %s", scheme, databaseForms)
+	case likeConnection.MatchString(db): // noScheme as well
+		return "", errors.New("is it a file, or a connection? A file is ./NAME; a connection is a postgres:// URL, or keywords and values with host, dbname or service among them")
+	}
+	_, err := sqlite.Path(db)
+	return db, reasonOf(err)
 }
 
-// maskDatabase returns a database's name without a password, for logs and errors.
+// reasonOf leaves out of an error what the settings say themselves.
+func reasonOf(err error) error {
+	var invalid *scoring.InvalidError
+	if errors.As(err, &invalid) {
+		return errors.New(invalid.Reason)
+	}
+	return err
+}
+
+// maskDatabase is shownDatabase for logs and errors. Of what is refused it shows the scheme at most.
 func maskDatabase(db string) string {
-	scheme, _, isURL := strings.Cut(db, "://")
-	if !isURL {
-		return db
+	shown, err := shownDatabase(db)
+	switch scheme := urlScheme.FindStringSubmatch(db); {
+	case err == nil:
+		return shown
+	case strings.TrimSpace(db) == "":
+		return ""
+	case scheme != nil:
+		return scheme[1] + "://" + masked
+	default:
+		return masked
 	}
-	u, err := url.Parse(db)
-	if err != nil {
-		return scheme + "://" + masked
-	}
-	if q := u.Query(); q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
 }
 
 // openStore opens a database; a SQLite file is made if there is none.
@@ -75,9 +111,25 @@ func openStore(ctx context.Context, db string) (store.Store, error) {
 
 // openExisting opens a database to read it. A misspelled path is a mistake, not a new and empty database.
 func openExisting(ctx context.Context, db string) (store.Store, error) {
-	path, _, _ := strings.Cut(strings.TrimPrefix(db, "file:"), "?")
-	if _, err := os.Stat(path); err != nil && !isPostgres(db) && db != memory {
-		return nil, usage("no database at %s: --db or VERDICT_DB says where the worker keeps it", db)
+	if isPostgres(db) {
+		return openStore(ctx, db)
 	}
-	return openStore(ctx, db)
+	s, err := sqlite.OpenExisting(ctx, db)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usage("no database at %s: --db or VERDICT_DB says where the worker keeps it", db)
+	case err != nil:
+		return nil, fmt.Errorf("database %s: %w", db, err)
+	}
+	return s, nil
+}
+
+// warnExposed says that others than the owner may read a SQLite file: it holds what users said, and payloads of webhooks.
+func warnExposed(l *slog.Logger, db string) {
+	if isPostgres(db) {
+		return
+	}
+	if files := sqlite.Exposed(db); len(files) > 0 {
+		l.Warn("others on this host may read the database: chmod 600 keeps it to its owner", "files", strings.Join(files, " "))
+	}
 }

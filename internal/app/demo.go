@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +20,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/stdlibqa"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/judges/openai"
+	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
 // newDemoCommand is `starter demo`.
@@ -37,9 +37,9 @@ The embedded Temporal server is built once, which takes about 5 minutes on two c
 		{flag: "runs", fallback: "300", kind: "n", usage: "questions to ask", read: demoRuns(&d.Runs)},
 		{flag: "seed", fallback: "1", kind: "n", usage: "which questions, and who answers when", read: wholeOf(&d.Seed)},
 		{flag: "null", fallback: "false", kind: "bool", usage: "the same retriever on both sides: there is nothing to find", read: boolOf(&d.Null)},
-		{flag: "db", fallback: "", kind: "file", usage: "keep the scores in this SQLite file; default: a file that is removed at the end", read: demoFile(&d.DB)},
+		{flag: "db", fallback: "", kind: "file", usage: "keep the scores in this SQLite file; default: a file that is removed at the end", mask: maskDatabase, read: demoFile(&d.DB)},
 		{flag: "keep", fallback: "false", kind: "bool", usage: "stay up at the end, to look around, until Ctrl-C", read: boolOf(&d.Keep)},
-		{flag: "judge-url", fallback: "", kind: "URL", usage: "ask the language model at this OpenAI-compatible base URL about each answer too", read: func(t string) error {
+		{flag: "judge-url", fallback: "", kind: "URL", usage: "ask the language model at this OpenAI-compatible base URL about each answer too", mask: maskURL, read: func(t string) error {
 			if t == "" {
 				return nil // nobody is asked
 			}
@@ -67,11 +67,13 @@ func demoRuns(to *int) func(string) error {
 // demoFile reads where the scores are kept: in a file, which the demo's processes share.
 func demoFile(to *string) func(string) error {
 	return func(t string) error {
-		if t == memory || strings.Contains(t, "://") {
+		if t == "" {
+			return nil // a file that is removed at the end
+		}
+		if path, err := sqlite.Path(t); isPostgres(t) || (err == nil && path == "") {
 			return errors.New("must be the path of a SQLite file: the demo's processes share it")
 		}
-		*to = t
-		return nil
+		return databaseOf(to)(t)
 	}
 }
 

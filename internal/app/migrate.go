@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,9 +35,9 @@ With --dry-run it says what it would do, how long each step takes at the present
 changes nothing then. A database that is up to date has no steps.`,
 	}, settings{
 		{
-			flag: "db", env: "VERDICT_DB", kind: "string", mask: maskDatabase, usage: "SQLite file or postgres:// URL",
+			flag: "db", env: "VERDICT_DB", kind: "string", mask: maskDatabase, usage: "SQLite file, postgres:// URL, or keywords and values",
 			read: func(t string) error {
-				if t == memory {
+				if path, err := sqlite.Path(t); !isPostgres(t) && err == nil && path == "" {
 					return errors.New("must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date")
 				}
 				return databaseOf(&s.db)(t)
@@ -46,6 +47,9 @@ changes nothing then. A database that is up to date has no steps.`,
 	}, func(ctx context.Context, _ []string) error {
 		r := migrationResult{Migrated: maskDatabase(s.db), DryRun: dry, Steps: []postgres.Step{}}
 		err := s.migrate(ctx, &r)
+		if errors.Is(err, fs.ErrNotExist) {
+			return usage("no database at %s: the worker makes a SQLite file when it starts", s.db)
+		}
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", r.Migrated, err)
 		}

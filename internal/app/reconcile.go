@@ -55,7 +55,7 @@ is waited for as long as --command-timeout allows.`,
   starter reconcile --github-url https://github.example.com/api/v3 --command-timeout 10m`,
 	}, settings{
 		s.database(),
-		{flag: "github-url", env: "VERDICT_GITHUB_URL", fallback: "https://api.github.com", kind: "URL", usage: "base URL of GitHub's REST API", read: urlOf(&f.url)},
+		{flag: "github-url", env: "VERDICT_GITHUB_URL", fallback: "https://api.github.com", kind: "URL", usage: "base URL of GitHub's REST API", mask: maskURL, read: urlOf(&f.url)},
 		{env: "GITHUB_TOKEN", secret: true, read: nonEmpty(&f.token)},
 		{flag: "older-than", fallback: "1h", kind: "duration", usage: "only what has been waited for this long", read: durationOf(&f.olderThan)},
 		{flag: "dry-run", fallback: "false", kind: "bool", usage: "ask, and deliver nothing", read: boolOf(&f.dryRun)},

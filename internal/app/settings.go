@@ -208,6 +208,25 @@ func listenOf(to *string) func(string) error {
 	}
 }
 
+// linkOf takes the base URL of a site that people are sent to.
+func linkOf(to *string) func(string) error {
+	return func(t string) error {
+		if u, err := url.Parse(t); err == nil && u.User != nil {
+			return errors.New("must have no user and no password: everybody who sees a link would see them")
+		}
+		return urlOf(to)(t)
+	}
+}
+
+// maskURL returns a URL without its password, for logs and errors.
+func maskURL(t string) string {
+	u, err := url.Parse(t)
+	if err == nil && (u.User != nil || !strings.Contains(t, "@")) {
+		return u.Redacted()
+	}
+	return masked
+}
+
 // urlOf takes the base URL of a site.
 func urlOf(to *string) func(string) error {
 	return func(t string) error {

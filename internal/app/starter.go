@@ -40,7 +40,7 @@ func RunStarter(ctx context.Context, o Options) error {
 		Short: "Score runs, deliver outcomes and read reports",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q for %q: `starter --help` lists the commands", args[0], cmd.Name())
+				return usage("unknown command %q for %q: `starter --help` lists the commands", maskArgument(args[0]), cmd.Name())
 			}
 			return nil
 		},
@@ -109,7 +109,7 @@ func (s *starter) verdict(ctx context.Context, tokenKeys []string) (*verdict.Cli
 func (s *starter) database() *setting {
 	return &setting{
 		flag: "db", env: "VERDICT_DB", fallback: defaultDatabase, kind: "string", mask: maskDatabase,
-		usage: "the worker's database: SQLite file or postgres:// URL", read: databaseOf(&s.db),
+		usage: "the worker's database: SQLite file, postgres:// URL, or keywords and values", read: databaseOf(&s.db),
 	}
 }
 

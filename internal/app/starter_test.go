@@ -42,8 +42,9 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"score", "--name", "x", "--key", "a"}, "say --value or --not-applicable, and not both"},
 		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "say --value or --not-applicable, and not both"},
 		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected`},
-		{[]string{"migrate", "--db", "verdict.db"}, `--db: "verdict.db": must be a postgres:// URL; a SQLite file needs no migration`},
-		{[]string{"migrate"}, "--db: must be a postgres:// URL; a SQLite file needs no migration"},
+		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: the worker makes a SQLite file when it starts"},
+		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date`},
+		{[]string{"report", "--db", ":memory:"}, "no database at :memory:: --db or VERDICT_DB says where the worker keeps it"},
 	} {
 		got := call(t, RunStarter, []string{away}, c.args...)
 		require.EqualError(t, got.err, c.want, "%v", c.args)

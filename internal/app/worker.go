@@ -35,10 +35,10 @@ func (c *workerConfig) settings() settings {
 		return &setting{env: env, usage: usage, secret: true, read: secretsOf(to)}
 	}
 	return settings{
-		{flag: "db", env: "VERDICT_DB", fallback: defaultDatabase, kind: "string", usage: "SQLite file, :memory:, or postgres:// URL", mask: maskDatabase, read: databaseOf(&c.db)},
+		{flag: "db", env: "VERDICT_DB", fallback: defaultDatabase, kind: "string", usage: "SQLite file, :memory:, postgres:// URL, or keywords and values", mask: maskDatabase, read: databaseOf(&c.db)},
 		{flag: "task-queue", env: "VERDICT_TASK_QUEUE", fallback: activities.DefaultTaskQueue, kind: "string", usage: "task queue to poll", read: nonEmpty(&c.taskQueue)},
 		{flag: "http", env: "VERDICT_HTTP", fallback: "127.0.0.1:8080", kind: "host:port", usage: "address of health checks, webhooks, API and page", read: listenOf(&c.listen)},
-		{flag: "ui-url", env: "VERDICT_UI_URL", fallback: "http://localhost:8233", kind: "URL", usage: "base URL of the Temporal UI, for links", read: urlOf(&c.ui)},
+		{flag: "ui-url", env: "VERDICT_UI_URL", fallback: "http://localhost:8233", kind: "URL", usage: "base URL of the Temporal UI, for links", mask: maskURL, read: linkOf(&c.ui)},
 		{flag: "log-format", env: "VERDICT_LOG_FORMAT", fallback: "text", kind: "text|json", usage: "form of the log's lines", read: oneOf(&c.logFormat, "text", "json")},
 		{flag: "log-level", env: "VERDICT_LOG_LEVEL", fallback: "info", kind: "level", usage: "debug, info, warn or error", read: oneOf(&c.logLevel, "debug", "info", "warn", "error")},
 		{flag: "search-attributes", env: "VERDICT_SEARCH_ATTRIBUTES", fallback: "true", kind: "bool", usage: "put scores into visibility; `starter setup` registers the attributes", read: boolOf(&c.searchAttributes)},

@@ -23,8 +23,8 @@ type Step = migrate.Step
 // lock that they wait for is held for longer than two seconds. It may be interrupted, and goes on where it was. It may run
 // in several processes at once: one of them works, and the others find it done. A schema that a newer release has made,
 // and that this one cannot work with, is refused. tell, if there is one, is told of each step that is done.
-func Migrate(ctx context.Context, url string, tell ...func(Step, time.Duration)) (err error) {
-	db, closeDB, err := connect(ctx, url, atLeastTwo)
+func Migrate(ctx context.Context, dsn string, tell ...func(Step, time.Duration)) (err error) {
+	db, closeDB, err := connect(ctx, dsn, atLeastTwo)
 	if err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func Migrate(ctx context.Context, url string, tell ...func(Step, time.Duration))
 }
 
 // Plan returns the steps that [Migrate] would run on the database as it is now, and changes nothing.
-func Plan(ctx context.Context, url string) (steps []Step, err error) {
-	db, closeDB, err := connect(ctx, url)
+func Plan(ctx context.Context, dsn string) (steps []Step, err error) {
+	db, closeDB, err := connect(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -60,24 +60,49 @@ func engine(db *sql.DB) migrate.Postgres {
 // atLeastTwo lets a migration hold a connection and work on another one.
 func atLeastTwo(c *pgxpool.Config) { c.MaxConns = max(c.MaxConns, 2) }
 
+// lockPause is how long a migration waits before it looks again whether another one is done.
+const lockPause = 50 * time.Millisecond
+
 // lockOut holds the lock against other migrations until release is called. The transaction that holds it has no snapshot
-// and no lock on a table: nothing waits for it, the building of an index neither.
+// and no lock on a table: nothing waits for it, the building of an index neither. One that waits holds no connection: a
+// pooler may have few, and the one that works needs another.
 func lockOut(ctx context.Context, db *sql.DB) (release func() error, err error) {
+	pause := time.NewTicker(lockPause)
+	defer pause.Stop()
+	for {
+		release, got, err := tryLock(ctx, db)
+		switch {
+		case err != nil:
+			return nil, err
+		case got:
+			return release, nil
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryLock takes the lock if it is free.
+func tryLock(ctx context.Context, db *sql.DB) (release func() error, got bool, err error) {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
-	if err == nil {
-		err = lock(ctx, tx, []int64{migrationLock})
-	}
-	if err != nil {
-		return nil, errors.Join(err, tx.Rollback())
-	}
-	return func() error {
+	release = func() error {
 		if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) { // done: ctx is
 			return err
 		}
 		return nil
-	}, nil
+	}
+	_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	if err == nil {
+		err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(migrationLock)).Scan(&got)
+	}
+	if err != nil || !got {
+		return nil, false, errors.Join(err, release())
+	}
+	return release, true, nil
 }

@@ -7,15 +7,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
 )
 
@@ -34,10 +30,12 @@ const (
 // connection was lost may or may not have been kept, and may be repeated.
 type Store struct{ *sqlstore.Store }
 
-// Open connects to the database of a postgres:// url, which may have the pool_… parameters of pgxpool. It refuses a
-// database whose schema is not the one that this code needs, and says how to migrate it.
-func Open(ctx context.Context, url string) (*Store, error) {
-	db, closeDB, err := connect(ctx, url)
+// Open connects to the database of a dsn, in either form that pgx takes: a postgres:// URL, or keywords and values. It may
+// have the pool_… parameters of pgxpool and default_query_exec_mode of pgx; without the latter it finds out whether a
+// pooler such as PgBouncer stands in between, and then keeps no statement prepared. It refuses a database whose schema is
+// not the one that this code needs, and says how to migrate it.
+func Open(ctx context.Context, dsn string) (*Store, error) {
+	db, closeDB, err := connect(ctx, dsn)
 	if err != nil {
 		return nil, err
 	}
@@ -52,27 +50,6 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
 		Close: closeDB,
 	})}, nil
-}
-
-func connect(ctx context.Context, url string, adjust ...func(*pgxpool.Config)) (db *sql.DB, closeDB func() error, err error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		// pgx leaves the password out of this error.
-		return nil, nil, scoring.Invalid("url", "%v", err)
-	}
-	for _, a := range adjust {
-		a(config)
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, nil, fmt.Errorf("verdict: connect to Postgres: %w", err)
-	}
-	db = stdlib.OpenDBFromPool(pool)
-	return db, func() error {
-		err := db.Close()
-		pool.Close()
-		return err
-	}, nil
 }
 
 // lock takes advisory locks until the end of the transaction, one after another. What the transaction reads afterwards

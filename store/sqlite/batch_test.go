@@ -15,7 +15,7 @@ import (
 // newTestBatcher returns a batcher over a table of numbers, and a way to read them.
 func newTestBatcher(t *testing.T) (b *batcher, numbers func() []int) {
 	t.Helper()
-	db, _, err := connect(Memory)
+	db, _, err := connect(name{})
 	require.NoError(t, err)
 	_, err = db.ExecContext(t.Context(), `CREATE TABLE t (n INTEGER PRIMARY KEY)`)
 	require.NoError(t, err)

@@ -7,19 +7,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
-	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store/internal/migrate"
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
 )
-
-// Memory is the dsn of a database that lives in memory, belongs to one Store, and is gone when that is closed.
-const Memory = ":memory:"
 
 // busyTimeout is how long a write waits for another process's.
 const busyTimeout = 10 * time.Second
@@ -31,12 +27,30 @@ const readers = 4
 // it is on the disk.
 type Store struct{ *sqlstore.Store }
 
-// Open opens the database in the file dsn, which is made if it is not there, or [Memory]. The file's directory must
-// exist. A file that a newer release has migrated is refused.
+// Open opens the database in a file, which is made, for its owner alone, if it is not there, or [Memory]. A dsn is a path or
+// a file: URI, with the parameter mode if any. The file's directory must exist. A file that a newer release has migrated is
+// refused.
 func Open(ctx context.Context, dsn string) (*Store, error) {
-	if dsn == "" || strings.ContainsRune(dsn, 0) {
-		return nil, scoring.Invalid("dsn", "give the path of a file, or %q", Memory)
+	n, err := readName(dsn)
+	if err != nil {
+		return nil, err
 	}
+	return open(ctx, dsn, n)
+}
+
+// OpenExisting is [Open] for a file that must be there: what names none is [fs.ErrNotExist], as [Memory] is.
+func OpenExisting(ctx context.Context, dsn string) (*Store, error) {
+	n, err := readName(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if n.existing = true; n.path == "" {
+		return nil, fmt.Errorf("verdict: open %s: a database in memory is its process's own: %w", dsn, fs.ErrNotExist)
+	}
+	return open(ctx, dsn, n)
+}
+
+func open(ctx context.Context, dsn string, n name) (*Store, error) {
 	var closers []func() error
 	closeAll := func() error {
 		var errs []error
@@ -45,7 +59,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		}
 		return errors.Join(errs...)
 	}
-	writer, reader, err := connect(dsn)
+	writer, reader, err := connect(n)
 	if err != nil {
 		return nil, fmt.Errorf("verdict: open %s: %w", dsn, err)
 	}
@@ -61,17 +75,25 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 }
 
 // connect returns the pool of the one writing connection and the pool of the reading ones.
-func connect(dsn string) (writer, reader *sql.DB, err error) {
+func connect(n name) (writer, reader *sql.DB, err error) {
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "foreign_keys(1)",
 		"journal_mode(WAL)", "synchronous(FULL)", // on the disk when it says so: an outcome is acknowledged only then
 	}}
-	if dsn == Memory {
+	if n.path == "" {
 		// One connection is the database, for reading as well.
 		writer, err = single("file::memory:?" + pragmas.Encode())
 		return writer, writer, err
 	}
-	file := "file:" + (&url.URL{Path: dsn}).EscapedPath() + "?"
+	if err := n.create(); err != nil {
+		return nil, nil, err
+	}
+	file, err := n.uri()
+	if err != nil {
+		return nil, nil, err
+	}
+	// Never made here: it would be everybody's to read.
+	file += "?mode=rw&"
 	if writer, err = single(file + pragmas.Encode()); err != nil {
 		return nil, nil, err
 	}

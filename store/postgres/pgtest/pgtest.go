@@ -100,6 +100,7 @@ type stopper struct{ m interface{ Run() int } }
 
 func (s stopper) Run() int {
 	code := s.m.Run()
+	stopBouncer()
 	if c, err := cluster(false); err == nil {
 		c.stop()
 	}
@@ -182,7 +183,12 @@ func start() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	keeper := exec.Command("sh", "-c", script, "sh", dir, strconv.Itoa(port))
+	return keep(port, script, dir, strconv.Itoa(port))
+}
+
+// keep runs a script that keeps a server for as long as its standard input is open.
+func keep(port int, script string, args ...string) (_ server, err error) {
+	keeper := exec.Command("sh", append([]string{"-c", script, "sh"}, args...)...)
 	keeper.Dir = "/"
 	keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to handle
 	if keeper.SysProcAttr.Credential, err = unprivileged(); err != nil {

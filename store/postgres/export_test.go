@@ -1,0 +1,4 @@
+package postgres
+
+// Connect is what a Store is made on.
+var Connect = connect
