@@ -9,7 +9,7 @@ import (
 // attemptLimit is how long one attempt of an activity waits for its scores in all, a little less than the second that is
 // promised. While all is well the first of each wait is free: it is what recording costs.
 const (
-	attemptLimit = 900 * time.Millisecond
+	attemptLimit = 800 * time.Millisecond
 	free         = 10 * time.Millisecond
 )
 
