@@ -35,7 +35,7 @@ func (b Batch) split(most int) []Batch {
 		rest[i] = whole.Records[n+i]
 		rest[i].Source = scoring.FromActivity
 		if rest[i].RecordedAt.IsZero() {
-			rest[i].RecordedAt = whole.At
+			rest[i].RecordedAt = whole.RecordedAt()
 		}
 	}
 	return append([]Batch{b}, Batch{Part: &part}.chunks(rest, most)...)

@@ -10,7 +10,7 @@ import (
 // Infer makes a definition from what a store has, for a report on an experiment whose definition is not at hand: the
 // variants are those of the probabilities, the control is the given one or else the first in byte order, and the metric
 // is boolean if all its scores are, bounded by 0 and 1 if they all lie there, and unbounded otherwise, higher being
-// better. If all scores are of one step type, so is the metric.
+// better. If all scores are of one step type, so is the metric. What a failed run means for it nobody has said: it is unknown.
 // There is no maturity window: a caller that knows one sets it. It refuses assignments of none or of several experiments
 // or versions.
 func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, control string) (Definition, error) {
@@ -18,7 +18,10 @@ func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, c
 		return Definition{}, scoring.Invalid("assignments", "there are none")
 	}
 	first := assignments[0]
-	d := Definition{Name: first.Experiment, Version: first.Version, Control: control, Primary: Metric{Name: metric, Type: inferType(records, metric), Step: inferStep(records, metric)}}
+	d := Definition{Name: first.Experiment, Version: first.Version, Control: control, Primary: Metric{
+		Name: metric, Type: inferType(records, metric), Step: inferStep(records, metric),
+		FailureUnknown: true, // nobody has said that a failed run is the worst of it
+	}}
 	weights := map[string]float64{}
 	for _, a := range assignments {
 		if a.Experiment != d.Name || a.Version != d.Version {

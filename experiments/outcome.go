@@ -8,7 +8,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// window is the span in which a unit's scores count.
+// window is the span in which a unit's scores count: half-open, as scoring.Window.
 type window struct {
 	from  time.Time
 	until time.Time // zero: no end
@@ -16,7 +16,7 @@ type window struct {
 	open  bool
 }
 
-func (w window) late(t time.Time) bool { return !w.until.IsZero() && t.After(w.until) }
+func (w window) late(t time.Time) bool { return !w.until.IsZero() && !t.Before(w.until) }
 
 // group is what is known of one assigned chain, with the chains that inherited its assignment.
 type group struct {
@@ -164,55 +164,66 @@ func (s statement) check(m Metric) (float64, error) {
 	return sum / float64(len(s.values)), nil
 }
 
-// said returns what the newest run of a chain that says anything under a name says.
+// said returns what the newest run of a chain that says anything under a name says. What holds of each of its scores is for
+// scoring.Holding to say, here at the end of the window and in the store now.
 func (w window) said(c *chain, name, step string) statement {
 	type identity struct {
 		run       scoring.Run
 		step, key string
 	}
-	current := map[identity]scoring.Record{}
+	histories := map[identity][]scoring.Record{}
 	var order []identity
-	late := false
 	for _, r := range c.records {
 		if r.Name != name || r.Step.Type != step {
 			continue
 		}
-		if w.late(when(r)) {
-			late = late || !r.Retracted
-			continue
-		}
 		id := identity{r.Run, r.Step.ID, r.Key}
-		before, ok := current[id]
-		if !ok {
+		if histories[id] == nil {
 			order = append(order, id)
 		}
-		if !ok || holds(r, before) {
-			current[id] = r
-		}
+		histories[id] = append(histories[id], r)
 	}
-	order = slices.DeleteFunc(order, func(id identity) bool { return current[id].Retracted })
-	if len(order) == 0 {
+	type held struct {
+		id    identity
+		r     scoring.Record
+		since time.Time
+	}
+	var holding []held
+	late := false
+	for _, id := range order {
+		r, since, ok := scoring.Holding(histories[id], w.until)
+		if ok {
+			holding = append(holding, held{id, r, since})
+		}
+		if w.until.IsZero() {
+			continue
+		}
+		now, _, scored := scoring.Holding(histories[id], time.Time{})
+		late = late || scored && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+	}
+	if len(holding) == 0 {
 		return statement{late: late}
 	}
-	newest := order[0].run
-	for _, id := range order[1:] {
-		if id.run != newest && c.after(current[id], current[order[slices.IndexFunc(order, func(o identity) bool { return o.run == newest })]]) {
-			newest = id.run
+	newest := holding[0]
+	for _, h := range holding[1:] {
+		if h.id.run != newest.id.run && c.after(h.r, newest.r) {
+			newest = h
 		}
 	}
-	order = slices.DeleteFunc(order, func(id identity) bool { return id.run != newest })
-	slices.SortFunc(order, func(a, b identity) int { return cmp.Or(cmp.Compare(a.step, b.step), cmp.Compare(a.key, b.key)) })
+	holding = slices.DeleteFunc(holding, func(h held) bool { return h.id.run != newest.id.run })
+	slices.SortFunc(holding, func(a, b held) int {
+		return cmp.Or(cmp.Compare(a.id.step, b.id.step), cmp.Compare(a.id.key, b.id.key))
+	})
 	s := statement{late: late}
-	for _, id := range order {
-		r := current[id]
-		if y, ok := r.Value.Float(); ok && r.State == scoring.Scored {
+	for _, h := range holding {
+		if y, ok := h.r.Value.Float(); ok && h.r.State == scoring.Scored {
 			s.values = append(s.values, y)
 			s.value += y
-			if t := when(r); t.After(s.at) {
-				s.at = t
+			if h.since.After(s.at) {
+				s.at = h.since
 			}
-		} else if rank(r.State) > rank(s.state) {
-			s.state = r.State
+		} else if rank(h.r.State) > rank(s.state) {
+			s.state = h.r.State
 		}
 	}
 	if n := len(s.values); n > 0 {
@@ -220,21 +231,6 @@ func (w window) said(c *chain, name, step string) statement {
 		s.value /= float64(n)
 	}
 	return s
-}
-
-// holds tells whether r holds over q, another revision of the same identity, by the rules of the store: the last attempt of
-// a step, the last thing that services have observed, and else the last revision.
-func holds(r, q scoring.Record) bool {
-	if a, b := r.Step.Attempt, q.Step.Attempt; a != b && a > 0 && b > 0 {
-		return a > b
-	}
-	if a, b := when(r), when(q); r.Source == scoring.FromClient && q.Source == scoring.FromClient && !a.Equal(b) {
-		return a.After(b)
-	}
-	if r.Revision != q.Revision {
-		return r.Revision > q.Revision
-	}
-	return !r.RecordedAt.Before(q.RecordedAt)
 }
 
 // after tells whether r is of a later run of the chain than q: by when the runs started, or, if that is not known, by
@@ -247,15 +243,6 @@ func (c *chain) after(r, q scoring.Record) bool {
 		return i > j
 	}
 	return r.RecordedAt.After(q.RecordedAt)
-}
-
-// when is when a score counts: when what it speaks of was observed, or when it was recorded if that is not known or
-// claims to be later.
-func when(r scoring.Record) time.Time {
-	if r.ObservedAt.IsZero() || (!r.RecordedAt.IsZero() && r.ObservedAt.After(r.RecordedAt)) {
-		return r.RecordedAt
-	}
-	return r.ObservedAt
 }
 
 // engine returns what the engine knows of a chain, or nil if the metric is not of that kind.

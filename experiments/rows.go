@@ -18,8 +18,9 @@ import (
 //     same unit that began within the window of its first one; its value is then the mean over them. Runs that inherited
 //     an assignment count for the unit that was assigned.
 //   - A chain says what its newest run that says anything says. Scores of several steps or keys of one run are averaged.
-//   - A score counts for its window by when it was observed, or recorded if that is not known. A later one is counted as
-//     late and not applied; the revision before it stands, if the records have it.
+//   - A score counts for its window, which is half-open, by when it was observed, or recorded if that is not known. What
+//     was observed last before the window ended is the value, as [scoring.Holding] says; another score that holds since
+//     is counted as late and not applied.
 //   - A failed, canceled, terminated or timed-out run without a score is an outcome, and a missing score has the meaning
 //     that the metric declares.
 //
@@ -161,7 +162,11 @@ func (e *Experiment) chains(records []scoring.Record, runs []scoring.RunFacts, n
 		wanted[m.Name], wanted[m.Per], wanted[m.Covariate] = true, true, true
 	}
 	for _, r := range records {
-		if r.Superseded || !wanted[r.Name] || r.RecordedAt.After(now) {
+		if r.Superseded || !wanted[r.Name] {
+			continue
+		}
+		r, known := r.AsOf(now)
+		if !known {
 			continue
 		}
 		id, ok := of[r.Run]

@@ -34,13 +34,19 @@ type Record struct {
 	ScorerVersion string `json:"scorer_version,omitempty"`
 	// BuildID is the worker's build id: what an inline score says is a function of history and code.
 	BuildID string `json:"build_id,omitempty"`
-	// RecordedAt is when the store took it. Set by the store's caller.
+	// RecordedAt is when it was handed to Verdict. Set by the store's caller; of what a run's code says, by the store, from
+	// the flush that has it.
 	RecordedAt time.Time `json:"recorded_at,omitzero"`
 
 	// The store sets these when it reads.
 
 	// Revision counts from 1 within an identity.
 	Revision int `json:"revision,omitempty"`
+	// Said is every time at which the same was said, in the order in which they became known, if it was more than once.
+	// Then Step.Attempt is the newest of their attempts.
+	Said []Said `json:"said,omitempty"`
+	// Overtaken marks what a run's code had said before it said what was known when this arrived.
+	Overtaken bool `json:"overtaken,omitempty"`
 	// Retracted marks a current revision that says: the run's last complete set of scores no longer has this one.
 	Retracted bool `json:"retracted,omitempty"`
 	// Superseded marks a record of a run that was reset away. It is kept and leaves the statistics.
@@ -110,9 +116,11 @@ const (
 // refused by the server leaves no phantom.
 type Flush struct {
 	Facts RunFacts `json:"facts"`
-	// Sequence orders the flushes of a run: the length of the history that the code had seen. A flush with a smaller
-	// sequence than the one kept changes nothing.
+	// The flushes of a run are ordered by Sequence, At and Ordinal. Sequence is the length of the history that the code had
+	// seen, At is workflow time, which a workflow task that is tried again has later, and Ordinal counts the flushes of the
+	// run's code from 1; 0: not counted.
 	Sequence int64 `json:"sequence"`
+	Ordinal  int64 `json:"ordinal,omitempty"`
 	// Records are the set, all with Source [FromWorkflow].
 	Records []Record  `json:"records,omitempty"`
 	At      time.Time `json:"at"`
@@ -122,6 +130,19 @@ type Flush struct {
 	// Partial says that Records are a part of the set with this Sequence. What it does not name stays, and of the facts only
 	// those count that tell which run it is.
 	Partial bool `json:"partial,omitempty"`
+}
+
+// RecordedAt is when the scores of f were recorded, unless they say so: workflow code has no clock to say it. The flushes of
+// one workflow task have times in their order.
+func (f Flush) RecordedAt() time.Time {
+	at := f.At
+	if at.IsZero() {
+		at = f.Facts.ClosedAt
+	}
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(time.Duration(f.Ordinal) * time.Microsecond)
 }
 
 // Mark tells the scores of one run apart: a digest of the step's id, the name and the key, of 32 characters.

@@ -49,22 +49,20 @@ type Store interface {
 
 // Recorder is the writing of scores and assignments.
 type Recorder interface {
-	// Record appends records. A record that says the same as the current revision of its identity changes nothing; one
-	// that says something else becomes the next revision. Of what services say (FromClient) about one identity, the
-	// one that was observed last holds, in whatever order they arrive. All or none of the records are written. A record about a
-	// superseded run is kept: superseded or, if it is a scorer's, about the run that holds instead.
-	//
-	// A record that was written before, at the same RecordedAt, changes nothing even if others have written since: a
-	// repeated call undoes nobody's correction. The score of an earlier attempt of a step that arrives after a later
-	// one's is a revision of the history that is never current.
+	// Record appends records. What was said last holds, whoever said it and in whatever order it arrives: scoring.Holding has
+	// the rules, for all that reads. What holds and says the same again is no new revision; what else is said is, and is
+	// history where it does not hold. What the same source has said before, of the same time, changes nothing, whether it holds
+	// now or not: a call that is repeated undoes nobody's correction. All or none of the records are written. A record about
+	// a superseded run is kept: superseded or, if it is a scorer's, about the run that holds instead.
 	Record(ctx context.Context, records []scoring.Record) error
 
 	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
-	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision. A flush with
-	// a smaller Sequence than the one kept for the run changes nothing. A set may come in parts, in any order: a flush
-	// with the facts that says which scores are Elsewhere, and those, in flushes that are Partial. When another run has the same OriginalRunID,
-	// workflow id and namespace, and this one started later, the other is superseded with its scores and assignments; what scorers have said
-	// about it goes on to this one, and so does what they say later.
+	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision; what others
+	// said of it stays. Flushes may arrive in any order: by Sequence, At and Ordinal the last one is kept, and what an older
+	// one says is history. Of two in the same place, the one that says how the run ended is the later one. A set may come in parts,
+	// in any order: a flush with the facts that says which scores are Elsewhere, and those, in flushes that are Partial. When
+	// another run has the same OriginalRunID, workflow id and namespace, and this one started later, the other is superseded
+	// with its scores and assignments; what scorers have said about it goes on to this one, and so does what they say later.
 	//
 	// Which run started last is decided whenever something new is known of one of them, from a flush or not: the run
 	// whose id is the OriginalRunID started first, then the start times decide, then the order in which they became known.
@@ -143,7 +141,8 @@ type Rejection struct {
 
 // Reader answers questions. Results are in the order of recording unless said otherwise.
 type Reader interface {
-	// Scores returns current revisions (or, with Filter.History, all of them).
+	// Scores returns current revisions (or, with Filter.History, all of them), each with every time at which it was said. What
+	// held at the end of a window, scoring.Holding says of the whole history of an identity.
 	Scores(ctx context.Context, f Filter) ([]scoring.Record, error)
 	// Assignments returns the assignments of an experiment in the order in which they were made, superseded ones included
 	// and marked. An empty version means all versions.

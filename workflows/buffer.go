@@ -24,6 +24,7 @@ type run struct {
 	bytes    int
 	sessions []scoring.Session
 	keys     []string
+	flushes  int64 // that this run's code has made
 	assigned []scoring.Ref
 	picks    map[string]scoring.Assignment
 	deferred map[string]int  // scorer name → calls so far

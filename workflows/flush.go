@@ -67,7 +67,8 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 // write runs the local activity. It has one attempt and never fails: what it cannot write it hands over.
 func (r *run) write(ctx workflow.Context, f scoring.Flush) {
 	info := workflow.GetInfo(ctx)
-	f.Sequence = int64(info.GetCurrentHistoryLength())
+	r.flushes++
+	f.Sequence, f.Ordinal = int64(info.GetCurrentHistoryLength()), r.flushes
 	f.Records = append([]scoring.Record(nil), r.records...)
 	for i := range f.Records {
 		f.Records[i].BuildID = r.cfg.build(info)

@@ -120,7 +120,7 @@ func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
 		f, known := last[id]
 		delete(last, id) // counted
 		end := unit.At.Add(window)
-		if !known || a.Variant != unit.Variant || window > 0 && (now.Before(end) || !a.At.Before(end) || f.ClosedAt.After(end)) {
+		if !known || a.Variant != unit.Variant || window > 0 && (now.Before(end) || !a.At.Before(end) || !f.ClosedAt.Before(end)) {
 			continue
 		}
 		switch f.Status {

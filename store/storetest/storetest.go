@@ -20,7 +20,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		name  string
 		tests []namedTest
 	}{
-		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Parts", partTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
+		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
+		{"Holds", holdsTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Ledger", ledgerTests},
 		{"Prune", pruneTests}, {"Read", readTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {

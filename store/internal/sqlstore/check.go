@@ -47,7 +47,7 @@ func checkRecord(r scoring.Record) (scoring.Record, error) {
 	// A reason may be a model's own words: mended, not refused, and before it is compared with the one that is kept.
 	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
 	r.ObservedAt, r.RecordedAt = instant(r.ObservedAt), instant(r.RecordedAt)
-	r.Revision, r.Retracted, r.Superseded = 0, false, false // the store's own
+	r.Revision, r.Retracted, r.Superseded, r.Overtaken, r.Said = 0, false, false, false, nil // the store's own
 	return r, nil
 }
 
@@ -59,7 +59,26 @@ func checkRecords(records []scoring.Record) ([]scoring.Record, error) {
 			return nil, err
 		}
 	}
+	inOneCall(checked)
 	return checked, nil
+}
+
+// inOneCall puts what one call says about one identity at one moment into the order of the call: each is recorded a
+// microsecond after the one before it, however often the call is made.
+func inOneCall(records []scoring.Record) {
+	type moment struct {
+		identity string
+		at       time.Time
+	}
+	before := make(map[moment]time.Duration, len(records))
+	for i := range records {
+		r := &records[i]
+		m := moment{string(scoreIdentity(*r)), r.RecordedAt}
+		if !r.RecordedAt.IsZero() {
+			r.RecordedAt = r.RecordedAt.Add(before[m])
+		}
+		before[m] += time.Microsecond
+	}
 }
 
 func checkFlush(f scoring.Flush) (scoring.Flush, error) {
@@ -111,6 +130,11 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 		}
 		if r.OriginalRunID == "" {
 			r.OriginalRunID = facts.OriginalRunID
+		}
+		if r.RecordedAt.IsZero() {
+			if r.RecordedAt = f.RecordedAt(); r.RecordedAt.IsZero() {
+				r.RecordedAt = r.ObservedAt
+			}
 		}
 		identity := string(scoreIdentity(*r))
 		if seen[identity] {

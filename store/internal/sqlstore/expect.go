@@ -60,7 +60,7 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	if err != nil {
 		return 0, err
 	}
-	replace := !found || now.retracted
+	replace := !found || now.rec.Retracted
 	if !replace {
 		// What is pending never takes the place of a score that is there, unless that is another run's.
 		if replace, err = t.forwarded(ctx, about, now, scoreIdentity(pending)); err != nil {
@@ -68,7 +68,7 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 		}
 	}
 	if replace {
-		if err := t.put(ctx, about, pending, now, found); err != nil {
+		if err := t.say(ctx, about, pending, last); err != nil {
 			return 0, err
 		}
 	}

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -46,22 +48,22 @@ func (t txn) forward(ctx context.Context, from int64) error {
 	if err != nil || !found {
 		return err
 	}
-	said, err := collect(ctx, t.tx, scanRevision, selectRevision+` WHERE run = $1 AND latest AND NOT retracted AND source = $2 ORDER BY id`,
-		from, string(scoring.FromScorer))
+	said, err := t.revisions(ctx, `WHERE s.run = $1 AND s.latest AND NOT s.retracted AND s.source = $2`, from, string(scoring.FromScorer))
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(said, func(a, b revision) int { return cmp.Compare(a.id, b.id) })
 	for _, old := range said {
 		r := old.rec
-		r.Run = holds.facts.Run
+		r.Run, r.Said = holds.facts.Run, nil
 		now, there, err := t.latest(ctx, scoreIdentity(r))
 		if err != nil {
 			return err
 		}
-		if there && !now.retracted {
+		if there && !now.rec.Retracted {
 			continue // the run that holds has one of its own
 		}
-		if err := t.put(ctx, holds, r, now, there); err != nil {
+		if err := t.say(ctx, holds, r, last); err != nil {
 			return err
 		}
 	}

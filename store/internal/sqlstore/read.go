@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,21 +109,88 @@ func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, e
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}
-	return collect(ctx, s.read, scanScore, `SELECT s.revision, s.attempt, s.retracted, r.superseded, s.doc
+	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at,
+		CASE WHEN s.recorded_at = `+never+` THEN r.doc ELSE '' END, s.doc
 		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY s.id`+limit(f.Limit), c.args...)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	c.add("s.id >= ? AND s.id <= ?", found[0].id, found[len(found)-1].id)
+	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt
+		FROM repeats p JOIN scores s ON s.id = p.score JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY p.id`, c.args...)
+	if err != nil {
+		return nil, err
+	}
+	times := make(map[int64][]scoring.Said)
+	for _, a := range again {
+		times[a.score] = append(times[a.score], a.Said)
+	}
+	records := make([]scoring.Record, len(found))
+	for i, row := range found {
+		records[i] = row.record(times[row.id])
+	}
+	return records, nil
 }
 
-func scanScore(rows *sql.Rows) (scoring.Record, error) {
-	var doc string
+// never is the zero time as a column has it: a score of workflow code was recorded so once.
+var never = strconv.FormatInt(micro(time.Time{}), 10)
+
+// scoreRow is a row of scores as readers get it.
+type scoreRow struct {
+	id      int64
+	rec     scoring.Record
+	attempt int32
+	saidAt  int64
+}
+
+func scanScore(rows *sql.Rows) (s scoreRow, err error) {
+	var facts, doc string
 	var revision int
-	var attempt int32
-	var retracted, superseded bool
-	if err := rows.Scan(&revision, &attempt, &retracted, &superseded, &doc); err != nil {
-		return scoring.Record{}, err
+	var retracted, overtaken, superseded bool
+	if err = rows.Scan(&s.id, &revision, &s.attempt, &retracted, &overtaken, &superseded, &s.saidAt, &facts, &doc); err != nil {
+		return s, err
 	}
-	r, err := decode[scoring.Record](doc)
-	r.Revision, r.Step.Attempt, r.Retracted, r.Superseded = revision, attempt, retracted, superseded
-	return r, err
+	if s.rec, err = decode[scoring.Record](doc); err != nil {
+		return s, err
+	}
+	s.rec.Revision, s.rec.Retracted, s.rec.Overtaken, s.rec.Superseded = revision, retracted, overtaken, superseded
+	if s.rec.RecordedAt.IsZero() && facts != "" {
+		err = s.recordedAtTheEnd(facts)
+	}
+	return s, err
+}
+
+// recordedAtTheEnd says that a row from when nobody said when it was recorded was recorded at the end of its run.
+func (s *scoreRow) recordedAtTheEnd(facts string) error {
+	f, err := decode[scoring.RunFacts](facts)
+	s.rec.RecordedAt = f.ClosedAt
+	if s.rec.RecordedAt.IsZero() {
+		s.rec.RecordedAt = s.rec.ObservedAt
+	}
+	return err
+}
+
+// record returns the row's score with the times at which it was said again.
+func (s scoreRow) record(again []scoring.Said) scoring.Record {
+	r := s.rec
+	if len(again) > 0 {
+		r.Said = append(r.Times(), again...)
+	}
+	r.Said = withImplied(r, s.saidAt, s.attempt)
+	r.Step.Attempt = s.attempt
+	return r
+}
+
+type sayingAgain struct {
+	score int64
+	scoring.Said
+}
+
+func scanAgain(rows *sql.Rows) (a sayingAgain, err error) {
+	var observed, recorded int64
+	err = rows.Scan(&a.score, &observed, &recorded, &a.Attempt)
+	a.ObservedAt, a.RecordedAt = atTime(observed), atTime(recorded)
+	return a, err
 }
 
 // Runs implements store.Store.

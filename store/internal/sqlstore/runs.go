@@ -11,19 +11,20 @@ import (
 type runRow struct {
 	id         int64
 	facts      scoring.RunFacts
-	sequence   sql.NullInt64
+	flushed    flushed // the place of the flush that is kept
 	enrolled   bool
 	superseded bool
 }
 
-const runColumns = `id, sequence, enrolled, superseded, doc`
+const runColumns = `id, sequence, flushed_at, ordinal, enrolled, superseded, doc`
 
 func scanRun(rows *sql.Rows) (r runRow, err error) {
 	var doc string
-	if err = rows.Scan(&r.id, &r.sequence, &r.enrolled, &r.superseded, &doc); err != nil {
+	if err = rows.Scan(&r.id, &r.flushed.sequence, &r.flushed.at, &r.flushed.ordinal, &r.enrolled, &r.superseded, &doc); err != nil {
 		return r, err
 	}
 	r.facts, err = decode[scoring.RunFacts](doc)
+	r.flushed.ended = r.facts.Status != ""
 	return r, err
 }
 
@@ -76,7 +77,7 @@ func (t txn) addRun(ctx context.Context, row *runRow) error {
 	return t.supersede(ctx, row)
 }
 
-// changeRun writes the row's facts, sequence and enrollment.
+// changeRun writes the row's facts, its flush's place and enrollment.
 func (t txn) changeRun(ctx context.Context, row *runRow) error {
 	doc, err := encode(row.facts)
 	if err != nil {
@@ -84,8 +85,9 @@ func (t txn) changeRun(ctx context.Context, row *runRow) error {
 	}
 	r := row.facts.Run
 	err = t.exec(ctx, `UPDATE runs SET first_run_id = $2, original_run_id = $3, chain = $4, origin = $5, started_at = $6, sequence = $7,
-		enrolled = $8, doc = $9 WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
-		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.sequence, row.enrolled, doc)
+		flushed_at = $8, ordinal = $9, enrolled = $10, doc = $11 WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
+		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.flushed.sequence, row.flushed.at,
+		row.flushed.ordinal, row.enrolled, doc)
 	if err != nil {
 		return err
 	}

@@ -89,11 +89,7 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 		}
 		identity := scoreIdentity(r)
 		scored[string(identity)] = true
-		now, found, err := t.latest(ctx, identity)
-		if err != nil {
-			return nil, err
-		}
-		if err := t.put(ctx, run, r, now, found); err != nil {
+		if err := t.say(ctx, run, r, last); err != nil {
 			return nil, err
 		}
 	}
@@ -172,15 +168,16 @@ func (t txn) taken(ctx context.Context, scorer []byte, waits []expected, seen []
 // stopWaiting retracts the pending score of a scorer that made no score in its place, unless another scorer of the
 // same name still waits for the same.
 func (t txn) stopWaiting(ctx context.Context, run runRow, pending []byte, s store.Settlement) error {
-	now, found, err := t.latest(ctx, pending)
-	if err != nil || !found || now.retracted || now.rec.State != scoring.Pending {
+	h, err := t.history(ctx, pending)
+	if err != nil {
 		return err
+	}
+	if word := h.word(scoring.FromScorer); word == nil || word.rec.Retracted || word.rec.State != scoring.Pending {
+		return nil
 	}
 	_, waits, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND settled_at IS NULL LIMIT 1`, pending)
 	if err != nil || waits {
 		return err
 	}
-	gone := now.rec
-	gone.RecordedAt = s.At
-	return t.retract(ctx, run, now, gone)
+	return t.retract(ctx, run, pending, scoring.FromScorer, s.At)
 }
