@@ -80,7 +80,7 @@ func (l left) histories(t *testing.T) (all []recorded) {
 }
 
 // events returns the events of a recorded history.
-func (r recorded) events(t *testing.T) *historypb.History {
+func (r recorded) events(t testing.TB) *historypb.History {
 	t.Helper()
 	h := &historypb.History{}
 	require.NoError(t, protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(r.History, h))

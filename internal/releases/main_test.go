@@ -1,15 +1,29 @@
 package releases
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/verdict-dev/verdict/internal/app"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/releases/user"
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) {
+	switch os.Getenv(programVariable) {
+	case "worker":
+		os.Exit(app.Main(app.RunWorker))
+	case "user":
+		if err := user.Work(); err != nil {
+			fmt.Fprintln(os.Stderr, "user's worker:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	devservertest.Main(m, stopPostgres, func() error { return goleak.Find() })
 }
 

@@ -83,14 +83,16 @@ func record(t *testing.T, kind, dir string) {
 		opened, err := sqlite.Open(t.Context(), file)
 		require.NoError(t, err)
 		db, keep = opened, func() { writeFile(t, filepath.Join(dir, storeFile), compact(t, file)) }
-		s = newScene(t, db, false)
+		s = newScene(t, db)
+		s.work(false)
 	case "postgres":
 		url := pgtest.Start(t)
 		require.NoError(t, postgres.Migrate(t.Context(), url))
 		opened, err := postgres.Open(t.Context(), url)
 		require.NoError(t, err)
 		db, keep = opened, func() { writeFile(t, filepath.Join(dir, dumpFile), dump(t, url)) }
-		s = newScene(t, db, true)
+		s = newScene(t, db)
+		s.work(true)
 	}
 	f := s.play()
 	data, err := json.MarshalIndent(f, "", " ")
@@ -116,10 +118,18 @@ func reported(t *testing.T, db store.Reader, f facts) (asJSON, asText []byte) {
 	return append(asJSON, '\n'), text.Bytes()
 }
 
-// histories returns those of all runs of the scene, in the order of their ids.
+// histories returns those of all runs of the scene, one a line.
 func (s *scene) histories() []byte {
+	var lines bytes.Buffer
+	for _, r := range s.recorded() {
+		require.NoError(s.T, json.NewEncoder(&lines).Encode(r))
+	}
+	return lines.Bytes()
+}
+
+// recorded returns the histories of all runs of the scene, in the order of their ids.
+func (s *scene) recorded() (all []recorded) {
 	ctx := s.T.Context()
-	var all []recorded
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 1000}
 	list, err := s.Client.ListWorkflow(ctx, request)
 	require.NoError(s.T, err)
@@ -131,11 +141,7 @@ func (s *scene) histories() []byte {
 		all = append(all, recorded{run.GetID(), run.GetRunID(), e.Type.Name, e.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, data})
 	}
 	slices.SortFunc(all, func(a, b recorded) int { return strings.Compare(a.WorkflowID+a.RunID, b.WorkflowID+b.RunID) })
-	var lines bytes.Buffer
-	for _, r := range all {
-		require.NoError(s.T, json.NewEncoder(&lines).Encode(r))
-	}
-	return lines.Bytes()
+	return all
 }
 
 // writeFile writes a file, compressed if its name says so.
@@ -161,9 +167,15 @@ func readFile(t *testing.T, name string) []byte {
 	if filepath.Ext(name) != ".gz" {
 		return data
 	}
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	require.NoError(t, err)
-	data, err = io.ReadAll(r)
+	data, err = unzip(data)
 	require.NoError(t, err)
 	return data
+}
+
+func unzip(data []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }

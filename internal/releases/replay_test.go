@@ -59,7 +59,7 @@ func TestReplaysCanFail(t *testing.T) {
 	})
 }
 
-func (r recorded) replay(t *testing.T, cfg verdict.Config, answer any) error {
+func (r recorded) replay(t testing.TB, cfg verdict.Config, answer any) error {
 	t.Helper()
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}})
 	require.NoError(t, err)

@@ -33,9 +33,9 @@ var held = []string{"held-1", "held-2"}
 // scene is where a recording is made: a namespace and a store of its own, and the workers of the code under test.
 type scene struct {
 	*harness.Bench
-	namespace string
-	stop      []func()
-	runs      map[string]client.WorkflowRun
+	address, namespace string
+	stop               []func()
+	runs               map[string]client.WorkflowRun
 }
 
 // facts are what a recording has handed out.
@@ -47,11 +47,10 @@ type facts struct {
 	Held       []string          `json:"held"`   // keys that no run has declared
 }
 
-// newScene starts the workers over a store. direct says whether the user's worker has the store too, and puts scores into
-// visibility; otherwise it hands over, as it does by default.
-func newScene(t *testing.T, db store.Store, direct bool) *scene {
+// newScene returns a scene without workers.
+func newScene(t *testing.T, db store.Store) *scene {
 	server := devservertest.ForTest(t)
-	s := &scene{namespace: server.NewNamespace(t), runs: map[string]client.WorkflowRun{}}
+	s := &scene{address: server.Address, namespace: server.NewNamespace(t), runs: map[string]client.WorkflowRun{}}
 	s.Bench = &harness.Bench{T: t, Store: db, Log: &harness.Log{}, Queue: "users", VerdictQueue: "verdict"}
 	s.Client = server.Dial(t, client.Options{Namespace: s.namespace, Logger: s.Logger()})
 	s.Verdict = verdict.NewClient(s.Client, verdict.ClientOptions{TokenKeys: [][]byte{[]byte(user.TokenKey)}, Patience: time.Minute})
@@ -60,19 +59,28 @@ func newScene(t *testing.T, db store.Store, direct bool) *scene {
 			t.Logf("log:\n%s", s.Log)
 		}
 	})
+	return s
+}
+
+// work starts the workers of the code under test. direct says whether the user's worker has the store too, and puts scores
+// into visibility; otherwise it hands over, as it does by default.
+func (s *scene) work(direct bool) {
 	s.stop = append(s.stop, s.StoreWorker())
-	for _, e := range user.Experiments {
-		_, err := activities.StartExperiment(t.Context(), s.Client, s.VerdictQueue, "start", e.Definition(),
-			activities.Policy{Every: 24 * time.Hour}, activities.Change{Who: "ada", Why: "to see"})
-		require.NoError(t, err)
-	}
+	s.startExperiments()
 	cfg := user.Config()
 	cfg.Client = s.Client
 	if direct {
-		cfg.Store, cfg.SearchAttributes = db, true
+		cfg.Store, cfg.SearchAttributes = s.Store, true
 	}
 	s.stop = append(s.stop, s.UserWorker(cfg, user.Register))
-	return s
+}
+
+func (s *scene) startExperiments() {
+	for _, e := range user.Experiments {
+		_, err := activities.StartExperiment(s.T.Context(), s.Client, s.VerdictQueue, "start", e.Definition(),
+			activities.Policy{Every: 24 * time.Hour}, activities.Change{Who: "ada", Why: "to see"})
+		require.NoError(s.T, err)
+	}
 }
 
 // begin starts a run.

@@ -40,7 +40,7 @@ func writeSource(t *testing.T, to string) {
 		}
 	}
 	// A release from before the program was there has it all the same.
-	for _, name := range []string{"user.go", "worker/main.go"} {
+	for _, name := range []string{"user.go", "work.go", "worker/main.go"} {
 		in := path.Join(userProgram, name)
 		if files[in] == nil {
 			files[in], err = os.ReadFile(filepath.Join("user", name))

@@ -1,0 +1,144 @@
+package releases
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/releases/user"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/postgres"
+	"github.com/verdict-dev/verdict/store/postgres/pgtest"
+	"github.com/verdict-dev/verdict/store/sqlite"
+)
+
+// pair is of which releases the programs are that work side by side.
+type pair struct{ user, verdict string }
+
+// A user's worker of one release with a verdict worker of the other loses nothing, whichever is the older, and what was
+// opened under one pair goes on and settles under the next: the database is migrated while the older release works, then
+// one program after the other is replaced.
+func TestReleasesSideBySide(t *testing.T) {
+	t.Parallel()
+	dirs, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
+	require.NoError(t, err)
+	require.NotEmpty(t, dirs)
+	for _, dir := range dirs {
+		old := filepath.Base(filepath.Dir(dir))
+		for name, c := range map[string]struct {
+			kind   string
+			phases []pair
+		}{
+			"both at once":             {"postgres", []pair{{old, old}, {today, today}}},
+			"the user's worker first":  {"sqlite", []pair{{old, old}, {today, old}}},
+			"the verdict worker first": {"postgres", []pair{{old, today}, {today, today}}},
+		} {
+			t.Run(old+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				sideBySide(t, old, c.kind, c.phases)
+			})
+		}
+	}
+}
+
+func sideBySide(t *testing.T, old, kind string, phases []pair) {
+	s := newScene(t, nil)
+	b := &besides{scene: s, old: old, kind: kind}
+	b.prepare()
+	var earlier *batch
+	for i, p := range phases {
+		stop := b.start(p)
+		if i == 0 {
+			s.startExperiments()
+		} else {
+			_, err := activities.ChangeExperiment(t.Context(), s.Client, "ranking", "1", activities.Ramp, "",
+				activities.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
+			require.NoError(t, err)
+		}
+		now := b.batch([]string{"first", "second"}[i], p)
+		now.begin()
+		if earlier != nil {
+			earlier.finish()
+		}
+		now.events()
+		if i == len(phases)-1 {
+			now.finish()
+			b.settled()
+		}
+		earlier = now
+		stop()
+	}
+	b.check()
+}
+
+// besides is a scene whose workers are processes of two releases.
+type besides struct {
+	*scene
+	old, kind, db string
+	batches       []*batch
+}
+
+// prepare makes the database as the older release does.
+func (b *besides) prepare() {
+	if b.kind == "sqlite" {
+		b.db = filepath.Join(b.T.TempDir(), "store.db")
+		return
+	}
+	b.db = pgtest.Start(b.T)
+	b.starter("migrate", "--db", b.db)
+}
+
+// start starts the workers of a pair. The first verdict worker of the older release has the database as that release made
+// it; it is migrated under it.
+func (b *besides) start(p pair) (stop func()) {
+	t := b.T.(*testing.T)
+	env := b.env()
+	env["VERDICT_DB"] = b.db
+	if b.Store == nil && p.verdict == today {
+		b.open()
+	}
+	verdict, ready := startWorker(t, p.verdict, env)
+	if b.Store == nil {
+		b.open()
+		require.NoError(t, ready(), "a worker of the release before is ready on the new schema")
+	}
+	user := startUser(t, p.user, b.env())
+	return func() {
+		user.stop()
+		verdict.stop()
+	}
+}
+
+func (b *besides) env() map[string]string {
+	return map[string]string{
+		"TEMPORAL_ADDRESS": b.address, "TEMPORAL_NAMESPACE": b.namespace, "USER_TASK_QUEUE": b.Queue, "VERDICT_TASK_QUEUE": b.VerdictQueue,
+		"VERDICT_TOKEN_KEY": user.TokenKey,
+	}
+}
+
+// open migrates the database and opens it, for the test to look at.
+func (b *besides) open() {
+	var opened store.Store
+	var err error
+	if b.kind == "sqlite" {
+		_, missing := os.Stat(b.db)
+		require.NoError(b.T, missing)
+		opened, err = sqlite.Open(b.T.Context(), b.db)
+	} else {
+		require.NoError(b.T, postgres.Migrate(b.T.Context(), b.db))
+		opened, err = postgres.Open(b.T.Context(), b.db)
+	}
+	require.NoError(b.T, err)
+	b.T.Cleanup(func() { require.NoError(b.T, opened.Close()) })
+	b.Store = opened
+}
+
+// starter runs the older release's command line.
+func (b *besides) starter(args ...string) {
+	b.T.Helper()
+	out, err := command(b.T.(*testing.T), b.old, "starter", b.env(), args...).CombinedOutput()
+	require.NoError(b.T, err, "%s", out)
+}
