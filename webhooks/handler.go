@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -40,21 +41,29 @@ type Options struct {
 	// Source names the sender in outcomes and in the ids that are made for them. Default: the verifier's Provider. Give each of
 	// several senders of one scheme its own, since their delivery ids may be the same.
 	Source string
-	// Rejected is told of every delivery that was refused for good, for a ledger: it is called before the sender is
+	// Rejected is told of deliveries that were refused for good, for a ledger: it is called before the sender is
 	// answered, from many goroutines at once, and returns soon after ctx is done. The id may be empty, and when the
-	// signature was wrong it is whatever the request claims.
+	// signature was wrong it is whatever the request claims. Of what is not authentic, which anybody can send, it is told of
+	// the first 10 a minute for each reason; of the rest, of 1,000.
 	Rejected func(ctx context.Context, source, deliveryID, reason string)
+	// RejectedMore is told once a minute, for each reason, how many more there were.
+	RejectedMore func(ctx context.Context, source, reason string, n int)
+	// Sender names the sender of a request, for fairness between senders. Default: the address that it comes from (of IPv6,
+	// the network of 64 bits). Behind a proxy that is the proxy's: say whom it forwards for, with [Network].
+	Sender func(*http.Request) string
 	// MaxBody is the largest body in bytes. Default: [DefaultMaxBody].
 	MaxBody int64
 	// Timeout bounds the work on a request: the reading of its body, then the sink. Default: [DefaultTimeout], or less for
 	// a provider that is less patient.
 	Timeout time.Duration
-	// MaxInFlight is how many requests are worked on at a time. One more is told at once to come back later, before its
-	// body is read: no queue grows. Default: [DefaultMaxInFlight].
+	// MaxInFlight is how many verified requests are worked on at a time. Four times as many wait, within the Timeout; one
+	// more is told at once to come back later. A body that is still on its way and one that is not authentic take none of
+	// these places. Default: [DefaultMaxInFlight].
 	MaxInFlight int
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
-	// Logger gets a line for each delivery that was refused or not held. No line has a body or a secret. Default: none.
+	// Logger gets a line for each delivery that was not held, and those that Rejected and RejectedMore are told of. No line has a body or a
+	// secret. Default: none.
 	Logger *slog.Logger
 }
 
@@ -79,6 +88,12 @@ func (o Options) withDefaults(s Scheme, v Verifier) Options {
 	}
 	if o.Rejected == nil {
 		o.Rejected = func(context.Context, string, string, string) {}
+	}
+	if o.RejectedMore == nil {
+		o.RejectedMore = func(context.Context, string, string, int) {}
+	}
+	if o.Sender == nil {
+		o.Sender = senderOf
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -107,11 +122,17 @@ type handler struct {
 	verifier Verifier
 	// handshake answers OPTIONS; nil when the scheme has no handshake.
 	handshake http.HandlerFunc
+	arriving  arrivals
 	slots     chan struct{}
+	waiting   atomic.Int64
+	refusals  sample
+	away      sample // of those that were sent away for want of a slot
 }
 
 // New returns a handler that receives the deliveries of a scheme. It refuses a scheme without a secret, options without a
 // mapping or sink, and anything out of range, with a [scoring.InvalidError].
+//
+// The handler is an [io.Closer]: Close tells Options.RejectedMore what has been counted since it was told last.
 func New(s Scheme, o Options) (http.Handler, error) {
 	if s == nil {
 		return nil, scoring.Invalid("scheme", "is required")
@@ -124,7 +145,9 @@ func New(s Scheme, o Options) (http.Handler, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{Options: o, verifier: v, slots: make(chan struct{}, o.MaxInFlight)}
+	h := &handler{Options: o, verifier: v, arriving: arrivals{limit: maxArriving}, slots: make(chan struct{}, o.MaxInFlight)}
+	h.refusals = sample{one: h.refused, more: h.refusedMore}
+	h.away = sample{one: h.sentAway, more: h.sentAwayMore}
 	if s, ok := s.(interface {
 		handshake(w http.ResponseWriter, r *http.Request)
 	}); ok {
@@ -150,15 +173,34 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only POST", http.StatusMethodNotAllowed)
 		return
 	}
+	h.receive(w, r)
+}
+
+// maxArriving is how many bodies may be on their way at a time.
+const maxArriving = 256
+
+// waitersPerSlot is how many verified requests may wait for each slot.
+const waitersPerSlot = 4
+
+// slot waits for a place among the requests that are worked on. GitHub sends a delivery once, so one that has to wait a
+// moment is not sent away at once.
+func (h *handler) slot(ctx context.Context) (leave func(), ok bool) {
+	leave = func() { <-h.slots }
 	select {
 	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
+		return leave, true
 	default:
-		h.Logger.Warn("webhook turned away: too many deliveries under way", "limit", h.MaxInFlight)
-		h.later(w, "too many deliveries under way")
-		return
 	}
-	h.receive(w, r)
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > int64(waitersPerSlot*h.MaxInFlight) {
+		return nil, false
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return leave, true
+	case <-ctx.Done():
+		return nil, false
+	}
 }
 
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
@@ -166,25 +208,42 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
 	defer cancel()
 	body, err := h.read(w, r)
+	if errors.Is(err, errGivenUp) {
+		h.away.refused(ctx, "", "too many bodies are on their way, and this one was the slowest", false)
+		h.later(w, "too many deliveries under way")
+		return
+	}
 	req := Request{Header: r.Header, Query: r.URL.Query(), Body: body, At: h.Now()}
 	if err == nil {
 		err = h.verifier.Verify(req)
 	}
+	verified := err == nil
 	var parsed Parsed
-	if err == nil {
+	if verified {
 		parsed, err = h.verifier.Parse(req)
 	}
 	refused := refusals(err)
 	reason := ""
 	for _, r := range refused {
-		reason = h.note(ctx, clip(r.DeliveryID, scoring.MaxOutcomeID), r.Reason)
+		reason = r.Reason
+		h.refusals.refused(ctx, clip(r.DeliveryID, scoring.MaxOutcomeID), reason, verified)
 	}
 	if len(refused) > 0 && len(parsed.Deliveries) == 0 {
 		http.Error(w, reason, refused[len(refused)-1].Status)
 		return
 	}
+	leave, ok := h.slot(ctx)
+	if !ok {
+		h.away.refused(ctx, "", "too many deliveries under way", true)
+		h.later(w, "too many deliveries under way")
+		return
+	}
+	defer leave()
 	h.deliver(ctx, w, parsed, reason)
 }
+
+// errGivenUp tells that a body was given up for others.
+var errGivenUp = errors.New("given up")
 
 // refusals returns the refusals of one request: several when events of a batch could not be read.
 func refusals(err error) []*VerifyError {
@@ -211,11 +270,15 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBody {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
 	}
-	// A slow sender would hold its slot for ever. Test recorders have no deadline; a server's connections have one, which
+	// A slow sender would keep its connection for ever. Test recorders have no deadline; a server's connections have one, which
 	// it sets anew for each request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.Timeout))
+	arrival := h.arriving.enter(h.Sender(r), cutter(w))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.MaxBody))
+	gaveUp := h.arriving.leave(arrival)
 	switch {
+	case err != nil && gaveUp:
+		return nil, errGivenUp
 	case errors.As(err, new(*http.MaxBytesError)):
 		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -238,13 +301,16 @@ const (
 // request's events could not be read, if any.
 func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, reason string) {
 	if n := len(parsed.Deliveries); n > maxBatch {
-		http.Error(w, h.note(ctx, "", fmt.Sprintf("%d events, at most %d are taken at a time", n, maxBatch)), http.StatusRequestEntityTooLarge)
+		why := fmt.Sprintf("%d events, at most %d are taken at a time", n, maxBatch)
+		h.refusals.refused(ctx, "", why, true)
+		http.Error(w, why, http.StatusRequestEntityTooLarge)
 		return
 	}
 	var mu sync.Mutex // guards what follows
 	held, failed := 0, false
 	refused := func(d Delivery, err error) {
-		why := h.note(ctx, d.ID, err.Error())
+		why := err.Error()
+		h.refusals.refused(ctx, clip(d.ID, scoring.MaxOutcomeID), why, true)
 		mu.Lock()
 		defer mu.Unlock()
 		reason = why
@@ -341,11 +407,31 @@ func outcomeID(source, delivery string, index int) string {
 	return bodyID([]byte(id))
 }
 
-// note tells the log and the ledger of a refusal, and returns its reason.
-func (h *handler) note(ctx context.Context, deliveryID, reason string) string {
+// refused tells the log and the ledger of a refusal.
+func (h *handler) refused(ctx context.Context, deliveryID, reason string) {
 	h.Logger.Warn("webhook refused", "source", h.Source, "delivery", deliveryID, "reason", reason)
 	h.Rejected(ctx, h.Source, deliveryID, clip(reason, scoring.MaxReason))
-	return reason
+}
+
+// refusedMore tells them of so many that were not told of one by one.
+func (h *handler) refusedMore(ctx context.Context, reason string, n int) {
+	h.Logger.Warn("webhooks refused", "source", h.Source, "more", n, "reason", reason)
+	h.RejectedMore(ctx, h.Source, reason, n)
+}
+
+func (h *handler) sentAway(_ context.Context, _, reason string) {
+	h.Logger.Warn("webhook sent away, to come back later", "source", h.Source, "reason", reason, "limit", h.MaxInFlight)
+}
+
+func (h *handler) sentAwayMore(_ context.Context, reason string, n int) {
+	h.Logger.Warn("webhooks sent away, to come back later", "source", h.Source, "more", n, "reason", reason)
+}
+
+// Close tells of what was counted and not told yet. Requests may still come.
+func (h *handler) Close() error {
+	h.refusals.flush()
+	h.away.flush()
+	return nil
 }
 
 // later asks the sender to try again.

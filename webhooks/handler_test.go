@@ -1,9 +1,11 @@
 package webhooks_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,9 +28,13 @@ type memory struct {
 	mu       sync.Mutex
 	rows     map[string]scoring.Outcome
 	rejected []string
+	more     map[string]int
+	log      bytes.Buffer
 }
 
-func newMemory() *memory { return &memory{rows: map[string]scoring.Outcome{}} }
+func newMemory() *memory {
+	return &memory{rows: map[string]scoring.Outcome{}, more: map[string]int{}}
+}
 
 func (m *memory) Deliver(_ context.Context, o scoring.Outcome) error {
 	m.mu.Lock()
@@ -45,10 +51,36 @@ func (m *memory) Rejected(_ context.Context, source, deliveryID, reason string) 
 	m.rejected = append(m.rejected, source+" "+deliveryID+" "+reason)
 }
 
+func (m *memory) RejectedMore(_ context.Context, source, reason string, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.more[source+": "+reason] += n
+}
+
+// moreRejected returns how many were rejected of which only the number was told.
+func (m *memory) moreRejected() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.more)
+}
+
+// Write is the log.
+func (m *memory) Write(line []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.log.Write(line)
+}
+
+func (m *memory) logged() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.log.String()
+}
+
 // handler makes a handler whose sink is m, with the options changed.
 func handler(t *testing.T, s webhooks.Scheme, m *memory, mapping webhooks.Mapping, change ...func(*webhooks.Options)) http.Handler {
 	t.Helper()
-	o := webhooks.Options{Mapping: mapping, Sink: m, Rejected: m.Rejected, Now: clock}
+	o := webhooks.Options{Mapping: mapping, Sink: m, Rejected: m.Rejected, RejectedMore: m.RejectedMore, Now: clock}
 	for _, c := range change {
 		c(&o)
 	}

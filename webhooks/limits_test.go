@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,37 +21,125 @@ import (
 	"github.com/verdict-dev/verdict/webhooks"
 )
 
+// So many are worked on and four times as many wait; whoever comes then is sent away at once, and those that wait get their turn.
 func TestMaxInFlight(t *testing.T) {
 	t.Parallel()
-	entered, release := make(chan struct{}), make(chan struct{})
-	slow := webhooks.SinkFunc(func(context.Context, scoring.Outcome) error {
-		entered <- struct{}{}
-		<-release
-		return nil
+	headers := make([]http.Header, 11)
+	for i := range headers {
+		headers[i] = signed(t, standardSecret, fmt.Sprint("m", i), noon, merged).Header
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var entered atomic.Int32
+		release := make(chan struct{})
+		slow := webhooks.SinkFunc(func(context.Context, scoring.Outcome) error {
+			entered.Add(1)
+			<-release
+			return nil
+		})
+		m := newMemory()
+		h := handler(t, standard, m, webhooks.Scores, func(o *webhooks.Options) { o.Sink, o.MaxInFlight = slow, 2 })
+		codes := make(chan int, 10)
+		for _, header := range headers[:10] {
+			go func() { codes <- post(h, header, merged).Code }()
+			synctest.Wait()
+		}
+		require.Equal(t, int32(2), entered.Load())
+		for range 100 {
+			w := post(h, headers[10], merged)
+			require.Equal(t, 503, w.Code)
+			require.Equal(t, "10", w.Header().Get("Retry-After"))
+		}
+		require.Equal(t, 401, post(h, headers[10], "forged").Code, "what is not authentic takes no place")
+		close(release)
+		for range 10 {
+			require.Equal(t, 200, <-codes)
+		}
+		require.Equal(t, 200, post(h, headers[10], merged).Code)
+		require.Len(t, m.rejected, 1)
 	})
-	h := handler(t, standard, newMemory(), webhooks.Scores, func(o *webhooks.Options) {
-		o.Sink, o.MaxInFlight = slow, 2
+}
+
+// Whoever waits for a place does so no longer than the timeout.
+func TestWaitIsBounded(t *testing.T) {
+	t.Parallel()
+	first, second := signed(t, standardSecret, "m1", noon, merged).Header, signed(t, standardSecret, "m2", noon, merged).Header
+	synctest.Test(t, func(t *testing.T) {
+		stuck := webhooks.SinkFunc(func(ctx context.Context, _ scoring.Outcome) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		h := handler(t, standard, newMemory(), webhooks.Scores, func(o *webhooks.Options) { o.Sink, o.MaxInFlight, o.Timeout = stuck, 1, time.Second })
+		codes := make(chan int, 2)
+		begin := time.Now()
+		go func() { codes <- post(h, first, merged).Code }()
+		synctest.Wait()
+		go func() { codes <- post(h, second, merged).Code }()
+		require.Equal(t, 503, <-codes)
+		require.Equal(t, 503, <-codes)
+		require.Equal(t, time.Second, time.Since(begin))
 	})
-	send := func(id string) *httptest.ResponseRecorder {
-		return post(h, signed(t, standardSecret, id, noon, merged).Header, merged)
+}
+
+// trickle opens a connection on which a body comes byte by byte and never ends, until the test does.
+func trickle(t *testing.T, address string) {
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: test\r\nX-GitHub-Event: pull_request\r\nX-GitHub-Delivery: d\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: 100000\r\n\r\n")
+	require.NoError(t, err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range tick.C {
+			if _, err := conn.Write([]byte(" ")); err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, conn.Close())
+		<-done
+		tick.Stop()
+	})
+}
+
+// Senders that trickle keep nobody out, however many they are and though they come from the same address.
+func TestTricklingSenders(t *testing.T) {
+	t.Parallel()
+	for _, trickling := range []int{70, 600} {
+		t.Run(fmt.Sprint(trickling), func(t *testing.T) {
+			t.Parallel()
+			m := newMemory()
+			server := httptest.NewServer(handler(t, webhooks.GitHub{Secrets: []string{"s"}}, m, webhooks.PullRequests))
+			t.Cleanup(server.Close)
+			for range trickling {
+				trickle(t, server.Listener.Addr().String())
+			}
+			const deliveries = 84
+			codes := make(chan string, deliveries)
+			client := server.Client()
+			for i := range deliveries {
+				body := fmt.Sprintf(`{"action":"closed","pull_request":{"number":%d,"merged":true},"repository":{"full_name":"o/r"}}`, i+1)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(body))
+				require.NoError(t, err)
+				r.Header = githubSigned("s", "pull_request", body)
+				r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d", i))
+				go func() {
+					res, err := client.Do(r)
+					if err != nil {
+						codes <- err.Error()
+						return
+					}
+					_ = res.Body.Close()
+					codes <- res.Status
+				}()
+			}
+			for range deliveries {
+				require.Equal(t, "200 OK", <-codes)
+			}
+			require.Len(t, m.rows, deliveries)
+		})
 	}
-	codes := make(chan int, 2)
-	for i := range 2 {
-		header := signed(t, standardSecret, fmt.Sprint("m", i), noon, merged).Header
-		go func() { codes <- post(h, header, merged).Code }()
-		<-entered
-	}
-	// Both slots are taken: whoever comes now is sent away at once, without having its body read.
-	for range 100 {
-		w := send("over")
-		require.Equal(t, 503, w.Code)
-		require.Equal(t, "10", w.Header().Get("Retry-After"))
-	}
-	close(release)
-	require.Equal(t, 200, <-codes)
-	require.Equal(t, 200, <-codes)
-	go func() { <-entered }()
-	require.Equal(t, 200, send("after").Code)
 }
 
 func TestMaxInFlightAfterPanic(t *testing.T) {
