@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/verdict-dev/verdict/internal/app/api"
+	"github.com/verdict-dev/verdict/internal/app/proxy"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -416,6 +417,39 @@ func TestGuard(t *testing.T) {
 		open.handler.ServeHTTP(w, r)
 		require.Equal(t, status, w.Code, host)
 	}
+	through := func(g api.Guard, change func(*http.Request)) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8080/v1/outcomes", strings.NewReader(good))
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("Content-Type", "application/json")
+		change(r)
+		w := httptest.NewRecorder()
+		newBench(t, server{}, g).handler.ServeHTTP(w, r)
+		return w
+	}
+	// A proxy on this host that rewrites Host opens the door to everybody, unless it is one that is trusted with that.
+	trusted, err := proxy.Parse([]string{"127.0.0.1"})
+	require.NoError(t, err)
+	for name, change := range map[string]func(*http.Request){
+		"X-Forwarded-For":  func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+		"X-Forwarded-Host": func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "localhost") },
+		"X-Real-Ip":        func(r *http.Request) { r.Header.Set("X-Real-IP", "::1") },
+		"Forwarded":        func(r *http.Request) { r.Header.Set("Forwarded", "for=127.0.0.1") },
+		"Via":              func(r *http.Request) { r.Header.Set("Via", "1.1 proxy") },
+		"HTTP/1.0":         func(r *http.Request) { r.ProtoMajor, r.ProtoMinor = 1, 0 },
+	} {
+		w := through(api.Guard{Loopback: true}, change)
+		b.refused(w, 403, "forbidden", name)
+		require.Contains(t, w.Body.String(), "VERDICT_TRUSTED_PROXIES")
+		require.Equal(t, 201, through(api.Guard{Loopback: true, Proxies: trusted}, change).Code, name)
+		elsewhere := func(r *http.Request) { change(r); r.RemoteAddr = "127.0.0.2:1" }
+		b.refused(through(api.Guard{Loopback: true, Proxies: trusted}, elsewhere), 403, "forbidden", name)
+		b.refused(through(api.Guard{Loopback: true, Proxies: trusted}, func(r *http.Request) { change(r); r.Host = "example.com" }), 403, "forbidden", "Host")
+		b.refused(through(api.Guard{Tokens: []string{secret}, Loopback: true, Proxies: trusted}, change), 401, "unauthorized", "Authorization")
+	}
+	b.refused(through(api.Guard{Loopback: true}, func(r *http.Request) { r.Header.Set("Origin", "https://example.com") }), 403, "forbidden", "Origin")
+	b.refused(through(api.Guard{Loopback: true}, func(r *http.Request) { r.Header.Set("Origin", "null") }), 403, "forbidden", "Origin")
+	require.Equal(t, 201, through(api.Guard{Loopback: true}, func(r *http.Request) { r.Header.Set("Origin", "http://localhost:8080") }).Code)
+
 	closed := newBench(t, server{}, api.Guard{})
 	closed.refused(closed.post("/v1/outcomes", good), 403, "forbidden", "")
 }

@@ -5,15 +5,21 @@ import (
 	"crypto/subtle"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+
+	"github.com/verdict-dev/verdict/internal/app/proxy"
 )
 
 // Guard lets in who shows one of the tokens: as a Bearer token, or, for browsers, as the password of Basic
 // authentication. Without any token, everything is refused unless the server listens on the loopback alone; and then
-// requests that name another host are refused, so that no web page reaches it through a name of its own.
+// requests that name another host are refused, so that no web page reaches it through a name of its own, and requests
+// that came through a proxy, which come from anywhere though they seem to come from this host. A trusted proxy decides
+// itself whom it lets in.
 type Guard struct {
 	Tokens   []string
 	Loopback bool
+	Proxies  proxy.Trusted
 }
 
 // Protect returns h behind the guard. A browser is asked for a password if basic is set.
@@ -55,7 +61,19 @@ func (g Guard) check(r *http.Request) *Problem {
 	if !IsLoopback(r.Host) {
 		return problem(http.StatusForbidden, forbidden, "Host", "without VERDICT_API_TOKEN only requests to a loopback address are answered")
 	}
+	if by := proxy.Forwarded(r); by != "" && !g.Proxies.Through(r) {
+		return problem(http.StatusForbidden, forbidden, by, "this request came through a proxy: set VERDICT_API_TOKEN or, if the proxy decides who gets in, name it in VERDICT_TRUSTED_PROXIES")
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && !loopbackOrigin(origin) {
+		return problem(http.StatusForbidden, forbidden, "Origin", "without VERDICT_API_TOKEN no page of another host may ask")
+	}
 	return nil
+}
+
+// loopbackOrigin tells whether an Origin is of this host.
+func loopbackOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && IsLoopback(u.Host)
 }
 
 // knows compares hashes, which have one length, with every token, so that the time tells nothing of them.
