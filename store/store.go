@@ -137,6 +137,8 @@ type Rejection struct {
 	DeliveryID string    `json:"delivery_id,omitempty"`
 	Reason     string    `json:"reason"`
 	At         time.Time `json:"at"`
+	// Count is how many deliveries this stands for, where they are too many to be told one by one. 0 means one.
+	Count int `json:"count,omitempty"`
 }
 
 // Reader answers questions. Results are in the order of recording unless said otherwise.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/app/proxy"
 	"github.com/verdict-dev/verdict/internal/app/service"
 	"github.com/verdict-dev/verdict/internal/token"
 )
@@ -26,6 +28,7 @@ type workerConfig struct {
 	workflowPollers           int
 	stopTimeout               time.Duration
 	apiTokens, tokenKeys      []string
+	trustedProxies            proxy.Trusted
 	hooks                     service.Webhooks
 }
 
@@ -38,6 +41,7 @@ func (c *workerConfig) settings() settings {
 		{flag: "db", env: "VERDICT_DB", fallback: defaultDatabase, kind: "string", usage: "SQLite file, :memory:, postgres:// URL, or keywords and values", mask: maskDatabase, read: databaseOf(&c.db)},
 		{flag: "task-queue", env: "VERDICT_TASK_QUEUE", fallback: activities.DefaultTaskQueue, kind: "string", usage: "task queue to poll", read: nonEmpty(&c.taskQueue)},
 		{flag: "http", env: "VERDICT_HTTP", fallback: "127.0.0.1:8080", kind: "host:port", usage: "address of health checks, webhooks, API and page", read: listenOf(&c.listen)},
+		{flag: "trusted-proxies", env: "VERDICT_TRUSTED_PROXIES", kind: "addresses", usage: "addresses or networks of proxies in front of it, separated by commas", read: proxiesOf(&c.trustedProxies)},
 		{flag: "ui-url", env: "VERDICT_UI_URL", fallback: "http://localhost:8233", kind: "URL", usage: "base URL of the Temporal UI, for links", mask: maskURL, read: linkOf(&c.ui)},
 		{flag: "log-format", env: "VERDICT_LOG_FORMAT", fallback: "text", kind: "text|json", usage: "form of the log's lines", read: oneOf(&c.logFormat, "text", "json")},
 		{flag: "log-level", env: "VERDICT_LOG_LEVEL", fallback: "info", kind: "level", usage: "debug, info, warn or error", read: oneOf(&c.logLevel, "debug", "info", "warn", "error")},
@@ -140,7 +144,7 @@ func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, 
 	s, err := service.Start(ctx, service.Config{
 		Client: temporal, Store: db, TaskQueue: cfg.taskQueue, Worker: cfg.options(),
 		SearchAttributes: cfg.searchAttributes, Listen: cfg.listen, UI: cfg.ui,
-		APITokens: cfg.apiTokens, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Logger: log,
+		APITokens: cfg.apiTokens, TrustedProxies: cfg.trustedProxies, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Logger: log,
 	})
 	if err != nil {
 		return err
@@ -150,6 +154,17 @@ func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, 
 	case err = <-s.Failed():
 	}
 	return errors.Join(err, s.Stop())
+}
+
+// proxiesOf takes addresses and networks, separated by commas, or nothing.
+func proxiesOf(to *proxy.Trusted) func(string) error {
+	return func(t string) (err error) {
+		*to = nil
+		if strings.TrimSpace(t) != "" {
+			*to, err = proxy.Parse(strings.Split(t, ","))
+		}
+		return err
+	}
 }
 
 func bytesOf(texts []string) [][]byte {

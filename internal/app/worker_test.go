@@ -178,3 +178,12 @@ func TestUsageOfTheWorker(t *testing.T) {
 	require.Contains(t, got.stdout, "VERDICT_STANDARD_WEBHOOKS_SECRET")
 	require.Contains(t, got.stdout, "--stop-timeout")
 }
+
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	var c workerConfig
+	require.NoError(t, c.settings().resolve(environ{"VERDICT_TRUSTED_PROXIES=127.0.0.1, 10.0.0.0/8"}))
+	require.Len(t, c.trustedProxies, 2)
+	got := call(t, RunWorker, []string{"VERDICT_TRUSTED_PROXIES=localhost"}, "--check")
+	require.ErrorContains(t, got.err, "VERDICT_TRUSTED_PROXIES")
+}

@@ -139,7 +139,7 @@ type Ledger struct {
 	Matched    int `json:"matched"`
 	Late       int `json:"late"`
 	Unclaimed  int `json:"unclaimed"`
-	Rejected   int `json:"rejected"`
+	Rejected   int `json:"rejected"`   // deliveries
 	Duplicates int `json:"duplicates"` // deliveries beyond the first of an outcome
 }
 
@@ -238,6 +238,10 @@ func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
 	var l Ledger
 	entries, err := s.Ledger(ctx, store.LedgerFilter{})
 	for _, e := range entries {
+		if e.State == store.Rejected {
+			l.Rejected += e.Deliveries
+			continue
+		}
 		l.Duplicates += max(0, e.Deliveries-1)
 		l.Received++
 		switch e.State {
@@ -247,9 +251,6 @@ func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
 			l.Late++
 		case store.Unclaimed:
 			l.Unclaimed++
-		case store.Rejected:
-			l.Rejected++
-			l.Received--
 		}
 	}
 	return l, err

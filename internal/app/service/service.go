@@ -20,7 +20,9 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/app/api"
+	"github.com/verdict-dev/verdict/internal/app/proxy"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/webhooks"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
@@ -48,6 +50,9 @@ type Config struct {
 	Definitions []*experiments.Experiment
 	// APITokens let clients in. Without any, the API and the page are served on a loopback address only.
 	APITokens []string
+	// TrustedProxies are believed when they say whom they forward for, and decide who reaches the API and the page where there are no
+	// APITokens.
+	TrustedProxies proxy.Trusted
 	// TokenKeys open run tokens.
 	TokenKeys [][]byte
 	// Webhooks are the senders that deliveries are accepted from.
@@ -63,6 +68,7 @@ type Service struct {
 	listener net.Listener
 	server   *http.Server
 	worker   stopper
+	hooks    []io.Closer // the webhooks' handlers
 	temporal client.Client
 	store    io.Closer
 }
@@ -165,6 +171,9 @@ func (s *Service) Stop() error {
 		s.log.Info("stopping", "step", "worker")
 		s.worker.Stop()
 	}
+	for _, h := range s.hooks {
+		errs = append(errs, h.Close()) // what they have counted goes into the ledger
+	}
 	if s.store != nil {
 		s.log.Info("stopping", "step", "store")
 		if err := s.store.Close(); err != nil {
@@ -175,6 +184,17 @@ func (s *Service) Stop() error {
 		s.temporal.Close()
 	}
 	return errors.Join(errs...)
+}
+
+// sender names the sender of a request: whom a trusted proxy forwards for, else who is connected.
+func sender(trusted proxy.Trusted) func(*http.Request) string {
+	return func(r *http.Request) string {
+		client, ok := trusted.Client(r)
+		if !ok {
+			return r.RemoteAddr
+		}
+		return webhooks.Network(client)
+	}
 }
 
 // handler is everything that the HTTP server answers.
@@ -191,16 +211,22 @@ func (s *Service) handler(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /readyz", h.readiness)
 
 	d := delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
-	hooks, err := cfg.Webhooks.handlers(d, newRejections(cfg.Store, s.log), s.log)
+	refused := rejections{cfg.Store, s.log}
+	hooks, err := cfg.Webhooks.handlers(webhooks.Options{
+		Sink: d, Rejected: refused.One, RejectedMore: refused.More, Sender: sender(cfg.TrustedProxies), Logger: s.log,
+	})
 	if err != nil {
 		return nil, err
 	}
 	for path, hook := range hooks {
 		mux.Handle(path, hook)
+		if c, ok := hook.(io.Closer); ok {
+			s.hooks = append(s.hooks, c)
+		}
 		s.log.Info("webhooks are received", "path", path)
 	}
 
-	guard := api.Guard{Tokens: cfg.APITokens, Loopback: api.IsLoopback(cfg.Listen)}
+	guard := api.Guard{Tokens: cfg.APITokens, Loopback: api.IsLoopback(cfg.Listen), Proxies: cfg.TrustedProxies}
 	if len(guard.Tokens) == 0 && !guard.Loopback {
 		s.log.Warn("the API and the page are not served: this is no loopback address and there is no VERDICT_API_TOKEN", "http", cfg.Listen)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,8 +18,10 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
+	"github.com/verdict-dev/verdict/webhooks"
 )
 
 var silent = slog.New(slog.DiscardHandler)
@@ -130,14 +134,13 @@ func TestReadinessIsBounded(t *testing.T) {
 
 func TestWebhooksNeedASecret(t *testing.T) {
 	t.Parallel()
-	none := func(context.Context, string, string, string) {}
-	all, err := Webhooks{}.handlers(delivery{}, none, silent)
+	all, err := Webhooks{}.handlers(webhooks.Options{Sink: delivery{}})
 	require.NoError(t, err)
 	require.Empty(t, all)
 	one := []string{"s3cret"}
 	all, err = Webhooks{
 		Standard: []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, GitHub: one, Stripe: one, Slack: one, CloudEvents: one, HMAC: one,
-	}.handlers(delivery{}, none, silent)
+	}.handlers(webhooks.Options{Sink: delivery{}})
 	require.NoError(t, err)
 	for _, path := range []string{"standard", "github", "stripe", "slack", "cloudevents", "hmac"} {
 		h := all["/webhooks/"+path]
@@ -157,37 +160,34 @@ func TestRefusedDeliveriesAreInTheLedger(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	h, err := Webhooks{GitHub: []string{"s3cret"}}.handlers(delivery{}, newRejections(db, silent), silent)
+	refused := rejections{db, silent}
+	all, err := Webhooks{GitHub: []string{"s3cret"}}.handlers(webhooks.Options{Sink: delivery{}, Rejected: refused.One, RejectedMore: refused.More})
 	require.NoError(t, err)
-	r := httptest.NewRequest(http.MethodPost, "/webhooks/github", http.NoBody)
-	r.Header.Set("X-GitHub-Delivery", "d1")
-	r.Header.Set("X-Hub-Signature-256", "sha256=00")
-	h["/webhooks/github"].ServeHTTP(httptest.NewRecorder(), r)
+	h := all["/webhooks/github"]
+	const flood = 3000
+	for i := range flood {
+		r := httptest.NewRequest(http.MethodPost, "/webhooks/github", http.NoBody)
+		r.Header.Set("X-GitHub-Delivery", fmt.Sprint("d", i))
+		r.Header.Set("X-Hub-Signature-256", "sha256=00")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, 401, w.Code)
+	}
+	require.NoError(t, h.(io.Closer).Close())
+	// Anybody can send what is refused: a flood of it fills no table, and each is counted.
 	entries, err := db.Ledger(t.Context(), store.LedgerFilter{State: store.Rejected})
 	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	require.Equal(t, "github", entries[0].Outcome.Source)
-	require.NotEmpty(t, entries[0].Reason)
-}
-
-// counter counts rejections.
-type counter struct {
-	store.Correlator
-	n int
-}
-
-func (c *counter) Reject(context.Context, store.Rejection) error { c.n++; return nil }
-
-// Anybody can send what is refused: a flood of it does not fill the database.
-func TestFloodOfRefusalsIsCut(t *testing.T) {
-	t.Parallel()
-	var c counter
-	reject := newRejections(&c, silent)
-	for range 10 * rejectionsBurst {
-		reject(t.Context(), "github", "d", "signature mismatch")
+	require.Len(t, entries, 11)
+	deliveries := 0
+	for _, e := range entries {
+		require.Equal(t, "github", e.Outcome.Source)
+		require.Equal(t, "the signature is not an HMAC-SHA256 in hex", e.Reason)
+		deliveries += e.Deliveries
 	}
-	require.GreaterOrEqual(t, c.n, rejectionsBurst)
-	require.Less(t, c.n, 2*rejectionsBurst)
+	require.Equal(t, flood, deliveries)
+	r, err := report.Build(t.Context(), db, report.Options{Now: time.Now()})
+	require.NoError(t, err)
+	require.Equal(t, report.Ledger{Rejected: flood}, r.Ledger)
 }
 
 // What does not start leaves nothing open.

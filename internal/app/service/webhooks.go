@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/webhooks"
 )
@@ -35,12 +33,12 @@ const (
 
 // Validate returns every mistake.
 func (w Webhooks) Validate() error {
-	_, err := w.handlers(delivery{}, func(context.Context, string, string, string) {}, nil)
+	_, err := w.handlers(webhooks.Options{Sink: delivery{}})
 	return err
 }
 
 // handlers returns a handler for each sender that has a secret, by its path.
-func (w Webhooks) handlers(sink webhooks.Sink, rejected func(context.Context, string, string, string), log *slog.Logger) (map[string]http.Handler, error) {
+func (w Webhooks) handlers(o webhooks.Options) (map[string]http.Handler, error) {
 	all := map[string]http.Handler{}
 	var errs []error
 	for _, e := range []struct {
@@ -61,7 +59,8 @@ func (w Webhooks) handlers(sink webhooks.Sink, rejected func(context.Context, st
 		if len(e.secrets) == 0 {
 			continue
 		}
-		h, err := webhooks.New(e.scheme, webhooks.Options{Mapping: e.mapping, Sink: sink, Rejected: rejected, Logger: log})
+		o.Mapping = e.mapping
+		h, err := webhooks.New(e.scheme, o)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("webhooks of %s: %w", e.name, err))
 			continue
@@ -71,23 +70,26 @@ func (w Webhooks) handlers(sink webhooks.Sink, rejected func(context.Context, st
 	return all, errors.Join(errs...)
 }
 
-// Anybody can make a request that is refused, so the ledger takes this many refusals and no more. Each is in the log.
-const (
-	rejectionsPerSecond = 20
-	rejectionsBurst     = 500
-)
+// rejections keeps refused deliveries in the ledger, best effort. The handlers tell of few, and of how many more there were.
+type rejections struct {
+	store store.Correlator
+	log   *slog.Logger
+}
 
-// newRejections returns a function that keeps refused deliveries in the ledger, best effort.
-func newRejections(s store.Correlator, log *slog.Logger) func(ctx context.Context, source, deliveryID, reason string) {
-	limit := rate.NewLimiter(rejectionsPerSecond, rejectionsBurst)
-	return func(ctx context.Context, source, deliveryID, reason string) {
-		if !limit.Allow() {
-			log.Warn("a refused delivery is not in the ledger: there are too many", "source", source, "delivery", deliveryID, "reason", reason)
-			return
-		}
-		err := s.Reject(ctx, store.Rejection{Source: source, DeliveryID: deliveryID, Reason: reason, At: time.Now().UTC()})
-		if err != nil {
-			log.Warn("a refused delivery is not in the ledger", "source", source, "delivery", deliveryID, "error", err)
-		}
+// One keeps one of them.
+func (r rejections) One(ctx context.Context, source, deliveryID, reason string) {
+	r.keep(ctx, store.Rejection{Source: source, DeliveryID: deliveryID, Reason: reason})
+}
+
+// More keeps how many more there were within a minute.
+func (r rejections) More(ctx context.Context, source, reason string, n int) {
+	r.keep(ctx, store.Rejection{Source: source, Reason: reason, Count: n})
+}
+
+func (r rejections) keep(ctx context.Context, rejection store.Rejection) {
+	rejection.At = time.Now().UTC()
+	if err := r.store.Reject(ctx, rejection); err != nil {
+		r.log.Warn("refused deliveries are not in the ledger", "source", rejection.Source, "delivery", rejection.DeliveryID,
+			"number", max(1, rejection.Count), "error", err)
 	}
 }

@@ -238,6 +238,9 @@ func checkRejection(r store.Rejection) (store.Rejection, error) {
 	if err := scoring.CheckTime("at", r.At); err != nil {
 		return r, err
 	}
+	if r.Count < 0 {
+		return r, scoring.Invalid("count", "%d is negative", r.Count)
+	}
 	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
 	r.At = instant(r.At)
 	return r, nil

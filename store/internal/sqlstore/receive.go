@@ -119,9 +119,9 @@ func (s *Store) Reject(ctx context.Context, r store.Rejection) error {
 		identity = hash(r.Source, "", r.Reason, r.At.Format(time.RFC3339Nano))
 	}
 	_, err = write(ctx, s, "reject", func(ctx context.Context, t txn) (nothing, error) {
-		return nothing{}, t.exec(ctx, `INSERT INTO rejections (hash, received_at, deliveries, doc) VALUES ($1, $2, 1, $3)
-			ON CONFLICT (hash) DO UPDATE SET deliveries = rejections.deliveries + 1, received_at = excluded.received_at, doc = excluded.doc
-			WHERE rejections.received_at < excluded.received_at`, identity, micro(r.At), doc)
+		return nothing{}, t.exec(ctx, `INSERT INTO rejections (hash, received_at, deliveries, doc) VALUES ($1, $2, $4, $3)
+			ON CONFLICT (hash) DO UPDATE SET deliveries = rejections.deliveries + excluded.deliveries, received_at = excluded.received_at,
+			doc = excluded.doc WHERE rejections.received_at < excluded.received_at`, identity, micro(r.At), doc, max(1, r.Count))
 	})
 	return err
 }
