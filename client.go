@@ -113,6 +113,7 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 	if err := rec.Validate(); err != nil {
 		return err
 	}
+	rec.Score = rec.Tidy()
 	b.Records = []scoring.Record{rec}
 	started, err := activities.StartRecording(ctx, c.temporal, c.o.TaskQueue, b)
 	if err != nil || (b.RunKey == "" && !b.MustKnow) {

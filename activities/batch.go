@@ -30,3 +30,17 @@ func (b Batch) WorkflowID() (string, error) {
 	sum := sha256.Sum256(data)
 	return "verdict/record/" + hex.EncodeToString(sum[:16]), nil
 }
+
+// mend cuts reasons that have become longer on their way than a reason may be: v0.1.0 sends bytes that are no UTF-8, each of
+// which arrives as a character of three. A score that was taken is not refused for it.
+func (b Batch) mend() {
+	mend := func(records []scoring.Record) {
+		for i := range records {
+			records[i].Reason = scoring.Clip(records[i].Reason, scoring.MaxReason)
+		}
+	}
+	mend(b.Records)
+	if b.Flush != nil {
+		mend(b.Flush.Records)
+	}
+}

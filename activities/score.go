@@ -37,6 +37,7 @@ func Score(ctx context.Context, rec scoring.Record) error {
 	if err := rec.Validate(); err != nil {
 		return Refuse(err)
 	}
+	rec.Score = rec.Tidy()
 	recorder, ok := RecorderFrom(ctx)
 	if !ok {
 		activity.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", "Score")

@@ -53,6 +53,7 @@ func (s *Set) now() time.Time {
 func (s *Set) Record(ctx context.Context, b Batch) error {
 	ctx, stop := beating(ctx)
 	defer stop()
+	b.mend()
 	if b.RunKey != "" {
 		run, err := s.Store.RunOfKey(ctx, b.RunKey)
 		if err != nil {

@@ -8,7 +8,16 @@ import "github.com/verdict-dev/verdict/scoring"
 // A flush is a complete set: a second one would retract what the first one names. So the first batch has the flush with as
 // many scores as fit and the marks of the others, which follow as its parts. A worker of a release that knows no parts
 // keeps those others as scores of an activity: there no flush retracts them, whichever comes first.
-func (b Batch) Split() []Batch { return b.split(MaxCarried) }
+func (b Batch) Split() []Batch {
+	if Size(b) <= MaxCarried {
+		return []Batch{b}
+	}
+	return b.split(maxPart)
+}
+
+// maxPart is how many bytes the batches have into which another one is split: of half a megabyte the SDK and the server
+// say in their logs that it is much.
+const maxPart = 500_000
 
 func (b Batch) split(most int) []Batch {
 	if Size(b) <= most {

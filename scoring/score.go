@@ -1,6 +1,10 @@
 package scoring
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // Score is what somebody says about a run or a step: a name, a state and, when the state is [Scored], a value.
 type Score struct {
@@ -39,11 +43,22 @@ func Unknown(name string) Score { return Score{Name: name, State: Expired} }
 
 // Failure returns a score that says that the scorer failed. It has no value.
 func Failure(name, reason string) Score {
-	return Score{Name: name, State: Failed, Reason: Clip(reason, MaxReason)}
+	return Score{Name: name, State: Failed, Reason: Clip(reason, MaxReason)}.Tidy()
 }
 
 // Because returns s with a reason.
 func (s Score) Because(reason string) Score { s.Reason = reason; return s }
+
+// Tidy returns s with a reason that is text, as it is wherever s goes. What is not UTF-8 in it becomes U+FFFD or, where that
+// would take it over [MaxReason], a question mark.
+func (s Score) Tidy() Score {
+	tidy := strings.ToValidUTF8(s.Reason, string(utf8.RuneError))
+	if len(tidy) > MaxReason {
+		tidy = strings.ToValidUTF8(s.Reason, "?")
+	}
+	s.Reason = tidy
+	return s
+}
 
 // Validate refuses a score that breaks a limit, has a value in a state that has none, or has none where it must.
 func (s Score) Validate() error {

@@ -153,6 +153,3 @@ func TokenFor(ctx workflow.Context) (string, error) {
 	t, err := token.Seal(r.cfg.TokenKey, runOf(workflow.GetInfo(ctx)))
 	return t, activities.Refuse(err)
 }
-
-// snapshot is the answer to the query.
-func (r *run) snapshot() ([]scoring.Record, error) { return slices.Clone(r.records), nil }

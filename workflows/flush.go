@@ -72,6 +72,7 @@ func (r *run) write(ctx workflow.Context, f scoring.Flush) {
 	f.Records = append([]scoring.Record(nil), r.records...)
 	for i := range f.Records {
 		f.Records[i].BuildID = r.cfg.build(info)
+		f.Records[i].Score = f.Records[i].Tidy()
 	}
 	f.At = workflow.Now(ctx)
 	ctx = workflow.WithLocalActivityOptions(ctx, localOptions(info))

@@ -65,7 +65,7 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	}
 	ctx = workflow.WithValue(ctx, runKey{}, r)
 	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{
-		Description: "The scores that this run has made so far.",
+		Description: "The scores that this run has made so far. Argument: how many of them to skip.",
 	})
 	if err != nil {
 		return nil, err

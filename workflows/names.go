@@ -9,7 +9,8 @@ const (
 	// ScorerPrefix begins the workflow type of a deferred scorer; its name follows.
 	ScorerPrefix = "verdict.scorer."
 
-	// ScoresQuery answers with the run's buffer, for an open or a closed run.
+	// ScoresQuery answers with the run's buffer, for an open or a closed run. An answer holds a megabyte and a half: with the
+	// number of scores that one has already it answers with the next ones.
 	ScoresQuery = "verdict.scores"
 
 	// HeaderKey is the header in which assignments travel.

@@ -167,7 +167,7 @@ func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err err
 			}
 			sc = scoring.Failure(s.env.Scorer, reason)
 		}
-		valid = append(valid, sc)
+		valid = append(valid, sc.Tidy())
 	}
 	return valid
 }

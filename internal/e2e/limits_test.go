@@ -1,0 +1,268 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/devserver"
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// Texts of what JSON escapes, to two bytes or to six, and of characters that have many.
+var nasty = map[string]string{
+	"html": `Q&A: answer <-> source %d`, "quotes": `"%d" said \"she\"`, "lines": "\u2028\u2029%d\u2028\u2029\u2028\u2029", "angles": strings.Repeat("<", 120) + "%d",
+	"emoji": "👍🏽👩‍👩‍👧 %d", "rare": strings.Repeat("𝔮", 30) + "%d", "next to control": "\u00a0\u00ad\u200b%d\ufeff\ufffd", "words": "plain-name-%d",
+}
+
+// A run whose names JSON escapes ends as it would without us, and all of its scores are stored, with search attributes on.
+// So does its scorer, which is told its workflow id.
+func TestNamesThatJSONEscapes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	deferred := verdict.NewScorer("escaped <&> "+strings.Repeat(`"`, 100), "1<2", func(ctx workflow.Context, _ string) (scoring.Score, error) {
+		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("never", "comes")), verdict.Within(time.Millisecond), scoring.ExpiresTrue)
+		return got.Score(""), err
+	})
+	cfg := b.Config(deferred)
+	cfg.SearchAttributes, cfg.Client = true, b.Client
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, name string, n int) error {
+			for i := range n {
+				if err := verdict.Score(ctx, fmt.Sprintf(name, i), i, verdict.OnStep(fmt.Sprint(i%3), "")); err != nil {
+					return err
+				}
+			}
+			if err := verdict.Flush(ctx, "middle"); err != nil {
+				return err
+			}
+			_, err := verdict.Defer(ctx, deferred, name)
+			return err
+		}, workflow.RegisterOptions{Name: "escaped"})
+	})
+	type started struct {
+		run client.WorkflowRun
+		n   int
+	}
+	runs := map[string]started{}
+	for kind, name := range nasty {
+		numbers := []int{60}
+		if kind == "html" {
+			numbers = []int{40, 60, 300}
+		}
+		for _, n := range numbers {
+			// The SDK sends no workflow id that is not ASCII.
+			ascii := strings.Map(func(r rune) rune {
+				if r > 126 || r == '%' || r == 'd' {
+					return '<'
+				}
+				return r
+			}, name)
+			o := client.StartWorkflowOptions{ID: scoring.Clip(strings.Repeat(ascii, 900), 900) + uuid.NewString()[:8]}
+			runs[fmt.Sprint(kind, " ", n)] = started{b.StartWith(o, "escaped", name, n), n}
+		}
+	}
+	for kind, s := range runs {
+		require.NoError(t, s.run.Get(t.Context(), nil), kind)
+		require.Len(t, b.Scores(s.run, s.n+1), s.n+1, kind)
+		for _, id := range []string{s.run.GetID(), scorersOf(b, s.run)[0]} {
+			d, err := b.Client.DescribeWorkflowExecution(t.Context(), id, "")
+			require.NoError(t, err)
+			fields := d.WorkflowExecutionInfo.SearchAttributes.IndexedFields
+			data := slices.Concat(fields["VerdictScores"].GetData(), fields["VerdictScorer"].GetData())
+			require.LessOrEqual(t, len(data), 1800, kind)
+			require.Greater(t, len(data), 250, "%s: as much as fits is there: %s", kind, data)
+		}
+		require.Empty(t, failedTasks(b, s.run), kind)
+	}
+}
+
+// scorersOf returns the workflow ids of the scorers that a run has started, and holds their summaries to the limit.
+func scorersOf(b *harness.Bench, run client.WorkflowRun) (ids []string) {
+	for _, e := range b.History(run).Events {
+		if a := e.GetStartChildWorkflowExecutionInitiatedEventAttributes(); a != nil {
+			ids = append(ids, a.WorkflowId)
+			require.LessOrEqual(b.T, e.GetUserMetadata().GetSummary().Size(), 400)
+		}
+	}
+	return ids
+}
+
+// failedTasks returns why workflow tasks of a run have failed.
+func failedTasks(b *harness.Bench, run client.WorkflowRun) (causes []string) {
+	for _, e := range b.History(run).Events {
+		if a := e.GetWorkflowTaskFailedEventAttributes(); a != nil {
+			causes = append(causes, a.Cause.String())
+		}
+	}
+	return causes
+}
+
+// A run whose own search attributes leave no room has none of ours: that is logged, and the run ends as it would without us.
+func TestNoRoomForSearchAttributes(t *testing.T) {
+	t.Parallel()
+	server := devservertest.ForTest(t)
+	b := harness.New(t, nil)
+	namespace := server.NewNamespace(t)
+	own := map[string]string{}
+	for i := range 10 {
+		own[fmt.Sprint("Word", i)] = "Keyword"
+	}
+	for i := range 3 {
+		own[fmt.Sprint("Text", i)] = "Text"
+	}
+	own["List"], own["Quality"] = "KeywordList", "Double"
+	cfg := b.Config()
+	cfg.SearchAttributes, cfg.Doubles = true, map[string]string{"quality": "Quality"}
+	c, err := client.Dial(client.Options{
+		HostPort: server.Address, Namespace: namespace, Logger: b.Logger(), Plugins: []client.Plugin{verdict.NewPlugin(cfg)},
+	})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	require.NoError(t, devserver.AddSearchAttributes(t.Context(), c, namespace, own))
+	b.Client = c
+	b.StoreWorker()
+	b.Worker(b.Queue, worker.Options{}, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, bytes int) error {
+			var updates []temporal.SearchAttributeUpdate
+			for name, kind := range own { //workflowcheck:ignore one command
+				switch kind {
+				case "Keyword":
+					updates = append(updates, temporal.NewSearchAttributeKeyKeyword(name).ValueSet(strings.Repeat("k", bytes)))
+				case "KeywordList":
+					updates = append(updates, temporal.NewSearchAttributeKeyKeywordList(name).ValueSet([]string{strings.Repeat("l", bytes-2)}))
+				case "Text":
+					updates = append(updates, temporal.NewSearchAttributeKeyString(name).ValueSet(strings.Repeat("t", bytes)))
+				}
+			}
+			if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+				return err
+			}
+			for i := range 40 { // the SDK's own attribute
+				workflow.GetVersion(ctx, fmt.Sprint(i, strings.Repeat("v", 36)), workflow.DefaultVersion, 1)
+			}
+			for i := range 60 {
+				if err := verdict.Score(ctx, fmt.Sprintf(nasty["html"], i), true); err != nil {
+					return err
+				}
+			}
+			return verdict.Score(ctx, "quality", 0.5)
+		}, workflow.RegisterOptions{Name: "full"})
+	})
+	for bytes, want := range map[int]bool{200: true, 2040: false} {
+		run := b.Start("full", bytes)
+		require.NoError(t, run.Get(t.Context(), nil))
+		require.Len(t, b.Scores(run, 61), 61)
+		d, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+		require.NoError(t, err)
+		fields := d.WorkflowExecutionInfo.SearchAttributes.IndexedFields
+		require.Len(t, fields["Word3"].GetData(), bytes+2)
+		require.Equal(t, want, len(fields[workflows.RunAttribute].GetData()) > 0, "%d bytes", bytes)
+		require.Equal(t, want, len(fields["Quality"].GetData()) > 0, "%d bytes", bytes)
+		require.Contains(t, harness.Shape(b.History(run)), "UpsertWorkflowSearchAttributes")
+		said := slices.ContainsFunc(strings.Split(b.Log.String(), "\n"), func(line string) bool {
+			return strings.Contains(line, "the run's own leave no room") && strings.Contains(line, run.GetID())
+		})
+		require.Equal(t, !want, said, "%d bytes", bytes)
+	}
+}
+
+// reasons are as long as a reason may be. What is no UTF-8 does not travel as it is, so a run is told the kind.
+var reasons = map[string]string{
+	"angles": strings.Repeat("<", scoring.MaxReason), "quotes": strings.Repeat(`"`, scoring.MaxReason), "control": strings.Repeat("\x01", scoring.MaxReason),
+	"lines": strings.Repeat("\u2028", scoring.MaxReason/3), "words": strings.Repeat("a", scoring.MaxReason),
+	"no text": strings.Repeat("\xff", scoring.MaxReason), "hardly text": strings.Repeat("\xffa", scoring.MaxReason/2),
+}
+
+// What a call accepts is stored and what it refuses is an error at the call, however much it becomes on its way: in the
+// default configuration, where all of it is handed over through Temporal.
+func TestReasonsThatJSONEscapes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	score := func(ctx context.Context, name, kind string) error {
+		return verdict.Score(ctx, name, 1, verdict.Because(reasons[kind]), verdict.OnRun())
+	}
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterActivityWithOptions(score, activity.RegisterOptions{Name: "score"})
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int, kind string) (taken int, err error) {
+			for i := range n {
+				if err := verdict.Score(ctx, fmt.Sprint("s", i), i, verdict.Because(reasons[kind])); err == nil {
+					taken++
+				} else if !temporal.IsApplicationError(err) {
+					return 0, err
+				}
+			}
+			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+			for i := range 3 {
+				if err := workflow.ExecuteActivity(ctx, "score", fmt.Sprint("a", i), kind).Get(ctx, nil); err != nil {
+					return 0, err
+				}
+			}
+			return taken, nil
+		}, workflow.RegisterOptions{Name: "reasons"})
+	})
+	for kind, reason := range reasons {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := b.In(t)
+			run := b.Start("reasons", workflows.MaxScores, kind)
+			var taken int
+			require.NoError(t, run.Get(t.Context(), &taken))
+			require.GreaterOrEqual(t, taken, 235)
+			for i := range 3 {
+				about := verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+				require.NoError(t, b.Verdict.Score(t.Context(), about, fmt.Sprint("c", i), 1, verdict.Because(reason)))
+			}
+			b.Scores(run, taken+6)
+			scores, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run)})
+			require.NoError(t, err)
+			for _, s := range scores {
+				require.Equal(t, scoring.Score{Reason: reason}.Tidy().Reason, s.Reason)
+				source := map[byte]scoring.Source{'s': scoring.FromWorkflow, 'a': scoring.FromActivity, 'c': scoring.FromClient}[s.Name[0]]
+				require.Equal(t, source, s.Source, s.Name)
+			}
+			facts, err := b.Store.Runs(t.Context(), store.RunFilter{Run: of(run)})
+			require.NoError(t, err)
+			require.Equal(t, scoring.RunCompleted, facts[0].Status)
+
+			var asked []scoring.Record // the buffer, in as many answers as it takes
+			for {
+				answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery, len(asked))
+				require.NoError(t, err)
+				var next []scoring.Record
+				require.NoError(t, answer.Get(&next))
+				if len(next) == 0 {
+					break
+				}
+				asked = append(asked, next...)
+			}
+			require.Equal(t, taken, len(asked))
+			answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery)
+			require.NoError(t, err)
+			var first []scoring.Record
+			require.NoError(t, answer.Get(&first))
+			require.NotEmpty(t, first)
+		})
+	}
+	t.Cleanup(func() { // the subtests are over
+		require.False(t, b.Log.Contains("level=ERROR"))
+	})
+}
