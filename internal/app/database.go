@@ -42,8 +42,8 @@ var (
 	explicitPath = regexp.MustCompile(`^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\]|file:)`)
 	// likeConnection is what the name of a file in the current directory seldom has, and a connection often: key=value, or
 	// user:password@host.
-	likeConnection = regexp.MustCompile(`\w\s*=|:.*@`)
-	noScheme       = regexp.MustCompile(`^//[^/]*:.*@`) // a URL that has lost its scheme
+	likeConnection = regexp.MustCompile(`(?is)\w\s*=|:.*@|^\s*postgres(?:ql)?:`)
+	noScheme       = regexp.MustCompile(`(?s)^//[^/]*:.*@`) // a URL that has lost its scheme
 	urlScheme      = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9+.-]*)://`)
 )
 

@@ -105,42 +105,48 @@ func RunWorker(ctx context.Context, o Options) error {
 	var cfg workerConfig
 	var conn connection
 	all := cfg.settings()
-	check := false
+	var only checkOnly
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks",
 		Long:  "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks.\n\n" + all.help(),
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runWorker(cmd.Context(), o, &cfg, all, &conn, check)
+			return runWorker(cmd.Context(), o, &cfg, all, &conn, only)
 		},
 	}
 	conn.declare(cmd.Flags())
 	all.declare(cmd.Flags())
-	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and exit")
+	cmd.Flags().BoolVar(&only.check, "check", false, "check the configuration, reach Temporal and the database, change nothing, and exit")
+	cmd.Flags().BoolVar(&only.offline, "offline", false, "with --check: reach nothing")
 	return execute(ctx, cmd, o)
 }
 
-func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, conn *connection, check bool) error {
+func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, conn *connection, only checkOnly) error {
 	env := environ(o.Environ)
 	err := all.resolve(env)
 	log := newLogger(o.Stderr, cfg.logFormat, cfg.logLevel)
 	temporal, connErr := conn.options(env, log)
-	if err := errors.Join(err, cfg.validate(), connErr); err != nil {
+	unknown := unknownVariables(env)
+	if only.check {
+		unknown.print(o.Stderr)
+	}
+	if err := errors.Join(err, cfg.validate(), connErr, only.validate()); err != nil {
 		return err
 	}
-	if check {
-		fmt.Fprintln(o.Stdout, "the configuration is valid")
-		return nil
+	if only.check {
+		return cfg.checkOnly(ctx, only, temporal, o.Stdout)
 	}
 	log.Info("worker", "version", version())
 	conn.log(log, env, temporal)
 	all.log(log)
+	unknown.log(log)
 
 	db, err := openStore(ctx, cfg.db)
 	if err != nil {
 		return err
 	}
+	warnExposed(log, cfg.db)
 	s, err := service.Start(ctx, service.Config{
 		Client: temporal, Store: db, TaskQueue: cfg.taskQueue, Worker: cfg.options(),
 		SearchAttributes: cfg.searchAttributes, Listen: cfg.listen, UI: cfg.ui,

@@ -22,7 +22,7 @@ func TestCheck(t *testing.T) {
 		"VERDICT_STANDARD_WEBHOOKS_SECRET=" + standardSecret + "," + standardSecret, "VERDICT_GITHUB_SECRET=g",
 		"VERDICT_STRIPE_SECRET=s", "VERDICT_SLACK_SECRET=s", "VERDICT_CLOUDEVENTS_TOKEN=c", "VERDICT_HMAC_SECRET=h",
 		"VERDICT_TOKEN_KEY=" + strings.Repeat("k", 32),
-	}, "--check", "--db", ":memory:")
+	}, "--check", "--offline", "--db", ":memory:")
 	require.NoError(t, got.err)
 	require.Equal(t, "the configuration is valid\n", got.stdout)
 }
@@ -78,14 +78,6 @@ func TestSecretsAreMasked(t *testing.T) {
 	} {
 		require.Contains(t, got.stderr, line)
 	}
-}
-
-func TestDatabasePasswordIsMasked(t *testing.T) {
-	t.Parallel()
-	for _, db := range []string{"postgres://u:hunter2@h/d", "postgres://h/d?user=u&password=hunter2", "postgres://u:hunter2@h:port/d", "mysql://u:hunter2@h"} {
-		require.NotContains(t, maskDatabase(db), "hunter2", db)
-	}
-	require.Equal(t, "verdict.db", maskDatabase("verdict.db"))
 }
 
 func TestFlagBeatsEnvironmentBeatsProfile(t *testing.T) {

@@ -127,6 +127,8 @@ func TestPgBouncerRefusesOrIgnoresASchema(t *testing.T) {
 	require.NoError(t, err)
 	url := pgtest.Bouncer(t, direct)
 	require.ErrorContains(t, postgres.Migrate(t.Context(), url+"&search_path=verdict"), "search_path")
+	require.ErrorContains(t, postgres.Migrate(t.Context(), url+"&options=-c%20search_path%3Dverdict"), `search_path is "\"$user\", public" and not "verdict"`)
+	require.NoError(t, postgres.Migrate(t.Context(), direct+"&options=-c%20search_path%3Dverdict")) // which heeds it
 	name := direct[strings.LastIndex(direct, "/")+1 : strings.Index(direct, "?")]
 	_, err = connect(t, direct).ExecContext(t.Context(), fmt.Sprintf(`ALTER DATABASE %s SET search_path = verdict`, name))
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
 // Package postgres is the store in Postgres (12 or later), for several hosts. Give it a database, or a schema (search_path in the
-// url), of its own. The schema is made and brought up to date by [Migrate], which `starter migrate` runs, and never by
+// dsn), of its own. PgBouncer may be in between. The schema is made and brought up to date by [Migrate], which `starter migrate` runs, and never by
 // [Open].
 package postgres
 

@@ -94,6 +94,7 @@ auth_file = $dir/users
 pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 500
+ignore_startup_parameters = options
 END
 "$1" -q "$dir/ini" >"$dir/log" 2>&1 </dev/null &
 server=$!
