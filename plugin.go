@@ -43,10 +43,12 @@ type Config struct {
 	// Doubles names the scores whose number goes into a Double search attribute as well: score name → attribute name.
 	// A namespace on SQL visibility has three.
 	Doubles map[string]string
-	// DisabledWorkflows are workflow types whose runs are not recorded. Runs that were recorded before keep their shape.
+	// DisabledWorkflows are workflow types whose runs are not recorded, nor what their activities score on this worker. Runs
+	// that were recorded before keep their shape.
 	DisabledWorkflows []string
-	// Off is the kill switch: while it returns true nothing is recorded and experiments serve control. It is called at
-	// every write, on the worker, never in workflow code.
+	// Off is the kill switch: while it returns true nothing is recorded, by runs, activities or scorers of this worker, and
+	// experiments serve control. It is called at every write and where a scorer is deferred or settles, from goroutines of its
+	// own. An answer that takes longer than 50 ms is not waited for: what it said last stands.
 	Off func() bool
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
 	TokenKey []byte
@@ -104,7 +106,11 @@ func NewPlugin(cfg Config) *Plugin {
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
 		Scorers: workflows.NamesOf(cfg.Scorers),
 	}
-	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, Off: cfg.Off, MaxPending: cfg.MaxPending}
+	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending}
+	if cfg.Off != nil {
+		off := activities.NewSwitch(cfg.Off)
+		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown
+	}
 	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
 	var clientOptions *client.Options
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
@@ -115,7 +121,14 @@ func NewPlugin(cfg Config) *Plugin {
 			recorder.DialsLike(o.ClientOptions)
 			return cfg.validate()
 		},
-		ConfigureWorker: inWorkflows.ConfigureWorker,
+		ConfigureWorker: func(ctx context.Context, o worker.PluginConfigureWorkerOptions) error {
+			inWorkflows.WatchWorker(o.WorkerRegistryOptions)
+			return inWorkflows.ConfigureWorker(ctx, o)
+		},
+		ConfigureWorkflowReplayer: func(_ context.Context, o worker.PluginConfigureWorkflowReplayerOptions) error {
+			inWorkflows.WatchReplayer(o.WorkflowReplayerRegistryOptions)
+			return nil
+		},
 		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {
 			recorder.Live.Ended(o.InstanceKey)
 		},

@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"go.temporal.io/sdk/worker"
@@ -28,11 +29,20 @@ type Config struct {
 	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
 	ScorerTaskQueue string
+	// Off is the kill switch. It is asked inside workflow tasks, so it must answer at once; see [activities.Switch]. Nil means on.
+	Off func() bool
 
 	buildID atomic.Pointer[string]
+	theirs  sync.Map // workflow types of the user's that have a scorer's name
 }
 
 func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }
+
+// silent tells whether the kill switch is thrown. No command may depend on it, only what a command carries: a replay does
+// not ask.
+func (c *Config) silent(ctx workflow.Context) bool {
+	return c.Off != nil && !workflow.IsReplaying(ctx) && c.Off()
+}
 
 // ConfigureWorker takes the build id of a worker that is made with the plugin.
 func (c *Config) ConfigureWorker(_ context.Context, o worker.PluginConfigureWorkerOptions) error {

@@ -59,7 +59,7 @@ func startScorer(ctx workflow.Context, name, version string, in any, o DeferOpti
 		WorkflowType: info.WorkflowType.Name, RunStartedAt: info.WorkflowStartTime,
 		Assigned: r.assigned, Sessions: r.sessions,
 		Start: o.Start, TaskQueue: r.cfg.TaskQueue, SearchAttributes: r.cfg.SearchAttributes,
-		Shadow: r.shadow != nil,
+		Shadow: r.shadow != nil, Silent: r.cfg.silent(ctx),
 	}
 	// Never cancelled: that would ask the server to cancel the child.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)

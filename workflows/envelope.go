@@ -26,6 +26,8 @@ type Envelope struct {
 	SearchAttributes bool   `json:"search_attributes,omitempty"`
 	// Shadow tells that the run is a shadow: nobody was served by it, so no outcome is about it.
 	Shadow bool `json:"shadow,omitempty"`
+	// Silent tells that the kill switch was thrown when the scorer was deferred: it ends at once and leaves nothing.
+	Silent bool `json:"silent,omitempty"`
 }
 
 // Key is the identity key of the scorer's scores.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
@@ -26,7 +27,7 @@ type workerInterceptor struct {
 }
 
 func (w *workerInterceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &activityInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, w.recorder}
+	return &activityInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, w.cfg, w.recorder}
 }
 
 func (w *workerInterceptor) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
@@ -35,11 +36,16 @@ func (w *workerInterceptor) InterceptWorkflow(_ workflow.Context, next intercept
 
 type activityInbound struct {
 	interceptor.ActivityInboundInterceptorBase
+	cfg      *Config
 	recorder *activities.Recorder
 }
 
 func (a *activityInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	return a.Next.ExecuteActivity(activities.WithRecorder(ctx, a.recorder), in)
+	recorder := a.recorder
+	if of := activity.GetInfo(ctx).WorkflowType; of != nil && a.cfg.disabled(of.Name) {
+		recorder = &activities.Recorder{Off: func() bool { return true }}
+	}
+	return a.Next.ExecuteActivity(activities.WithRecorder(ctx, recorder), in)
 }
 
 type workflowInbound struct {
@@ -56,7 +62,7 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if owned {
 		outer.scorers = append(outer.scorers, w.cfg.Scorers...) // the worker has those too
 	}
-	if owned || ours(workflow.GetInfo(ctx).WorkflowType.Name) {
+	if owned || w.cfg.ours(workflow.GetInfo(ctx).WorkflowType.Name) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
 	r := &run{

@@ -1,11 +1,7 @@
 package workflows
 
-import "strings"
-
 // Names on the wire. They are in histories and visibility, so they never change and hold no key and no personal data.
 const (
-	// TypePrefix begins every workflow type of ours. Such a run is not flushed.
-	TypePrefix = "verdict."
 	// ScorerPrefix begins the workflow type of a deferred scorer; its name follows.
 	ScorerPrefix = "verdict.scorer."
 
@@ -43,6 +39,3 @@ const (
 	experimentAssigned = 1 // one local activity
 	experimentRetired  = 2 // nothing
 )
-
-// ours tells whether a workflow type is one of Verdict's own.
-func ours(workflowType string) bool { return strings.HasPrefix(workflowType, TypePrefix) }

@@ -37,6 +37,9 @@ type scorerKey struct{}
 // The function may run again, from its start, when an outcome came between its decision and the settlement. What it
 // waited for is remembered; its activities run again.
 func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) ([]scoring.Score, error)) (Result, error) {
+	if env.Silent {
+		return Result{Scores: []scoring.Score{}}, nil
+	}
 	s := &scorer{env: env, seen: map[string]bool{}}
 	ctx = workflow.WithValue(ctx, scorerKey{}, s)
 	s.listen(ctx)
@@ -194,6 +197,9 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	}
 	for _, o := range s.inbox {
 		settlement.Seen = append(settlement.Seen, o.ID)
+	}
+	if configOf(ctx).silent(ctx) {
+		settlement.Records = nil // the scorer waits for nothing any more, and leaves nothing
 	}
 	var refusal activities.Refusal
 	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &refusal); err != nil {

@@ -365,26 +365,6 @@ func (h *hanging) Flush(ctx context.Context, f scoring.Flush) error {
 	}
 }
 
-// The kill switch stops recording without a change in any history's shape.
-func TestKillSwitch(t *testing.T) {
-	t.Parallel()
-	b := harness.New(t, nil)
-	b.StoreWorker()
-	var off atomic.Bool
-	cfg := b.Config()
-	cfg.Off = off.Load
-	cfg.Store = b.Store
-	b.UserWorker(cfg, func(w worker.Worker) { w.RegisterWorkflow(scoreTimes); w.RegisterActivity(double) })
-	on := b.Start(scoreTimes, 1)
-	require.NoError(t, on.Get(t.Context(), nil))
-	off.Store(true)
-	silent := b.Start(scoreTimes, 1)
-	require.NoError(t, silent.Get(t.Context(), nil))
-	require.Equal(t, harness.Shape(b.History(on)), harness.Shape(b.History(silent)))
-	require.Len(t, b.Scores(on, 1), 1)
-	require.Empty(t, b.Scores(silent, 0))
-}
-
 // An activity scores its own step; every attempt is a revision and the last one is current.
 func TestStepScoreFromAnActivity(t *testing.T) {
 	t.Parallel()

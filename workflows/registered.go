@@ -1,0 +1,62 @@
+package workflows
+
+import (
+	"reflect"
+	"strings"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+)
+
+// ours tells whether a workflow type is one of Verdict's own, whose runs are not recorded. Any other is the user's, whatever
+// its name begins with.
+func (c *Config) ours(workflowType string) bool {
+	switch workflowType {
+	case activities.RecordWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow:
+		return true
+	}
+	if !strings.HasPrefix(workflowType, ScorerPrefix) {
+		return false
+	}
+	_, theirs := c.theirs.Load(workflowType)
+	return !theirs
+}
+
+// registered takes note of a workflow that a worker is given: one that has a scorer's name and takes no [Envelope] is the
+// user's.
+func (c *Config) registered(w any, o workflow.RegisterOptions) {
+	if strings.HasPrefix(o.Name, ScorerPrefix) && !isScorer(w) {
+		c.theirs.Store(o.Name, true)
+	}
+}
+
+func isScorer(w any) bool {
+	f := reflect.TypeOf(w)
+	return f != nil && f.Kind() == reflect.Func && f.NumIn() > 1 && f.In(1) == reflect.TypeFor[Envelope]()
+}
+
+// WatchWorker and WatchReplayer look at what is registered on a worker or a replayer that is made with the plugin.
+func (c *Config) WatchWorker(o *worker.PluginConfigureWorkerRegistryOptions) {
+	if o != nil {
+		o.OnRegisterWorkflow = c.also(o.OnRegisterWorkflow)
+	}
+}
+
+// WatchReplayer is [Config.WatchWorker] for a replayer.
+func (c *Config) WatchReplayer(o *worker.PluginConfigureWorkflowReplayerRegistryOptions) {
+	if o != nil {
+		o.OnRegisterWorkflow = c.also(o.OnRegisterWorkflow)
+	}
+}
+
+// also returns what calls next, which may be nil, as well.
+func (c *Config) also(next func(any, workflow.RegisterOptions)) func(any, workflow.RegisterOptions) {
+	return func(w any, o workflow.RegisterOptions) {
+		c.registered(w, o)
+		if next != nil {
+			next(w, o)
+		}
+	}
+}
