@@ -9,6 +9,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -137,11 +138,12 @@ func (c *Client) Deliver(ctx context.Context, o Outcome) error {
 
 // CancelScorer cancels a scorer. It closes without a score.
 func (c *Client) CancelScorer(ctx context.Context, d Deferred) error {
-	return c.temporal.CancelWorkflow(ctx, d.ID, d.RunID)
+	return c.temporal.CancelWorkflow(wire.About(ctx, d.ID), d.ID, d.RunID)
 }
 
 // ScorerResult waits until a scorer has closed and returns its scores.
 func (c *Client) ScorerResult(ctx context.Context, d Deferred) ([]scoring.Score, error) {
+	ctx = wire.About(ctx, d.ID)
 	var r workflows.Result
 	err := c.temporal.GetWorkflow(ctx, d.ID, d.RunID).Get(ctx, &r)
 	return r.Scores, err

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // ExperimentID returns the id of the workflow that holds a version of an experiment.
 func ExperimentID(name, version string) string {
-	return "verdict/experiment/" + experimentKey(name, version)
+	return "verdict/experiment/" + wire.ID(name) + "@" + wire.ID(version)
 }
 
 func experimentKey(name, version string) string { return name + "@" + version }

@@ -47,8 +47,13 @@ func ChangeExperiment(ctx context.Context, c client.Client, name, version string
 // ReadExperiment returns an experiment as its workflow holds it. One that is not under live control is a
 // serviceerror.NotFound.
 func ReadExperiment(ctx context.Context, c client.Client, name, version string) (Control, error) {
+	return ReadControl(ctx, c, ExperimentID(name, version))
+}
+
+// ReadControl is [ReadExperiment] for who has found the workflow.
+func ReadControl(ctx context.Context, c client.Client, workflowID string) (Control, error) {
 	var control Control
-	answer, err := c.QueryWorkflow(ctx, ExperimentID(name, version), "", ControlQuery)
+	answer, err := c.QueryWorkflow(ctx, workflowID, "", ControlQuery)
 	if err == nil {
 		err = answer.Get(&control)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -154,7 +155,7 @@ func heartbeat(ctx context.Context) {
 
 // closeEvent long-polls the run's close event.
 func (s *Set) closeEvent(ctx context.Context, run scoring.Run) (*historypb.HistoryEvent, error) {
-	iter := s.Client.GetWorkflowHistory(ctx, run.WorkflowID, run.RunID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	iter := s.Client.GetWorkflowHistory(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	event, err := iter.Next()
 	if err != nil {
 		return nil, err
@@ -197,7 +198,7 @@ func describeClose(run scoring.Run, e *historypb.HistoryEvent) Closed {
 
 // steps reads the activities of a closed run from its history.
 func (s *Set) steps(ctx context.Context, run scoring.Run) ([]StepFacts, error) {
-	iter := s.Client.GetWorkflowHistory(ctx, run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	iter := s.Client.GetWorkflowHistory(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	var steps []StepFacts
 	index := map[int64]int{} // scheduled event id → index in steps
 	started := map[int64]time.Time{}

@@ -154,7 +154,7 @@ func (b Batch) run() (run scoring.Run, workflowType string) {
 // mergeable tells whether b has records and nothing else, so that others of its kind may travel with it. A worker of any
 // release knows what such a batch says.
 func (b Batch) mergeable() bool {
-	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && !b.MustKnow
+	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && !b.MustKnow
 }
 
 // clientOf returns the client of the worker that runs an activity. The SDK's test environment has none and panics when

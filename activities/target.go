@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -25,7 +26,7 @@ func ResolveRun(ctx context.Context, c client.Client, workflowID, runID string) 
 			return run, false, err
 		}
 	}
-	d, err := c.DescribeWorkflowExecution(ctx, workflowID, runID)
+	d, err := c.DescribeWorkflowExecution(wire.About(ctx, workflowID), workflowID, runID)
 	var notFound *serviceerror.NotFound
 	var invalid *serviceerror.InvalidArgument // a run id that is no UUID
 	switch {

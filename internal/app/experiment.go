@@ -22,6 +22,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -186,7 +187,18 @@ func findExperiment(ctx context.Context, c client.Client, named string) (name, v
 	}
 	var versions []string
 	for _, e := range found.Executions {
-		versions = append(versions, strings.TrimPrefix(e.Execution.WorkflowId, prefix))
+		version, ok := strings.CutPrefix(e.Execution.WorkflowId, prefix)
+		if !ok {
+			continue // the prefix has a letter that stands for any in a query
+		}
+		if wire.Encoded(version) {
+			control, err := activities.ReadControl(ctx, c, e.Execution.WorkflowId)
+			if err != nil {
+				return "", "", err
+			}
+			version = control.Definition.Version
+		}
+		versions = append(versions, version)
 	}
 	slices.Sort(versions)
 	switch len(versions) {

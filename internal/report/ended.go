@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -121,7 +122,7 @@ type Describer interface {
 // AskTemporal returns an [Options.Ask] that asks a Temporal client.
 func AskTemporal(d Describer) func(context.Context, scoring.Run) (RunState, error) {
 	return func(ctx context.Context, run scoring.Run) (RunState, error) {
-		answer, err := d.DescribeWorkflowExecution(ctx, run.WorkflowID, run.RunID)
+		answer, err := d.DescribeWorkflowExecution(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID)
 		var unknown *serviceerror.NotFound
 		var malformed *serviceerror.InvalidArgument // an id that the server could not have issued
 		switch {

@@ -23,7 +23,7 @@ const MaxEncoded = headSize + readable
 // percent-encoded beginning, at most [MaxEncoded] bytes. No two texts have the same id: one that only looks as if it had
 // been encoded is encoded too.
 func ID(text string) string {
-	if Printable(text) && !looksEncoded(text) {
+	if Printable(text) && !Encoded(text) {
 		return text
 	}
 	sum := sha256.Sum256([]byte(text))
@@ -47,7 +47,8 @@ func Printable(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-func looksEncoded(text string) bool {
+// Encoded tells whether text is what [ID] makes of one that it encodes.
+func Encoded(text string) bool {
 	if len(text) < headSize || !strings.HasPrefix(text, marker) || text[headSize-1] != '%' {
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -139,7 +140,7 @@ func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 	if len(in.RunID) > scoring.MaxID {
 		return run, scoring.Invalid("run id", "%d bytes, at most %d are allowed", len(in.RunID), scoring.MaxID)
 	}
-	d, err := a.Temporal.DescribeWorkflowExecution(ctx, in.WorkflowID, in.RunID)
+	d, err := a.Temporal.DescribeWorkflowExecution(wire.About(ctx, in.WorkflowID), in.WorkflowID, in.RunID)
 	if err == nil {
 		run.RunID = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 		return run, nil

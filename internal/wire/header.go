@@ -1,0 +1,19 @@
+package wire
+
+import (
+	"context"
+
+	"google.golang.org/grpc/metadata"
+)
+
+// resourceHeader is what a call is about, for whoever routes it. The SDK fills it in where it is absent.
+const resourceHeader = "temporal-resource-id"
+
+// About returns the context of a call about a workflow. The SDK puts the workflow's id into a header, which holds
+// printable ASCII only, and fails the call of any other: of such an id the header has the [ID].
+func About(ctx context.Context, workflowID string) context.Context {
+	if Printable(workflowID) {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, resourceHeader, "workflow:"+ID(workflowID))
+}
