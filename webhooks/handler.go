@@ -297,7 +297,8 @@ const (
 )
 
 // deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
-// held; a sink that fails ends the work, since the sender will come again with all of them. The reason is why some of the
+// held, and neither does one that fails: the sender comes again with all of them, and what is held is held. A sink that
+// takes none ends the work. The reason is why some of the
 // request's events could not be read, if any.
 func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, reason string) {
 	if n := len(parsed.Deliveries); n > maxBatch {
@@ -307,7 +308,7 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 		return
 	}
 	var mu sync.Mutex // guards what follows
-	held, failed := 0, false
+	held, failed := 0, 0
 	refused := func(d Delivery, err error) {
 		why := err.Error()
 		h.refusals.refused(ctx, clip(d.ID, scoring.MaxOutcomeID), why, true)
@@ -336,19 +337,21 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				switch {
-				case err == nil:
+				if err == nil {
 					held++
-				case !failed: // the others fail because they are not waited for
-					failed = true
-					cancel()
+					return
+				}
+				if failed++; failed == 1 {
 					h.Logger.Error("webhook not held", "source", o.Source, "delivery", d.ID, "outcome", o.ID, "error", err)
+				}
+				if failed >= carriers && held == 0 {
+					cancel()
 				}
 			})
 		}
 	}
 	all.Wait()
-	if failed {
+	if failed > 0 {
 		h.later(w, "not held, try again")
 		return
 	}

@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -204,6 +205,45 @@ func TestSenderThatHangsUp(t *testing.T) {
 	r.Header = signed(t, standardSecret, "m", noon, merged).Header
 	h.ServeHTTP(httptest.NewRecorder(), r)
 	require.Len(t, m.rows, 1)
+}
+
+// One event that the sink cannot take, however often it comes, does not keep the others of its batch from being held; a
+// sink that takes none is not asked for each of them.
+func TestOneEventThatFails(t *testing.T) {
+	t.Parallel()
+	var events []string
+	for i := range 200 {
+		events = append(events, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"/s","type":"t","subject":"k"}`, i))
+	}
+	batch := "[" + strings.Join(events, ",") + "]"
+	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/cloudevents-batch+json"}}
+	for _, c := range []struct {
+		fails       func(id string) bool
+		held, asked int
+	}{
+		{func(id string) bool { return id == "e/0" }, 199, 200},
+		{func(string) bool { return true }, 0, 32},
+	} {
+		m := newMemory()
+		var asked atomic.Int32
+		h := handler(t, webhooks.CloudEvents{Tokens: []string{token}}, m, webhooks.Scores, func(o *webhooks.Options) {
+			o.Mapping = func(d webhooks.Delivery) ([]scoring.Outcome, error) {
+				return []scoring.Outcome{{ID: "e/" + d.Attributes["id"], Name: "n", Key: "k"}}, nil
+			}
+			o.Sink = webhooks.SinkFunc(func(ctx context.Context, x scoring.Outcome) error {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if asked.Add(1); c.fails(x.ID) {
+					return errors.New("cannot be carried")
+				}
+				return m.Deliver(ctx, x)
+			})
+		})
+		require.Equal(t, 503, post(h, header, batch).Code)
+		require.Len(t, m.rows, c.held)
+		require.LessOrEqual(t, int(asked.Load()), c.asked)
+	}
 }
 
 func TestSlowBody(t *testing.T) {
