@@ -127,7 +127,7 @@ func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 func refused(err error) bool {
 	var ours *scoring.InvalidError
 	var theirs *serviceerror.InvalidArgument
-	return errors.As(err, &ours) || errors.As(err, &theirs)
+	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err)
 }
 
 // hopeless tells whether no further try can help.

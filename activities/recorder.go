@@ -2,8 +2,11 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -78,16 +81,46 @@ func (r *Recorder) write(ctx context.Context, b Batch) *Offer {
 // whatever is down now. Of several it returns the last.
 func StartRecording(ctx context.Context, c client.Client, taskQueue string, b Batch) (run client.WorkflowRun, err error) {
 	for _, part := range b.Split() {
-		id, err := part.WorkflowID()
-		if err != nil {
-			return nil, err
-		}
-		options := startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
-		if run, err = c.ExecuteWorkflow(ctx, options, RecordWorkflow, part); err != nil {
+		if run, err = startPart(ctx, c, taskQueue, part); err != nil {
 			return nil, err
 		}
 	}
 	return run, nil
+}
+
+// startPart starts the workflow that records b, or several if the server takes less than others do, or a codec makes more of
+// it than others do.
+func startPart(ctx context.Context, c client.Client, taskQueue string, b Batch) (run client.WorkflowRun, err error) {
+	id, err := b.WorkflowID()
+	if err != nil {
+		return nil, err
+	}
+	options := startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
+	run, err = c.ExecuteWorkflow(ctx, options, RecordWorkflow, b)
+	if err == nil || !tooLarge(err) {
+		return run, err
+	}
+	parts := b.split(Size(b) / 2)
+	if len(parts) < 2 {
+		return nil, err
+	}
+	for _, part := range parts {
+		if run, err = startPart(ctx, c, taskQueue, part); err != nil {
+			return nil, err
+		}
+	}
+	return run, nil
+}
+
+// tooLarge tells whether the server may have refused a request for its size, for which it has no error of its own.
+func tooLarge(err error) bool {
+	var invalid *serviceerror.InvalidArgument
+	return errors.As(err, &invalid) || isMessageTooLarge(err)
+}
+
+// isMessageTooLarge tells whether a request was more than gRPC takes. The SDK's error for that is not public.
+func isMessageTooLarge(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "larger than max") || strings.Contains(err.Error(), "message too large"))
 }
 
 // startOptions are those of every workflow that hands over: low priority, one per id at a time.

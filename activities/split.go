@@ -32,12 +32,13 @@ func (b Batch) split(most int) []Batch {
 	for i, rec := range whole.Records {
 		first.Elsewhere[i] = rec.Mark()
 	}
+	first.Elsewhere = append(first.Elsewhere, whole.Elsewhere...) // it may be the first part of one already
 	b.Flush = &first
 	n := Fitting(whole.Records, most-Size(b)-len(`"records":[],`))
 	first.Records, first.Elsewhere = whole.Records[:n], first.Elsewhere[n:]
 
 	part := whole
-	part.Records, part.Partial = nil, true
+	part.Records, part.Elsewhere, part.Partial = nil, nil, true
 	part.Facts = scoring.RunFacts{Run: whole.Facts.Run, FirstRunID: whole.Facts.FirstRunID, OriginalRunID: whole.Facts.OriginalRunID}
 	rest := make([]scoring.Record, len(whole.Records)-n)
 	for i := range rest {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -10,11 +11,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/devserver"
@@ -265,4 +269,64 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 	t.Cleanup(func() { // the subtests are over
 		require.False(t, b.Log.Contains("level=ERROR"))
 	})
+}
+
+// wasteful is a codec that makes four times as many bytes of a payload.
+type wasteful struct{}
+
+func (wasteful) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	out := make([]*commonpb.Payload, len(payloads))
+	for i, p := range payloads {
+		data, err := proto.Marshal(p)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("wasteful")}, Data: bytes.Repeat(data, 4)}
+	}
+	return out, nil
+}
+
+func (wasteful) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	out := make([]*commonpb.Payload, len(payloads))
+	for i, p := range payloads {
+		out[i] = &commonpb.Payload{}
+		if err := proto.Unmarshal(p.Data[:len(p.Data)/4], out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// What the server refuses for its size, though it should not be too large, is handed over in smaller parts.
+func TestACodecThatMakesMore(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	server := devservertest.ForTest(t)
+	c, err := client.Dial(client.Options{
+		HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger(),
+		DataConverter: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), wasteful{}),
+	})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	b.Client = c
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int) error {
+			for i := range n {
+				if err := verdict.Score(ctx, fmt.Sprint(i), i, verdict.Because(reasons["words"])); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, workflow.RegisterOptions{Name: "wasted"})
+	})
+	for _, n := range []int{150, 240} { // 2.5 MB of one payload, and more than gRPC takes
+		run := b.Start("wasted", n)
+		require.NoError(t, run.Get(t.Context(), nil))
+		b.Scores(run, n)
+		facts, err := b.Store.Runs(t.Context(), store.RunFilter{Run: of(run)})
+		require.NoError(t, err)
+		require.Equal(t, scoring.RunCompleted, facts[0].Status)
+	}
+	require.False(t, b.Log.Contains("the row is missing"))
 }
