@@ -25,4 +25,6 @@ var Migrations = func() migrate.Set {
 }()
 
 // fills are the functions that migrations name.
-var fills = map[string]migrate.Fill{}
+var fills = map[string]migrate.Fill{
+	"expected_spellings": fillExpected, "outcome_spellings": fillReceived,
+}
