@@ -275,6 +275,9 @@ func (w window) engine(m Metric, c *chain) *statement {
 			y = 1
 		}
 	case RunDuration:
+		if c.runs[0].StartedAt.IsZero() {
+			return s // nobody has said when it began
+		}
 		y = last.ClosedAt.Sub(c.runs[0].StartedAt).Seconds()
 	}
 	s.state, s.value, s.values, s.at = scoring.Scored, y, []float64{y}, last.ClosedAt

@@ -50,6 +50,20 @@ type chain struct {
 	records []scoring.Record
 }
 
+// sort puts the runs into the order in which they started. One of which nobody has said when, such as one that never flushed,
+// keeps its place behind the one that became known before it.
+func (c *chain) sort() {
+	began := make(map[scoring.Run]time.Time, len(c.runs))
+	last := time.Time{}
+	for _, f := range c.runs {
+		if !f.StartedAt.IsZero() {
+			last = f.StartedAt
+		}
+		began[f.Run] = last
+	}
+	slices.SortStableFunc(c.runs, func(a, b scoring.RunFacts) int { return began[a.Run].Compare(began[b.Run]) })
+}
+
 // subject is a unit in the making.
 type subject struct {
 	first   scoring.Assignment
@@ -155,7 +169,7 @@ func (e *Experiment) chains(records []scoring.Record, runs []scoring.RunFacts, n
 		}
 	}
 	for _, c := range chains {
-		slices.SortStableFunc(c.runs, func(a, b scoring.RunFacts) int { return a.StartedAt.Compare(b.StartedAt) })
+		c.sort()
 	}
 	wanted := map[string]bool{}
 	for _, m := range append([]Metric{e.def.Primary}, e.def.Guardrails...) {

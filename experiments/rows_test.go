@@ -148,6 +148,37 @@ func TestOutcomeOfAUnit(t *testing.T) {
 		{"attempts that nobody has said", func(r *rows) {
 			r.close("a", scoring.RunCompleted, func(f *scoring.RunFacts) { f.Attempt = 0 })
 		}, metric(func(m *experiments.Metric) { m.Name, m.Type = experiments.RunAttempts, experiments.Unbounded }), experiments.Outcome{}},
+		{"duration of a chain of which nobody has said when it began", func(r *rows) {
+			r.close("a", scoring.RunCompleted, func(f *scoring.RunFacts) { f.StartedAt = time.Time{} })
+		}, metric(func(m *experiments.Metric) { m.Name, m.Type = experiments.RunDuration, experiments.Unbounded }), experiments.Outcome{}},
+		{"a run that has not said when it began is the last one if it became known last", func(r *rows) {
+			r.close("a", scoring.RunFailed)
+			r.close("b", "", func(f *scoring.RunFacts) {
+				f.Run.WorkflowID, f.FirstRunID, f.StartedAt, f.ClosedAt = "w-a", "a", time.Time{}, time.Time{}
+			})
+		}, keep, experiments.Outcome{}},
+		{"a run that became known first and has not said when it began is the first one", func(r *rows) {
+			r.close("b", "", func(f *scoring.RunFacts) {
+				f.Run.WorkflowID, f.FirstRunID, f.StartedAt, f.ClosedAt = "w-a", "a", time.Time{}, time.Time{}
+			})
+			r.close("a", scoring.RunFailed)
+		}, keep, imputed(0)},
+		{"observed at the end of the window", func(r *rows) { r.score("a", yes, start.Add(7*day)) }, keep, experiments.Outcome{Late: true}},
+		{"pending after the window is not late", func(r *rows) {
+			r.score("a", scoring.Score{Name: "merged", State: scoring.Pending}, out)
+		}, keep, experiments.Outcome{}},
+		{"expired after the window is not late", func(r *rows) { r.score("a", scoring.Unknown("merged"), out) }, keep, experiments.Outcome{}},
+		{"said again after the window is not late", func(r *rows) {
+			r.score("a", yes, in, func(r *scoring.Record) {
+				r.Said = []scoring.Said{{RecordedAt: in}, {RecordedAt: out}}
+			})
+		}, keep, scored(1)},
+		{"said again before what arrived last", func(r *rows) {
+			r.score("a", yes, in, func(r *scoring.Record) {
+				r.Source, r.Said = scoring.FromClient, []scoring.Said{{RecordedAt: in}, {RecordedAt: in.Add(2 * day)}}
+			})
+			r.score("a", no, in.Add(day), func(r *scoring.Record) { r.Source, r.Revision = scoring.FromClient, 2 })
+		}, keep, scored(1)},
 		{"failed run with a score", func(r *rows) { r.close("a", scoring.RunFailed); r.score("a", yes, in) }, keep, scored(1)},
 		{"impossible value", func(r *rows) { r.score("a", scoring.Number("merged", 7), in) }, keep, experiments.Outcome{State: scoring.Failed}},
 		{"cut at the cap", func(r *rows) { r.score("a", scoring.Number("merged", 70), in) },

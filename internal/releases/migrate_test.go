@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/internal/app"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 )
 
@@ -50,5 +53,30 @@ func TestStoresMigrate(t *testing.T) {
 		_, text = migrate("--dry-run", "--output", "text")
 		require.Contains(t, text, "is up to date")
 		l.open(t, database)
+	})
+}
+
+// What workflow code had scored was recorded at the end of its run: the release did not say when.
+func TestScoresSayWhenTheyWereRecorded(t *testing.T) {
+	t.Parallel()
+	recordings(t, func(t *testing.T, l left) {
+		db := l.open(t, l.database(t))
+		runs, err := db.Runs(t.Context(), store.RunFilter{Superseded: true})
+		require.NoError(t, err)
+		closed := map[scoring.Run]time.Time{}
+		for _, r := range runs {
+			closed[r.Run] = r.ClosedAt
+		}
+		scores, err := db.Scores(t.Context(), store.Filter{History: true, Retracted: true, Superseded: true})
+		require.NoError(t, err)
+		ofWorkflows := 0
+		for _, s := range scores {
+			require.False(t, s.RecordedAt.IsZero(), "%s of %s", s.Name, s.Run)
+			if at := closed[s.Run]; s.Source == scoring.FromWorkflow && !at.IsZero() && !s.Retracted {
+				require.Equal(t, at, s.RecordedAt, "%s of %s", s.Name, s.Run)
+				ofWorkflows++
+			}
+		}
+		require.Positive(t, ofWorkflows)
 	})
 }

@@ -101,7 +101,7 @@ func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
 	last := map[chain]scoring.RunFacts{}
 	for _, f := range ev.runs {
 		id := chain{f.Run.Namespace, f.Run.WorkflowID, cmp.Or(f.FirstRunID, f.Run.RunID)}
-		if before, ok := last[id]; !ok || !f.StartedAt.Before(before.StartedAt) {
+		if before, ok := last[id]; !ok || f.StartedAt.IsZero() || !f.StartedAt.Before(before.StartedAt) {
 			last[id] = f
 		}
 	}

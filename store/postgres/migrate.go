@@ -53,9 +53,15 @@ func Plan(ctx context.Context, dsn string) (steps []Step, err error) {
 
 func engine(db *sql.DB) migrate.Postgres {
 	return migrate.Postgres{DB: db, Again: func(ctx context.Context, op func(context.Context, migrate.Tx) error) error {
-		return write(ctx, db, func(ctx context.Context, tx sqlstore.Tx) error { return op(ctx, tx) })
+		return write(ctx, db, func(ctx context.Context, tx sqlstore.Tx) error { return op(ctx, lockingTx{tx}) })
 	}}
 }
+
+// lockingTx is a transaction in which others write.
+type lockingTx struct{ sqlstore.Tx }
+
+// Lock implements sqlstore.Locker.
+func (t lockingTx) Lock(ctx context.Context, keys []int64) error { return lock(ctx, t.Tx, keys) }
 
 // atLeastTwo lets a migration hold a connection and work on another one.
 func atLeastTwo(c *pgxpool.Config) { c.MaxConns = max(c.MaxConns, 2) }

@@ -177,6 +177,17 @@ func TestWriteGivesUpWithItsCaller(t *testing.T) {
 	require.NoError(t, s.Record(t.Context(), []scoring.Record{record("r", 1)}))
 }
 
+func TestMigrationMarksWhatHolds(t *testing.T) {
+	t.Parallel()
+	url := migrated(t)
+	s, db := open(t, url), connect(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	storetest.Filled(t, s, func(statement string) error {
+		_, err := db.ExecContext(t.Context(), statement)
+		return err
+	}, func() error { return postgres.Migrate(t.Context(), url) })
+}
+
 func connect(t *testing.T, url string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("pgx", url)

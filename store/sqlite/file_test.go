@@ -16,6 +16,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
+	"github.com/verdict-dev/verdict/store/storetest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -166,4 +167,18 @@ func TestProcessesShareAFile(t *testing.T) {
 	for i, r := range history {
 		require.Equal(t, i+1, r.Revision)
 	}
+}
+
+func TestMigrationMarksWhatHolds(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "verdict.db")
+	s := open(t, path)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	storetest.Filled(t, s, func(statement string) error {
+		_, err := db.ExecContext(t.Context(), statement)
+		return err
+	}, func() error { return sqlite.Migrate(t.Context(), path, nil) })
 }

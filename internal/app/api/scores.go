@@ -163,7 +163,7 @@ func (a *api) kept(ctx context.Context, run scoring.Run) (scoring.Run, error) {
 	if len(runs) > 0 {
 		newest := runs[0]
 		for _, r := range runs[1:] {
-			if r.StartedAt.After(newest.StartedAt) {
+			if r.StartedAt.IsZero() || !r.StartedAt.Before(newest.StartedAt) { // one that has not said when it started became known later
 				newest = r
 			}
 		}

@@ -77,7 +77,12 @@ func New(o Options) http.Handler {
 	p := &page{Options: o}
 	p.template = template.Must(template.New("page").Funcs(template.FuncMap{
 		"run": p.link, "number": report.Number, "probability": report.Probability, "interval": report.Range,
-		"more": report.MoreCounts, "plots": plotsOf, "time": func(t time.Time) string { return t.UTC().Format(time.DateTime + " MST") },
+		"more": report.MoreCounts, "plots": plotsOf, "time": func(t time.Time) string {
+			if t.IsZero() {
+				return "-"
+			}
+			return t.UTC().Format(time.DateTime + " MST")
+		},
 	}).Parse(source))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.servePage)

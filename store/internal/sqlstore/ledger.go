@@ -82,6 +82,7 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 			if err != nil {
 				return nil, err
 			}
+			o.ReceivedAt = received(o) // some say only when it was observed
 			entries = append(entries, store.Entry{Outcome: o, State: store.Unclaimed, Deliveries: l.deliveries})
 		}
 		if !l.scorer.Valid {

@@ -23,8 +23,3 @@ var Migrations = func() migrate.Set {
 		Steps: slices.DeleteFunc(all, func(name string) bool { return slices.Contains(base, name) }),
 	}
 }()
-
-// fills are the functions that migrations name.
-var fills = map[string]migrate.Fill{
-	"expected_spellings": fillExpected, "outcome_spellings": fillReceived,
-}

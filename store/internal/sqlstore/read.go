@@ -163,9 +163,10 @@ func scanScore(rows *sql.Rows) (s scoreRow, err error) {
 // recordedAtTheEnd says that a row from when nobody said when it was recorded was recorded at the end of its run.
 func (s *scoreRow) recordedAtTheEnd(facts string) error {
 	f, err := decode[scoring.RunFacts](facts)
-	s.rec.RecordedAt = f.ClosedAt
-	if s.rec.RecordedAt.IsZero() {
-		s.rec.RecordedAt = s.rec.ObservedAt
+	for _, at := range []time.Time{f.ClosedAt, s.rec.ObservedAt, f.StartedAt} { // of an open run, what is known
+		if s.rec.RecordedAt.IsZero() {
+			s.rec.RecordedAt = at
+		}
 	}
 	return err
 }

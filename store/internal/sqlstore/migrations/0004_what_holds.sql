@@ -16,3 +16,5 @@ CREATE INDEX repeats_score ON repeats (score);
 -- change runs: keeps, with sequence, which flush is kept; NULL: nobody kept it
 ALTER TABLE runs ADD COLUMN flushed_at BIGINT;
 ALTER TABLE runs ADD COLUMN ordinal BIGINT;
+
+-- fill scores by what_holds: marks, of each score with several revisions, the one that was said last

@@ -1,0 +1,58 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Filled checks that a migration marks what holds, of scores of which a release before has marked what arrived last, while
+// they are written. exec runs a statement on the store's database, and migrate migrates it. The store is empty.
+func Filled(t *testing.T, s store.Store, exec func(statement string) error, migrate func() error) {
+	t.Helper()
+	b := bench{s}
+	stories := make([]Story, 60)
+	for seed := range stories {
+		stories[seed] = Tell(t, s, freshRun(), seed)
+	}
+	for _, statement := range []string{
+		`UPDATE scores SET latest = FALSE`,
+		`UPDATE scores SET latest = TRUE WHERE revision = (SELECT MAX(h.revision) FROM scores h WHERE h.identity = scores.identity)`,
+		`DELETE FROM verdict_steps WHERE name = '0004_what_holds/4'`,
+	} {
+		require.NoError(t, exec(statement))
+	}
+	wrong := 0
+	for _, story := range stories {
+		want, holds := story.Holds(time.Time{})
+		now := b.scores(t, store.Filter{Run: story.Run})
+		if holds != (len(now) == 1) || holds && now[0].Value != want {
+			wrong++
+		}
+	}
+	require.Positive(t, wrong, "what arrived last is what holds, by chance")
+	var writing sync.WaitGroup
+	for i := range 4 {
+		writing.Go(func() {
+			for seed := i; seed < len(stories); seed += 4 {
+				for _, each := range stories[seed].said {
+					if each.flush != nil {
+						_ = s.Flush(t.Context(), *each.flush)
+					} else {
+						_ = s.Record(t.Context(), each.records)
+					}
+				}
+			}
+		})
+	}
+	err := migrate()
+	writing.Wait()
+	require.NoError(t, err)
+	for seed, story := range stories {
+		b.holds(t, story, seed)
+	}
+}
