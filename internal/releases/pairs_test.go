@@ -15,8 +15,9 @@ import (
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
-// pair is of which releases the programs are that work side by side.
-type pair struct{ user, verdict string }
+// pair is of which releases the programs are that work side by side. A second verdict worker may be beside the first, on
+// the same database.
+type pair struct{ user, verdict, beside string }
 
 // A user's worker of one release with a verdict worker of the other loses nothing, whichever is the older, and what was
 // opened under one pair goes on and settles under the next: the database is migrated while the older release works, then
@@ -32,9 +33,9 @@ func TestReleasesSideBySide(t *testing.T) {
 			kind   string
 			phases []pair
 		}{
-			"both at once":             {"postgres", []pair{{old, old}, {today, today}}},
-			"the user's worker first":  {"sqlite", []pair{{old, old}, {today, old}}},
-			"the verdict worker first": {"postgres", []pair{{old, today}, {today, today}}},
+			"both at once":             {"postgres", []pair{{user: old, verdict: old}, {user: today, verdict: today}}},
+			"the user's worker first":  {"sqlite", []pair{{user: old, verdict: old}, {user: today, verdict: old}}},
+			"the verdict worker first": {"postgres", []pair{{user: old, verdict: today}, {user: today, verdict: today, beside: old}}},
 		} {
 			t.Run(old+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -49,6 +50,7 @@ func sideBySide(t *testing.T, old, kind string, phases []pair) {
 	b := &besides{scene: s, old: old, kind: kind}
 	b.prepare()
 	var earlier *batch
+	names := []string{"first", "second"}
 	for i, p := range phases {
 		stop := b.start(p)
 		if i == 0 {
@@ -58,15 +60,18 @@ func sideBySide(t *testing.T, old, kind string, phases []pair) {
 				activities.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
 			require.NoError(t, err)
 		}
-		now := b.batch([]string{"first", "second"}[i], p)
+		now := b.batch(names[i], p)
 		now.begin()
 		if earlier != nil {
 			earlier.finish()
+			now.says("late", "thumbs_up|reader/dan=true")
 		}
 		now.events()
 		if i == len(phases)-1 {
 			now.finish()
 			b.settled()
+		} else {
+			b.hold(names[i+1]+"-late", "reader/dan")
 		}
 		earlier = now
 		stop()
@@ -105,10 +110,17 @@ func (b *besides) start(p pair) (stop func()) {
 		b.open()
 		require.NoError(t, ready(), "a worker of the release before is ready on the new schema")
 	}
+	stops := []func(){verdict.stop}
+	if p.beside != "" {
+		beside, _ := startWorker(t, p.beside, env)
+		stops = append(stops, beside.stop)
+	}
 	user := startUser(t, p.user, b.env())
 	return func() {
 		user.stop()
-		verdict.stop()
+		for _, stop := range stops {
+			stop()
+		}
 	}
 }
 
@@ -136,9 +148,10 @@ func (b *besides) open() {
 	b.Store = opened
 }
 
-// starter runs the older release's command line.
-func (b *besides) starter(args ...string) {
+// starter runs the older release's command line and returns what it says.
+func (b *besides) starter(args ...string) string {
 	b.T.Helper()
 	out, err := command(b.T.(*testing.T), b.old, "starter", b.env(), args...).CombinedOutput()
 	require.NoError(b.T, err, "%s", out)
+	return string(out)
 }
