@@ -131,6 +131,24 @@ func (s *Set) Expect(ctx context.Context, e scoring.Expectation) (Expected, erro
 type Rest struct {
 	Expectation scoring.Expectation `json:"expectation"`
 	Seen        []string            `json:"seen"` // ids of those that were returned
+	// SeenMarks are the marks of those whose ids are too many to travel.
+	SeenMarks []string `json:"seen_marks,omitempty"`
+}
+
+// Fit lets marks stand for the ids of r if they are too many.
+func (r *Rest) Fit() {
+	if Texts(r.Seen) > MaxCarried/2 {
+		r.SeenMarks, r.Seen = append(r.SeenMarks, Marks(r.Seen)...), nil
+	}
+}
+
+// Marks returns the marks of outcomes.
+func Marks(ids []string) []string {
+	marks := make([]string, len(ids))
+	for i, id := range ids {
+		marks[i] = scoring.Outcome{ID: id}.Mark()
+	}
+	return marks
 }
 
 // ExpectMore returns early outcomes that Expect could not return. What comes meanwhile is carried to the scorer anyway.
@@ -138,11 +156,11 @@ func (s *Set) ExpectMore(ctx context.Context, r Rest) (Expected, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
 	early, err := s.Store.Expect(ctx, r.Expectation)
-	seen := make(map[string]bool, len(r.Seen))
-	for _, id := range r.Seen {
-		seen[id] = true
+	seen := map[string]bool{}
+	for _, mark := range append(Marks(r.Seen), r.SeenMarks...) {
+		seen[mark] = true
 	}
-	early = slices.DeleteFunc(early, func(o scoring.Outcome) bool { return seen[o.ID] })
+	early = slices.DeleteFunc(early, func(o scoring.Outcome) bool { return seen[o.Mark()] })
 	next := carried(early)
 	return Expected{Window: r.Expectation.Window, Early: next, More: len(next) < len(early)}, typed(err)
 }
@@ -151,8 +169,10 @@ func (s *Set) ExpectMore(ctx context.Context, r Rest) (Expected, error) {
 type Refusal struct {
 	// Unseen are outcomes that the scorer has not taken into account, or the first of them.
 	Unseen []scoring.Outcome `json:"unseen,omitempty"`
-	// Taken are the ids of outcomes that it has, and that count for another scorer.
-	Taken []string `json:"taken,omitempty"`
+	// Taken are the ids of outcomes that it has, and that count for another scorer; TakenMarks the marks of those that it has
+	// only told the marks of.
+	Taken      []string `json:"taken,omitempty"`
+	TakenMarks []string `json:"taken_marks,omitempty"`
 }
 
 // Settle closes a scorer, unless it has something to take into account first.
@@ -166,7 +186,7 @@ func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) 
 	unseen, err := s.Store.Settle(ctx, st)
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
-		return Refusal{Taken: taken.OutcomeIDs}, nil
+		return Refusal{Taken: taken.OutcomeIDs, TakenMarks: taken.Marks}, nil
 	}
 	return Refusal{Unseen: carried(unseen)}, typed(err)
 }

@@ -30,3 +30,12 @@ func Fitting[T any](list []T, room int) int {
 	}
 	return len(list)
 }
+
+// Texts returns the length in bytes of a list of texts in JSON.
+func Texts(list []string) int {
+	n := 0
+	for _, text := range list {
+		n += scoring.EncodedText(text) + len(",")
+	}
+	return n
+}

@@ -2,6 +2,7 @@ package scoring_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,20 @@ func TestEncodedSize(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, encoded(t, v), n)
 		}
+		require.GreaterOrEqual(t, rec.EncodedBound(), encoded(t, rec))
+		require.Less(t, rec.EncodedBound(), encoded(t, rec)+700)
 	})
+	full := scoring.Record{
+		Score: scoring.Number("n", -1.2345678901234567e-300), Step: scoring.Step{ID: "1", Type: "t", Attempt: math.MaxInt32},
+		Source: scoring.FromWorkflow, RecordedAt: time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.FixedZone("", -3600)),
+		Revision: math.MaxInt, Retracted: true, Superseded: true, OriginalRunID: "o", Scorer: "s", ScorerVersion: "1", BuildID: "b", Run: scoring.Run{Namespace: "n", WorkflowID: "w", RunID: "r"},
+	}
+	full.State, full.ObservedAt, full.Key, full.Reason = scoring.NotApplicable, full.RecordedAt, "k", "r"
+	for range 3 {
+		full.Said = append(full.Said, scoring.Said{ObservedAt: full.RecordedAt, RecordedAt: full.RecordedAt, Attempt: math.MaxInt32})
+		require.GreaterOrEqual(t, full.EncodedBound(), encoded(t, full))
+		require.GreaterOrEqual(t, full.Score.EncodedBound(), encoded(t, full.Score))
+	}
 	_, err := scoring.EncodedSize(func() {})
 	require.Error(t, err)
 }

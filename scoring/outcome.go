@@ -55,6 +55,9 @@ func (o Outcome) Validate() error {
 	return CheckKey("source", o.Source)
 }
 
+// Mark stands for the id where many of them travel: a digest of 32 characters.
+func (o Outcome) Mark() string { return mark(o.ID) }
+
 // When returns the time that decides whether o lies in a window: when it was observed, or received if its source did
 // not say. A time later than the receipt is taken as the receipt: nothing is observed before it happens.
 func (o Outcome) When() time.Time {

@@ -146,9 +146,11 @@ func (f Flush) RecordedAt() time.Time {
 }
 
 // Mark tells the scores of one run apart: a digest of the step's id, the name and the key, of 32 characters.
-func (r Record) Mark() string {
+func (r Record) Mark() string { return mark(r.Step.ID, r.Name, r.Key) }
+
+func mark(parts ...string) string {
 	h := sha256.New()
-	for _, part := range []string{r.Step.ID, r.Name, r.Key} {
+	for _, part := range parts {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

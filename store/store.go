@@ -26,10 +26,14 @@ var (
 
 // TakenError says that outcomes which a scorer has seen count for another one now: by attribution, a run that started
 // later (or earlier) has a better claim to them. The scorer decides again without them.
-type TakenError struct{ OutcomeIDs []string }
+type TakenError struct {
+	OutcomeIDs []string
+	// Marks are those of outcomes that the scorer had only told the marks of.
+	Marks []string
+}
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("verdict: %d outcomes count for another scorer now", len(e.OutcomeIDs))
+	return fmt.Sprintf("verdict: %d outcomes count for another scorer now", len(e.OutcomeIDs)+len(e.Marks))
 }
 
 // Store keeps everything append-only: a change is a revision, and the history is kept. Every method validates its
@@ -124,8 +128,10 @@ type Receipt struct {
 type Settlement struct {
 	// ScorerRun is the scorer's own execution.
 	ScorerRun scoring.Run `json:"scorer_run"`
-	// Seen are the ids of all the outcomes that the scorer has taken into account.
-	Seen []string `json:"seen,omitempty"`
+	// Seen are the ids of all the outcomes that the scorer has taken into account, SeenMarks the marks
+	// ([scoring.Outcome.Mark]) of those whose ids are too many to travel.
+	Seen      []string `json:"seen,omitempty"`
+	SeenMarks []string `json:"seen_marks,omitempty"`
 	// Records are its scores, all with Source FromScorer. They may be of any state but pending.
 	Records []scoring.Record `json:"records"`
 	At      time.Time        `json:"at"`

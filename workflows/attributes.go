@@ -128,12 +128,15 @@ func upsert(ctx workflow.Context, updates []temporal.SearchAttributeUpdate) {
 
 // sizeWith returns about how many bytes the search attributes of a run take once they are updated.
 func sizeWith(info *workflow.Info, updates []temporal.SearchAttributeUpdate) int {
-	const around = 64 // the names of encoding and type, and lengths
+	const around = 96 // the names of encoding and type, lengths, and a number
 	size := 0
 	ours := map[string]bool{}
 	for key, value := range temporal.NewSearchAttributes(updates...).GetUntypedValues() { //workflowcheck:ignore a sum
 		ours[key.GetName()] = true
-		size += around + len(key.GetName()) + activities.Size(value)
+		size += around + len(key.GetName())
+		if words, ok := value.([]string); ok {
+			size += activities.Texts(words)
+		}
 	}
 	for name, p := range info.SearchAttributes.GetIndexedFields() { //workflowcheck:ignore a sum
 		if !ours[name] {

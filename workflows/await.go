@@ -138,12 +138,17 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		for _, o := range kept.Early {
 			rest.Seen = append(rest.Seen, o.ID)
 		}
+		rest.Fit()
+		told := rest.SeenMarks
 		window := kept.Window
 		kept = activities.Expected{}
 		if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectMoreName, rest).Get(ctx, &kept); err != nil {
 			return nil, err
 		}
 		kept.Window = window
+		if len(told) > 0 && !s.news(told, kept.Early) {
+			break // a worker of v0.1.0 knows no marks; the others come when the scorer settles
+		}
 	}
 	w := &wait{events: slices.Clone(events), window: kept.Window}
 	s.waits, s.used[w] = append(s.waits, w), true

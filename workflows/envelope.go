@@ -55,4 +55,6 @@ type Start struct {
 // Result is what a scorer's workflow returns.
 type Result struct {
 	Scores []scoring.Score `json:"scores"`
+	// Omitted is how many scores are too many to be carried.
+	Omitted int `json:"omitted,omitempty"`
 }

@@ -25,6 +25,7 @@ const (
 	flushChange      = "verdict/flush/"
 	experimentChange = "verdict/experiment/"
 	deferChange      = "verdict/defer/"
+	settleChange     = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
 	shadowChange     = "verdict/shadow" // of the shadow itself; the experiment and variant follow where it is started
 )
 

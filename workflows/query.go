@@ -11,6 +11,5 @@ import (
 // them as an answer holds. Who asks without an argument skips none; who has n asks for the rest with n, until none come.
 func (r *run) snapshot(skip int) ([]scoring.Record, error) {
 	rest := r.records[min(max(skip, 0), len(r.records)):]
-	n := activities.Fitting(rest, activities.MaxCarried-len("[]"))
-	return slices.Clone(rest[:n]), nil
+	return slices.Clone(rest[:first(rest, activities.MaxCarried)]), nil
 }

@@ -105,13 +105,19 @@ func (s *scorer) add(outcomes ...scoring.Outcome) {
 	}
 }
 
-// drop takes outcomes out of the inbox that count for another scorer. They are not forgotten: told of one again, the
-// scorer takes it back.
-func (s *scorer) drop(ids []string) {
-	s.inbox = slices.DeleteFunc(s.inbox, func(o scoring.Outcome) bool { return slices.Contains(ids, o.ID) })
-	for _, id := range ids {
-		delete(s.seen, id)
+// drop takes outcomes out of the inbox, by their marks, that count for another scorer. They are not forgotten: told of one
+// again, the scorer takes it back.
+func (s *scorer) drop(marks map[string]bool) {
+	if len(marks) == 0 {
+		return
 	}
+	s.inbox = slices.DeleteFunc(s.inbox, func(o scoring.Outcome) bool {
+		if !marks[o.Mark()] {
+			return false
+		}
+		delete(s.seen, o.ID)
+		return true
+	})
 }
 
 // start waits for the start mode. It returns a score if the mode says that there is nothing to score.
@@ -201,22 +207,21 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	if configOf(ctx).silent(ctx) {
 		settlement.Records = nil // the scorer waits for nothing any more, and leaves nothing
 	}
+	settlement, later := s.fit(ctx, settlement)
 	var refusal activities.Refusal
 	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &refusal); err != nil {
 		return Result{}, err
 	}
-	if len(refusal.Unseen) > 0 || len(refusal.Taken) > 0 {
-		s.add(refusal.Unseen...)
-		s.drop(refusal.Taken)
-		return Result{}, nil
+	if len(refusal.Unseen)+len(refusal.Taken)+len(refusal.TakenMarks) > 0 {
+		return Result{}, s.refused(ctx, settlement, refusal)
+	}
+	if err := s.record(ctx, later); err != nil {
+		return Result{}, err
 	}
 	if s.env.SearchAttributes && len(scores) > 0 {
 		upsert(ctx, attributes(ScorerAttribute, configOf(ctx), settlement.Records, s.env.Assigned, "run="+s.env.Run.WorkflowID))
 	}
-	if scores == nil {
-		scores = []scoring.Score{}
-	}
-	return Result{Scores: scores}, nil
+	return result(scores), nil
 }
 
 // abandon closes a cancelled scorer without a score, whatever is unseen, and returns the cancellation.

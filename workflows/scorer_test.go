@@ -25,6 +25,7 @@ type scorerBench struct {
 	env      *testsuite.TestWorkflowEnvironment
 	start    time.Time
 	early    []scoring.Outcome
+	more     bool                 // of the early ones
 	refusals []activities.Refusal // answered by Settle one after the other, then nothing
 	expected []scoring.Expectation
 	settled  []store.Settlement
@@ -38,7 +39,7 @@ func newScorerBench() *scorerBench {
 	b.env.SetStartTime(b.start)
 	b.env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
 		b.expected = append(b.expected, e)
-		return activities.Expected{Window: e.Window, Early: b.early}, b.err
+		return activities.Expected{Window: e.Window, Early: b.early, More: b.more}, b.err
 	}, activity.RegisterOptions{Name: activities.ExpectName})
 	b.env.RegisterActivityWithOptions(func(_ context.Context, s store.Settlement) (activities.Refusal, error) {
 		b.settled = append(b.settled, s)

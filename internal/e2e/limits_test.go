@@ -330,3 +330,45 @@ func TestACodecThatMakesMore(t *testing.T) {
 	}
 	require.False(t, b.Log.Contains("the row is missing"))
 }
+
+// A scorer makes its scores however many outcomes have come before it, whatever their ids and payloads are, and however
+// much it has to say.
+func TestAScorerWithMoreThanFits(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	const early, made = 600, 400
+	full := verdict.NewScorer("full", "1", func(ctx workflow.Context, key string) ([]scoring.Score, error) {
+		got, err := verdict.Await(ctx, verdict.Times(early, verdict.On("came", key).Means(true)), verdict.Within(time.Minute), scoring.ExpiresFalse)
+		scores := []scoring.Score{got.Score("full")}
+		for i := range made {
+			scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).Because(reasons["angles"]))
+		}
+		return scores, err
+	})
+	b.UserWorker(b.Config(full), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
+			return verdict.Defer(ctx, full, key)
+		}, workflow.RegisterOptions{Name: "fuller"})
+	})
+	key := uuid.NewString()
+	for i := range early {
+		o := outcome("came", key)
+		o.ID = fmt.Sprint(key, i, strings.Repeat("&", 460))
+		o.Payload = []byte(`"` + strings.Repeat("<", 1000) + `"`)
+		o.ReceivedAt = time.Now()
+		_, err := b.Store.Receive(t.Context(), o)
+		require.NoError(t, err)
+	}
+	run := b.Start("fuller", key)
+	var deferred verdict.Deferred
+	require.NoError(t, run.Get(t.Context(), &deferred))
+	require.Contains(t, b.Scores(run, made+1), "full=true")
+	scores, err := b.Verdict.ScorerResult(t.Context(), deferred)
+	require.NoError(t, err)
+	require.Equal(t, made+1, len(scores))
+	kept, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), Name: fmt.Sprint("n", made-1)})
+	require.NoError(t, err)
+	require.Equal(t, scoring.FromScorer, kept[0].Source)
+	require.Equal(t, scoring.MaxReason, len(kept[0].Reason))
+}

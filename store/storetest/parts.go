@@ -66,6 +66,28 @@ var partTests = []namedTest{
 		b.flush(t, parts[0])
 		require.Equal(t, []string{"a=false"}, b.said(t, store.Filter{Run: r}))
 	}},
+	{"marks stand for the ids that a scorer has seen", func(t *testing.T, b bench) {
+		first, later := touch(scoring.AttributeLast, 1, "k"), touch(scoring.AttributeLast, 3, "k")
+		seen := func(e scoring.Expectation, ids ...string) store.Settlement {
+			s := settlement(e, nil)
+			for _, id := range ids {
+				s.SeenMarks = append(s.SeenMarks, scoring.Outcome{ID: id}.Mark())
+			}
+			return s
+		}
+		b.expect(t, first)
+		b.receive(t, outcome("o1", "k", 2))
+		b.receive(t, outcome("o2", "k", 5))
+		require.Equal(t, []string{"o2"}, b.settle(t, seen(first, "o1")))
+		b.expect(t, later) // the second counts for it
+		_, err := b.Settle(t.Context(), seen(first, "o1", "o2"))
+		var taken *store.TakenError
+		require.ErrorAs(t, err, &taken)
+		require.Equal(t, []string{scoring.Outcome{ID: "o2"}.Mark()}, taken.Marks)
+		require.Empty(t, taken.OutcomeIDs)
+		require.Empty(t, b.settle(t, seen(first, "o1")))
+		require.Empty(t, b.settle(t, seen(later, "o2")))
+	}},
 	{"marks tell identities apart", func(t *testing.T, _ bench) {
 		mark := func(step, name, key string) string {
 			return scoring.Record{Score: scoring.Score{Name: name, Key: key}, Step: scoring.Step{ID: step}}.Mark()

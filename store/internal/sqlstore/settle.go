@@ -57,11 +57,11 @@ func (t txn) expected(ctx context.Context, scorer []byte) ([]expected, error) {
 }
 
 func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s store.Settlement) ([]scoring.Outcome, error) {
-	unseen, err := t.unseen(ctx, scorer, s.Seen)
+	unseen, err := t.unseen(ctx, scorer, s)
 	if err != nil || len(unseen) > 0 {
 		return unseen, err
 	}
-	if err := t.taken(ctx, scorer, waits, s.Seen); err != nil {
+	if err := t.taken(ctx, scorer, waits, s); err != nil {
 		return nil, err
 	}
 	if err := t.exec(ctx, `UPDATE expectations SET settled_at = $2 WHERE scorer = $1 AND settled_at IS NULL`, scorer, micro(s.At)); err != nil {
@@ -120,19 +120,16 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 }
 
 // unseen returns the outcomes that count for a scorer and that it has not seen.
-func (t txn) unseen(ctx context.Context, scorer []byte, seen []string) ([]scoring.Outcome, error) {
+func (t txn) unseen(ctx context.Context, scorer []byte, s store.Settlement) ([]scoring.Outcome, error) {
 	matched, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id
 		JOIN expectations e ON e.id = m.expectation WHERE e.scorer = $1 AND NOT m.late`, scorer)
 	if err != nil {
 		return nil, err
 	}
-	has := make(map[string]bool, len(seen))
-	for _, id := range seen {
-		has[id] = true
-	}
+	ids, marks := setOf(s.Seen), setOf(s.SeenMarks)
 	var missing []outcomeRow
 	for _, o := range matched {
-		if !has[o.ID] {
+		if !ids[o.ID] && !marks[o.Mark()] {
 			missing = append(missing, o)
 		}
 	}
@@ -140,29 +137,46 @@ func (t txn) unseen(ctx context.Context, scorer []byte, seen []string) ([]scorin
 }
 
 // taken fails if a scorer has seen an outcome that counts for another one now. Only attribution takes any away.
-func (t txn) taken(ctx context.Context, scorer []byte, waits []expected, seen []string) error {
+func (t txn) taken(ctx context.Context, scorer []byte, waits []expected, s store.Settlement) error {
 	attributed := slices.ContainsFunc(waits, func(x expected) bool {
 		return x.e.Attribution == scoring.AttributeLast || x.e.Attribution == scoring.AttributeFirst
 	})
-	if !attributed || len(seen) == 0 {
+	if !attributed || len(s.Seen)+len(s.SeenMarks) == 0 {
 		return nil
 	}
-	ids, err := collect(ctx, t.tx, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) },
+	own, err := collect(ctx, t.tx, func(rows *sql.Rows) (o scoring.Outcome, err error) { return o, rows.Scan(&o.ID) },
 		`SELECT o.outcome FROM outcomes o JOIN matches m ON m.outcome = o.id JOIN expectations e ON e.id = m.expectation
 		WHERE e.scorer = $1`, scorer)
 	if err != nil {
 		return err
 	}
-	var taken []string
-	for _, id := range seen {
-		if !slices.Contains(ids, id) {
-			taken = append(taken, id)
+	ids, marks := map[string]bool{}, map[string]bool{}
+	for _, o := range own {
+		ids[o.ID], marks[o.Mark()] = true, true
+	}
+	var taken store.TakenError
+	for _, id := range s.Seen {
+		if !ids[id] {
+			taken.OutcomeIDs = append(taken.OutcomeIDs, id)
 		}
 	}
-	if len(taken) > 0 {
-		return &store.TakenError{OutcomeIDs: taken}
+	for _, mark := range s.SeenMarks {
+		if !marks[mark] {
+			taken.Marks = append(taken.Marks, mark)
+		}
+	}
+	if len(taken.OutcomeIDs)+len(taken.Marks) > 0 {
+		return &taken
 	}
 	return nil
+}
+
+func setOf(texts []string) map[string]bool {
+	set := make(map[string]bool, len(texts))
+	for _, s := range texts {
+		set[s] = true
+	}
+	return set
 }
 
 // stopWaiting retracts the pending score of a scorer that made no score in its place, unless another scorer of the
