@@ -38,7 +38,7 @@ type Config struct {
 	// ScorerTaskQueue is where deferred scorers run. Defaults to the task queue of the run that defers them.
 	ScorerTaskQueue string
 	// SearchAttributes puts what was scored into the visibility of a run that ends, one event more, and of its scorers.
-	// `starter setup` registers the attributes; a worker on which they are not registered does not start.
+	// `starter setup` registers the attributes; a worker in whose namespace they are not registered does not start.
 	SearchAttributes bool
 	// Doubles names the scores whose number goes into a Double search attribute as well: score name → attribute name.
 	// A namespace on SQL visibility has three.
@@ -55,8 +55,9 @@ type Config struct {
 	// MaxPending is how many bytes of what this worker records may wait while neither the store nor Temporal answers. What
 	// is more is lost: counted and logged. Defaults to 64 MB.
 	MaxPending int64
-	// Client checks the search attributes at start if the plugin is on a worker only. A plugin on a client needs none. With
-	// it the worker knows how Experiments are controlled before its first run, without it from soon after.
+	// Client is the worker's own, if the plugin is on a worker only: search attributes and data converter are checked with it at
+	// the start. A plugin on a client needs none. With it the worker knows how Experiments are controlled before its first
+	// run, without it from soon after.
 	Client client.Client
 }
 
@@ -98,7 +99,8 @@ func (p *Plugin) StopWorker(ctx context.Context, o worker.PluginStopWorkerOption
 
 // NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
 // that is made from it. Registered on both, or twice, it works once. A wrong configuration fails when the client is
-// made or the worker started.
+// made or the worker started: so does a data converter that does not take JSON, since every run would stand still. On a
+// worker without [Config.Client] that shows with the first run, which then goes on without Verdict; the log says so.
 func NewPlugin(cfg Config) *Plugin {
 	cfg.TaskQueue = cmp.Or(cfg.TaskQueue, activities.DefaultTaskQueue)
 	inWorkflows := &workflows.Config{
@@ -112,12 +114,11 @@ func NewPlugin(cfg Config) *Plugin {
 		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown
 	}
 	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
-	var clientOptions *client.Options
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
 		Name:               "verdict-dev.verdict",
 		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
 		ConfigureClient: func(_ context.Context, o client.PluginConfigureClientOptions) error {
-			clientOptions = o.ClientOptions
+			inWorkflows.OnClient(o.ClientOptions)
 			recorder.DialsLike(o.ClientOptions)
 			return cfg.validate()
 		},
@@ -143,11 +144,11 @@ func NewPlugin(cfg Config) *Plugin {
 			if o.WorkflowReplayer {
 				return nil
 			}
+			if err := inWorkflows.Check(ctx, cfg.Client); err != nil {
+				return err
+			}
 			recorder.Began(o.InstanceKey, cfg.Client)
 			recorder.Live.Began(ctx, o.InstanceKey, cfg.Client)
-			if cfg.SearchAttributes {
-				return workflows.CheckSearchAttributes(ctx, cfg.Doubles, cfg.Client, clientOptions)
-			}
 			return nil
 		},
 	})

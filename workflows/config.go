@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 )
@@ -34,6 +35,14 @@ type Config struct {
 
 	buildID atomic.Pointer[string]
 	theirs  sync.Map // workflow types of the user's that have a scorer's name
+
+	mu      sync.Mutex
+	clients []*client.Options // that the plugin is on, the newest last
+
+	checked atomic.Bool // that the search attributes are registered, in
+	indexes sync.Map    // these namespaces
+	fit     atomic.Bool // that the data converter takes what we put into histories, or
+	encoded sync.Map    // that a run has found out, by task queue
 }
 
 func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }

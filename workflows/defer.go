@@ -58,7 +58,7 @@ func startScorer(ctx workflow.Context, name, version string, in any, o DeferOpti
 		FirstRunID: chainOf(info), OriginalRunID: info.OriginalRunID,
 		WorkflowType: info.WorkflowType.Name, RunStartedAt: info.WorkflowStartTime,
 		Assigned: r.assigned, Sessions: r.sessions,
-		Start: o.Start, TaskQueue: r.cfg.TaskQueue, SearchAttributes: r.cfg.SearchAttributes,
+		Start: o.Start, TaskQueue: r.cfg.TaskQueue, SearchAttributes: r.cfg.indexed(ctx),
 		Shadow: r.shadow != nil, Silent: r.cfg.silent(ctx),
 	}
 	// Never cancelled: that would ask the server to cancel the child.
@@ -95,7 +95,7 @@ func (r *run) childOptions(ctx workflow.Context, id string, env Envelope) workfl
 		VersioningOverride: &client.AutoUpgradeVersioningOverride{},
 		StaticSummary:      summary("scores " + env.Run.WorkflowID),
 	}
-	if r.cfg.SearchAttributes {
+	if env.SearchAttributes {
 		key := temporal.NewSearchAttributeKeyKeywordList(ScorerAttribute)
 		options.TypedSearchAttributes = temporal.NewSearchAttributes(key.ValueSet(Keywords(nil, env.Assigned, "run="+env.Run.WorkflowID)))
 	}

@@ -45,7 +45,7 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 		return
 	}
 	newest := workflow.Version(endFlush)
-	if r.cfg.SearchAttributes || replaying {
+	if replaying || r.cfg.indexed(ctx) {
 		newest = endFlushAndAttribute
 	}
 	version := workflow.GetVersion(ctx, endChange, workflow.DefaultVersion, newest)

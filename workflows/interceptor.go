@@ -62,7 +62,7 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if owned {
 		outer.scorers = append(outer.scorers, w.cfg.Scorers...) // the worker has those too
 	}
-	if owned || w.cfg.ours(workflow.GetInfo(ctx).WorkflowType.Name) {
+	if owned || w.cfg.ours(workflow.GetInfo(ctx).WorkflowType.Name) || !w.cfg.encodes(ctx) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
 	r := &run{

@@ -4,35 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// CheckSearchAttributes fails unless the search attributes are registered: a run that upserts one that is not would hang.
-//
-// It asks check, or a client that is dialed with o if check is nil.
-func CheckSearchAttributes(ctx context.Context, doubles map[string]string, check client.Client, o *client.Options) error {
-	namespace := "default"
-	if o != nil && o.Namespace != "" {
-		namespace = o.Namespace
-	}
-	if check == nil {
-		if o == nil {
-			return scoring.Invalid("search attributes", "they cannot be checked: put the plugin on the client, or give it a client")
-		}
-		options := *o
-		options.Plugins = nil
-		dialed, err := client.DialContext(ctx, options)
-		if err != nil {
-			return fmt.Errorf("verdict: checking search attributes: %w", err)
-		}
-		defer dialed.Close()
-		check = dialed
-	}
-	registered, err := check.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+// CheckSearchAttributes fails unless the search attributes are registered in a namespace: a run that upserts one that is
+// not would hang.
+func CheckSearchAttributes(ctx context.Context, c client.Client, namespace string, doubles map[string]string) error {
+	registered, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
 		return fmt.Errorf("verdict: checking search attributes: %w", err)
 	}
@@ -43,4 +29,95 @@ func CheckSearchAttributes(ctx context.Context, doubles map[string]string, check
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkSearchAttributes is [CheckSearchAttributes] for a worker that starts. Its client has the last of the options in on, of
+// the clients that the plugin is on; if it is on none, it is check. Without check it dials.
+func (c *Config) checkSearchAttributes(ctx context.Context, check client.Client, on []*client.Options) (err error) {
+	var namespace string
+	switch {
+	case len(on) > 0:
+		namespace = namespaceOf(on[len(on)-1])
+	case check == nil:
+		return scoring.Invalid("search attributes", "they cannot be checked: put the plugin on the client, or give it a client")
+	default:
+		if namespace, err = clientNamespace(ctx, check); err != nil {
+			return err
+		}
+	}
+	if check == nil {
+		options := *on[len(on)-1]
+		options.Plugins = nil
+		if check, err = client.DialContext(ctx, options); err != nil {
+			return fmt.Errorf("verdict: checking search attributes: %w", err)
+		}
+		defer check.Close()
+	}
+	if err := CheckSearchAttributes(ctx, check, namespace, c.Doubles); err != nil {
+		return err
+	}
+	c.indexes.Store(namespace, true)
+	for _, o := range on {
+		// It may be another client's worker that starts: the SDK does not say whose it is.
+		if other := namespaceOf(o); other != namespace && CheckSearchAttributes(ctx, check, other, c.Doubles) == nil {
+			c.indexes.Store(other, true)
+		}
+	}
+	c.checked.Store(true)
+	return nil
+}
+
+// indexed tells whether what was scored goes into the visibility of a run that makes its shape now: not in a namespace in
+// which nobody has looked for the attributes, because the client that was asked about is another one than the worker's.
+// Where nobody has looked at all, as in the SDK's test environment, it does.
+func (c *Config) indexed(ctx workflow.Context) bool {
+	if !c.SearchAttributes || !c.checked.Load() {
+		return c.SearchAttributes
+	}
+	namespace := workflow.GetInfo(ctx).Namespace
+	if _, ok := c.indexes.Load(namespace); ok {
+		return true
+	}
+	workflow.GetLogger(ctx).Error("Verdict: search attributes were checked in another namespace; this run sets none", "Namespace", namespace)
+	return false
+}
+
+// OnClient says that the plugin is on a client that is made with o.
+func (c *Config) OnClient(o *client.Options) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Only the newest of each namespace: a service may dial for every request.
+	c.clients = slices.DeleteFunc(c.clients, func(x *client.Options) bool { return x.HostPort == o.HostPort && x.Namespace == o.Namespace })
+	c.clients = append(c.clients, o)
+}
+
+// Check fails if a worker that starts could not do what the configuration asks for, so that its runs would stand still. What
+// the plugin is on tells what the worker's client is like; check, which may be nil, does for a plugin that is on a worker.
+func (c *Config) Check(ctx context.Context, check client.Client) error {
+	c.mu.Lock()
+	on := slices.Clone(c.clients)
+	c.mu.Unlock()
+	if err := c.checkConverter(ctx, check, on); err != nil || !c.SearchAttributes {
+		return err
+	}
+	return c.checkSearchAttributes(ctx, check, on)
+}
+
+func namespaceOf(o *client.Options) string {
+	if o.Namespace == "" {
+		return client.DefaultNamespace
+	}
+	return o.Namespace
+}
+
+// clientNamespace returns the namespace of a client, which fills it into whatever it asks. What it asks for here is a number
+// that nobody looks at.
+func clientNamespace(ctx context.Context, c client.Client) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request := &workflowservice.CountWorkflowExecutionsRequest{Query: `WorkflowId = "verdict"`}
+	if _, err := c.CountWorkflow(ctx, request); request.Namespace == "" {
+		return "", fmt.Errorf("verdict: checking search attributes: the client does not tell its namespace: put the plugin on the client: %w", err)
+	}
+	return request.Namespace, nil
 }

@@ -65,7 +65,7 @@ func (c *workerConfig) checkTemporal(ctx context.Context, o client.Options) (str
 		return "", fmt.Errorf("namespace %s at %s (--namespace or TEMPORAL_NAMESPACE says which): %w", o.Namespace, o.HostPort, err)
 	}
 	if c.searchAttributes {
-		if err := workflows.CheckSearchAttributes(ctx, nil, conn, &o); err != nil {
+		if err := workflows.CheckSearchAttributes(ctx, conn, o.Namespace, nil); err != nil {
 			return "", err
 		}
 	}

@@ -1,0 +1,105 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// probes are values as we put them into histories: a change id, a version, and something of the domain.
+func probes() []any {
+	at := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	return []any{endChange, workflow.Version(1), Envelope{
+		Scorer: "probe", Version: "1", Run: scoring.Run{Namespace: "n", WorkflowID: "w", RunID: "r"}, RunStartedAt: at,
+		Assigned: []scoring.Ref{{Experiment: "e", Version: "1", Variant: "a", Probability: 0.5}},
+	}, Result{Scores: []scoring.Score{{Name: "s", State: scoring.Scored, Value: scoring.BoolValue(true), ObservedAt: at}}}}
+}
+
+// checkConverter fails if a client's data converter does not take what we put into histories: runs would stand still at the
+// first of it. Looked at are the clients that the plugin is on; if it is on none, check, which may be nil.
+func (c *Config) checkConverter(ctx context.Context, check client.Client, on []*client.Options) error {
+	for _, o := range on {
+		if o.DataConverter != nil {
+			if err := roundTrip(o.DataConverter); err != nil {
+				return unfit(err)
+			}
+		}
+	}
+	if len(on) > 0 {
+		c.fit.Store(true)
+		return nil
+	}
+	if check == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	// There is no such run. What matters is whether the client gets so far as to ask the server.
+	_, err := check.QueryWorkflow(ctx, "verdict/probe", "", "verdict.probe", probes()...)
+	var answer serviceerror.ServiceError
+	if err == nil || errors.As(err, &answer) || ctx.Err() != nil {
+		return nil
+	}
+	return unfit(err)
+}
+
+func roundTrip(c converter.DataConverter) error {
+	for _, value := range probes() {
+		payload, err := c.ToPayload(value)
+		if err != nil {
+			return err
+		}
+		got := reflect.New(reflect.TypeOf(value))
+		if err := c.FromPayload(payload, got.Interface()); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(got.Elem().Interface(), value) {
+			return fmt.Errorf("a %T comes back as another one", value)
+		}
+	}
+	return nil
+}
+
+func unfit(err error) error {
+	return fmt.Errorf("verdict: the client's data converter does not take what is recorded, which is JSON (see converter.NewJSONPayloadConverter): %w", err)
+}
+
+// encodes tells whether the data converter of the worker's client takes what we put into histories. A plugin that is on a
+// worker alone cannot know before there is a run: then the run goes on without us. It is asked once a task queue.
+func (c *Config) encodes(ctx workflow.Context) bool {
+	if c.fit.Load() {
+		return true
+	}
+	info := workflow.GetInfo(ctx)
+	queue := info.Namespace + "/" + info.TaskQueueName
+	if _, ok := c.encoded.Load(queue); ok {
+		return true
+	}
+	if err := tryConverter(ctx); err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: nothing is recorded", "Error", unfit(err))
+		return false
+	}
+	c.encoded.Store(queue, true)
+	return true
+}
+
+// tryConverter encodes our values as a command would. The error that continues a run as new does that and, unless it is
+// returned, does nothing else; what it cannot encode it panics with.
+func tryConverter(ctx workflow.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	_ = workflow.NewContinueAsNewError(ctx, "verdict.probe", probes()...)
+	return nil
+}
