@@ -41,6 +41,8 @@ type Outcome struct {
 	HasCovariate bool
 	// Imputed tells that the value is what the metric says of a failed run or a missing score.
 	Imputed bool
+	// Capped tells that a score in the value was cut, at the metric's cap or at 0.
+	Capped bool
 	// Late tells that there was a score after the window had closed. It is not the value.
 	Late bool
 	// After is when the value came, or how long it has been waited for, counted from the assignment.
@@ -58,8 +60,9 @@ type Counts struct {
 	Expired       int `json:"expired"`
 	NotApplicable int `json:"not_applicable"`
 	Error         int `json:"error"`
-	Imputed       int `json:"imputed"` // of the scored: by the policy for failed runs and missing scores
-	Late          int `json:"late"`    // of the matured: had a score after the window, which is not counted
+	Imputed       int `json:"imputed"`          // of the scored: by the policy for failed runs and missing scores
+	Capped        int `json:"capped,omitempty"` // of the scored: a score in the value was cut, at the cap or at 0
+	Late          int `json:"late"`             // of the matured: had a score after the window, which is not counted
 }
 
 func (c *Counts) add(o Counts) {
@@ -72,6 +75,7 @@ func (c *Counts) add(o Counts) {
 	c.NotApplicable += o.NotApplicable
 	c.Error += o.Error
 	c.Imputed += o.Imputed
+	c.Capped += o.Capped
 	c.Late += o.Late
 }
 
@@ -288,6 +292,9 @@ func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, window ti
 		unscored = 0
 		if o.Imputed {
 			c.Imputed++
+		}
+		if o.Capped {
+			c.Capped++
 		}
 	case scoring.Expired:
 		c.Expired++

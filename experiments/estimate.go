@@ -91,14 +91,14 @@ type Effect struct {
 // Difference returns b - j.
 func Difference(b, j Estimate) Effect {
 	e := Effect{N: b.N + j.N, Value: b.Mean - j.Mean, SE: math.Sqrt(b.Variance + j.Variance)}
-	if e.SE > 0 {
-		e.Skew = (b.Third - j.Third) / (e.SE * e.SE * e.SE)
+	if cube := e.SE * e.SE * e.SE; cube > 0 && finite(cube) {
+		e.Skew = (b.Third - j.Third) / cube
 	}
 	return e
 }
 
 // Relative returns (b - j)/|j| by the delta method, in which the baseline j is an estimate too (Deng, Knoblich and Lu
-// 2018). ok is false when j is 0.
+// 2018). ok is false when j is 0 or cannot be told from it by rounding, and when the result is no number.
 func Relative(b, j Estimate) (e Effect, ok bool) { return RelativeTo(b, j, b.Mean, j.Mean) }
 
 // ApproximateBaseline is the relative standard error of a baseline over which a lift is marked approximate: a ratio over
@@ -111,16 +111,31 @@ func (e Estimate) Uncertain() bool {
 }
 
 // RelativeTo returns the difference of two adjusted means as a share of the control's plain one: meanB and meanJ are the
-// means without the covariate's adjustment. ok is false when meanJ is 0.
+// means without the covariate's adjustment. ok is false as in [Relative].
 func RelativeTo(b, j Estimate, meanB, meanJ float64) (e Effect, ok bool) {
-	if meanJ == 0 {
+	if (Estimate{N: j.N, Mean: meanJ, Variance: j.Variance}).Zero() {
 		return Effect{}, false
 	}
 	j2 := meanJ * meanJ
-	variance := b.Variance/j2 + j.Variance*meanB*meanB/(j2*j2)
+	se := math.Sqrt(b.Variance/j2 + j.Variance*meanB*meanB/(j2*j2))
+	if j2*j2 == 0 || !finite(j2*j2) || !finite(se) { // powers that are no numbers, of quotients that are
+		se = math.Hypot(math.Sqrt(b.Variance)/meanJ, math.Sqrt(j.Variance)/meanJ*(meanB/meanJ))
+	}
 	d := Difference(b, j)
-	return Effect{d.N, d.Value / math.Abs(meanJ), math.Sqrt(variance), d.Skew}, true
+	e = Effect{d.N, d.Value / math.Abs(meanJ), se, d.Skew}
+	return e, e.known()
 }
+
+// Zero tells whether the mean is 0, or cannot be told from it by rounding alone: a sum of N numbers is off by up to N units
+// in the last place of their size. Nothing is a share of such a mean.
+func (e Estimate) Zero() bool {
+	const ulp = 0x1p-52
+	size := math.Hypot(math.Sqrt(e.Variance*e.N), e.Mean)
+	return math.Abs(e.Mean) <= min(e.N, 1/ulp/2)*ulp*size
+}
+
+// known tells whether an effect is a number.
+func (e Effect) known() bool { return finite(e.Value) && finite(e.SE) && finite(e.Skew) }
 
 // Interval is a range of values, both ends included.
 type Interval struct {

@@ -15,10 +15,23 @@ type FixedHorizon struct {
 }
 
 // WelchFreedom returns the degrees of freedom of Welch's t-test of two estimates whose variances are scaled by any
-// common factor each (Satterthwaite).
+// common factor each (Satterthwaite); 0, for which [FixedHorizon] is normal, if neither has a variance.
 func WelchFreedom(b, j Estimate) float64 {
 	sum := b.Variance + j.Variance
-	return sum * sum / (b.Variance*b.Variance/(b.N-1) + j.Variance*j.Variance/(j.N-1))
+	if sum == 0 || !finite(sum) {
+		return 0
+	}
+	term := func(e Estimate) float64 {
+		share := e.Variance / sum // whose square is a number
+		switch {
+		case share == 0:
+			return 0
+		case e.N <= 1:
+			return math.Inf(1) // one value has no variance: there is no freedom
+		}
+		return share * share / (e.N - 1)
+	}
+	return 1 / (term(b) + term(j))
 }
 
 func (f FixedHorizon) upperTail(t float64) float64 {
@@ -47,11 +60,29 @@ func (f FixedHorizon) Lower(e Effect) float64 { return e.Value - f.quantile(1-f.
 // Upper returns the one-sided upper bound.
 func (f FixedHorizon) Upper(e Effect) float64 { return e.Value + f.quantile(1-f.Alpha)*e.SE }
 
-// PValue returns the two-sided p-value.
-func (f FixedHorizon) PValue(e Effect) float64 { return 2 * f.upperTail(math.Abs(e.Value/e.SE)) }
+// PValue returns the two-sided p-value. Without any error an effect of 0 has 1, and any other 0.
+func (f FixedHorizon) PValue(e Effect) float64 {
+	z, ok := e.z()
+	if !ok && z == 0 {
+		return 1
+	}
+	return 2 * f.upperTail(math.Abs(z))
+}
 
-// PValueGreater returns the one-sided p-value against an effect of at most 0.
-func (f FixedHorizon) PValueGreater(e Effect) float64 { return f.upperTail(e.Value / e.SE) }
+// PValueGreater returns the one-sided p-value against an effect of at most 0. Without any error it is 0 or 1.
+func (f FixedHorizon) PValueGreater(e Effect) float64 {
+	z, ok := e.z()
+	switch {
+	case ok:
+		return f.upperTail(z)
+	case e.Value > 0:
+		return 0
+	}
+	return 1
+}
 
 // PValueLess returns the one-sided p-value against an effect of at least 0.
-func (f FixedHorizon) PValueLess(e Effect) float64 { return f.upperTail(-e.Value / e.SE) }
+func (f FixedHorizon) PValueLess(e Effect) float64 {
+	e.Value = -e.Value
+	return f.PValueGreater(e)
+}

@@ -18,7 +18,7 @@ const (
 	// Bounded: a number in [Lo, Hi], [0, 1] when both are 0. One outside is an error, never clipped.
 	Bounded Type = "bounded"
 	// Capped: a number of 0 or more, cut at Cap (revenue, cost). The cap is fixed before the start: one that is computed
-	// from the data breaks the guarantee.
+	// from the data breaks the guarantee. One below 0 is cut at 0. What is cut is counted.
 	Capped Type = "capped"
 	// Unbounded: any number (latency, tokens). It is decided on the order of the values and reported as a ratio of
 	// geometric means; the plain mean is descriptive.
@@ -145,13 +145,13 @@ func (m Metric) check(field string) error {
 	default:
 		bad("type", "%q is not boolean, bounded, capped or unbounded", m.Type)
 	}
-	if m.Type == Bounded && !(math.Abs(m.Lo) <= maxValue && math.Abs(m.Hi) <= maxValue && m.Lo < m.Hi) {
+	if m.Type == Bounded && !(math.Abs(m.Lo) <= maxValue && math.Abs(m.Hi) <= maxValue && m.Hi-m.Lo >= minValue) {
 		bad("bounds", "[%v, %v] is not an interval", m.Lo, m.Hi)
 	}
 	if m.Type != Bounded && (m.Lo != 0 || m.Hi != 0) {
 		bad("bounds", "only a bounded metric has them")
 	}
-	if m.Type == Capped && !(m.Cap <= maxValue && m.Cap > 0) {
+	if m.Type == Capped && !(m.Cap <= maxValue && m.Cap >= minValue) {
 		bad("cap", "%v: a capped metric has a positive one", m.Cap)
 	}
 	if m.Type != Capped && m.Cap != 0 {
@@ -208,21 +208,23 @@ func (m Metric) bounds() (lo, hi float64, ok bool) {
 	return 0, 0, false
 }
 
-// value returns the y of a score as it enters the mean: checked against the type's range, and cut at the cap.
-func (m Metric) value(y float64) (float64, error) {
+// value returns the y of a score as it enters the mean: checked against the type's range, and cut at the cap. cut tells
+// whether that changed it.
+func (m Metric) value(y float64) (_ float64, cut bool, _ error) {
 	switch {
 	case !finite(y):
-		return 0, scoring.Invalid(m.Name, "%v is not a finite number", y)
-	case math.Abs(y) > maxValue:
-		return 0, scoring.Invalid(m.Name, "%v is no measurement: its cube is no number", y)
+		return 0, false, scoring.Invalid(m.Name, "%v is not a finite number", y)
+	case m.Type == Capped: // of any size
+		v := min(max(y, 0), m.Cap)
+		return v, v != y, nil
+	case !measurable(y) && !(m.Type == Bounded && math.Abs(y) < minValue):
+		return 0, false, scoring.Invalid(m.Name, "%v is no measurement: its square or its cube is no number", y)
 	case m.Type == Boolean && y != 0 && y != 1:
-		return 0, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
+		return 0, false, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
 	case m.Type == Bounded && (y < m.Lo || y > m.Hi):
-		return 0, scoring.Invalid(m.Name, "%v is not in [%v, %v]", y, m.Lo, m.Hi)
-	case m.Type == Capped:
-		return min(max(y, 0), m.Cap), nil
+		return 0, false, scoring.Invalid(m.Name, "%v is not in [%v, %v]", y, m.Lo, m.Hi)
 	}
-	return y, nil
+	return y, false, nil
 }
 
 // admits tells whether y is a possible value of a unit. That of a boolean metric is a share when a unit has several
@@ -236,11 +238,20 @@ func (m Metric) admits(y float64) bool {
 	case Capped:
 		return y >= 0 && y <= m.Cap
 	}
-	return finite(y) && math.Abs(y) <= maxValue
+	return measurable(y)
 }
 
-// maxValue is the largest size of a value. The third moment of a million of them is still a number.
-const maxValue = 1e100
+// maxValue is the largest size of a value: the third moment of a million of them is still a number. minValue is the
+// smallest that is not 0: its square is not 0 either, so that values which differ have a variance.
+const (
+	maxValue = 1e100
+	minValue = 1e-100
+)
+
+// measurable tells whether moments can be made of y.
+func measurable(y float64) bool {
+	return y == 0 || math.Abs(y) >= minValue && math.Abs(y) <= maxValue
+}
 
 // sign is 1 when higher is better and -1 when lower is.
 func (m Metric) sign() float64 {

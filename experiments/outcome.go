@@ -38,7 +38,7 @@ func (w window) read(m Metric, groups []group) Outcome {
 		return out
 	}
 	for _, g := range groups {
-		if s := w.said(g.own, m.Covariate, ""); s.state == scoring.Scored {
+		if s := w.said(g.own, m.Covariate, ""); s.state == scoring.Scored && measurable(s.value) {
 			out.Covariate, out.HasCovariate = s.value, true
 			break
 		}
@@ -75,6 +75,7 @@ func mean(outcomes []Outcome) Outcome {
 		out.Value += o.Value
 		out.Per += o.Per
 		out.Imputed = out.Imputed || o.Imputed
+		out.Capped = out.Capped || o.Capped
 		out.After = max(out.After, o.After)
 	}
 	if n > 0 {
@@ -103,16 +104,18 @@ func (w window) chain(m Metric, c *chain) Outcome {
 func (w window) outcome(m Metric, s, per statement) Outcome {
 	o := Outcome{State: s.state, Late: s.late || per.late}
 	if m.Per != "" && o.State == scoring.Scored {
-		o.State, o.Per = per.state, per.value
+		if o.State, o.Per = per.state, per.value; o.State == scoring.Scored && !measurable(o.Per) {
+			return Outcome{State: scoring.Failed, Late: o.Late}
+		}
 	}
 	if o.State != scoring.Scored {
 		return o
 	}
-	y, err := s.check(m)
+	y, cut, err := s.check(m)
 	if err != nil {
 		return Outcome{State: scoring.Failed, Late: o.Late}
 	}
-	o.Value, o.After = y, max(0, s.at.Sub(w.from))
+	o.Value, o.Capped, o.After = y, cut, max(0, s.at.Sub(w.from))
 	return o
 }
 
@@ -152,16 +155,17 @@ type statement struct {
 }
 
 // check returns the value as it enters the mean: each score is checked, and cut at the cap, before they are averaged.
-func (s statement) check(m Metric) (float64, error) {
+func (s statement) check(m Metric) (mean float64, cut bool, err error) {
 	sum := 0.0
 	for _, y := range s.values {
-		v, err := m.value(y)
+		v, changed, err := m.value(y)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		sum += v
+		cut = cut || changed
 	}
-	return sum / float64(len(s.values)), nil
+	return sum / float64(len(s.values)), cut, nil
 }
 
 // said returns what the newest run of a chain that says anything under a name says. What holds of each of its scores is for

@@ -90,6 +90,9 @@ func (r reading) effect(b, j int) (Effect, bool) {
 		return Effect{}, false
 	}
 	e := Difference(sb, sj)
+	if !e.known() {
+		return Effect{}, false
+	}
 	if r.scale == relative {
 		var ok bool
 		if e, ok = r.lift(b, j); !ok {
@@ -131,6 +134,9 @@ func (r reading) lift(b, j int) (Effect, bool) {
 	plain := r
 	plain.cuped = false
 	pb, pj := Stratify(plain.estimates(b), plain.estimates(j))
+	if pj.Zero() {
+		return Effect{}, false
+	}
 	return RelativeTo(sb, sj, pb.Mean, pj.Mean)
 }
 
@@ -230,7 +236,7 @@ func (r reading) posteriors(active []int) (posteriors []Posterior, ok bool) {
 	}
 	for _, s := range sums {
 		sd := math.Sqrt(s.Variance) / total
-		if sd == 0 {
+		if sd == 0 || !finite(sd) || !finite(s.Mean) {
 			return nil, false
 		}
 		posteriors = append(posteriors, Normal{sign * s.Mean / total, sd})

@@ -17,6 +17,9 @@ type Regression struct {
 // LogE returns the natural logarithm of the e-value of a t statistic.
 func (r Regression) LogE(t float64) float64 {
 	nu, share := r.N-r.Coefficients, r.share()
+	if math.IsInf(t*t, 1) {
+		return math.Log(share)/2 - (nu+1)/2*math.Log(share) // the limit
+	}
 	return math.Log(share)/2 + (nu+1)/2*(math.Log1p(t*t/nu)-math.Log1p(share*t*t/nu))
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -90,6 +91,8 @@ type Comparison struct {
 	DifferenceInterval *Interval `json:"difference_interval,omitempty"`
 	Lift               *float64  `json:"lift,omitempty"`
 	LiftInterval       *Interval `json:"lift_interval,omitempty"`
+	// LiftUndefined tells that there is no lift because the control's mean is 0, up to rounding.
+	LiftUndefined bool `json:"lift_undefined,omitempty"`
 	// LiftApproximate tells that the lift is over a baseline that is too uncertain for its interval to be trusted.
 	LiftApproximate bool `json:"lift_approximate,omitempty"`
 	// PValue is two-sided and valid at every look.
@@ -186,18 +189,36 @@ func (j *judge) result(r reading, v int) Result {
 		i := BernoulliInterval(math.Round(c.y.Sum()), c.y.N, j.d.Alpha, s.Planned)
 		out.Interval = &i
 	}
-	out.Mean = &e.Mean
+	if out.Mean = number(e.Mean); out.Mean == nil {
+		return out
+	}
 	if out.Interval == nil && e.N >= MinUnits {
-		i := s.Interval(Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)})
-		out.Interval = &i
+		out.Interval = ends(s.Interval(Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)}))
 	}
 	if r.metric.Per == "" {
-		sd := c.y.SD()
-		out.SD = &sd
+		out.SD = number(c.y.SD())
 		out.Quantiles = r.quantiles(v)
 	}
 	out.Versus = j.versus(r, v)
 	return out
+}
+
+// number returns x, without the sign of a 0, or nil if it is none: what cannot be said is left out.
+func number(x float64) *float64 {
+	if !finite(x) {
+		return nil
+	}
+	x += 0 // -0 becomes 0
+	return &x
+}
+
+// ends returns an interval, or nil if either end is no number.
+func ends(i Interval) *Interval {
+	lo, hi := number(i.Lo), number(i.Hi)
+	if lo == nil || hi == nil {
+		return nil
+	}
+	return &Interval{*lo, *hi}
 }
 
 // quantiles merges the sketches of a variant's epochs.
@@ -230,13 +251,16 @@ func significant(x float64) float64 {
 
 func (j *judge) versus(r reading, v int) *Comparison {
 	c := j.a.exp.control
+	sv, sc := Stratify(r.estimates(v), r.estimates(c))
 	effect, ok := r.effect(v, c)
+	if !ok && r.scale == relative {
+		effect, ok = r.plain(sv, sc) // nothing is a share of a control whose mean is 0, but it differs all the same
+	}
 	if v == c || !ok {
 		return nil
 	}
 	sign := r.metric.sign()
 	s := j.sequence(j.d.Alpha)
-	sv, sc := Stratify(r.estimates(v), r.estimates(c))
 	out := &Comparison{Units: int(sv.N + sc.N), PValue: s.PValue(effect), Approximate: r.approximate(v, c, effect)}
 	if r.metric.Per == "" {
 		better, worse := r.logE(v, c), r.logE(c, v)
@@ -245,22 +269,46 @@ func (j *judge) versus(r reading, v int) *Comparison {
 	if r.scale == logarithmic {
 		lift := math.Expm1(sign * effect.Value)
 		i := s.Interval(Effect{N: effect.N, Value: sign * effect.Value, SE: effect.SE})
-		i = Interval{math.Expm1(i.Lo), min(math.Expm1(i.Hi), math.MaxFloat64)}
-		out.Lift, out.LiftInterval = &lift, &i
-		out.Difference = r.pooled(v).y.Mean - r.pooled(c).y.Mean
+		out.Lift, out.LiftInterval = number(lift), ends(Interval{math.Expm1(i.Lo), math.Expm1(i.Hi)})
+		out.Difference = r.pooled(v).y.Mean - r.pooled(c).y.Mean + 0
 		return out
 	}
 	d := Difference(sv, sc)
-	i := s.Interval(d)
-	out.Difference, out.DifferenceInterval = d.Value, &i
-	if l, ok := r.lift(v, c); ok {
-		out.Lift, out.LiftApproximate = &l.Value, sc.Uncertain()
-		if l.SE > 0 { // of a variant whose mean is 0 the delta method knows no width, which is a limit of it and no certainty
-			i := s.Interval(l)
-			out.LiftInterval = &i
-		}
+	out.Difference, out.DifferenceInterval = d.Value+0, ends(s.Interval(d))
+	l, ok := r.lift(v, c)
+	if !ok {
+		out.LiftUndefined = r.zero(c)
+		return out
+	}
+	out.Lift, out.LiftApproximate = number(l.Value), sc.Uncertain()
+	if l.SE > 0 { // of a variant whose mean is 0 the delta method knows no width, which is a limit of it and no certainty
+		out.LiftInterval = ends(s.Interval(l))
 	}
 	return out
+}
+
+// plain returns the difference of two estimates in the metric's own unit, if there is one to speak of.
+func (r reading) plain(b, j Estimate) (Effect, bool) {
+	e := Difference(b, j)
+	e.Value *= r.metric.sign()
+	return e, min(b.N, j.N) >= MinUnits && e.known() && (e.SE > 0 || e.Value != 0)
+}
+
+// zero tells whether the mean of a variant is 0, up to rounding.
+func (r reading) zero(v int) bool {
+	y := r.pooled(v).y
+	return y.N > 0 && y.Estimate().Zero()
+}
+
+// cut says of which variants values were cut.
+func (j *judge) cut(r reading) string {
+	var all []string
+	for v, c := range r.counts {
+		if c.Capped > 0 {
+			all = append(all, fmt.Sprintf("%d of %s", c.Capped, j.name(v)))
+		}
+	}
+	return ": " + strings.Join(all, ", ")
 }
 
 func (j *judge) notes() []string {
@@ -274,6 +322,12 @@ func (j *judge) notes() []string {
 		name := r.metric.String()
 		if n := all.Scored + all.Late; n > 0 && float64(all.Late) > 0.05*float64(n) {
 			note("%d of %d scores of %s came after the window of %s and are not counted: a longer window is a new version", all.Late, n, name, j.d.Maturity)
+		}
+		if all.Capped > 0 {
+			note("%d of %d values of %s were cut at 0 or at %v%s", all.Capped, all.Scored, name, r.metric.Cap, j.cut(r))
+		}
+		if r.scale == relative && r.zero(j.a.exp.control) {
+			note("the mean of %s is 0 in %s, up to rounding: nothing is a share of it, and nothing decides", name, j.d.Control)
 		}
 		if all.Error > 0 {
 			note("%d units have an error or an impossible value for %s", all.Error, name)

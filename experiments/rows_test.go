@@ -182,6 +182,12 @@ func TestOutcomeOfAUnit(t *testing.T) {
 		{"failed run with a score", func(r *rows) { r.close("a", scoring.RunFailed); r.score("a", yes, in) }, keep, scored(1)},
 		{"impossible value", func(r *rows) { r.score("a", scoring.Number("merged", 7), in) }, keep, experiments.Outcome{State: scoring.Failed}},
 		{"cut at the cap", func(r *rows) { r.score("a", scoring.Number("merged", 70), in) },
+			metric(func(m *experiments.Metric) { m.Type, m.Cap = experiments.Capped, 50 }),
+			experiments.Outcome{State: scoring.Scored, Value: 50, Capped: true}},
+		{"cut at 0", func(r *rows) { r.score("a", scoring.Number("merged", -5), in) },
+			metric(func(m *experiments.Metric) { m.Type, m.Cap = experiments.Capped, 50 }),
+			experiments.Outcome{State: scoring.Scored, Value: 0, Capped: true}},
+		{"neither", func(r *rows) { r.score("a", scoring.Number("merged", 50), in) },
 			metric(func(m *experiments.Metric) { m.Type, m.Cap = experiments.Capped, 50 }), scored(50)},
 		{"another name", func(r *rows) { r.score("a", scoring.Bool("thumbs", true), in) }, keep, experiments.Outcome{}},
 		{"a step's score is not the run's", func(r *rows) {

@@ -123,12 +123,11 @@ func (t *shadowTally) results(d Definition) []ShadowResult {
 			return nil, nil, 1
 		}
 		e := m.Estimate()
-		if m.N < MinUnits || e.Variance == 0 {
-			return &e.Mean, nil, 1
+		if m.N < MinUnits || e.Variance == 0 || !finite(e.Variance) {
+			return number(e.Mean), nil, 1
 		}
 		effect := Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)}
-		i := s.Interval(effect)
-		return &e.Mean, &i, s.PValue(effect)
+		return number(e.Mean), ends(s.Interval(effect)), s.PValue(effect)
 	}
 	out := make([]ShadowResult, len(t.alone))
 	for i, m := range t.alone {

@@ -73,7 +73,7 @@ func TestValueOf(t *testing.T) {
 	t.Parallel()
 	type flag bool
 	type rate float32
-	for in, want := range map[any]string{true: "true", flag(false): "false", 7: "7", uint8(3): "3", 0.25: "0.25", rate(0.5): "0.5"} {
+	for in, want := range map[any]string{true: "true", flag(false): "false", 7: "7", uint8(3): "3", 0.25: "0.25", rate(0.7): "0.7", float32(1e-40): "1e-40", float32(16777216): "1.6777216e+07"} {
 		v, err := scoring.ValueOf(in)
 		require.NoError(t, err)
 		require.Equal(t, want, v.String())

@@ -40,7 +40,8 @@ func BoolValue(b bool) Value {
 	return Value{kind: BoolKind}
 }
 
-// ValueOf makes a Value of a boolean or a number of any Go type. It refuses anything else, NaN and the infinities.
+// ValueOf makes a Value of a boolean or a number of any Go type. A float32 is taken for the decimal that it stands for:
+// float32(0.7) is 0.7, and not 0.699999988. It refuses anything else, NaN and the infinities.
 func ValueOf(value any) (Value, error) {
 	v := reflect.ValueOf(value)
 	switch {
@@ -52,10 +53,21 @@ func ValueOf(value any) (Value, error) {
 		return NumberValue(float64(v.Int()))
 	case v.CanUint():
 		return NumberValue(float64(v.Uint()))
+	case v.Kind() == reflect.Float32:
+		return NumberValue(Decimal32(float32(v.Float())))
 	case v.CanFloat():
 		return NumberValue(v.Float())
 	}
 	return Value{}, Invalid("value", "a %T is not a number or a boolean", value)
+}
+
+// Decimal32 returns the number that the shortest decimal of f stands for.
+func Decimal32(f float32) float64 {
+	x, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
+	if err != nil {
+		return float64(f) // never: it is its own output
+	}
+	return x
 }
 
 // Kind returns the kind of v.

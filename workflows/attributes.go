@@ -28,7 +28,8 @@ const (
 )
 
 // Bucket returns the coarse form of a score's value that is put into visibility: a boolean as it is, a number in
-// [-1, 1] down to one decimal, any other number to two significant digits, and the state of a score that has no value.
+// [-1, 1] down to one decimal, any other number to two significant digits, and the state of a score that has no value. A
+// number that a float32 can hold is taken for the decimal that this stands for: it has been one, somewhere.
 func Bucket(s scoring.Score) string {
 	f, ok := s.Value.Float()
 	if !ok {
@@ -37,9 +38,12 @@ func Bucket(s scoring.Score) string {
 	if s.Value.Kind() == scoring.BoolKind {
 		return s.Value.String()
 	}
+	if single := float32(f); float64(single) == f {
+		f = scoring.Decimal32(single)
+	}
 	if math.Abs(f) <= 1 {
 		// The smallest addition keeps 0.3, which lies a little below three tenths, in its own bucket.
-		return strconv.FormatFloat(math.Floor(f*10+1e-9)/10, 'f', 1, 64)
+		return strconv.FormatFloat(math.Floor(f*10+1e-9)/10+0, 'f', 1, 64) // -0 becomes 0
 	}
 	return strconv.FormatFloat(f, 'g', 2, 64)
 }

@@ -1,7 +1,9 @@
 package workflows_test
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -24,6 +26,22 @@ func TestBucket(t *testing.T) {
 		"expired": scoring.Unknown("n"), "not_applicable": scoring.Decline("n", ""), "error": scoring.Failure("n", ""),
 	} {
 		require.Equal(t, want, workflows.Bucket(s), s)
+	}
+	require.Equal(t, "0.0", workflows.Bucket(scoring.Number("n", math.Copysign(0, -1))))
+}
+
+// Every tenth is in its own bucket, also as a float32, and as one that somebody has widened.
+func TestBucketOfAFloat32(t *testing.T) {
+	t.Parallel()
+	for i := -10; i <= 10; i++ {
+		tenth := float64(i) / 10
+		want := strconv.FormatFloat(tenth, 'f', 1, 64)
+		v, err := scoring.ValueOf(float32(tenth))
+		require.NoError(t, err)
+		require.Equal(t, scoring.Number("n", tenth).Value, v)
+		require.Equal(t, want, workflows.Bucket(scoring.Of("n", v)))
+		require.Equal(t, want, workflows.Bucket(scoring.Number("n", float64(float32(tenth)))))
+		require.Equal(t, want, workflows.Bucket(scoring.Number("n", tenth)))
 	}
 }
 

@@ -216,7 +216,7 @@ func (e *Experiment) fill(p place, results []experiments.Result) {
 			if r.Variant != row.Variant {
 				continue
 			}
-			row.Counts, row.Matured, row.Imputed, row.Late = countsOf(r.Counts), r.Matured, r.Imputed, r.Late
+			row.Counts, row.Matured, row.Imputed, row.Capped, row.Late = countsOf(r.Counts), r.Matured, r.Imputed, r.Capped, r.Late
 			row.Mean, row.Best, row.Versus = r.Mean, r.Best, r.Versus
 			row.Interval = bounded(r.Interval)
 		}

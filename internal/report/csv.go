@@ -16,7 +16,7 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined",
 }
 
 // WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers have
@@ -33,7 +33,8 @@ func (r Report) WriteCSV(out io.Writer) error {
 		for i, rows := range [][]Row{e.Rows, e.Engine, e.Shadows} {
 			for _, row := range rows {
 				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)
-				line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed)...)
+				line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed, row.Capped)...)
+				line = append(line, strconv.FormatBool(row.LiftUndefined()))
 				if err := w.Write(line); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -19,6 +20,7 @@ func short(x float64) string {
 	if err != nil {
 		return strconv.FormatFloat(x, 'g', digits, 64) // too large once it is rounded up
 	}
+	rounded += 0 // -0 becomes 0
 	if size := math.Abs(rounded); size != 0 && (size < 1e-4 || size >= 1e7) {
 		return strconv.FormatFloat(rounded, 'g', digits, 64)
 	}
@@ -33,10 +35,10 @@ func signed(x float64) string {
 	return short(x)
 }
 
-// percent is signed of a share.
+// percent is signed of a share. One that is no number in percent is not shown.
 func percent(x float64) string {
-	if x > math.MaxFloat64/100 {
-		return "+Inf%"
+	if math.Abs(x) > math.MaxFloat64/100 {
+		return none
 	}
 	return signed(100*x) + "%"
 }
@@ -81,14 +83,18 @@ func between(in *experiments.Interval, show func(float64) string) string {
 		return none
 	}
 	lo, hi := in.Lo, in.Hi
-	nothing := min(1e-12*(hi-lo), 1e-9) // one end may be as good as infinite
+	nothing := min(1e-12*(hi-lo), 1e-9) // the ends may be so large that they have no difference
 	if math.Abs(lo) < nothing {
 		lo = 0
 	}
 	if math.Abs(hi) < nothing {
 		hi = 0
 	}
-	return show(lo) + " to " + show(hi)
+	from, to := show(lo), show(hi)
+	if from == none || to == none {
+		return none
+	}
+	return from + " to " + to
 }
 
 // Difference is a row's difference to the control, "control" for the control itself, and "-" when there is none.
@@ -113,10 +119,27 @@ func (r Row) DifferenceRange() string {
 	return r.mark(SignedRange(r.Versus.DifferenceInterval))
 }
 
+// LiftUndefined says what undefined stands for.
+const LiftUndefined = undefined + ": the control's mean is 0, up to rounding, and nothing is a share of it"
+
+// undefined is shown for a lift that is none.
+const undefined = "none"
+
+// LiftUndefined tells that there is no lift because the control's mean is 0, up to rounding.
+func (r Row) LiftUndefined() bool { return r.Versus != nil && r.Versus.LiftUndefined }
+
+// LiftsUndefined tells that some row has no lift for that reason.
+func (e Experiment) LiftsUndefined() bool {
+	return slices.ContainsFunc(slices.Concat(e.Rows, e.Engine), Row.LiftUndefined)
+}
+
 // Lift is the difference as a share of the control, in percent.
 func (r Row) Lift() string {
-	if r.Versus == nil {
+	switch {
+	case r.Versus == nil:
 		return none
+	case r.LiftUndefined():
+		return undefined
 	}
 	return Percent(r.Versus.Lift)
 }

@@ -118,10 +118,11 @@ type Row struct {
 	Variant string `json:"variant,omitempty"`
 	Counts
 	// Matured counts the units whose window has closed, Imputed those of the scored ones whose value is what the metric says
-	// of a failed run or a missing score, and Late the matured ones that had a score after their window, which is not in the
-	// mean. They are 0 where there is no analysis.
+	// of a failed run or a missing score, Capped those in whose value a score was cut, at the metric's cap or at 0, and Late
+	// the matured ones that had a score after their window, which is not in the mean. They are 0 where there is no analysis.
 	Matured int `json:"matured,omitempty"`
 	Imputed int `json:"imputed,omitempty"`
+	Capped  int `json:"capped,omitempty"`
 	Late    int `json:"late,omitempty"`
 	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none. Where the experiment has a
 	// maturity window, it is over the units whose window has closed.

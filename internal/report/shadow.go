@@ -74,7 +74,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 		}
 		row := Row{
 			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: countsOf(r.Counts),
-			Matured: r.Matured, Imputed: r.Imputed, Late: r.Late,
+			Matured: r.Matured, Imputed: r.Imputed, Capped: r.Capped, Late: r.Late,
 			Mean: r.Mean, Interval: bounded(r.Interval),
 		}
 		if r.Difference != nil {

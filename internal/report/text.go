@@ -54,6 +54,9 @@ func (e Experiment) write(w io.Writer) {
 	if slices.ContainsFunc(slices.Concat(e.Rows, e.Engine), func(r Row) bool { return r.Versus != nil && r.Versus.Approximate }) {
 		fmt.Fprintf(w, "%s: approximate, from few units or a skewed distribution\n", Approximate)
 	}
+	if e.LiftsUndefined() {
+		fmt.Fprintln(w, LiftUndefined)
+	}
 	if failures := e.failures(); failures != "" && len(e.Engine) > 0 {
 		fmt.Fprintf(w, "failed runs: %s\n", failures)
 	}
@@ -102,8 +105,8 @@ type Counted struct {
 	Of   func(Row) int
 }
 
-// MoreCounts returns the counts to show beside those that every table has: matured where a window is open, imputed and
-// late where there is any.
+// MoreCounts returns the counts to show beside those that every table has: matured where a window is open, imputed, capped
+// and late where there is any.
 func MoreCounts(rows []Row) []Counted {
 	var more []Counted
 	for _, c := range []struct {
@@ -112,6 +115,7 @@ func MoreCounts(rows []Row) []Counted {
 	}{
 		{Counted{"matured", func(r Row) int { return r.Matured }}, func(r Row) bool { return r.Matured > 0 && r.Pending > 0 }},
 		{Counted{"imputed", func(r Row) int { return r.Imputed }}, func(r Row) bool { return r.Imputed > 0 }},
+		{Counted{"capped", func(r Row) int { return r.Capped }}, func(r Row) bool { return r.Capped > 0 }},
 		{Counted{"late", func(r Row) int { return r.Late }}, func(r Row) bool { return r.Late > 0 }},
 	} {
 		if slices.ContainsFunc(rows, c.show) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -77,9 +78,27 @@ func (u units) keep(runs []scoring.RunFacts, records []scoring.Record) {
 
 // tally is what the records of one name and place say of one unit.
 type tally struct {
-	sum    float64
-	scored int
+	mean
 	states map[scoring.State]bool
+}
+
+// mean is that of numbers which may be so large that their sum is none.
+type mean struct {
+	sum, small float64 // small is the sum of the same, each a 2^-64th
+	n          int
+}
+
+func (m *mean) add(x float64) {
+	m.sum += x
+	m.small += math.Ldexp(x, -64)
+	m.n++
+}
+
+func (m *mean) value() float64 {
+	if x := m.sum / float64(m.n); !math.IsInf(m.sum, 0) && !math.IsNaN(m.sum) {
+		return x + 0 // -0 becomes 0
+	}
+	return min(max(math.Ldexp(m.small/float64(m.n), 64), -math.MaxFloat64), math.MaxFloat64)
 }
 
 // state is the one state that a unit counts under: a value counts more than a hope, and a hope more than none.
@@ -116,7 +135,7 @@ func (u units) rows(records []scoring.Record) []Row {
 		}
 		t.states[rec.State] = true
 		if f, ok := rec.Value.Float(); ok {
-			t.sum, t.scored = t.sum+f, t.scored+1
+			t.add(f)
 		}
 	}
 	rows := []Row{}
@@ -133,7 +152,7 @@ func (u units) count(at place, of map[string]*tally) []Row {
 	for _, name := range u.names {
 		byVariant[name] = &Row{Step: at.step, Score: at.score, Variant: name}
 	}
-	sums := map[string]float64{}
+	means := map[string]*mean{}
 	for _, unit := range slices.Sorted(maps.Keys(u.variant)) { // in a fixed order, so that sums round alike
 		variant := u.variant[unit]
 		row := byVariant[variant]
@@ -150,7 +169,10 @@ func (u units) count(at place, of map[string]*tally) []Row {
 		switch t.state() {
 		case scoring.Scored:
 			row.Scored++
-			sums[variant] += t.sum / float64(t.scored)
+			if means[variant] == nil {
+				means[variant] = &mean{}
+			}
+			means[variant].add(t.value())
 		case scoring.Pending:
 			row.Pending++
 		case scoring.Failed:
@@ -164,8 +186,8 @@ func (u units) count(at place, of map[string]*tally) []Row {
 	var rows []Row
 	for variant, row := range byVariant {
 		if row.Scored > 0 {
-			mean := sums[variant] / float64(row.Scored)
-			row.Mean = &mean
+			value := means[variant].value()
+			row.Mean = &value
 		}
 		rows = append(rows, *row)
 	}

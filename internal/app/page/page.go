@@ -77,7 +77,9 @@ func New(o Options) http.Handler {
 	p := &page{Options: o}
 	p.template = template.Must(template.New("page").Funcs(template.FuncMap{
 		"run": p.link, "number": report.Number, "probability": report.Probability, "interval": report.Range,
-		"more": report.MoreCounts, "plots": plotsOf, "time": func(t time.Time) string {
+		"more": report.MoreCounts, "plots": plotsOf,
+		"liftUndefined": func() string { return report.LiftUndefined },
+		"time": func(t time.Time) string {
 			if t.IsZero() {
 				return "-"
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -181,4 +182,43 @@ func TestStoreAway(t *testing.T) {
 	status, body := get(t, New(Options{Store: s, Logger: slog.New(slog.DiscardHandler)}))
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.NotContains(t, body, "hunter2")
+}
+
+// What a cap cut is in the counts, and a lift that is none says why.
+func TestPageMarksWhatIsCutOrUndefined(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for i := range 60 {
+		variant, value := "a", float64(i/2%2*2-1)
+		if i%2 == 1 {
+			variant, value = "b", float64(i%3)
+		}
+		run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("w%d", i), RunID: fmt.Sprintf("r%d", i)}
+		_, err := s.Assign(t.Context(), scoring.Assignment{
+			Experiment: "prompt", Version: "1", Variant: variant, By: scoring.ByWeight,
+			Probabilities: map[string]float64{"a": .5, "b": .5}, Unit: run.RunID, Run: run, FirstRunID: run.RunID, At: start,
+		})
+		require.NoError(t, err)
+		require.NoError(t, s.Record(t.Context(), []scoring.Record{
+			{Score: scoring.Number("balance", value), Run: run, Source: scoring.FromClient, RecordedAt: start.Add(time.Second)},
+		}))
+	}
+	body := func(m experiments.Metric) string {
+		e, err := experiments.New(experiments.Definition{
+			Name: "prompt", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}}, Primary: m,
+		})
+		require.NoError(t, err)
+		status, body := get(t, New(Options{
+			Store: s, Definitions: []*experiments.Experiment{e}, Now: func() time.Time { return start.Add(time.Hour) }, Logger: slog.New(slog.DiscardHandler),
+		}))
+		require.Equal(t, http.StatusOK, status)
+		require.NotRegexp(t, `NaN|Inf\b`, body)
+		return body
+	}
+	capped := body(experiments.Metric{Name: "balance", Type: experiments.Capped, Cap: 1})
+	require.Contains(t, capped, `<th scope="col" class="n">capped</th>`)
+	require.Contains(t, capped, "25 of 60 values of balance were cut at 0 or at 1: 15 of a, 10 of b")
+	undefined := body(experiments.Metric{Name: "balance", Type: experiments.Bounded, Lo: -2, Hi: 2})
+	require.Contains(t, undefined, `<td class="n">none</td>`)
+	require.Contains(t, undefined, "; none: the control&#39;s mean is 0, up to rounding")
 }
