@@ -88,23 +88,31 @@ func clampKeyword(w string) string {
 	return w
 }
 
-// attributes are the updates for a run that ends, or for a scorer that has settled.
-func attributes(name string, cfg *Config, records []scoring.Record, refs []scoring.Ref, extra ...string) []temporal.SearchAttributeUpdate {
-	list := temporal.NewSearchAttributeKeyKeywordList(name).ValueSet(Keywords(records, refs, extra...))
-	updates := []temporal.SearchAttributeUpdate{list}
-	values := map[string]float64{} // of several scores of a name the last
-	for _, rec := range records {
-		if attribute, ok := cfg.Doubles[rec.Name]; ok {
-			if f, ok := rec.Value.Float(); ok {
-				values[attribute] = f
-			}
+// updates are those of our search attributes.
+type updates struct {
+	list    temporal.SearchAttributeKeyKeywordList
+	words   []string
+	doubles []double
+}
+
+type double struct {
+	key   temporal.SearchAttributeKeyFloat64
+	value float64
+}
+
+// attributes are the updates for a run that ends, or for a scorer that has settled. Of several scores of a name the last has
+// the Double.
+func attributes(name string, cfg *Config, records []scoring.Record, refs []scoring.Ref, extra ...string) updates {
+	u := updates{list: temporal.NewSearchAttributeKeyKeywordList(name), words: Keywords(records, refs, extra...)}
+	for _, rec := range slices.Backward(records) {
+		attribute, ok := cfg.Doubles[rec.Name]
+		f, set := rec.Value.Float()
+		there := slices.ContainsFunc(u.doubles, func(d double) bool { return d.key.GetName() == attribute })
+		if ok && set && !there && len(u.doubles) < maxDoubles {
+			u.doubles = append(u.doubles, double{temporal.NewSearchAttributeKeyFloat64(attribute), f})
 		}
 	}
-	names := slices.Sorted(maps.Keys(values)) //workflowcheck:ignore sorted
-	for _, attribute := range names[:min(len(names), maxDoubles)] {
-		updates = append(updates, temporal.NewSearchAttributeKeyFloat64(attribute).ValueSet(values[attribute]))
-	}
-	return updates
+	return u
 }
 
 // SearchAttributes returns the search attributes that must be registered, with their types.
@@ -119,43 +127,39 @@ func SearchAttributes(doubles map[string]string) map[string]enumspb.IndexedValue
 	return all
 }
 
-// upsert sets search attributes, or takes ours away where the user's own leave no room: the command is the same.
-func upsert(ctx workflow.Context, updates []temporal.SearchAttributeUpdate) {
-	if size := sizeWith(workflow.GetInfo(ctx), updates); size > maxAttributesBytes {
+// upsert sets search attributes, or takes our list away where the user's own leave no room: the command is the same.
+func upsert(ctx workflow.Context, u updates) {
+	if size := u.sizeIn(workflow.GetInfo(ctx)); size > maxAttributesBytes {
 		workflow.GetLogger(ctx).Error("Verdict sets no search attributes: the run's own leave no room", "Bytes", size, "Limit", maxAttributesBytes)
-		updates = without(updates)
+		u.words, u.doubles = nil, nil
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+	set := []temporal.SearchAttributeUpdate{u.list.ValueUnset()} // takes no room
+	if len(u.words) > 0 {
+		set[0] = u.list.ValueSet(u.words)
+	}
+	for _, d := range u.doubles {
+		set = append(set, d.key.ValueSet(d.value))
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, set...); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not set search attributes", "Error", fmt.Sprint(err))
 	}
 }
 
-// sizeWith returns about how many bytes the search attributes of a run take once they are updated.
-func sizeWith(info *workflow.Info, updates []temporal.SearchAttributeUpdate) int {
+// sizeIn returns about how many bytes the search attributes of a run take once they are updated.
+func (u updates) sizeIn(info *workflow.Info) int {
 	const around = 96 // the names of encoding and type, lengths, and a number
-	size := 0
-	ours := map[string]bool{}
-	for key, value := range temporal.NewSearchAttributes(updates...).GetUntypedValues() { //workflowcheck:ignore a sum
-		ours[key.GetName()] = true
-		size += around + len(key.GetName())
-		if words, ok := value.([]string); ok {
-			size += activities.Texts(words)
-		}
+	size := around + len(u.list.GetName()) + activities.Texts(u.words)
+	ours := []string{u.list.GetName()}
+	for _, d := range u.doubles {
+		size += around + len(d.key.GetName())
+		ours = append(ours, d.key.GetName())
 	}
-	for name, p := range info.SearchAttributes.GetIndexedFields() { //workflowcheck:ignore a sum
-		if !ours[name] {
-			size += around + len(name) + len(p.GetData())
+	fields := info.SearchAttributes.GetIndexedFields()
+	names := slices.Sorted(maps.Keys(fields)) //workflowcheck:ignore sorted
+	for _, name := range names {
+		if !slices.Contains(ours, name) {
+			size += around + len(name) + len(fields[name].GetData())
 		}
 	}
 	return size
-}
-
-// without returns the updates that take the lists among updates away. That takes no room.
-func without(updates []temporal.SearchAttributeUpdate) (unset []temporal.SearchAttributeUpdate) {
-	for key := range temporal.NewSearchAttributes(updates...).GetUntypedValues() { //workflowcheck:ignore there is one list
-		if key.GetValueType() == enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST {
-			unset = append(unset, temporal.NewSearchAttributeKeyKeywordList(key.GetName()).ValueUnset())
-		}
-	}
-	return unset
 }

@@ -30,6 +30,7 @@ type scorerBench struct {
 	expected []scoring.Expectation
 	settled  []store.Settlement
 	settling func() // called before a settlement is answered
+	mocks    func() // called once all is registered
 	err      error
 }
 
@@ -72,6 +73,9 @@ func (b *scorerBench) run(t *testing.T, score func(workflow.Context, string) ([]
 	t.Helper()
 	s := verdict.NewScorer("s", "1", score)
 	s.Register(b.env)
+	if b.mocks != nil {
+		b.mocks()
+	}
 	b.env.ExecuteWorkflow(workflows.ScorerPrefix+"s", workflows.Envelope{
 		Scorer: "s", Version: "1", Run: scoring.Run{WorkflowID: "w", RunID: "r"}, OriginalRunID: "r", FirstRunID: "r",
 		RunStartedAt: b.start, TaskQueue: "verdict",
