@@ -214,7 +214,7 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	all.SetLimit(carriers)
 	for _, e := range receipt.Waiting {
 		all.Go(func() error {
-			err := s.Client.SignalWorkflow(wire.About(ctx, e.ScorerRun.WorkflowID), e.ScorerRun.WorkflowID, "", OutcomeSignal, receipt.Outcome)
+			err := s.Client.SignalWorkflow(wire.About(ctx, e.ScorerRun.WorkflowID), e.ScorerRun.WorkflowID, "", OutcomeSignal, e.Told(receipt.Outcome))
 			var notFound *serviceerror.NotFound
 			if errors.As(err, &notFound) {
 				// The scorer closed between the read and the signal, so its Settle has decided about this outcome; or it was

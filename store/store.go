@@ -82,6 +82,9 @@ type Recorder interface {
 // Correlator brings outcomes and waiting scorers together. Expect and Receive each commit what they were given before
 // they look for the other side, under a lock on every (event name, key) that they touch: whichever comes second sees
 // the first.
+//
+// Where a source ignores the case of letters in its keys, events whose keys differ in that alone are one (scoring.Event.Same). What
+// Expect and Settle return has the key as the expectation writes it.
 type Correlator interface {
 	// Expect keeps an expectation, together with a pending score about its run (name: the scorer, key: scorer@version),
 	// and then returns every outcome that already meets it, in the order of scoring.Outcome.Before. Expecting the same
@@ -118,7 +121,7 @@ type Correlator interface {
 // Receipt is what became of a received outcome.
 type Receipt struct {
 	// Outcome is what is kept: of a duplicate, the first delivery's. It is what the scorers must be told, so that they see
-	// what the store has seen.
+	// what the store has seen; each as scoring.Expectation.Told has it.
 	Outcome   scoring.Outcome       `json:"outcome"`
 	Duplicate bool                  `json:"duplicate"`
 	Waiting   []scoring.Expectation `json:"waiting,omitempty"`

@@ -141,10 +141,8 @@ func (b *book) deliver(_ context.Context, o scoring.Outcome) error {
 func (b *book) held(_ context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
 	var there []scoring.Outcome
 	for _, o := range b.outcomes {
-		for _, ev := range e.Events {
-			if ev.Name == o.Name && ev.Key == o.Key {
-				there = append(there, o)
-			}
+		if slices.ContainsFunc(e.Events, o.Event().Same) {
+			there = append(there, e.Told(o))
 		}
 	}
 	return there, nil

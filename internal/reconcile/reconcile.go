@@ -34,7 +34,7 @@ var Results = []Result{Delivered, Found, Held, Outside, Open, Gone, NoProvider, 
 
 // Item is one thing that is waited for, and what came of the question about it.
 type Item struct {
-	// Key is that of the events, such as "octo/hello#12".
+	// Key is that of the events, such as "octo/hello#12", as the first who waits writes it.
 	Key string `json:"key"`
 	// Events are the names of the outcomes that are waited for.
 	Events []string `json:"events"`
@@ -159,7 +159,7 @@ func (o Options) deliver(ctx context.Context, item *Item, l scoring.Outcome) (Re
 	met := false
 	for _, e := range item.waits {
 		place := e.Window.Place(l.ObservedAt)
-		if !slices.Contains(e.Events, scoring.Event{Name: l.Name, Key: l.Key}) || (place != scoring.Inside && place != scoring.InGrace) {
+		if !slices.ContainsFunc(e.Events, l.Event().Same) || (place != scoring.Inside && place != scoring.InGrace) {
 			continue
 		}
 		met = true
@@ -191,7 +191,7 @@ const sameEventWithin = 10 * time.Second
 
 // sameEvent tells whether two outcomes with ids of their own speak of one event.
 func sameEvent(a, b scoring.Outcome) bool {
-	return a.Name == b.Name && a.Key == b.Key && a.When().Sub(b.When()).Abs() <= sameEventWithin
+	return a.Event().Same(b.Event()) && a.When().Sub(b.When()).Abs() <= sameEventWithin
 }
 
 // itemsOf groups what is waited for by the thing it is about.
@@ -201,7 +201,8 @@ func itemsOf(waiting []scoring.Expectation) []*Item {
 	for _, e := range waiting {
 		for _, ev := range e.Events {
 			about := thingOf(ev)
-			question := [2]string{string(about.kind), ev.Key}
+			folded, _ := ev.Folded()
+			question := [2]string{string(about.kind), folded.Key}
 			if about.isZero() {
 				question[0] = ev.Name // nothing is known of it but its name
 			}

@@ -126,6 +126,27 @@ func TestWhatIsThereIsNotDelivered(t *testing.T) {
 	require.Equal(t, []string{"first", "reconcile:github:octo/hello#5:reopened@2026-03-05T08:00:00Z", "third"}, slices.Sorted(maps.Keys(b.outcomes)))
 }
 
+// GitHub ignores case: however the scorers write a key, it is asked about once, and its event is one outcome.
+func TestOneThingInTwoSpellings(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.answer("/repos/Octo/Hello/pulls/1", ok(mergedPR))
+	waiting := []scoring.Expectation{
+		expectation("s1", "Octo/Hello#1", webhooks.PullRequestMerged), expectation("s2", "octo/hello#1", webhooks.PullRequestMerged),
+	}
+	var b book
+	items, err := Run(t.Context(), waiting, b.options(f.GitHub))
+	require.NoError(t, err)
+	require.Equal(t, []string{"delivered Octo/Hello#1 merged"}, summary(items))
+	require.Equal(t, []string{"s1", "s2"}, items[0].Scorers)
+	require.Equal(t, []string{"reconcile:github:Octo/Hello#1:merged"}, slices.Sorted(maps.Keys(b.outcomes)))
+	f.answer("/repos/octo/hello/pulls/1", ok(mergedPR))
+	items, err = Run(t.Context(), waiting[1:], b.options(f.GitHub))
+	require.NoError(t, err)
+	require.Equal(t, []string{"held octo/hello#1 merged"}, summary(items), "the other one has settled")
+	require.Len(t, b.outcomes, 1)
+}
+
 // What happened outside every window, or is not waited for, would only fill the ledger.
 func TestWhatMeetsNobodyIsNotDelivered(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -132,9 +134,18 @@ func newWorld(ctx context.Context, s store.Store, seed int, m mutation) *world {
 		ctx: ctx, store: s, rand: rand.New(rand.NewPCG(uint64(seed), 1)), mutation: m,
 		worth: make(map[string]float64), received: make(map[string]bool),
 	}
-	key := fresh("seed")
+	paid, refunded, key := "paid", "refunded", fresh("seed")
+	write := func() string { return key }
+	if spelling := rand.New(rand.NewPCG(uint64(seed), 2)); spelling.IntN(3) == 0 {
+		// Of a source that ignores case, and whoever writes a key writes it in a way of its own.
+		paid, refunded, key = "pull_request.merged", "pull_request.closed", "Acme/"+key+"#7"
+		write = func() string {
+			return []string{key, strings.ToLower(key), strings.ToUpper(key)}[spelling.IntN(3)]
+		}
+	}
 	for range 1 + w.rand.IntN(2) {
 		sc := &scorer{expectation: expectation(freshRun(), key)}
+		sc.expectation.Events = []scoring.Event{{Name: paid, Key: write()}}
 		switch w.rand.IntN(3) {
 		case 0:
 			sc.need = 1 + w.rand.IntN(2)
@@ -142,15 +153,16 @@ func newWorld(ctx context.Context, s store.Store, seed int, m mutation) *world {
 			sc.expectation.Window.Grace = 10 * time.Minute
 		}
 		if w.rand.IntN(3) == 0 {
-			sc.expectation.Events = append(sc.expectation.Events, scoring.Event{Name: "refunded", Key: key})
+			sc.expectation.Events = append(sc.expectation.Events, scoring.Event{Name: refunded, Key: write()})
 		}
 		w.scorers = append(w.scorers, sc)
 	}
 	for i := range 1 + w.rand.IntN(4) {
 		// Inside the window mostly; in its grace, after it and before it now and then.
-		o := outcome(fmt.Sprintf("%s-o%d", key, i), key, []int{1, 2, 30, 59, 65, 80, -5}[w.rand.IntN(7)])
+		o := outcome(fmt.Sprintf("%s-o%d", key, i), write(), []int{1, 2, 30, 59, 65, 80, -5}[w.rand.IntN(7)])
+		o.Name = paid
 		if w.rand.IntN(4) == 0 {
-			o.Name = "refunded"
+			o.Name = refunded
 		}
 		w.outcomes = append(w.outcomes, o)
 		w.worth[o.ID] = float64(int(1) << i)
@@ -223,7 +235,7 @@ func (w *world) signal(d *delivery) error {
 	d.signals = d.signals[1:]
 	for _, sc := range w.scorers {
 		if sc.expectation.ScorerRun == to && sc.phase != closed {
-			sc.inbox = append(sc.inbox, d.outcome)
+			sc.inbox = append(sc.inbox, sc.expectation.Told(d.outcome))
 		}
 	}
 	return nil
@@ -243,7 +255,9 @@ func (w *world) take(sc *scorer, outcomes []scoring.Outcome) {
 			continue
 		}
 		sc.seen = append(sc.seen, o.ID)
-		sc.counted = append(sc.counted, o)
+		if slices.Contains(sc.expectation.Events, o.Event()) { // it knows no other way to write a key than its own
+			sc.counted = append(sc.counted, o)
+		}
 	}
 	if sc.phase == gracing && len(outcomes) > 0 || sc.phase == waiting && sc.need > 0 && len(sc.counted) >= sc.need {
 		sc.phase = settling
@@ -321,12 +335,7 @@ func (sc *scorer) admits(o scoring.Outcome) bool {
 	if place != scoring.Inside && place != scoring.InGrace {
 		return false
 	}
-	for _, ev := range sc.expectation.Events {
-		if ev.Name == o.Name && ev.Key == o.Key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sc.expectation.Events, o.Event().Same)
 }
 
 // check compares the one score that there must be with the truth: what the store had committed when it let the scorer

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -18,7 +19,7 @@ func (s *Store) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Ou
 		var l locks
 		l.workflow(e.Run)
 		for _, ev := range e.Events {
-			l.event(eventHash(ev.Name, ev.Key))
+			l.events(ev)
 		}
 		if err := t.hold(ctx, l); err != nil {
 			return nil, err
@@ -40,7 +41,15 @@ func (t txn) expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outco
 	}
 	found, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id
 		WHERE m.expectation = $1 AND NOT m.late`, id)
-	return inOrder(found), err
+	return told(e, inOrder(found)), err
+}
+
+// told returns outcomes as the scorer of e has to be told of them.
+func told(e scoring.Expectation, outcomes []scoring.Outcome) []scoring.Outcome {
+	for i, o := range outcomes {
+		outcomes[i] = e.Told(o)
+	}
+	return outcomes
 }
 
 // addExpectation keeps e with its pending score, and matches it with the outcomes that are there.
@@ -83,12 +92,11 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	}
 	closes := micro(e.Window.Until.Add(e.Window.Grace))
 	for _, ev := range e.Events {
-		event := eventHash(ev.Name, ev.Key)
 		if err := t.exec(ctx, `INSERT INTO expectation_events (event, since, closes, expectation) VALUES ($1, $2, $3, $4)
-			ON CONFLICT DO NOTHING`, event, micro(e.Window.Since), closes, id); err != nil {
+			ON CONFLICT DO NOTHING`, eventHash(ev.Name, ev.Key), micro(e.Window.Since), closes, id); err != nil {
 			return 0, err
 		}
-		if err := t.matchExpectation(ctx, id, event, micro(e.Window.Since), closes); err != nil {
+		if err := t.matchExpectation(ctx, id, ev, e.Window); err != nil {
 			return 0, err
 		}
 	}
@@ -109,26 +117,37 @@ func pendingRecord(e scoring.Expectation) scoring.Record {
 	}
 }
 
-// matchExpectation matches a new expectation with the outcomes of one event that are there already.
-func (t txn) matchExpectation(ctx context.Context, id int64, event []byte, since, closes int64) error {
-	there, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.event = $1 AND o.at >= $2 AND o.at < $3`, event, since, closes)
+// matchExpectation matches an expectation with the outcomes of one of its events that are there already.
+func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, w scoring.Window) error {
+	spellings, err := t.spellings(ctx, ev)
 	if err != nil {
 		return err
 	}
-	for _, o := range there {
-		if err := t.rematch(ctx, o, event, id); err != nil {
+	closes := micro(w.Until.Add(w.Grace))
+	for _, event := range spellings {
+		there, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.event = $1 AND o.at >= $2 AND o.at < $3`, event, micro(w.Since), closes)
+		if err != nil {
+			return err
+		}
+		for _, o := range there {
+			if err := t.rematch(ctx, o, spellings, id); err != nil {
+				return err
+			}
+		}
+		// An outcome that came too late for e is late for it, unless it counts for, or was late for, somebody else.
+		err = t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT o.id, CAST($2 AS BIGINT), TRUE FROM outcomes o
+			WHERE o.event = $1 AND o.at >= $3 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`, event, id, closes)
+		if err != nil {
 			return err
 		}
 	}
-	// An outcome that came too late for e is late for it, unless it counts for, or was late for, somebody else.
-	return t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT o.id, CAST($2 AS BIGINT), TRUE FROM outcomes o
-		WHERE o.event = $1 AND o.at >= $3 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`, event, id, closes)
+	return nil
 }
 
 // rematch decides for whom an outcome counts now that the expectation id waits as well. By attribution it may have to
 // move here from another one, which has not settled yet.
-func (t txn) rematch(ctx context.Context, o outcomeRow, event []byte, id int64) error {
-	waiters, err := t.waiters(ctx, event, o.at)
+func (t txn) rematch(ctx context.Context, o outcomeRow, spellings [][]byte, id int64) error {
+	waiters, err := t.waiters(ctx, spellings, o.at)
 	if err != nil {
 		return err
 	}
@@ -153,9 +172,19 @@ func (t txn) rematch(ctx context.Context, o outcomeRow, event []byte, id int64) 
 }
 
 // waiters returns the expectations that name an event and whose window, with its grace, admits a time.
-func (t txn) waiters(ctx context.Context, event []byte, at int64) ([]waiter, error) {
-	return collect(ctx, t.tx, scanWaiter, selectWaiter+` JOIN expectation_events v ON v.expectation = e.id
-		WHERE v.event = $1 AND v.closes > $2 AND v.since <= $2 ORDER BY e.id`, event, at)
+func (t txn) waiters(ctx context.Context, spellings [][]byte, at int64) ([]waiter, error) {
+	var all []waiter
+	for _, event := range spellings {
+		some, err := collect(ctx, t.tx, scanWaiter, selectWaiter+` JOIN expectation_events v ON v.expectation = e.id
+			WHERE v.event = $1 AND v.closes > $2 AND v.since <= $2 ORDER BY e.id`, event, at)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	// One may name an event in several ways.
+	slices.SortFunc(all, func(a, b waiter) int { return cmp.Compare(a.id, b.id) })
+	return slices.CompactFunc(all, func(a, b waiter) bool { return a.id == b.id }), nil
 }
 
 const selectWaiter = `SELECT e.id, e.scorer, e.settled_at IS NOT NULL, r.superseded, e.doc FROM expectations e JOIN runs r ON r.id = e.run`

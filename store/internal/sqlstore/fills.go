@@ -9,7 +9,9 @@ import (
 )
 
 // fills are the functions that migrations name.
-var fills = map[string]migrate.Fill{"what_holds": fillWhatHolds}
+var fills = map[string]migrate.Fill{
+	"what_holds": fillWhatHolds, "expected_spellings": fillExpected, "outcome_spellings": fillReceived,
+}
 
 // Locker is a transaction in which others may write: a fill that decides on what it reads locks it first.
 type Locker interface {

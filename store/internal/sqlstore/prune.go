@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // pruneBatch is how many outcomes one transaction deletes: each may have a lock of its own.
@@ -14,7 +16,7 @@ const pruneBatch = 500
 // deleted meets nobody who begins to wait later, and is new if it is delivered again.
 func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error) {
 	for {
-		candidates, err := collect(ctx, s.read, scanCandidate, `SELECT o.id, o.event FROM outcomes o
+		candidates, err := collect(ctx, s.read, scanCandidate, `SELECT o.id, o.doc FROM outcomes o
 			WHERE o.received_at < $1 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)
 			ORDER BY o.received_at, o.id`+limit(pruneBatch), micro(before))
 		if err != nil || len(candidates) == 0 {
@@ -30,12 +32,17 @@ func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned in
 
 // candidate is an outcome that nobody had claimed when it was read.
 type candidate struct {
-	id    int64
-	event []byte
+	id int64
+	ev scoring.Event
 }
 
 func scanCandidate(rows *sql.Rows) (c candidate, err error) {
-	err = rows.Scan(&c.id, &c.event)
+	var doc string
+	if err = rows.Scan(&c.id, &doc); err != nil {
+		return c, err
+	}
+	o, err := decode[scoring.Outcome](doc)
+	c.ev = o.Event()
 	return c, err
 }
 
@@ -43,7 +50,7 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 func (t txn) prune(ctx context.Context, candidates []candidate) (pruned int, err error) {
 	var l locks
 	for _, c := range candidates {
-		l.event(c.event)
+		l.events(c.ev)
 	}
 	if err := t.hold(ctx, l); err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"time"
@@ -17,7 +18,7 @@ func (s *Store) Receive(ctx context.Context, o scoring.Outcome) (store.Receipt, 
 	}
 	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
 		var l locks
-		l.event(eventHash(o.Name, o.Key))
+		l.events(o.Event())
 		if err := t.hold(ctx, l); err != nil {
 			return store.Receipt{}, err
 		}
@@ -42,7 +43,11 @@ func (t txn) receive(ctx context.Context, o scoring.Outcome) (store.Receipt, err
 	if !fresh {
 		return t.receiveAgain(ctx, o)
 	}
-	waiters, err := t.waiters(ctx, event, micro(o.When()))
+	spellings, err := t.spellings(ctx, o.Event())
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	waiters, err := t.waiters(ctx, spellings, micro(o.When()))
 	if err != nil {
 		return store.Receipt{}, err
 	}
@@ -63,14 +68,31 @@ func (t txn) receive(ctx context.Context, o scoring.Outcome) (store.Receipt, err
 	if len(waiters) > 0 {
 		return receipt, nil
 	}
-	return receipt, t.matchLate(ctx, id, event, micro(o.When()))
+	return receipt, t.matchLate(ctx, id, spellings, micro(o.When()))
 }
 
 // matchLate notes for whom an outcome that no window admits came too late: the one whose window closed last. To note
 // all of them would cost an outcome as much as its key is old.
-func (t txn) matchLate(ctx context.Context, id int64, event []byte, at int64) error {
-	return t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT CAST($1 AS BIGINT), v.expectation, TRUE FROM expectation_events v
-		WHERE v.event = $2 AND v.closes <= $3 ORDER BY v.closes DESC, v.expectation DESC LIMIT 1`, id, event, at)
+func (t txn) matchLate(ctx context.Context, id int64, spellings [][]byte, at int64) error {
+	type closed struct{ at, expectation int64 }
+	var last closed
+	for _, event := range spellings {
+		c, found, err := one(ctx, t.tx, func(rows *sql.Rows) (c closed, err error) {
+			err = rows.Scan(&c.at, &c.expectation)
+			return c, err
+		}, `SELECT v.closes, v.expectation FROM expectation_events v WHERE v.event = $1 AND v.closes <= $2
+			ORDER BY v.closes DESC, v.expectation DESC LIMIT 1`, event, at)
+		if err != nil {
+			return err
+		}
+		if found && (last == closed{} || cmp.Or(cmp.Compare(c.at, last.at), cmp.Compare(c.expectation, last.expectation)) > 0) {
+			last = c
+		}
+	}
+	if last == (closed{}) {
+		return nil
+	}
+	return t.match(ctx, id, match{last.expectation, true})
 }
 
 // receiveAgain counts a duplicate, and returns who has to be told in case nobody was.

@@ -25,7 +25,7 @@ func (s *Store) Settle(ctx context.Context, settlement store.Settlement) ([]scor
 		for _, x := range expected {
 			l.workflow(x.e.Run)
 			for _, ev := range x.e.Events {
-				l.event(eventHash(ev.Name, ev.Key))
+				l.events(ev)
 			}
 		}
 		for _, r := range settlement.Records {
@@ -41,6 +41,7 @@ func (s *Store) Settle(ctx context.Context, settlement store.Settlement) ([]scor
 // expected is an expectation of a scorer that settles. What is read of it here never changes, so that it may be read
 // before the locks are held.
 type expected struct {
+	id      int64
 	pending []byte
 	e       scoring.Expectation
 }
@@ -48,18 +49,21 @@ type expected struct {
 func (t txn) expected(ctx context.Context, scorer []byte) ([]expected, error) {
 	return collect(ctx, t.tx, func(rows *sql.Rows) (x expected, err error) {
 		var doc string
-		if err = rows.Scan(&x.pending, &doc); err != nil {
+		if err = rows.Scan(&x.id, &x.pending, &doc); err != nil {
 			return x, err
 		}
 		x.e, err = decode[scoring.Expectation](doc)
 		return x, err
-	}, `SELECT pending, doc FROM expectations WHERE scorer = $1 ORDER BY wait`, scorer)
+	}, `SELECT id, pending, doc FROM expectations WHERE scorer = $1 ORDER BY wait`, scorer)
 }
 
 func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s store.Settlement) ([]scoring.Outcome, error) {
+	if err := t.matchSpellings(ctx, waits); err != nil {
+		return nil, err
+	}
 	unseen, err := t.unseen(ctx, scorer, s)
 	if err != nil || len(unseen) > 0 {
-		return unseen, err
+		return toldBy(waits, unseen), err
 	}
 	if err := t.taken(ctx, scorer, waits, s); err != nil {
 		return nil, err
@@ -117,6 +121,14 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 		}
 	}
 	return nil, nil
+}
+
+// toldBy returns outcomes as the scorer of these expectations has to be told of them.
+func toldBy(waits []expected, outcomes []scoring.Outcome) []scoring.Outcome {
+	for _, x := range waits {
+		outcomes = told(x.e, outcomes)
+	}
+	return outcomes
 }
 
 // unseen returns the outcomes that count for a scorer and that it has not seen.
