@@ -10,6 +10,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // ControlExperiment holds an experiment: what it is, what it serves and how it came to that. It never ends by itself. Each
@@ -43,7 +44,7 @@ func ControlExperiment(ctx workflow.Context, c activities.Control) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
-	return workflow.NewContinueAsNewError(ctx, activities.ExperimentWorkflow, k.Control)
+	return workflow.NewContinueAsNewError(ctx, activities.ExperimentWorkflow, carried(k.Control))
 }
 
 // controller is the state of one run of [ControlExperiment].
@@ -57,7 +58,7 @@ type controller struct {
 // listen registers the query and the updates.
 func (k *controller) listen(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, activities.ControlQuery,
-		func() (activities.Control, error) { return k.Control, nil },
+		func() (activities.Control, error) { return carried(k.Control), nil },
 		workflow.QueryHandlerOptions{Description: "The experiment: definition, status, epochs, revisions, last finding."})
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (k *controller) publish(ctx workflow.Context) {
 	if f := k.Finding; f != nil {
 		details += fmt.Sprintf("\n%s %v: %s (%d units, %s)\n", f.Decision.Verdict, f.Decision.Variants, f.Decision.Reason, f.Units, f.At.UTC().Format(time.RFC3339))
 	}
-	workflow.SetCurrentDetails(ctx, details)
+	workflow.SetCurrentDetails(ctx, scoring.ClipEncoded(details, detailsLimit))
 }
 
 // now is the same text on every worker, wherever it stands.

@@ -82,8 +82,7 @@ func (k *controller) after(action activities.Action, change activities.Change, n
 		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants,
 	})
 	if len(all) > MaxRevisions {
-		// What people have done is remembered for longer than what a policy does every hour.
-		gone := max(0, slices.IndexFunc(all[:len(all)-1], func(r activities.Revision) bool { return r.Who == activities.ByPolicy }))
+		gone := oldest(all)
 		all = slices.Delete(all, gone, gone+1)
 		c.Forgotten++
 	}
