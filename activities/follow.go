@@ -37,12 +37,24 @@ type Closed struct {
 	// too many to carry.
 	Steps        []StepFacts `json:"steps,omitempty"`
 	StepsOmitted int         `json:"steps_omitted,omitempty"`
+
+	decode func(from *commonpb.Payloads, to any) error
 }
 
-// Decode decodes the result of a run that completed. One that was too large is an error.
+// DecodedBy returns c with what decodes its result: the SDK's default converter has no payload codec.
+func (c Closed) DecodedBy(decode func(from *commonpb.Payloads, to any) error) Closed {
+	c.decode = decode
+	return c
+}
+
+// Decode decodes the result of a run that completed, in a scorer by the converter of the scorer's worker. One that was too
+// large is an error.
 func (c Closed) Decode(to any) error {
 	if c.ResultOmitted {
 		return fmt.Errorf("verdict: the result of %s is too large to be carried", c.Run)
+	}
+	if c.decode != nil {
+		return c.decode(c.Result, to)
 	}
 	return converter.GetDefaultDataConverter().FromPayloads(c.Result, to)
 }

@@ -20,6 +20,10 @@ const (
 	MetricHandedOver = "verdict_handed_over" // writes that a recording workflow has taken over
 	MetricLate       = "verdict_late"        // writes that neither took in time and that are tried again off the path
 	MetricLost       = "verdict_lost"        // writes that were given up; they are missing
+
+	// MetricUndecodable counts what came and could not be decoded, each time that it was tried: it waits for a worker with
+	// the payload codec and the key.
+	MetricUndecodable = "verdict_undecodable"
 )
 
 // Recorder records what a user's worker produces. It never returns an error to the user's code: when the store is away

@@ -26,23 +26,6 @@ type Set struct {
 	Now func() time.Time
 }
 
-// Registry is the part of a worker that [Set.Register] needs.
-type Registry interface {
-	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
-}
-
-// Register registers the activities under their names on the wire.
-func (s *Set) Register(r Registry) {
-	r.RegisterActivityWithOptions(s.Record, activity.RegisterOptions{Name: RecordName})
-	r.RegisterActivityWithOptions(s.Expect, activity.RegisterOptions{Name: ExpectName})
-	r.RegisterActivityWithOptions(s.ExpectMore, activity.RegisterOptions{Name: ExpectMoreName})
-	r.RegisterActivityWithOptions(s.Settle, activity.RegisterOptions{Name: SettleName})
-	r.RegisterActivityWithOptions(s.Receive, activity.RegisterOptions{Name: ReceiveName})
-	r.RegisterActivityWithOptions(s.Reject, activity.RegisterOptions{Name: RejectName})
-	r.RegisterActivityWithOptions(s.FollowRun, activity.RegisterOptions{Name: FollowRunName})
-	r.RegisterActivityWithOptions(s.Analyze, activity.RegisterOptions{Name: AnalyzeName})
-}
-
 func (s *Set) now() time.Time {
 	if s.Now != nil {
 		return s.Now().UTC()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -126,7 +127,7 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		return nil, activities.Refuse(err)
 	}
 	kept := activities.Expected{Window: window} // for histories in which the window does not come back
-	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e).Get(ctx, &kept); err != nil {
+	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e), &kept); err != nil {
 		return nil, err
 	}
 	rest := activities.Rest{Expectation: e}
@@ -142,7 +143,7 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		told := rest.SeenMarks
 		window := kept.Window
 		kept = activities.Expected{}
-		if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectMoreName, rest).Get(ctx, &kept); err != nil {
+		if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectMoreName, rest), &kept); err != nil {
 			return nil, err
 		}
 		kept.Window = window
@@ -191,8 +192,9 @@ func AwaitRun(ctx workflow.Context) (activities.Closed, error) {
 		Priority:            temporal.Priority{PriorityKey: 5},
 	})
 	var closed activities.Closed
-	err := workflow.ExecuteActivity(ctx, activities.FollowRunName, s.env.Run).Get(ctx, &closed)
+	err := answer(ctx, workflow.ExecuteActivity(ctx, activities.FollowRunName, s.env.Run), &closed)
 	if err == nil {
+		closed = closed.DecodedBy(func(from *commonpb.Payloads, to any) error { return decode(ctx, from, to) })
 		s.closed = &closed
 	}
 	return closed, err

@@ -138,7 +138,7 @@ func (k *controller) analyse(ctx workflow.Context) {
 	options.StartToCloseTimeout, options.ScheduleToCloseTimeout = 5*time.Minute, 15*time.Minute
 	epoch := k.Epoch().Number
 	var f activities.Finding
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.AnalyzeName, k.Definition).Get(ctx, &f)
+	err := answer(ctx, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.AnalyzeName, k.Definition), &f)
 	k.done++
 	k.Due = now(ctx).Add(k.Policy.Every)
 	switch {

@@ -25,12 +25,11 @@ type ScorerDefinition interface {
 	// Check refuses a scorer whose name or version breaks a rule.
 	Check() error
 
-	encoded(workflow.Context, Envelope, converter.RawValue) (Result, error)
+	encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error)
 }
 
 // RegisterScorers registers scorers. Several versions of one name run side by side: a scorer that waits goes on with the
-// code of the version that it was started with, and if that is not there any more with the last one in the list. Their
-// inputs are decoded by the SDK's default data converter then.
+// code of the version that it was started with, and if that is not there any more with the last one in the list.
 func RegisterScorers(r Registry, scorers []ScorerDefinition) {
 	byName := map[string][]ScorerDefinition{}
 	var names []string
@@ -41,25 +40,26 @@ func RegisterScorers(r Registry, scorers []ScorerDefinition) {
 		byName[s.Name()] = append(byName[s.Name()], s)
 	}
 	for _, name := range names {
-		versions := byName[name]
-		if len(versions) == 1 {
-			versions[0].Register(r)
-			continue
-		}
-		registerScorer(r, name, func(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error) {
-			s := versions[len(versions)-1]
-			for _, v := range versions {
-				if v.Version() == env.Version {
-					s = v
-				}
-			}
-			return s.encoded(ctx, env, in)
-		})
+		registerScorer(r, name, byName[name])
 	}
 }
 
+// scorerWorkflow is the workflow of a scorer. It decodes its envelope and its input by itself, since the SDK would fail it
+// for good if it could not.
+type scorerWorkflow func(ctx workflow.Context, env, in converter.RawValue) (Result, error)
+
 // registerScorer registers the workflow of a scorer's name.
-func registerScorer(r Registry, name string, run any) {
+func registerScorer(r Registry, name string, versions []ScorerDefinition) {
+	run := scorerWorkflow(func(ctx workflow.Context, encoded, in converter.RawValue) (Result, error) {
+		env := decoded[Envelope](ctx, "the envelope of a scorer", encoded)
+		s := versions[len(versions)-1]
+		for _, v := range versions {
+			if v.Version() == env.Version {
+				s = v
+			}
+		}
+		return s.encoded(ctx, env, in)
+	})
 	// A scorer waits for weeks: it moves on to new builds instead of keeping old ones alive.
 	r.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{
 		Name: ScorerPrefix + name, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
@@ -110,15 +110,11 @@ func (s *Scorer[In]) Check() error {
 func (s *Scorer[In]) Version() string { return s.version }
 
 // Register implements [ScorerDefinition].
-func (s *Scorer[In]) Register(r Registry) { registerScorer(r, s.name, s.run) }
+func (s *Scorer[In]) Register(r Registry) { registerScorer(r, s.name, []ScorerDefinition{s}) }
 
 // encoded runs the scorer on an input that is still encoded.
 func (s *Scorer[In]) encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error) {
-	var decoded In
-	if err := converter.GetDefaultDataConverter().FromPayload(in.Payload(), &decoded); err != nil {
-		return Result{}, err
-	}
-	return s.run(ctx, env, decoded)
+	return s.run(ctx, env, decoded[In](ctx, "the input of scorer "+s.name, in))
 }
 
 // validate calls the input's own Validate, if it has one.

@@ -2,8 +2,10 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -50,24 +52,42 @@ func Record(ctx workflow.Context, b activities.Batch) error {
 func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
 	options := storeActivity("")
 	options.StartToCloseTimeout = 10 * time.Minute // a key may have thousands that wait; the heartbeat notices a lost worker
-	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.ReceiveName, o).Get(ctx, &told)
+	err = answer(ctx, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.ReceiveName, o), &told)
 	return told, err
 }
 
-// Registry is the part of a worker that [Register] needs.
+// Registry is the part of a worker that scorers need.
 type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers the workflows of the worker that opens the store.
-func Register(r Registry) {
-	r.RegisterWorkflowWithOptions(Record, workflow.RegisterOptions{
-		Name: activities.RecordWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+// DynamicRegistry is the part of a worker that [Register] needs.
+type DynamicRegistry interface {
+	RegisterDynamicWorkflow(w any, options workflow.DynamicRegisterOptions)
+}
+
+// Register registers the workflows of the worker that opens the store. They are its dynamic workflow, of which a worker has
+// one: the SDK decodes the input of any other before it runs, and fails for good what it cannot decode.
+func Register(r DynamicRegistry) {
+	r.RegisterDynamicWorkflow(handedOver, workflow.DynamicRegisterOptions{
+		LoadDynamicRuntimeOptions: func(workflow.LoadDynamicRuntimeOptionsDetails) (workflow.DynamicRuntimeOptions, error) {
+			return workflow.DynamicRuntimeOptions{VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade}, nil
+		},
 	})
-	r.RegisterWorkflowWithOptions(Deliver, workflow.RegisterOptions{
-		Name: activities.DeliverWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
-	})
-	r.RegisterWorkflowWithOptions(ControlExperiment, workflow.RegisterOptions{
-		Name: activities.ExperimentWorkflow, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
-	})
+}
+
+// handedOver runs whatever is handed over to the worker that opens the store. Who starts one of these functions by itself
+// starts a workflow of its name.
+func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error) {
+	switch kind := workflow.GetInfo(ctx).WorkflowType.Name; kind {
+	case activities.RecordWorkflow, "Record":
+		return nil, Record(ctx, argument[activities.Batch](ctx, args))
+	case activities.DeliverWorkflow, "Deliver":
+		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
+	case activities.ExperimentWorkflow, "ControlExperiment":
+		return nil, ControlExperiment(ctx, argument[activities.Control](ctx, args))
+	default:
+		// As the SDK does with a type that is not registered: the task fails, and another worker may have it.
+		panic(fmt.Sprintf("verdict: this worker has no workflow type %q", kind))
+	}
 }

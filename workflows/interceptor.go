@@ -111,6 +111,7 @@ func inherited(ctx workflow.Context) []scoring.Ref {
 	}
 	var refs []scoring.Ref
 	if err := converter.GetDefaultDataConverter().FromPayload(payload, &refs); err != nil {
+		sealed(ctx, payload, err)
 		workflow.GetLogger(ctx).Error("Verdict: unreadable assignments in the header", "Error", err)
 		return nil
 	}

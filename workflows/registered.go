@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"reflect"
 	"strings"
 
 	"go.temporal.io/sdk/worker"
@@ -24,7 +23,7 @@ func (c *Config) ours(workflowType string) bool {
 	return !theirs
 }
 
-// registered takes note of a workflow that a worker is given: one that has a scorer's name and takes no [Envelope] is the
+// registered takes note of a workflow that a worker is given: one that has a scorer's name and is no [Scorer]'s is the
 // user's.
 func (c *Config) registered(w any, o workflow.RegisterOptions) {
 	if strings.HasPrefix(o.Name, ScorerPrefix) && !isScorer(w) {
@@ -33,8 +32,8 @@ func (c *Config) registered(w any, o workflow.RegisterOptions) {
 }
 
 func isScorer(w any) bool {
-	f := reflect.TypeOf(w)
-	return f != nil && f.Kind() == reflect.Func && f.NumIn() > 1 && f.In(1) == reflect.TypeFor[Envelope]()
+	_, ok := w.(scorerWorkflow)
+	return ok
 }
 
 // WatchWorker and WatchReplayer look at what is registered on a worker or a replayer that is made with the plugin.

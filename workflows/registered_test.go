@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -25,11 +26,13 @@ func (r *registrations) RegisterWorkflowWithOptions(w any, o workflow.RegisterOp
 func TestWhatWeRegisterIsOurs(t *testing.T) {
 	t.Parallel()
 	r := &registrations{t: t, cfg: &Config{}}
-	Register(r)
 	score := func(workflow.Context, int) (scoring.Score, error) { return scoring.Score{}, nil }
 	RegisterScorers(r, []ScorerDefinition{NewScorer("one", "1", score), NewScorer("two", "1", score), NewScorer("two", "2", score)})
-	require.Equal(t, 5, r.n)
+	require.Equal(t, 2, r.n)
 
+	for _, name := range []string{activities.RecordWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow} {
+		require.True(t, r.cfg.ours(name), name)
+	}
 	r.cfg.registered(func(workflow.Context, string) error { return nil }, workflow.RegisterOptions{Name: "verdict.scorer.three"})
 	require.False(t, r.cfg.ours("verdict.scorer.three"))
 	require.False(t, r.cfg.ours("verdict.checkout"))

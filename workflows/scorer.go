@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -79,11 +80,11 @@ func (s *scorer) listen(ctx workflow.Context) {
 	ch := workflow.GetSignalChannel(ctx, activities.OutcomeSignal)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		for {
-			var o scoring.Outcome
-			if !ch.Receive(ctx, &o) {
+			var raw converter.RawValue
+			if !ch.Receive(ctx, &raw) {
 				return
 			}
-			s.add(o)
+			s.add(decoded[scoring.Outcome](ctx, "an outcome", raw))
 		}
 	})
 }
@@ -209,7 +210,7 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	}
 	settlement, later := s.fit(ctx, settlement)
 	var refusal activities.Refusal
-	if err := workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement).Get(ctx, &refusal); err != nil {
+	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement), &refusal); err != nil {
 		return Result{}, err
 	}
 	if len(refusal.Unseen)+len(refusal.Taken)+len(refusal.TakenMarks) > 0 {

@@ -72,6 +72,7 @@ func shadowOf(ctx workflow.Context) *shadow {
 	}
 	s := &shadow{}
 	if err := converter.GetDefaultDataConverter().FromPayload(payload, s); err != nil {
+		sealed(ctx, payload, err)
 		workflow.GetLogger(ctx).Error("Verdict: unreadable shadow in the header", "Error", err)
 	}
 	return s // whatever it says, this run must not count

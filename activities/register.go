@@ -1,0 +1,61 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Registry is the part of a worker that judges need.
+type Registry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// DynamicRegistry is the part of a worker that [Set.Register] needs.
+type DynamicRegistry interface {
+	RegisterDynamicActivity(a any, options activity.DynamicRegisterOptions)
+}
+
+// Register registers the activities under their names on the wire. They are the worker's dynamic activity, of which it has
+// one: so it is here that an input is decoded, and said that it could not be.
+func (s *Set) Register(r DynamicRegistry) {
+	all := map[string]handler{
+		RecordName:     handles(func(ctx context.Context, b Batch) (any, error) { return nil, s.Record(ctx, b) }),
+		RejectName:     handles(func(ctx context.Context, x store.Rejection) (any, error) { return nil, s.Reject(ctx, x) }),
+		ExpectName:     handles(s.Expect),
+		ExpectMoreName: handles(s.ExpectMore),
+		SettleName:     handles(s.Settle),
+		ReceiveName:    handles(s.Receive),
+		FollowRunName:  handles(s.FollowRun),
+		AnalyzeName:    handles(s.Analyze),
+	}
+	r.RegisterDynamicActivity(func(ctx context.Context, args converter.EncodedValues) (any, error) {
+		name := activity.GetInfo(ctx).ActivityType.Name
+		handle, ok := all[name]
+		if !ok {
+			return nil, fmt.Errorf("verdict: this worker has no activity %q", name)
+		}
+		return handle(ctx, args)
+	}, activity.DynamicRegisterOptions{})
+}
+
+// handler is an activity whose input is still encoded.
+type handler func(context.Context, converter.EncodedValues) (any, error)
+
+// handles returns the handler of an activity. An input that cannot be decoded is tried again until a worker can: nothing is
+// lost by it, and everybody hears of it.
+func handles[In, Out any](run func(context.Context, In) (Out, error)) handler {
+	return func(ctx context.Context, args converter.EncodedValues) (any, error) {
+		var in In
+		if err := args.Get(&in); err != nil {
+			activity.GetMetricsHandler(ctx).Counter(MetricUndecodable).Inc(1)
+			activity.GetLogger(ctx).Error("Verdict cannot decode the input of an activity; it waits for a worker that has the payload codec or the key", "Error", err)
+			return nil, fmt.Errorf("verdict: the input cannot be decoded on this worker: %w", err)
+		}
+		return run(ctx, in)
+	}
+}
