@@ -82,6 +82,9 @@ func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, k
 		if yes, probe := r.breaker.enter(); yes {
 			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.writeTo(ctx, r.Store) })
 			if r.breaker.leave(probe, storeErr); storeErr == nil {
+				r.queue.mu.Lock()
+				g.up(r)
+				r.queue.mu.Unlock()
 				return MetricRecorded, kept, nil
 			}
 			if refused(storeErr) && len(g.offers) > 1 {
@@ -127,7 +130,7 @@ func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 func refused(err error) bool {
 	var ours *scoring.InvalidError
 	var theirs *serviceerror.InvalidArgument
-	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err)
+	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err) || isMessageTooLarge(err)
 }
 
 // hopeless tells whether no further try can help.
