@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,11 +17,10 @@ type Postgres struct {
 	Again func(ctx context.Context, op func(context.Context, Tx) error) error
 }
 
-// lockWait is how long a change waits for its lock: whoever comes after it waits for as long. changeTries is how often it
-// is tried, with a pause of up to changePause.
+// lockWait is how long a change or a batch waits for a lock: whoever comes after it waits for as long. A change is tried
+// again after a pause of up to changePause.
 const (
 	lockWait    = 500 * time.Millisecond
-	changeTries = 100
 	changePause = 3 * time.Second
 )
 
@@ -30,6 +28,7 @@ const (
 const (
 	lockNotAvailable = "55P03"
 	queryCanceled    = "57014"
+	idleForTooLong   = "25P03"
 )
 
 // Serial implements [Engine].
@@ -48,40 +47,41 @@ func (p Postgres) Write(ctx context.Context, op func(context.Context, Tx) error)
 
 // Change implements [Engine].
 func (p Postgres) Change(ctx context.Context, op func(context.Context, Tx) error) error {
-	var last error
-	for range changeTries {
-		err := p.brief(ctx, op)
-		var pg *pgconn.PgError
-		if gaveUp := errors.As(err, &pg) && (pg.Code == lockNotAvailable || pg.Code == queryCanceled); !gaveUp || ctx.Err() != nil {
+	for try := 1; ; try++ {
+		gaveUp, err := p.brief(ctx, LockLimit, op)
+		switch {
+		case gaveUp && try == maxTries:
+			return fmt.Errorf("others held the lock each of %d times, or the change takes longer than %s: %w", maxTries, LockLimit, err)
+		case !gaveUp:
 			return err
 		}
-		last = err
-		pause := time.NewTimer(time.Duration(rand.Int64N(int64(changePause))))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return errors.Join(ctx.Err(), err)
+		if paused := pause(ctx, changePause); paused != nil {
+			return errors.Join(paused, err)
 		}
 	}
-	return fmt.Errorf("others held the lock each of %d times, or the change takes longer than %s: %w", changeTries, LockLimit, last)
 }
 
-// brief runs a transaction whose locks are held for no longer than LockLimit, and waited for less long than that.
-func (p Postgres) brief(ctx context.Context, op func(context.Context, Tx) error) error {
-	tx, err := p.DB.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // does nothing after a commit
-	limits := fmt.Sprintf(`SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d`, lockWait.Milliseconds(), LockLimit.Milliseconds())
-	if _, err := tx.ExecContext(ctx, limits); err != nil {
-		return err
-	}
-	if err := op(ctx, tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+// Batch implements [Engine]. Its statements have a part of the time each, since there are several.
+func (p Postgres) Batch(ctx context.Context, op func(context.Context, Tx) error) (gaveUp bool, err error) {
+	return p.brief(ctx, LockLimit/4, op)
+}
+
+// brief runs a transaction that waits for no lock for long, none of whose statements takes longer than limit, and that
+// ends when its client falls silent.
+func (p Postgres) brief(ctx context.Context, limit time.Duration, op func(context.Context, Tx) error) (gaveUp bool, err error) {
+	limits := fmt.Sprintf(`SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d`,
+		lockWait.Milliseconds(), limit.Milliseconds(), (LockLimit / 2).Milliseconds())
+	whole, cancel := context.WithTimeout(ctx, LockLimit)
+	defer cancel()
+	err = p.Again(whole, func(ctx context.Context, tx Tx) error {
+		if _, err := tx.ExecContext(ctx, limits); err != nil {
+			return err
+		}
+		return op(ctx, tx)
+	})
+	var pg *pgconn.PgError
+	told := errors.As(err, &pg) && (pg.Code == lockNotAvailable || pg.Code == queryCanceled || pg.Code == idleForTooLong)
+	return err != nil && ctx.Err() == nil && (told || whole.Err() != nil), err
 }
 
 // Index implements [Engine].

@@ -91,3 +91,20 @@ func TestIndexThatWasInterrupted(t *testing.T) {
 		require.Equal(t, 1, valid())
 	}
 }
+
+// A batch that takes longer than its rows may be locked is given up, and smaller ones take its place.
+func TestBatchThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	e := database(t, 600)
+	largest := int64(0)
+	slow := func(ctx context.Context, tx migrate.Tx, from, to int64) error {
+		if _, err := tx.ExecContext(ctx, `SELECT pg_sleep(0.004 * ($2::bigint - $1::bigint))`, from, to); err != nil {
+			return err
+		}
+		largest = max(largest, to-from)
+		return size(ctx, tx, from, to)
+	}
+	require.NoError(t, migrate.Run(t.Context(), e, after(slow), nil))
+	require.Equal(t, 600, e.filled(t))
+	require.Less(t, largest, int64(500))
+}

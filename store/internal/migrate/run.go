@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -18,6 +19,9 @@ const (
 	batchTime  = 200 * time.Millisecond
 )
 
+// maxTries is how often what has to give up is tried.
+const maxTries = 100
+
 // behind is how many rows before the last filled one are looked at again: a row may have got its id before that one and
 // have been committed after it.
 const behind = 1000
@@ -30,6 +34,8 @@ type Engine interface {
 	Read() Tx
 	// Write runs one transaction, again where the database says so.
 	Write(ctx context.Context, op func(context.Context, Tx) error) error
+	// Batch runs one transaction whose locks are held for less than [LockLimit], or gives it up and says so.
+	Batch(ctx context.Context, op func(context.Context, Tx) error) (gaveUp bool, err error)
 	// Change runs one transaction that never makes others wait for longer than [LockLimit]: it gives up and is tried again.
 	Change(ctx context.Context, op func(context.Context, Tx) error) error
 	// Online tells whether indexes are built beside the writes, by Index. Otherwise they are a change like any other.
@@ -182,10 +188,11 @@ func fill(ctx context.Context, e Engine, x step) (rows int64, err error) {
 	}
 	from = max(0, from-behind)
 	rows = last - from
+	tries := 0
 	for size := int64(firstBatch); from < last; {
 		to := min(from+size, last)
 		begun := time.Now()
-		err := e.Write(ctx, func(ctx context.Context, tx Tx) error {
+		gaveUp, err := e.Batch(ctx, func(ctx context.Context, tx Tx) error {
 			if err := x.fillRows(ctx, tx, from, to); err != nil {
 				return err
 			}
@@ -193,10 +200,18 @@ func fill(ctx context.Context, e Engine, x step) (rows int64, err error) {
 				ON CONFLICT (name) DO UPDATE SET position = excluded.position WHERE verdict_steps.position < excluded.position`, x.name, to)
 			return err
 		})
+		if gaveUp && tries < maxTries {
+			tries++
+			size = max(1, (to-from)/4)
+			if err := pause(ctx, time.Duration(tries)*batchTime); err != nil {
+				return 0, err
+			}
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("rows %d to %d: %w", from+1, to, err)
 		}
-		from = to
+		from, tries = to, 0
 		switch took := time.Since(begun); {
 		case took > batchTime:
 			size = max(1, size/2)
@@ -205,6 +220,18 @@ func fill(ctx context.Context, e Engine, x step) (rows int64, err error) {
 		}
 	}
 	return rows, nil
+}
+
+// pause waits, at random, for at most limit.
+func pause(ctx context.Context, limit time.Duration) error {
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(limit))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (x step) fillRows(ctx context.Context, tx Tx, from, to int64) error {

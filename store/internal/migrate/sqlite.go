@@ -26,6 +26,11 @@ func (s SQLite) Change(ctx context.Context, op func(context.Context, Tx) error) 
 	return s.Write(ctx, op)
 }
 
+// Batch implements [Engine].
+func (s SQLite) Batch(ctx context.Context, op func(context.Context, Tx) error) (gaveUp bool, err error) {
+	return false, s.Write(ctx, op)
+}
+
 // Write implements [Engine].
 func (s SQLite) Write(ctx context.Context, op func(context.Context, Tx) error) error {
 	tx, err := s.DB.BeginTx(ctx, nil)
