@@ -1,6 +1,7 @@
 package experiments_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -12,6 +13,13 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 )
 
+// strictly decodes JSON that may have no member without a field.
+func strictly(data []byte, to any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(to)
+}
+
 // reference is a fact from another engine, a test suite or a paper: an input, what comes out of it, and how closely.
 type reference struct {
 	ID        string          `json:"id"`
@@ -22,14 +30,23 @@ type reference struct {
 		Abs float64 `json:"abs"`
 		Rel float64 `json:"rel"`
 	} `json:"tolerance"`
+
+	// For people.
+	Group      string `json:"group"`
+	Source     string `json:"source"`
+	Note       string `json:"note"`
+	Recomputed bool   `json:"recomputed_ok"`
 }
 
 func references(t *testing.T) []reference {
 	t.Helper()
 	data, err := os.ReadFile("testdata/statistics.json")
 	require.NoError(t, err)
-	var file struct{ Cases []reference }
-	require.NoError(t, json.Unmarshal(data, &file))
+	var file struct {
+		About string
+		Cases []reference
+	}
+	require.NoError(t, strictly(data, &file))
 	require.NotEmpty(t, file.Cases)
 	return file.Cases
 }
@@ -144,7 +161,7 @@ func TestReferences(t *testing.T) {
 func decode[T any](t *testing.T, data json.RawMessage) T {
 	t.Helper()
 	var v T
-	require.NoError(t, json.Unmarshal(data, &v))
+	require.NoError(t, strictly(data, &v), "an input that nobody reads")
 	return v
 }
 
@@ -171,6 +188,7 @@ type twoArms struct {
 	NStar      float64    `json:"n_star"`
 	MDE        float64    `json:"mde_relative"`
 	Power      float64    `json:"power"`
+	Variance   string     `json:"variance"` // in words
 }
 
 func (a twoArms) effect(t *testing.T) experiments.Effect {

@@ -2,6 +2,7 @@ package experiments_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 
@@ -34,6 +35,7 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 	},
 	"two_sided_t_proportion": func(t *testing.T, in json.RawMessage) results {
 		a := decode[twoArms](t, in)
+		require.Equal(t, "p(1-p), no Bessel", a.Variance)
 		e, f := a.effect(t), a.welch()
 		return results{"effect": e.Value, "se": e.SE, "ci": pair(f.Interval(e)), "p": f.PValue(e)}
 	},
@@ -86,12 +88,16 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 	},
 	"asymp_cs_relative_cuped": cupedSequence,
 	"theta_zero_variance": func(t *testing.T, in json.RawMessage) results {
-		a := decode[struct{ Post []float64 }](t, in)
-		var m experiments.CoMoments
-		for _, y := range a.Post {
-			m.Add(0, y)
+		a := decode[struct {
+			Pre    float64 `json:"pre_sum"`
+			PrePre float64 `json:"pre_sum_squares"`
+			Post   []float64
+		}](t, in)
+		n, y, yy := float64(len(a.Post)), 0.0, 0.0
+		for _, v := range a.Post {
+			y, yy = y+v, yy+v*v
 		}
-		return results{"theta": m.Theta()}
+		return results{"theta": experiments.CoMomentsOf(n, a.Pre, a.PrePre, y, yy, 0).Theta()}
 	},
 	"n1_variance_zero": func(t *testing.T, in json.RawMessage) results {
 		a := decode[struct{ Values []float64 }](t, in)
@@ -208,14 +214,18 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 		a := decode[struct {
 			S, V, G, H float64
 			Planned    float64 `json:"v_opt"`
+			Alpha      float64 `json:"alpha_opt"`
 		}](t, in)
+		require.Equal(t, .05, a.Alpha, "of the level for which BernoulliLogE is tuned")
 		n := a.V / (a.G * a.H)
 		return results{"value": experiments.BernoulliLogE(n*a.G+a.S, n, a.G, a.Planned/(a.G*a.H))}
 	},
 	"anytime_valid_t": func(t *testing.T, in json.RawMessage) results {
 		a := decode[struct {
 			Estimate, SE, T, N, Coefficients, Alpha float64
+			G                                       string
 		}](t, in)
+		require.Equal(t, fmt.Sprintf("optimal_g(%v,%v,%v)", a.N, a.Coefficients, a.Alpha), a.G, "the default of Regression")
 		r := experiments.Regression{Alpha: a.Alpha, N: a.N, Coefficients: a.Coefficients}
 		return results{"p": r.PValue(a.T), "ci": pair(r.Interval(a.Estimate, a.SE))}
 	},
@@ -340,9 +350,11 @@ func cupedSequence(t *testing.T, in json.RawMessage) results {
 	}
 	a := decode[struct {
 		Control, Treatment arm
+		Difference         string
 		Alpha              float64
 		NStar              float64 `json:"n_star"`
 	}](t, in)
+	require.Equal(t, "relative", a.Difference)
 	moments := func(a arm) experiments.CoMoments {
 		return experiments.CoMomentsOf(a.N, a.Pre, a.PrePre, a.Post, a.PostPost, a.PostPre)
 	}
@@ -355,7 +367,11 @@ func cupedSequence(t *testing.T, in json.RawMessage) results {
 }
 
 func nistMoments(t *testing.T, in json.RawMessage) results {
-	a := decode[struct{ B, N float64 }](t, in)
+	a := decode[struct {
+		B, N         float64
+		Construction string
+	}](t, in)
+	require.Regexp(t, `^first value b\+0.2 then \d+ pairs \(b\+0.1, b\+0.3\)$`, a.Construction)
 	// In one pass, and merged from seven shards.
 	var m experiments.Moments
 	var shards [7]experiments.Moments
@@ -442,7 +458,15 @@ func floor(t *testing.T, in json.RawMessage) results {
 }
 
 func betGrid(t *testing.T, in json.RawMessage) results {
-	a := decode[struct{ N, Pi, P0, P1 float64 }](t, in)
+	a := decode[struct {
+		N, Pi, P0, P1              float64
+		Construction, Grid, Centre string // in words
+	}](t, in)
+	require.Equal(t, [3]string{
+		"i=1..n: arm=1 iff frac(i*0.6180339887498949)<pi; score=1 iff frac(i*1.4142135623730951)<(p1 if arm==1 else p0)",
+		"0.004*1.4^k while <0.9 (17 values), lambda=f*min(pi,1-pi), uniform weights",
+		"(0.5+sum of earlier scores)/(1+count of earlier scores)",
+	}, [3]string{a.Construction, a.Grid, a.Centre})
 	var better, worse experiments.EProcess
 	var centre experiments.Centre
 	counts := [2][2]float64{}

@@ -214,9 +214,12 @@ func keep(port int, script string, args ...string) (_ server, err error) {
 	return s, nil
 }
 
+// startLimit is how long a server may take on a machine that does much else.
+const startLimit = 5 * time.Minute
+
 // await returns once the server answers.
 func (s server) await(said *bytes.Buffer) error {
-	deadline := time.After(time.Minute)
+	deadline := time.After(startLimit)
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
 	for {
