@@ -71,6 +71,7 @@ func TestWhatIsHandedOverFits(t *testing.T) {
 			part := b.flush()
 			require.True(t, part.Partial)
 			require.Equal(t, f.Sequence, part.Sequence)
+			require.NotEmpty(t, part.Records)
 			for _, rec := range part.Records {
 				require.Equal(t, rec.Mark(), parts[0].Flush.Elsewhere[len(got)-len(parts[0].Flush.Records)])
 				require.Equal(t, f.At, rec.RecordedAt)

@@ -436,6 +436,7 @@ func TestMergeIsTheSumOfItsShards(t *testing.T) {
 		for i := range shards {
 			shards[i] = s.exp.Analysis()
 		}
+		require.NotEmpty(t, units)
 		for _, u := range units {
 			require.NoError(t, shards[rapid.IntRange(0, k-1).Draw(t, "shard")].Add(u))
 		}
@@ -444,7 +445,9 @@ func TestMergeIsTheSumOfItsShards(t *testing.T) {
 			require.NoError(t, merged.Merge(shard))
 		}
 		got := merged.Report(late)
+		require.NotEmpty(t, whole.Metrics)
 		for m := range whole.Metrics {
+			require.NotEmpty(t, whole.Metrics[m].Variants)
 			for v := range whole.Metrics[m].Variants {
 				a, b := whole.Metrics[m].Variants[v], got.Metrics[m].Variants[v]
 				require.Equal(t, a.Counts, b.Counts)

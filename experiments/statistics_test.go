@@ -192,6 +192,7 @@ func TestRanksArePredictableMidRanks(t *testing.T) {
 		// Values further apart than the buckets are wide.
 		values := rapid.SliceOfN(rapid.IntRange(-20, 20), 1, 60).Draw(t, "values")
 		var r, left, right experiments.Ranks
+		require.NotEmpty(t, values)
 		for i, k := range values {
 			y := math.Copysign(math.Pow(1.5, math.Abs(float64(k))), float64(k))
 			if k == 0 {

@@ -103,6 +103,7 @@ func TestCases(t *testing.T) {
 	require.NoError(t, d.Decode(&file))
 	listed := map[string]bool{}
 	run := 0
+	require.NotEmpty(t, file.Cases)
 	for _, c := range file.Cases {
 		family, ok := families[c.Family]
 		if waiting[c.Family] != "" || waitingCases[c.ID] != "" {

@@ -302,6 +302,7 @@ func (m meaning) paid(payload []byte) error {
 func TestCases(t *testing.T) {
 	t.Parallel()
 	cases := readCases(t)
+	require.NotEmpty(t, cases)
 	for _, c := range cases {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()

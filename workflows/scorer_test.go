@@ -85,6 +85,7 @@ func (b *scorerBench) run(t *testing.T, score func(workflow.Context, string) ([]
 		return nil
 	}
 	var got []string
+	require.NotEmpty(t, b.settled[len(b.settled)-1].Records)
 	for _, r := range b.settled[len(b.settled)-1].Records {
 		require.NoError(t, r.Validate())
 		require.Equal(t, "s@1", r.Key)

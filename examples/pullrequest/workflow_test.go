@@ -99,6 +99,7 @@ func TestMergedAndClosed(t *testing.T) {
 	b.Waiting("octo/hello#2", 1)
 	waiting, err := b.Store.Waiting(t.Context(), time.Now().Add(time.Hour))
 	require.NoError(t, err)
+	require.NotEmpty(t, waiting)
 	for _, e := range waiting {
 		require.WithinDuration(t, time.Now().Add(pullrequest.Patience), e.Window.Until, time.Minute)
 	}

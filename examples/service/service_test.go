@@ -59,6 +59,7 @@ func TestThumbsByMessageAndByToken(t *testing.T) {
 	scores, err := b.Store.Scores(t.Context(), store.Filter{Run: scoring.Run{WorkflowID: reply.MessageID}})
 	require.NoError(t, err)
 	thumbs := map[string]string{}
+	require.NotEmpty(t, scores)
 	for _, s := range scores {
 		require.Equal(t, "thumbs_up", s.Name)
 		require.Equal(t, scoring.FromClient, s.Source)

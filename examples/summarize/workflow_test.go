@@ -38,6 +38,7 @@ func TestSummarize(t *testing.T) {
 		Source                       scoring.Source
 	}
 	var rows []row
+	require.NotEmpty(t, scores)
 	for _, s := range scores {
 		require.Equal(t, run.GetRunID(), s.Run.RunID)
 		rows = append(rows, row{s.Name, s.Key, s.Step.ID, s.Step.Type, s.Value.String(), s.Source})

@@ -142,6 +142,7 @@ func TestKnownVariablesAreAll(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		require.NoError(t, err)
 		found := 0
+		require.NotEmpty(t, files)
 		for _, file := range files {
 			if strings.HasSuffix(file, "_test.go") {
 				continue

@@ -121,6 +121,7 @@ func TestDemoSurvivesTheLossOfItsWorker(t *testing.T) {
 	require.Equal(t, countsOf(t, calmDB), countsOf(t, stormyDB))
 	require.Empty(t, got.Unflushed)
 	require.Equal(t, 40, got.Experiments[0].Units)
+	require.NotEmpty(t, got.Experiments[0].Rows)
 	for _, row := range got.Experiments[0].Rows {
 		require.Zero(t, row.Pending, row)
 	}

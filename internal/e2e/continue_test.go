@@ -72,6 +72,7 @@ func TestContinuedRunsKeepWhatTheRunHad(t *testing.T) {
 			assigned, err := b.Store.Assignments(t.Context(), exp.Definition().Name, "")
 			require.NoError(t, err)
 			var by []scoring.AssignedBy
+			require.NotEmpty(t, assigned)
 			for _, a := range assigned {
 				if a.Unit == chain {
 					by = append(by, a.By)

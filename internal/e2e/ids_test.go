@@ -83,6 +83,7 @@ func TestOutcomesOfAnyScript(t *testing.T) {
 		}
 		return err
 	})
+	require.NotEmpty(t, all)
 	for _, e := range all {
 		require.Equal(t, key, e.Outcome.Key)
 		delete(ids, e.Outcome.ID)

@@ -238,6 +238,7 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			b.Scores(run, taken+6)
 			scores, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run)})
 			require.NoError(t, err)
+			require.NotEmpty(t, scores)
 			for _, s := range scores {
 				require.Equal(t, scoring.Score{Reason: reason}.Tidy().Reason, s.Reason)
 				source := map[byte]scoring.Source{'s': scoring.FromWorkflow, 'a': scoring.FromActivity, 'c': scoring.FromClient}[s.Name[0]]

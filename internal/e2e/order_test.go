@@ -93,6 +93,7 @@ func TestTheLastFlushHolds(t *testing.T) {
 	}
 	scores, err := b.Store.Scores(t.Context(), store.Filter{Name: "first", History: true})
 	require.NoError(t, err)
+	require.NotEmpty(t, scores)
 	for _, s := range scores {
 		require.False(t, s.RecordedAt.IsZero())
 		require.False(t, s.RecordedAt.Before(s.ObservedAt))

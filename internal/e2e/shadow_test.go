@@ -193,6 +193,7 @@ func TestShadow(t *testing.T) {
 	require.Equal(t, 1, e.Units)
 	require.Zero(t, e.Excluded)
 	shadows := map[string]reporting.Row{}
+	require.NotEmpty(t, e.Shadows)
 	for _, row := range e.Shadows {
 		require.Equal(t, "c", row.Variant)
 		shadows[row.Score] = row

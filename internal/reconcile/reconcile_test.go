@@ -68,6 +68,7 @@ func TestWhatIsLearnedIsDelivered(t *testing.T) {
 	require.Equal(t, []string{"s1", "s8"}, items[0].Scorers, "one question, however many wait")
 	require.Equal(t, decided, items[0].Events)
 	require.Len(t, f.requests(), 7)
+	require.NotEmpty(t, f.tokens)
 	for _, token := range f.tokens {
 		require.Equal(t, "Bearer token", token)
 	}

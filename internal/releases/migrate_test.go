@@ -70,6 +70,7 @@ func TestScoresSayWhenTheyWereRecorded(t *testing.T) {
 		scores, err := db.Scores(t.Context(), store.Filter{History: true, Retracted: true, Superseded: true})
 		require.NoError(t, err)
 		ofWorkflows := 0
+		require.NotEmpty(t, scores)
 		for _, s := range scores {
 			require.False(t, s.RecordedAt.IsZero(), "%s of %s", s.Name, s.Run)
 			if at := closed[s.Run]; s.Source == scoring.FromWorkflow && !at.IsZero() && !s.Retracted {

@@ -72,6 +72,7 @@ func TestWaitingScorersSettle(t *testing.T) {
 		require.Empty(t, left)
 		scores, err := db.Scores(ctx, store.Filter{})
 		require.NoError(t, err)
+		require.NotEmpty(t, scores)
 		for _, r := range scores {
 			require.NotEqual(t, scoring.Pending, r.State, "%v", r)
 			if want, ok := settled[r.Run.RunID+r.Name]; ok && r.Source == scoring.FromScorer {
@@ -82,6 +83,7 @@ func TestWaitingScorersSettle(t *testing.T) {
 		require.Empty(t, settled)
 		after, err := db.Ledger(ctx, store.LedgerFilter{})
 		require.NoError(t, err)
+		require.NotEmpty(t, before)
 		for _, entry := range before {
 			require.True(t, slices.ContainsFunc(after, func(e store.Entry) bool { return e.Outcome.ID == entry.Outcome.ID && e.Reason == entry.Reason }), "%v", entry)
 		}

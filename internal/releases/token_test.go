@@ -19,6 +19,7 @@ func TestTokensOpen(t *testing.T) {
 			runs[scoring.Run{Namespace: l.facts.Namespace, WorkflowID: r.WorkflowID, RunID: r.RunID}] = true
 		}
 		opened := 0
+		require.NotEmpty(t, l.facts.Tokens)
 		for id, text := range l.facts.Tokens {
 			if text == "" { // the run failed
 				continue

@@ -60,6 +60,7 @@ func TestDecision(t *testing.T) {
 	require.Equal(t, experiments.Winner, e.Analysis.Decision.Verdict)
 	require.Contains(t, text, "decision: WINNER bm25: bm25 is better than every other variant on accepted")
 	require.Contains(t, text, "note: the definition is not at hand: taken to be about accepted, compared with substring")
+	require.NotEmpty(t, e.Rows)
 	for _, row := range e.Rows {
 		require.NotNil(t, row.Interval, "%+v", row)
 		require.True(t, row.Interval.Contains(*row.Mean))

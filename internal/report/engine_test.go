@@ -180,6 +180,7 @@ func TestFailuresAddUp(t *testing.T) {
 		for _, f := range e.Failures {
 			sums[f.Variant] += f.Runs
 		}
+		require.NotEmpty(t, e.Engine)
 		for _, row := range e.Engine {
 			require.Equal(t, row.Assigned, row.Scored+row.Pending+row.Expired+row.Missing+row.NotApplicable+row.Errors)
 			if row.Score == experiments.RunFailed && row.Mean != nil {

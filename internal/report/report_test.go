@@ -143,6 +143,7 @@ func TestEveryUnitCountsOnce(t *testing.T) {
 	e := r.Experiments[0]
 	require.Equal(t, 7, e.Units)
 	require.Equal(t, 1, e.Excluded)
+	require.NotEmpty(t, e.Rows)
 	for _, row := range e.Rows {
 		require.Equal(t, row.Assigned, row.Scored+row.Pending+row.Expired+row.Missing+row.NotApplicable+row.Errors, "%+v", row)
 	}

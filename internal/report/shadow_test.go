@@ -39,6 +39,7 @@ func TestShadowRows(t *testing.T) {
 	}
 	after, text := build(t, s, report.Options{Control: "bm25"})
 	rows := map[string]report.Row{}
+	require.NotEmpty(t, after.Shadows)
 	for _, r := range after.Shadows {
 		require.Equal(t, "vectors", r.Variant)
 		rows[r.Score] = r

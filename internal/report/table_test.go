@@ -22,6 +22,7 @@ func TestRowsCompareWithTheControl(t *testing.T) {
 	t.Parallel()
 	e, text := build(t, decided(t, 240), report.Options{})
 	want := e.Analysis.Metrics[0].Variants
+	require.NotEmpty(t, e.Rows)
 	for _, row := range e.Rows {
 		if row.Score != e.Primary {
 			continue
@@ -77,6 +78,7 @@ func TestLateScoresAreShown(t *testing.T) {
 	})
 	require.NoError(t, err)
 	e, text := build(t, s, report.Options{Definitions: []*experiments.Experiment{x}})
+	require.NotEmpty(t, e.Rows)
 	for _, row := range e.Rows {
 		want := 0
 		if row.Step == "Judge" && row.Variant == "bm25" {
@@ -181,6 +183,7 @@ func TestSequenceEndsWithTheReport(t *testing.T) {
 		require.Greater(t, p.Units, points[i].Units)
 	}
 	last := points[len(points)-1]
+	require.NotEmpty(t, e.Analysis.Metrics[0].Variants)
 	for _, v := range e.Analysis.Metrics[0].Variants {
 		if v.Versus != nil {
 			require.Equal(t, report.Point{Units: 269, Value: v.Versus.Difference, Interval: *v.Versus.DifferenceInterval}, last)

@@ -149,6 +149,7 @@ func TestQuestionByID(t *testing.T) {
 	t.Parallel()
 	c := load(t, Options{GOROOT: fakeRoot})
 	other := load(t, Options{GOROOT: fakeRoot, Packages: []string{"shelf"}})
+	require.NotEmpty(t, other.Questions)
 	for _, q := range other.Questions {
 		found, ok := c.Question(q.ID)
 		require.True(t, ok)
@@ -186,6 +187,7 @@ func TestStandardLibrary(t *testing.T) {
 	require.Equal(t, c, again)
 
 	ids, symbols := map[string]bool{}, map[string]bool{}
+	require.NotEmpty(t, c.Documents)
 	for _, d := range c.Documents {
 		require.False(t, symbols[d.Symbol], d.Symbol)
 		symbols[d.Symbol] = true
@@ -221,6 +223,7 @@ func TestNoDocumentHoldsItsQuestion(t *testing.T) {
 			own[d.Symbol] = texts[i]
 		}
 		everything := strings.Join(texts, "|")
+		require.NotEmpty(t, c.Questions)
 		for i, q := range c.Questions {
 			s := bySymbol[q.Answer]
 			require.NotContains(t, own[q.Answer], " "+normal(s.sentence)+" ", s.Symbol)

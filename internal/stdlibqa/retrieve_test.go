@@ -119,6 +119,7 @@ func TestRetrieversAreSafeForConcurrentUse(t *testing.T) {
 	c := load(t, Options{GOROOT: fakeRoot})
 	for name, r := range retrievers(t, c) {
 		alone := map[string][]Hit{}
+		require.NotEmpty(t, c.Questions)
 		for _, q := range c.Questions {
 			hits, err := r.Retrieve(t.Context(), q.Text, 5)
 			require.NoError(t, err, name)
@@ -194,6 +195,7 @@ func TestBM25IsBetter(t *testing.T) {
 	mrr, first := map[string]float64{}, map[string]float64{}
 	sample := c.Sample(150, 11)
 	for name, r := range retrievers(t, c) {
+		require.NotEmpty(t, sample)
 		for _, q := range sample {
 			hits, err := r.Retrieve(t.Context(), q.Text, 10)
 			require.NoError(t, err)

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
+			require.NotEmpty(t, group.tests)
 			for _, test := range group.tests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()

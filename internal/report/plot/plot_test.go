@@ -213,6 +213,7 @@ func TestSequence(t *testing.T) {
 	// Each line has all of its points, and a piece of it stands beside its name.
 	lines := doc.strokes("1.8")
 	require.Len(t, lines, 4)
+	require.NotEmpty(t, e.Sequence.Lines)
 	for i, l := range e.Sequence.Lines {
 		require.Equal(t, len(l.Points)-1, strings.Count(lines[i], "L"), l.Variant)
 		require.Equal(t, 1, strings.Count(lines[2+i], "L"))
@@ -253,6 +254,7 @@ func TestForest(t *testing.T) {
 	}
 	rows := 0
 	for _, p := range panels {
+		require.NotEmpty(t, p.Effects)
 		for _, effect := range p.Effects {
 			require.NotNil(t, effect.Interval)
 			require.Contains(t, doc.texts, effect.String())
@@ -332,6 +334,7 @@ func TestHostileNames(t *testing.T) {
 	require.NotContains(t, string(svg), "<b>")
 	doc := parse(t, svg)
 	require.Equal(t, "</title><script>alert(1)</script>?&, version 1: accepted", doc.title)
+	require.NotEmpty(t, doc.texts)
 	for _, text := range doc.texts {
 		require.LessOrEqual(t, len([]rune(text)), 120)
 	}
