@@ -24,6 +24,8 @@ type Pick struct {
 // had, and the same for the whole life of the run, its retries, its continued runs and its children, whatever is
 // deployed meanwhile. The unit is [ThisRun] or, for an experiment with a unit of its own, a key such as a customer id.
 //
+// It waits until the assignment is made, for a second at most, so register update handlers before it.
+//
 // A run that was open when the call was added to its code, and a worker without the plugin, get the control and are not
 // in the experiment. The error is of type [scoring.ErrorTypeInvalid]: no unit where one is needed, or one too many.
 func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (Pick, error) {

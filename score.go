@@ -28,7 +28,8 @@ type Value interface {
 //
 // The error is a non-retryable application error of type [scoring.ErrorTypeInvalid], with a *[scoring.InvalidError] as its
 // cause: the name is empty, longer than 128 bytes, or has control characters; the value is not finite; an option breaks
-// its limit. Nothing else is ever an error: what cannot be recorded now is recorded later.
+// its limit; the call is in a query handler or a validator, which only read, or in a coroutine that outlived its workflow
+// function. Nothing else is ever an error: what cannot be recorded now is recorded later.
 func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) error {
 	v, err := scoring.ValueOf(value)
 	if err != nil {
@@ -90,7 +91,8 @@ func Session(ctx workflow.Context, key, id string) error {
 // from its next [Flush] or its end on. At most 20 a run, 512 bytes each; one that two runs declare is ambiguous.
 func DeclareKey(ctx workflow.Context, key string) error { return workflows.DeclareKey(ctx, key) }
 
-// Flush records what the run has scored so far without waiting for its end. See [workflows.Flush].
+// Flush records what the run has scored so far without waiting for its end. It waits for that, so register update handlers
+// before it. See [workflows.Flush].
 func Flush(ctx workflow.Context, name string) error { return workflows.Flush(ctx, name) }
 
 // TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it tells nothing and cannot be

@@ -32,7 +32,7 @@ func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string
 type Deferred = workflow.Execution
 
 // Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. Whatever becomes of the
-// run, the scorer goes on. Its scores are about the run that called Defer.
+// run, the scorer goes on. Its scores are about the run that called Defer. It waits, so register update handlers before it.
 //
 // Errors: an input that its own Validate refuses ([scoring.ErrorTypeInvalid]), and more than
 // [workflows.MaxDeferred] scorers in a run ([workflows.ErrorTypeTooManyScorers]). A run that was open when the call was added to its code,
@@ -45,7 +45,18 @@ func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOpti
 	return workflows.DeferScorer(ctx, s, in, o)
 }
 
-// DeferOption is an option of [Defer].
+// DeferAll is [Defer] for each of ins, with one change id: for a scorer of which a run starts many. The first eight calls
+// of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes.
+// With more than [workflows.MaxDeferred] scorers in the run none is started.
+func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...DeferOption) ([]Deferred, error) {
+	var o workflows.DeferOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return workflows.DeferScorers(ctx, s, ins, o)
+}
+
+// DeferOption is an option of [Defer] and [DeferAll].
 type DeferOption func(*workflows.DeferOptions)
 
 // OnClose begins the scorer's function when the run's chain has closed, however.

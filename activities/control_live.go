@@ -210,18 +210,25 @@ func readServed(ctx context.Context, c client.Client, name, version string) (s S
 	return control.Served(), true, nil
 }
 
+// look begins to refresh with the client of the worker that runs an activity, unless that has begun.
+func (l *Live) look(ctx context.Context) {
+	if l == nil || len(l.experiments) == 0 {
+		return
+	}
+	if c := clientOf(ctx); c != nil {
+		l.refresh(c, activity.GetLogger(ctx))
+	}
+}
+
 // assign returns what the run gets for which a is the candidate that was made with the definition's own weights. The
-// unit decides, so that whoever asks in the same epoch gets the same. ctx must be an activity's.
-func (l *Live) assign(ctx context.Context, a scoring.Assignment) scoring.Assignment {
+// unit decides, so that whoever asks in the same epoch gets the same.
+func (l *Live) assign(a scoring.Assignment) scoring.Assignment {
 	if l == nil {
 		return a
 	}
 	e, ok := l.experiments[experimentKey(a.Experiment, a.Version)]
 	if !ok {
 		return a
-	}
-	if c := clientOf(ctx); c != nil {
-		l.refresh(c, activity.GetLogger(ctx))
 	}
 	known := e.state.Load()
 	if known == nil || known.split == nil || time.Since(known.at) > MaxSilence {
@@ -235,6 +242,6 @@ func (l *Live) assign(ctx context.Context, a scoring.Assignment) scoring.Assignm
 		pick, _ = known.split.Force(known.Variant) // it was checked when it was read
 	}
 	now := known.split.Assignment(pick, a.Unit, a.Run, a.At)
-	now.FirstRunID, now.OriginalRunID, now.WorkflowType = a.FirstRunID, a.OriginalRunID, a.WorkflowType
+	now.FirstRunID, now.OriginalRunID, now.WorkflowType, now.Vouched = a.FirstRunID, a.OriginalRunID, a.WorkflowType, a.Vouched
 	return now
 }

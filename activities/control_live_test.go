@@ -85,7 +85,7 @@ func TestLiveServesWhatTheExperimentIs(t *testing.T) {
 	t.Parallel()
 	e := liveExperiment(t)
 	own := candidate(t, e)
-	live := func(s *server) scoring.Assignment { return begun(t, e, s).assign(t.Context(), own) }
+	live := func(s *server) scoring.Assignment { return begun(t, e, s).assign(own) }
 
 	got := live(serving(t, Served{Status: Running, Epoch: onlyB}))
 	want := own
@@ -102,7 +102,7 @@ func TestLiveServesWhatTheExperimentIs(t *testing.T) {
 	forced, err := split.Force("a")
 	require.NoError(t, err)
 	override := split.Assignment(forced, own.Unit, own.Run, own.At)
-	got = begun(t, e, serving(t, Served{Status: Running, Epoch: onlyB})).assign(t.Context(), override)
+	got = begun(t, e, serving(t, Served{Status: Running, Epoch: onlyB})).assign(override)
 	require.Equal(t, "a", got.Variant, "an override stays")
 	require.Equal(t, scoring.ByForce, got.By)
 
@@ -137,11 +137,11 @@ func TestLiveWithoutControlIsTheDefinition(t *testing.T) {
 		"other weights":   serving(t, Served{Status: Running, Epoch: experiments.Epoch{Weights: map[string]float64{"z": 1}}}),
 	} {
 		l := begun(t, e, s)
-		require.Equal(t, own, l.assign(t.Context(), own), name)
+		require.Equal(t, own, l.assign(own), name)
 		require.NotZero(t, s.asked.Load(), name)
 	}
 	var none *Live
-	require.Equal(t, own, none.assign(t.Context(), own))
+	require.Equal(t, own, none.assign(own))
 	none.Began(t.Context(), "worker", nil)
 	none.Ended("worker")
 }
@@ -164,17 +164,17 @@ func TestLiveOutlastsTheServer(t *testing.T) {
 	require.NoError(t, err)
 	l.Began(t.Context(), "worker", s)
 	defer l.Ended("worker")
-	require.Equal(t, 3, l.assign(t.Context(), own).Epoch)
+	require.Equal(t, 3, l.assign(own).Epoch)
 	away.Store(true)
 	before := s.asked.Load()
 	require.Eventually(t, func() bool { return s.asked.Load() > before+2 }, 30*time.Second, time.Millisecond, "it goes on reading")
-	require.Equal(t, 3, l.assign(t.Context(), own).Epoch)
+	require.Equal(t, 3, l.assign(own).Epoch)
 
 	known := l.experiments["e@1"].state.Load()
 	old := *known
 	old.at = time.Now().Add(-MaxSilence - time.Second)
 	l.experiments["e@1"].state.Store(&old)
-	require.Equal(t, own, l.assign(t.Context(), own))
+	require.Equal(t, own, l.assign(own))
 }
 
 // A run never waits: a server that hangs changes nothing for it.
@@ -196,7 +196,7 @@ func TestLiveNeverWaits(t *testing.T) {
 	l.Began(t.Context(), "worker", nil) // no client before the first run
 	l.refresh(s, nil)
 	<-hanging
-	require.Equal(t, own, l.assign(t.Context(), own)) // or the test would end by its own timeout
+	require.Equal(t, own, l.assign(own)) // or the test would end by its own timeout
 	l.Ended("worker")
 	require.Nil(t, l.stop)
 	l.refresh(s, nil)

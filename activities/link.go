@@ -69,6 +69,13 @@ func (q *queue) linkOf(ctx context.Context, b Batch) *link {
 	return l
 }
 
+// meet takes the client of the worker that runs an activity. ctx must be an activity's.
+func (r *Recorder) meet(ctx context.Context) {
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	r.queue.linkOf(ctx, Batch{})
+}
+
 // named returns the way to a namespace. q is locked.
 func (q *queue) named(namespace string) *link {
 	for _, l := range q.links {

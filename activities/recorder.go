@@ -61,6 +61,7 @@ func WithRecorder(ctx context.Context, r *Recorder) context.Context {
 	if _, ok := RecorderFrom(ctx); ok {
 		return ctx
 	}
+	r.meet(ctx)
 	return context.WithValue(context.WithValue(ctx, recorderKey{}, r), attemptKey{}, &attempt{})
 }
 
@@ -156,26 +157,4 @@ func VerdictFlush(ctx context.Context, f scoring.Flush) error {
 	}
 	r.write(ctx, Batch{Flush: &f})
 	return nil
-}
-
-// VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
-// histories. What it is given was picked with the definition's own weights; of an experiment under live control it picks
-// again, as the experiment is now. That happens here because a replay must not: history has what came of it. With the
-// kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
-func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
-	r, ok := RecorderFrom(ctx)
-	if !ok {
-		return a, nil
-	}
-	if r.IsOff() {
-		a.Variant, a.By = control, scoring.ByPause
-		return a, nil
-	}
-	if a.By != scoring.ByShadow { // it follows the run that is served, whatever the experiment is now
-		a = r.Live.assign(ctx, a)
-	}
-	if kept, ok := r.write(ctx, Batch{Assignment: &a}).Kept(); ok {
-		return kept, nil
-	}
-	return a, nil
 }

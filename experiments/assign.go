@@ -30,6 +30,18 @@ func Counted(by scoring.AssignedBy) bool {
 	return false
 }
 
+// Unserved returns the units of an experiment's assignments that were served something else than what is recorded, at least
+// once. They are out of the statistics.
+func Unserved(assignments []scoring.Assignment) map[string]bool {
+	units := map[string]bool{}
+	for _, a := range assignments {
+		if a.Unserved && !a.Superseded && Counted(a.By) {
+			units[a.Unit] = true
+		}
+	}
+	return units
+}
+
 // Epoch is a span in which the weights do not change. Units of different epochs are never pooled.
 type Epoch struct {
 	// Number counts the epochs of a version, from 0: the epoch of the definition's own weights.

@@ -94,9 +94,10 @@ func (e *Experiment) mine(a scoring.Assignment, now time.Time) bool {
 // subjects returns the units that count, in the order of their assignment, and counts the assignments that do not.
 func (e *Experiment) subjects(assignments []scoring.Assignment, now time.Time) (order []*subject, excluded map[scoring.AssignedBy]int, err error) {
 	subjects := map[string]*subject{}
+	unserved := Unserved(assignments)
 	for _, a := range assignments {
 		switch {
-		case !e.mine(a, now):
+		case !e.mine(a, now) || unserved[a.Unit]:
 			continue
 		case !Counted(a.By):
 			if excluded == nil {

@@ -37,8 +37,15 @@ type Assignment struct {
 	OriginalRunID string    `json:"original_run_id,omitempty"`
 	WorkflowType  string    `json:"workflow_type,omitempty"`
 	At            time.Time `json:"at"`
+	// Vouched says that its worker takes back what the run is not served. Workers of releases before did not, and what they
+	// recorded counts as it is.
+	Vouched bool `json:"vouched,omitempty"`
+	// Disowned makes it the statement that the run was served control instead of whatever is kept of this unit.
+	Disowned bool `json:"disowned,omitempty"`
 	// Superseded is set by the store when the run was reset away.
 	Superseded bool `json:"superseded,omitempty"`
+	// Unserved is set by the store when the unit was served something else than what is kept. It is out of the statistics.
+	Unserved bool `json:"unserved,omitempty"`
 }
 
 // Validate refuses an assignment without a unit or run, or whose probabilities are not a distribution over variants

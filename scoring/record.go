@@ -94,6 +94,9 @@ type RunFacts struct {
 	// Assigned are the assignments that hold in the run: its own, and those that it inherited from the run that started
 	// it. Scores of an inheriting run count for the unit of the run that was assigned.
 	Assigned []Ref `json:"assigned,omitempty"`
+	// Unserved are experiments in which the run was served control because its assignment could not be made in time. They
+	// have no variant. Should an assignment be kept all the same, it is not what was served.
+	Unserved []Ref `json:"unserved,omitempty"`
 	// Keys are names that the run declared for itself (a message id), by which a service may speak of it.
 	Keys []string `json:"keys,omitempty"`
 }

@@ -27,25 +27,59 @@ type run struct {
 	flushes  int64 // that this run's code has made
 	assigned []scoring.Ref
 	picks    map[string]scoring.Assignment
-	deferred map[string]int  // scorer name → calls so far
-	open     int             // scorers that this run started
-	scorers  []string        // names of those that the worker has, from whichever plugin
-	shadow   *shadow         // nil unless the run is a shadow, or was started by one
-	shadowed map[string]bool // change id → it was started
-	outside  map[string]bool // experiment@version in which the run was assigned and does not take part
+	unserved []scoring.Ref  // experiments in which the run was served control although it was to be assigned
+	deferred map[string]int // scorer name → calls of Defer so far
+	// scorer name → calls of DeferAll so far
+	deferredAll map[string]int
+	open        int      // scorers that this run started
+	scorers     []string // names of those that the worker has, from whichever plugin
+	recorder    *activities.Recorder
+	changes     changes
+	// By the goroutines that they are: see here.
+	coroutines map[uint64]workflow.Context
+	readOnly   bool // a query handler or a validator runs
+	ended      bool // the run's complete set has been handed over
+	carried    budget
+	shadow     *shadow         // nil unless the run is a shadow, or was started by one
+	shadowed   map[string]bool // change id → it was started
+	outside    map[string]bool // experiment@version in which the run was assigned and does not take part
 }
 
 type runKey struct{}
 
+func newRun(cfg *Config, recorder *activities.Recorder) *run {
+	return &run{
+		cfg: cfg, recorder: recorder, scorers: slices.Clone(cfg.Scorers),
+		picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, deferredAll: map[string]int{},
+		shadowed: map[string]bool{}, outside: map[string]bool{}, coroutines: map[uint64]workflow.Context{},
+		changes: changes{versions: map[string]workflow.Version{}, made: map[kind]int{}, absent: map[kind]int{}, older: map[string]bool{}},
+	}
+}
+
 // from returns the run of ctx. Without a plugin there is none, and the caller does nothing: that is said once a call in
-// the log, because it is a mistake everywhere but in a unit test.
-func from(ctx workflow.Context, call string) *run {
+// the log, because it is a mistake everywhere but in a unit test. A query handler and an update's validator run on one
+// worker, any number of times, and leave nothing in the history: what they say is refused.
+func from(ctx workflow.Context, call string) (*run, error) {
 	r, ok := ctx.Value(runKey{}).(*run)
 	if !ok {
 		workflow.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", call)
-		return nil
+		return nil, nil
 	}
-	return r
+	if r.readOnly {
+		return nil, activities.Refuse(scoring.Invalid("context", "a query handler or a validator only reads: %s is not possible there", call))
+	}
+	return r, nil
+}
+
+// buffering is from for what goes into the buffer: nothing does once that has been handed over.
+func buffering(ctx workflow.Context, call string) (*run, error) {
+	r, err := from(ctx, call)
+	if r != nil && r.ended {
+		err = activities.Refuse(scoring.Invalid("context", "the workflow function has returned: %s comes too late", call))
+		workflow.GetLogger(ctx).Error("Verdict: a coroutine outlived its workflow function", "Call", call, "Error", err)
+		return nil, err
+	}
+	return r, err
 }
 
 // Score puts a score on the run of ctx, or on one of its steps. The same name, step and key again is a correction: the
@@ -62,9 +96,9 @@ func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
 	if err := rec.Validate(); err != nil {
 		return activities.Refuse(err)
 	}
-	r := from(ctx, "Score")
+	r, err := buffering(ctx, "Score")
 	if r == nil {
-		return nil
+		return err
 	}
 	same := func(x scoring.Record) bool { return x.Name == s.Name && x.Key == s.Key && x.Step.ID == step.ID }
 	i, bytes, scores := slices.IndexFunc(r.records, same), r.bytes+size(rec), len(r.records)+1
@@ -95,7 +129,10 @@ func size(rec scoring.Record) int {
 
 // Session puts the run into a session. A second id under the same key replaces the first.
 func Session(ctx workflow.Context, s scoring.Session) error {
-	r := from(ctx, "Session")
+	r, err := buffering(ctx, "Session")
+	if err != nil {
+		return err
+	}
 	var sessions []scoring.Session
 	if r != nil {
 		sessions = slices.Clone(r.sessions)
@@ -119,9 +156,9 @@ func DeclareKey(ctx workflow.Context, key string) error {
 	if err := scoring.CheckRunKey(key); err != nil {
 		return activities.Refuse(err)
 	}
-	r := from(ctx, "DeclareKey")
+	r, err := buffering(ctx, "DeclareKey")
 	if r == nil || r.shadow != nil || slices.Contains(r.keys, key) {
-		return nil
+		return err
 	}
 	const most = 20
 	if len(r.keys) >= most {
@@ -146,7 +183,10 @@ func chainOf(info *workflow.Info) string {
 
 // TokenFor seals the run of ctx into a text.
 func TokenFor(ctx workflow.Context) (string, error) {
-	r := from(ctx, "TokenFor")
+	r, err := from(ctx, "TokenFor")
+	if err != nil {
+		return "", err
+	}
 	if r == nil || len(r.cfg.TokenKey) == 0 {
 		return "", activities.Refuse(scoring.Invalid("token key", "the plugin has none"))
 	}

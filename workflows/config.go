@@ -2,7 +2,9 @@ package workflows
 
 import (
 	"context"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -24,8 +26,6 @@ type Config struct {
 	Disabled []string
 	// TokenKey signs and seals tokens; nil means that there are none.
 	TokenKey []byte
-	// MaxDeferred is how many scorers a run may start. 0 means [MaxDeferred]. It must not be lowered under open runs.
-	MaxDeferred int
 	// Scorers are the names of the scorers that this worker has.
 	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
@@ -33,8 +33,8 @@ type Config struct {
 	// Off is the kill switch. It is asked inside workflow tasks, so it must answer at once; see [activities.Switch]. Nil means on.
 	Off func() bool
 
-	buildID atomic.Pointer[string]
-	theirs  sync.Map // workflow types of the user's that have a scorer's name
+	theirs sync.Map // workflow types of the user's that have a scorer's name
+	hosts  sync.Map // by task queue: the host of the worker that polls it
 
 	mu      sync.Mutex
 	clients []*client.Options // that the plugin is on, the newest last
@@ -53,17 +53,38 @@ func (c *Config) silent(ctx workflow.Context) bool {
 	return c.Off != nil && !workflow.IsReplaying(ctx) && c.Off()
 }
 
-// ConfigureWorker takes the build id of a worker that is made with the plugin.
+// ConfigureWorker takes what runs need to know of a worker that is made with the plugin. It keeps the user's preferred
+// versions away from our change ids, which mean shapes that only we know.
 func (c *Config) ConfigureWorker(_ context.Context, o worker.PluginConfigureWorkerOptions) error {
-	c.buildID.Store(&o.WorkerOptions.DeploymentOptions.Version.BuildID)
+	c.hosts.Store(o.TaskQueue, hostOf(o.WorkerOptions))
+	if option := limit(o.WorkerOptions); option != "" {
+		slog.Info("Verdict records through side effects on this worker: a local activity may have to wait for a slot",
+			"TaskQueue", o.TaskQueue, "Option", option)
+	}
+	if preferred := o.WorkerOptions.PreferredVersionProvider; preferred != nil {
+		o.WorkerOptions.PreferredVersionProvider = func(in worker.PreferredVersionProviderInput) *worker.VersionPreference {
+			if strings.HasPrefix(in.ChangeID, changePrefix) {
+				return nil
+			}
+			return preferred(in)
+		}
+	}
 	return nil
+}
+
+// host returns what is known of the worker that runs info's run now.
+func (c *Config) host(info *workflow.Info) host {
+	if h, ok := c.hosts.Load(info.TaskQueueName); ok {
+		return h.(host)
+	}
+	return host{patience: patience}
 }
 
 // build returns the build id of the worker that runs the code now. What the SDK says in workflow code may be the build of
 // the last task that was replayed.
 func (c *Config) build(info *workflow.Info) string {
-	if id := c.buildID.Load(); id != nil && *id != "" {
-		return *id
+	if id := c.host(info).buildID; id != "" {
+		return id
 	}
 	return info.GetCurrentBuildID()
 }

@@ -135,7 +135,22 @@ func DeferScorer[In any](ctx workflow.Context, s *Scorer[In], in In, o DeferOpti
 	if err := validate(in); err != nil {
 		return workflow.Execution{}, activities.Refuse(err)
 	}
-	return startScorer(ctx, s.name, s.version, in, o)
+	return startScorer(ctx, deferral{s.name, s.version, o}, in)
+}
+
+// DeferScorers is [DeferScorer] for each of ins, under one change id: for many of one scorer.
+func DeferScorers[In any](ctx workflow.Context, s *Scorer[In], ins []In, o DeferOptions) ([]workflow.Execution, error) {
+	if err := s.Check(); err != nil {
+		return nil, activities.Refuse(err)
+	}
+	inputs := make([]any, len(ins))
+	for i, in := range ins {
+		if err := validate(in); err != nil {
+			return nil, activities.Refuse(err)
+		}
+		inputs[i] = in
+	}
+	return startScorers(ctx, deferral{s.name, s.version, o}, inputs)
 }
 
 // NamesOf returns the names of scorers, in their order.

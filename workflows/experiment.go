@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -22,17 +23,40 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 	if err != nil {
 		return scoring.Assignment{}, activities.Refuse(err)
 	}
-	r := from(ctx, "Experiment")
+	r, err := from(ctx, "Experiment")
 	if r == nil {
-		return control, nil
+		return control, err
 	}
 	if a, ok := r.assignment(candidate); ok {
 		return a, nil
 	}
-	if r.shadow != nil || !versioned(ctx, r, experimentChange+keyOf(candidate)) {
-		return r.pick(control), nil
+	if r.shadow != nil {
+		return r.keep(control), nil
 	}
-	return r.assign(ctx, candidate, control), nil
+	version := r.version(ctx, experimentCall(candidate, r.pick(ctx, assignedByActivity, assignedBySideEffect)))
+	if version == experimentRetired {
+		// The task fails, not the run: code with Retired in its place heals it.
+		panic(fmt.Sprintf("[TMPRL1100] verdict: Retired served this run the shipped variant of %q, which Experiment cannot change", e.Definition().Name))
+	}
+	return r.assignAs(ctx, version, candidate, control), nil
+}
+
+func experimentCall(a scoring.Assignment, wanted workflow.Version) call {
+	return call{
+		kind: experimentKind, name: experimentName(a.Experiment, a.Version), legacy: keyOf(a),
+		wanted: wanted, newest: assignedBySideEffect,
+	}
+}
+
+// assignAs makes the assignment in the shape of a version; in none, the run gets control.
+func (r *run) assignAs(ctx workflow.Context, version workflow.Version, candidate, control scoring.Assignment) scoring.Assignment {
+	switch version {
+	case assignedByActivity:
+		return r.assign(ctx, candidate, control, r.assignByActivity)
+	case assignedBySideEffect:
+		return r.assign(ctx, candidate, control, r.assignBySideEffect)
+	}
+	return r.keep(control)
 }
 
 // Retire is Assign for an experiment that is over. A run that has an assignment, or was started by one that has, keeps
@@ -49,29 +73,31 @@ func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped strin
 	if _, ok := over.Probabilities[shipped]; !ok {
 		return scoring.Assignment{}, activities.Refuse(scoring.Invalid("variant", "%q is not a variant of %q", shipped, over.Experiment))
 	}
-	r := from(ctx, "Retired")
-	if r != nil {
-		if a, ok := r.assignment(candidate); ok {
-			return a, nil
-		}
+	r, err := from(ctx, "Retired")
+	if err != nil {
+		return scoring.Assignment{}, err
 	}
-	// Also without a plugin: with one that is added later this run must find what it was.
-	switch version := workflow.GetVersion(ctx, experimentChange+keyOf(candidate), workflow.DefaultVersion, experimentRetired); {
+	plugin := r != nil
+	if !plugin {
+		r = newRun(&Config{}, nil) // with a plugin that is added later this run must find what it was
+	}
+	if a, ok := r.assignment(candidate); ok {
+		return a, nil
+	}
+	version := r.version(ctx, experimentCall(candidate, experimentRetired))
+	switch {
 	case version == experimentRetired:
-		control = over
-	case version == experimentAssigned && r != nil:
-		return r.assign(ctx, candidate, control), nil
+		return r.keep(over), nil
+	case !plugin:
+		return control, nil
 	}
-	if r != nil {
-		r.pick(control)
-	}
-	return control, nil
+	return r.assignAs(ctx, version, candidate, control), nil
 }
 
 func keyOf(a scoring.Assignment) string { return a.Experiment + "@" + a.Version }
 
-// pick keeps what the run got, for the next call.
-func (r *run) pick(a scoring.Assignment) scoring.Assignment {
+// keep keeps what the run got, for the next call.
+func (r *run) keep(a scoring.Assignment) scoring.Assignment {
 	r.picks[keyOf(a)] = a
 	return a
 }
@@ -92,20 +118,20 @@ func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool
 		return candidate, false
 	}
 	candidate.Variant, candidate.Epoch = ref.Variant, ref.Epoch
-	return r.pick(candidate), true
+	return r.keep(candidate), true
 }
 
-// assign makes an assignment.
-func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment) scoring.Assignment {
+// assign makes an assignment by a carrier, and keeps what the run is served.
+func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment, by carrier) scoring.Assignment {
 	info := workflow.GetInfo(ctx)
 	candidate.Run, candidate.FirstRunID, candidate.OriginalRunID = runOf(info), chainOf(info), info.OriginalRunID
 	candidate.WorkflowType, candidate.At = info.WorkflowType.Name, workflow.Now(ctx)
-	var kept scoring.Assignment // not a copy of the candidate: it would share its maps with the activity
-	ctx = workflow.WithLocalActivityOptions(ctx, localOptions(info))
-	if err := workflow.ExecuteLocalActivity(ctx, activities.VerdictAssign, candidate, control.Variant).Get(ctx, &kept); err != nil {
-		// A cancelled run, or a worker that stopped: nothing was assigned, so the run is served control and stays out.
-		workflow.GetLogger(ctx).Error("Verdict could not assign; the run gets control", "Experiment", candidate.Experiment, "Error", err)
-		return r.pick(control)
+	kept, ok := by(ctx, candidate, control)
+	if !ok {
+		// A worker without a free slot, a cancelled run, a worker that stopped: the run is served control and stays out. What
+		// it hands over says so, lest a write that was under way is taken for what was served.
+		r.unserved = append(r.unserved, scoring.Ref{Experiment: candidate.Experiment, Version: candidate.Version, FirstRunID: candidate.FirstRunID})
+		return r.keep(control)
 	}
 	ref := kept.Ref()
 	if kept.By == scoring.ByPause {
@@ -114,7 +140,50 @@ func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment
 	r.outside[keyOf(kept)] = !experiments.Counted(kept.By)
 	r.assigned = append(r.assigned, ref)
 	r.describe(ctx)
-	return r.pick(kept)
+	return r.keep(kept)
+}
+
+// carrier records candidate and returns the assignment that is kept, which the run must be served; none if the run must be
+// served control, because it cannot wait any longer.
+type carrier func(ctx workflow.Context, candidate, control scoring.Assignment) (kept scoring.Assignment, ok bool)
+
+func (r *run) assignByActivity(ctx workflow.Context, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
+	claim := activities.ClaimAssignment(candidate)
+	defer claim.Release()
+	var kept scoring.Assignment // not a copy of the candidate: it would share its maps with the activity
+	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
+	err := workflow.ExecuteLocalActivity(local, activities.VerdictAssign, candidate, control.Variant).Get(r.here(local), &kept)
+	if err == nil {
+		return kept, true
+	}
+	if !claim.Withdraw() && !workflow.IsReplaying(ctx) {
+		r.recorder.Disown(candidate, control)
+	}
+	workflow.GetLogger(ctx).Error("Verdict could not assign; the run gets control", "Experiment", candidate.Experiment, "Error", err)
+	return scoring.Assignment{}, false
+}
+
+func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
+	var kept *scoring.Assignment
+	sideEffect(ctx, &kept, func(ctx workflow.Context) any {
+		a, record := r.recorder.Pick(candidate, control.Variant)
+		if !record {
+			return &a
+		}
+		offer, done := r.offer(ctx, activities.Batch{Assignment: &a})
+		if !done && offer.Withdraw() {
+			workflow.GetLogger(ctx).Error("Verdict could not assign in time; the run gets control", "Experiment", a.Experiment)
+			return nil
+		}
+		if k, ok := offer.Kept(); ok {
+			return &k
+		}
+		return &a // handed over, or under way: what is kept in the end is compared with what was served
+	})
+	if kept == nil {
+		return scoring.Assignment{}, false
+	}
+	return *kept, true
 }
 
 // byHash lets the experiment pick.

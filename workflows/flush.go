@@ -12,41 +12,42 @@ import (
 )
 
 // Flush records what the run has scored so far, under a change id of its own, without waiting for its end. It adds
-// three events and no workflow task. Adding a Flush to running code is safe; moving or removing one is a versioned
-// change of the user's.
+// three events and no workflow task. Adding a Flush to running code is safe for the first eight names in a run; after
+// them, and to move or remove one, it is a versioned change of the user's.
 func Flush(ctx workflow.Context, name string) error {
 	if err := scoring.CheckName("flush name", name); err != nil {
 		return activities.Refuse(err)
 	}
-	r := from(ctx, "Flush")
-	if r == nil || !versioned(ctx, r, flushChange+name) {
-		return nil
+	r, err := from(ctx, "Flush")
+	if r == nil {
+		return err
 	}
-	r.write(ctx, scoring.Flush{Facts: r.facts(ctx)})
+	switch r.version(ctx, call{
+		kind: flushKind, name: name, legacy: name, newest: flushBySideEffect,
+		wanted: r.pick(ctx, flushByActivity, flushBySideEffect),
+	}) {
+	case flushByActivity:
+		r.writeByActivity(ctx, r.set(ctx, r.facts(ctx)))
+	case flushBySideEffect:
+		r.writeBySideEffect(ctx, r.set(ctx, r.facts(ctx)))
+	}
 	return nil
-}
-
-// versioned tells whether a call of ours has its commands in this run: always in a run that meets it for the first time,
-// and in a replay if the history has them.
-func versioned(ctx workflow.Context, r *run, change string) bool {
-	if r.cfg.disabled(workflow.GetInfo(ctx).WorkflowType.Name) && !workflow.IsReplaying(ctx) {
-		return false
-	}
-	return workflow.GetVersion(ctx, change, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // end is called once the user's workflow function has returned. Its command shape is the same whatever was scored.
 func (r *run) end(ctx workflow.Context, runErr error) {
 	info := workflow.GetInfo(ctx)
 	// A replay only looks whether the history has the shape, so it must know every shape; asking decides nothing there.
-	// That is what lets SearchAttributes and Disabled change under runs that are open.
-	replaying := workflow.IsReplaying(ctx)
-	if r.cfg.disabled(info.WorkflowType.Name) && !replaying {
-		return
-	}
-	newest := workflow.Version(endFlush)
-	if replaying || r.cfg.indexed(ctx) {
-		newest = endFlushAndAttribute
+	// That is what lets the carrier, SearchAttributes and Disabled change under runs that are open.
+	newest := workflow.Version(endBySideEffectAndAttribute)
+	if !workflow.IsReplaying(ctx) {
+		if r.cfg.disabled(info.WorkflowType.Name) {
+			return
+		}
+		newest = r.pick(ctx, endByActivity, endBySideEffect)
+		if r.cfg.indexed(ctx) {
+			newest = r.pick(ctx, endByActivityAndAttribute, endBySideEffectAndAttribute)
+		}
 	}
 	version := workflow.GetVersion(ctx, endChange, workflow.DefaultVersion, newest)
 	if version == workflow.DefaultVersion {
@@ -55,30 +56,53 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	// The run may have been cancelled; recording what it scored must not be.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	if version == endFlushAndAttribute {
+	if version == endByActivityAndAttribute || version == endBySideEffectAndAttribute {
 		upsert(ctx, attributes(RunAttribute, r.cfg, r.records, r.assigned))
 	}
 	facts := r.facts(ctx)
 	facts.ClosedAt = workflow.Now(ctx)
 	facts.Status, facts.FailureType, facts.FailingStep = statusOf(runErr)
-	r.write(ctx, scoring.Flush{Facts: facts})
+	r.ended = true
+	if version == endByActivity || version == endByActivityAndAttribute {
+		r.writeByActivity(ctx, r.set(ctx, facts))
+	} else {
+		r.writeBySideEffect(ctx, r.set(ctx, facts))
+	}
 }
 
-// write runs the local activity. It has one attempt and never fails: what it cannot write it hands over.
-func (r *run) write(ctx workflow.Context, f scoring.Flush) {
+// set is the run's complete set of scores as of now.
+func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 	info := workflow.GetInfo(ctx)
 	r.flushes++
-	f.Sequence, f.Ordinal = int64(info.GetCurrentHistoryLength()), r.flushes
+	f := scoring.Flush{
+		Facts: facts, Sequence: int64(info.GetCurrentHistoryLength()), Ordinal: r.flushes, At: workflow.Now(ctx),
+	}
 	f.Records = append([]scoring.Record(nil), r.records...)
 	for i := range f.Records {
 		f.Records[i].BuildID = r.cfg.build(info)
 		f.Records[i].Score = f.Records[i].Tidy()
 	}
-	f.At = workflow.Now(ctx)
-	ctx = workflow.WithLocalActivityOptions(ctx, localOptions(info))
-	if err := workflow.ExecuteLocalActivity(ctx, activities.VerdictFlush, f).Get(ctx, nil); err != nil {
+	return f
+}
+
+// writeByActivity runs the local activity. It has one attempt and never fails: what it cannot write it hands over.
+func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
+	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
+	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f).Get(r.here(local), nil); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not flush; the sweeper will find the run", "Error", err)
 	}
+}
+
+// writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
+func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
+	var done bool // in the history, for whoever reads it
+	sideEffect(ctx, &done, func(ctx workflow.Context) any {
+		if r.recorder.IsOff() {
+			return false
+		}
+		_, done := r.offer(ctx, activities.Batch{Flush: &f})
+		return done
+	})
 }
 
 // localOptions keep a local activity from making the workflow task heartbeat: the smaller of a second and a third of
@@ -100,7 +124,7 @@ func (r *run) facts(ctx workflow.Context) scoring.RunFacts {
 		Run: runOf(info), FirstRunID: chainOf(info), OriginalRunID: info.OriginalRunID,
 		WorkflowType: info.WorkflowType.Name, TaskQueue: info.TaskQueueName, Attempt: info.Attempt,
 		StartedAt: info.WorkflowStartTime, BuildID: r.cfg.build(info),
-		Sessions: r.sessions, Keys: r.keys, Assigned: r.assigned,
+		Sessions: r.sessions, Keys: r.keys, Assigned: r.assigned, Unserved: r.unserved,
 	}
 }
 

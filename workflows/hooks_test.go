@@ -79,7 +79,7 @@ func TestWhatStartsARunIsOverridden(t *testing.T) {
 		for _, name := range starts {
 			if hooks[name] {
 				clear(header)
-				call(ctx, newOutbound(&interceptor.WorkflowOutboundInterceptorBase{}), name)
+				callHook(ctx, newOutbound(&interceptor.WorkflowOutboundInterceptorBase{}), name)
 				sent[name] = slices.Sorted(maps.Keys(header))
 			}
 		}
@@ -109,8 +109,8 @@ func (b *before) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWo
 	return b.WorkflowInboundInterceptorBase.ExecuteWorkflow(ctx, in)
 }
 
-// call calls a hook, with nothing in its other arguments.
-func call(ctx workflow.Context, w interceptor.WorkflowOutboundInterceptor, hook string) {
+// callHook calls a hook, with nothing in its other arguments.
+func callHook(ctx workflow.Context, w interceptor.WorkflowOutboundInterceptor, hook string) {
 	defer func() { _ = recover() }() // there is nothing behind it, and by then the header is written
 	method := reflect.ValueOf(w).MethodByName(hook)
 	in := []reflect.Value{reflect.ValueOf(ctx)}

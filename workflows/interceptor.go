@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"context"
-	"slices"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -31,7 +30,7 @@ func (w *workerInterceptor) InterceptActivity(_ context.Context, next intercepto
 }
 
 func (w *workerInterceptor) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	return &workflowInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}, w.cfg}
+	return &workflowInbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, cfg: w.cfg, recorder: w.recorder}
 }
 
 type activityInbound struct {
@@ -50,7 +49,9 @@ func (a *activityInbound) ExecuteActivity(ctx context.Context, in *interceptor.E
 
 type workflowInbound struct {
 	interceptor.WorkflowInboundInterceptorBase
-	cfg *Config
+	cfg      *Config
+	recorder *activities.Recorder
+	run      *run // nil until the run begins, in a run of ours, and where another instance of the plugin owns
 }
 
 func (w *workflowInbound) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
@@ -65,10 +66,8 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if owned || w.cfg.ours(workflow.GetInfo(ctx).WorkflowType.Name) || !w.cfg.encodes(ctx) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
-	r := &run{
-		cfg: w.cfg, picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, assigned: inherited(ctx),
-		scorers: slices.Clone(w.cfg.Scorers), shadow: shadowOf(ctx), shadowed: map[string]bool{}, outside: map[string]bool{},
-	}
+	r := newRun(w.cfg, w.recorder)
+	r.assigned, r.shadow = inherited(ctx), shadowOf(ctx)
 	ctx = workflow.WithValue(ctx, runKey{}, r)
 	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{
 		Description: "The scores that this run has made so far. Argument: how many of them to skip.",
@@ -76,13 +75,46 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if err != nil {
 		return nil, err
 	}
-	if r.shadow != nil {
-		r.beginShadow(ctx)
-	}
-	// Not in a defer and never recovering: blocking while a panic unwinds would panic again.
-	result, err := w.Next.ExecuteWorkflow(ctx, in)
-	r.end(ctx, err)
+	w.run = r
+	var result any
+	r.within(ctx, func() {
+		if r.shadow != nil {
+			r.beginShadow(ctx)
+		}
+		// Not in a defer and never recovering: blocking while a panic unwinds would panic again.
+		result, err = w.Next.ExecuteWorkflow(ctx, in)
+		r.end(ctx, err)
+	})
 	return result, err
+}
+
+// ExecuteUpdate gives an update handler the run: the SDK makes its context anew.
+func (w *workflowInbound) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (result any, err error) {
+	if w.run == nil {
+		return w.Next.ExecuteUpdate(ctx, in)
+	}
+	ctx = workflow.WithValue(ctx, runKey{}, w.run)
+	w.run.within(ctx, func() { result, err = w.Next.ExecuteUpdate(ctx, in) })
+	return result, err
+}
+
+// ValidateUpdate and HandleQuery run code that may only read, and that never waits.
+func (w *workflowInbound) ValidateUpdate(ctx workflow.Context, in *interceptor.UpdateInput) error {
+	if w.run == nil {
+		return w.Next.ValidateUpdate(ctx, in)
+	}
+	w.run.readOnly = true
+	defer func() { w.run.readOnly = false }()
+	return w.Next.ValidateUpdate(workflow.WithValue(ctx, runKey{}, w.run), in)
+}
+
+func (w *workflowInbound) HandleQuery(ctx workflow.Context, in *interceptor.HandleQueryInput) (any, error) {
+	if w.run == nil {
+		return w.Next.HandleQuery(ctx, in)
+	}
+	w.run.readOnly = true
+	defer func() { w.run.readOnly = false }()
+	return w.Next.HandleQuery(workflow.WithValue(ctx, runKey{}, w.run), in)
 }
 
 type configKey struct{}
@@ -147,6 +179,15 @@ func send(ctx workflow.Context) {
 	if len(r.assigned) > 0 {
 		put(HeaderKey, r.assigned)
 	}
+}
+
+// Go lets a run know the context of each of its coroutines.
+func (w *workflowOutbound) Go(ctx workflow.Context, name string, f func(workflow.Context)) workflow.Context {
+	r, ok := ctx.Value(runKey{}).(*run)
+	if !ok {
+		return w.Next.Go(ctx, name, f)
+	}
+	return w.Next.Go(ctx, name, func(ctx workflow.Context) { r.within(ctx, func() { f(ctx) }) })
 }
 
 func (w *workflowOutbound) ExecuteChildWorkflow(ctx workflow.Context, childWorkflowType string, args ...any) workflow.ChildWorkflowFuture {

@@ -7,31 +7,34 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// A run starts so many scorers and no more; one more is a typed error that its code can handle.
+// A run starts so many scorers and no more; one more is a typed error that its code can handle. Of many at once none is
+// started if all together are too many.
 func TestTooManyScorers(t *testing.T) {
-	t.Parallel()
+	workflows.LimitScorers(t, 3)
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	few := workflows.NewInterceptor(&workflows.Config{TaskQueue: b.VerdictQueue, MaxDeferred: 3}, &activities.Recorder{TaskQueue: b.VerdictQueue})
-	b.Worker(b.Queue, worker.Options{Interceptors: []interceptor.WorkerInterceptor{few}}, func(w worker.Worker) {
-		kept.Register(w)
+	tooMany := func(err error) bool {
+		var application *temporal.ApplicationError
+		return errors.As(err, &application) && application.Type() == workflows.ErrorTypeTooManyScorers
+	}
+	b.UserWorker(b.Config(kept), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (int, error) {
 			for n := 0; ; n++ {
+				if _, err := verdict.DeferAll(ctx, kept, []string{key, key, key, key}); !tooMany(err) {
+					return n, errors.Join(errors.New("four at once were not refused"), err)
+				}
 				_, err := verdict.Defer(ctx, kept, key)
-				var application *temporal.ApplicationError
-				if errors.As(err, &application) && application.Type() == workflows.ErrorTypeTooManyScorers {
+				if tooMany(err) {
 					return n, nil
 				}
 				if err != nil {

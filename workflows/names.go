@@ -19,24 +19,40 @@ const (
 	ScorerAttribute = "VerdictScorer"
 )
 
-// Change ids of GetVersion. The end's is used nowhere else.
+// Change ids of GetVersion that a run has once. Those of its calls are made in change.go.
 const (
-	endChange        = "verdict/end"
-	flushChange      = "verdict/flush/"
-	experimentChange = "verdict/experiment/"
-	deferChange      = "verdict/defer/"
-	settleChange     = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
-	shadowChange     = "verdict/shadow" // of the shadow itself; the experiment and variant follow where it is started
+	endChange         = "verdict/end"
+	beginShadowChange = "verdict/shadow"
+	giveWayChange     = "verdict/again"
+	settleChange      = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
 )
 
 // Versions of the end's shape.
 const (
-	endFlush             = 1 // one local activity
-	endFlushAndAttribute = 2 // one upsert of search attributes, then the local activity
+	endByActivity               = 1 // one local activity
+	endByActivityAndAttribute   = 2 // one upsert of search attributes, then the local activity
+	endBySideEffect             = 3 // one side effect
+	endBySideEffectAndAttribute = 4 // one upsert of search attributes, then the side effect
+)
+
+// Versions of a flush's shape.
+const (
+	flushByActivity   = 1 // one local activity
+	flushBySideEffect = 2 // one side effect
 )
 
 // Versions of an experiment's shape.
 const (
-	experimentAssigned = 1 // one local activity
-	experimentRetired  = 2 // nothing
+	assignedByActivity   = 1 // one local activity
+	experimentRetired    = 2 // nothing
+	assignedBySideEffect = 3 // one side effect
 )
+
+// Versions of the shape with which a shadow begins.
+const (
+	shadowByActivity   = 1 // one local activity
+	shadowBySideEffect = 2 // one side effect
+)
+
+// launched is the version of a call that starts a child, or children.
+const launched = 1

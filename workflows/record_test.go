@@ -46,8 +46,8 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	child := func(id string) client.WorkflowRun { return b.Client.GetWorkflow(t.Context(), id, "") }
 
 	for name, c := range map[string]struct {
-		form                string
-		plugin, inAttribute bool
+		form                         string
+		plugin, inAttribute, limited bool
 	}{
 		"plain":      {form: "plain"},
 		"plugin":     {form: "plain", plugin: true},
@@ -55,10 +55,18 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"attributes": {form: "scores", plugin: true, inAttribute: true},
 		"everything": {form: "everything", plugin: true},
 		"shadow":     {form: "shadow", plugin: true},
+		// By a worker that cannot promise a local activity a slot.
+		"limited":            {form: "everything", plugin: true, limited: true},
+		"limited_attributes": {form: "scores", plugin: true, inAttribute: true, limited: true},
+		"limited_shadow":     {form: "shadow", plugin: true, limited: true},
+		"many":               {form: "many", plugin: true},
 	} {
 		cfg := b.Config(kept)
 		cfg.SearchAttributes, cfg.Client = c.inAttribute, b.Client
 		o := worker.Options{}
+		if c.limited {
+			o.MaxConcurrentLocalActivityExecutionSize = 2
+		}
 		if c.plugin {
 			o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
 		}
@@ -81,13 +89,13 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go on", nil))
 		require.NoError(t, run.Get(t.Context(), nil))
 		save(name+"_closed", c.form, c.plugin, run)
-		if c.form == "shadow" {
+		if name == "shadow" {
 			beside := child("verdict/shadow/replayed@1/c/" + run.GetRunID())
 			require.NoError(t, b.Client.SignalWorkflow(t.Context(), beside.GetID(), "", "go on", nil))
 			require.NoError(t, beside.Get(t.Context(), nil))
 			save("beside_closed", c.form, c.plugin, beside)
 		}
-		if c.form != "everything" {
+		if name != "everything" {
 			continue
 		}
 		scorer := child("verdict/scorer/kept/" + run.GetRunID() + "/1")

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -33,6 +34,7 @@ var forms = map[string]form{
 	"retired":        around(all(assign, score("a")), all(flush, deferScorer), nothing),
 	"over":           around(all(retire, score("a")), all(flush, deferScorer), score("c")),
 	"gone":           around(score("a"), all(flush, deferScorer), score("c")),
+	"many":           around(all(assign, deferMany), all(flushMany, deferMany), all(flushMany, deferMany)),
 	"raw activity":   around(nothing, rawActivity, nothing),
 }
 
@@ -66,6 +68,25 @@ func score(name string) form {
 }
 
 func flush(ctx workflow.Context, _ string) error { return verdict.Flush(ctx, "half-way") }
+
+// flushMany and deferMany go past the calls that have a change id of their own.
+func flushMany(ctx workflow.Context, _ string) error {
+	var errs []error
+	for i := range 12 {
+		errs = append(errs, verdict.Flush(ctx, fmt.Sprint("flush ", i)))
+	}
+	return errors.Join(errs...)
+}
+
+func deferMany(ctx workflow.Context, key string) error {
+	_, err := verdict.DeferAll(ctx, kept, []string{key + "/a", key + "/b"})
+	errs := []error{err}
+	for i := range 5 {
+		_, err := verdict.Defer(ctx, kept, fmt.Sprint(key, "/", i))
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
 
 func rawActivity(ctx workflow.Context, _ string) error {
 	return workflow.ExecuteActivity(ctx, "step", 2).Get(ctx, nil)

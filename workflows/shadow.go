@@ -28,33 +28,35 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 	if err := scoring.CheckName("variant", variant); err != nil {
 		return activities.Refuse(err)
 	}
-	r := from(ctx, "Shadow")
+	r, err := from(ctx, "Shadow")
 	if r == nil || r.shadow != nil {
-		return nil // a shadow has none
+		return err // a shadow has none
 	}
 	ref, ok := find(r.assigned, a)
-	change := shadowChange + "/" + keyOf(a) + "/" + variant
-	if !ok || ref.Probability == 0 || r.outside[keyOf(a)] || ref.Variant == variant || r.shadowed[change] {
+	name := keyOf(a) + "/" + variant
+	if !ok || ref.Probability == 0 || r.outside[keyOf(a)] || ref.Variant == variant || r.shadowed[name] {
 		return nil
 	}
-	if !versioned(ctx, r, change) {
+	c := call{kind: shadowKind, name: shadowName(a.Experiment, a.Version, variant), legacy: name, wanted: launched, newest: launched}
+	if r.version(ctx, c) == workflow.DefaultVersion {
 		return nil
 	}
-	r.shadowed[change] = true
+	r.shadowed[name] = true
+	here := r.here(ctx)
 	// Never cancelled: that would ask the server to cancel the child.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	of := ref
 	of.Variant = variant
 	ctx = workflow.WithValue(ctx, shadowKey{}, shadow{Of: &of, Served: r.assigned})
 	options := workflow.GetChildWorkflowOptions(ctx)
-	options.WorkflowID = fmt.Sprintf("verdict/shadow/%s/%s/%s", keyOf(a), variant, workflow.GetInfo(ctx).OriginalRunID)
+	options.WorkflowID = fmt.Sprintf("verdict/shadow/%s/%s/%s", r.part(c, keyOf(a)), r.part(c, variant), workflow.GetInfo(ctx).OriginalRunID)
 	options.ParentClosePolicy = enumspb.PARENT_CLOSE_POLICY_ABANDON
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	if options.Priority == (temporal.Priority{}) {
 		options.Priority.PriorityKey = 5
 	}
-	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
-		GetChildWorkflowExecution().Get(ctx, nil)
+	err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
+		GetChildWorkflowExecution().Get(here, nil)
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return nil // the run was reset to before the call: its shadow is there
 	}
@@ -81,14 +83,26 @@ func shadowOf(ctx workflow.Context) *shadow {
 // beginShadow assigns a shadow its variant, as a fact of its own chain.
 func (r *run) beginShadow(ctx workflow.Context) {
 	of := r.shadow.Of
-	if of == nil || !versioned(ctx, r, shadowChange) {
+	if of == nil {
 		return
+	}
+	wanted := workflow.Version(shadowBySideEffect) // a replay looks for every shape
+	if !workflow.IsReplaying(ctx) {
+		if r.cfg.disabled(workflow.GetInfo(ctx).WorkflowType.Name) {
+			return
+		}
+		wanted = r.pick(ctx, shadowByActivity, shadowBySideEffect)
 	}
 	a := scoring.Assignment{
 		Experiment: of.Experiment, Version: of.Version, Epoch: of.Epoch, Variant: of.Variant, By: scoring.ByShadow,
 		Probabilities: map[string]float64{of.Variant: 1}, Unit: of.FirstRunID,
 	}
-	r.assign(ctx, a, a)
+	switch workflow.GetVersion(ctx, beginShadowChange, workflow.DefaultVersion, wanted) {
+	case shadowByActivity:
+		r.assign(ctx, a, a, r.assignByActivity)
+	case shadowBySideEffect:
+		r.assign(ctx, a, a, r.assignBySideEffect)
+	}
 }
 
 // find returns the reference to an assignment of a's experiment and version.

@@ -38,7 +38,7 @@ type experimentFlags struct {
 func (s *starter) experimentCommand() *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "experiment",
-		Short: "Control an experiment while it runs: start, ramp, pause, resume, stop, promote, status",
+		Short: "Control an experiment while it runs: start, ramp, pause, resume, stop, promote, status, open",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("unknown command %q for %q: `%s --help` lists the commands", args[0], cmd.CommandPath(), cmd.CommandPath())
@@ -47,7 +47,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	parent.AddCommand(s.experimentStart(), s.experimentStatus())
+	parent.AddCommand(s.experimentStart(), s.experimentStatus(), s.experimentOpen())
 	for _, c := range []struct {
 		action  activities.Action
 		use     string

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -262,4 +264,33 @@ func (l *Log) String() string {
 
 func verdictRun(run client.WorkflowRun) scoring.Run {
 	return scoring.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+}
+
+// Recorded returns the variant that is in the statistics of an experiment for a run, once it is known how the run ended;
+// empty if the run is out of them.
+func (b *Bench) Recorded(experiment string, run client.WorkflowRun) string {
+	b.T.Helper()
+	variant := ""
+	b.Eventually(func() error {
+		runs, err := b.Store.Runs(b.T.Context(), store.RunFilter{Run: verdictRun(run)})
+		if err != nil || len(runs) != 1 || runs[0].Status == "" {
+			return errors.Join(errors.New("the run's end is not known"), err)
+		}
+		served := slices.ContainsFunc(runs[0].Assigned, func(ref scoring.Ref) bool { return ref.Experiment == experiment })
+		all, err := b.Store.Assignments(b.T.Context(), experiment, "")
+		for _, a := range all {
+			if a.FirstRunID != runs[0].FirstRunID {
+				continue
+			}
+			if variant = a.Variant; a.Unserved || !experiments.Counted(a.By) {
+				variant = ""
+			}
+			return err
+		}
+		if served {
+			return errors.Join(errors.New("the assignment is not recorded yet"), err)
+		}
+		return err
+	})
+	return variant
 }

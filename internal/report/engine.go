@@ -107,8 +107,9 @@ func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
 	}
 	first := map[string]scoring.Assignment{}
 	counts := map[Failure]int{}
+	unserved := experiments.Unserved(ev.assignments)
 	for _, a := range ev.assignments {
-		if a.Superseded || !experiments.Counted(a.By) {
+		if a.Superseded || !experiments.Counted(a.By) || unserved[a.Unit] {
 			continue
 		}
 		unit, ok := first[a.Unit]

@@ -30,7 +30,7 @@ func TestReportSaysWhatHolds(t *testing.T) {
 		run := scoring.Run{Namespace: "default", WorkflowID: version, RunID: version}
 		_, err := s.Assign(t.Context(), scoring.Assignment{
 			Experiment: "x", Version: version, Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
-			Unit: version, Run: run, FirstRunID: version, At: begin,
+			Unit: version, Run: run, FirstRunID: version, At: begin, Vouched: true,
 		})
 		require.NoError(t, err)
 		window := time.Duration(seed%18) * 30 * time.Second // of length 0: none

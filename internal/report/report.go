@@ -71,6 +71,10 @@ type Experiment struct {
 	// held out, of a run that was reset away.
 	Units    int `json:"units"`
 	Excluded int `json:"excluded"`
+	// Unserved is how many units are out because a run was served something else than what is recorded. Unvouched is how many
+	// of Units were assigned by workers of releases that did not take back what was not served: they count as recorded.
+	Unserved  int `json:"unserved,omitempty"`
+	Unvouched int `json:"unvouched,omitempty"`
 	// Rows have a row for each score, step type and variant.
 	Rows []Row `json:"rows"`
 	// Engine have a row for each of run.failed, run.duration (seconds) and run.attempts, and each variant: what the engine
@@ -197,9 +201,9 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 	part := o.Session != (scoring.Session{})
 	if part {
 		u.keep(runs, records)
-		u.excluded = 0 // of the experiment, not of the session
+		u.excluded, u.unserved, u.before = 0, 0, 0 // of the experiment, not of the session
 	}
-	e.Units, e.Excluded = len(u.variant), u.excluded
+	e.Units, e.Excluded, e.Unserved, e.Unvouched = len(u.variant), u.excluded, u.unserved, u.before
 	e.Rows = u.rows(records)
 	if !part {
 		history, err := s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, History: true, Retracted: true})

@@ -31,6 +31,7 @@ func assignment(id, variant string) scoring.Assignment {
 		Experiment: "retriever", Version: "1", Variant: variant, By: scoring.ByWeight,
 		Probabilities: map[string]float64{"bm25": .5, "substring": .5},
 		Unit:          "run-" + id, Run: run(id), FirstRunID: "run-" + id, OriginalRunID: "run-" + id, WorkflowType: "Answer", At: start,
+		Vouched: true,
 	}
 }
 
@@ -46,9 +47,10 @@ func seed(t *testing.T) store.Store {
 	s, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	for i, variant := range map[string]string{
+	variants := map[string]string{
 		"1": "bm25", "2": "bm25", "3": "bm25", "4": "substring", "5": "substring", "6": "substring", "7": "substring",
-	} {
+	}
+	for i, variant := range variants {
 		_, err := s.Assign(t.Context(), assignment(i, variant))
 		require.NoError(t, err)
 	}
@@ -80,7 +82,7 @@ func seed(t *testing.T) store.Store {
 		require.NoError(t, s.Flush(t.Context(), scoring.Flush{
 			Facts: scoring.RunFacts{
 				Run: run(id), FirstRunID: "run-" + id, OriginalRunID: "run-" + id, WorkflowType: "Answer", StartedAt: start, ClosedAt: start.Add(time.Minute), Attempt: 1,
-				Status: scoring.RunCompleted, Assigned: []scoring.Ref{assignment(id, "bm25").Ref()},
+				Status: scoring.RunCompleted, Assigned: []scoring.Ref{assignment(id, variants[id]).Ref()},
 				Sessions: []scoring.Session{{Key: "customer", ID: "c" + id}},
 			},
 			Sequence: 5, At: start.Add(time.Minute),

@@ -39,6 +39,9 @@ func (e Experiment) write(w io.Writer) {
 	if e.Excluded > 0 {
 		fmt.Fprintf(w, ", %d left out (forced, paused, held out or reset away)", e.Excluded)
 	}
+	if e.Unserved > 0 {
+		fmt.Fprintf(w, ", %d left out because they were served something else than what is recorded", e.Unserved)
+	}
 	fmt.Fprintln(w)
 	scores, runs := e.Scores(), e.Runs()
 	if len(scores) == 0 {
@@ -63,6 +66,9 @@ func (e Experiment) write(w io.Writer) {
 	e.writeShadows(w)
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
+	}
+	if e.Unvouched > 0 {
+		fmt.Fprintf(w, "note: workers of an older release assigned %d of the units; those workers do not notice if a run was served something else\n", e.Unvouched)
 	}
 	for _, note := range e.Notes {
 		fmt.Fprintf(w, "note: %s\n", note)

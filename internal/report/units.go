@@ -17,12 +17,16 @@ type units struct {
 	names    []string          // of the variants
 	key      store.ExperimentKey
 	excluded int
+	unserved int // units that were served something else than what is recorded
+	before   int // units that count as recorded, because a worker of an older release says nothing else
 }
 
 // newUnits takes the assignments that count. A unit counts once, by its first assignment.
 func newUnits(assignments []scoring.Assignment, key store.ExperimentKey) units {
 	u := units{variant: map[string]string{}, ofRun: map[string]string{}, key: key}
 	names := map[string]bool{}
+	unserved := experiments.Unserved(assignments)
+	u.unserved = len(unserved)
 	for _, a := range assignments {
 		if a.By == scoring.ByShadow {
 			continue
@@ -31,11 +35,17 @@ func newUnits(assignments []scoring.Assignment, key store.ExperimentKey) units {
 			u.excluded++
 			continue
 		}
+		if unserved[a.Unit] {
+			continue
+		}
 		for name := range a.Probabilities {
 			names[name] = true
 		}
 		if _, ok := u.variant[a.Unit]; !ok {
 			u.variant[a.Unit] = a.Variant
+			if !a.Vouched {
+				u.before++
+			}
 		}
 		u.ofRun[a.Run.RunID] = a.Unit
 		if a.FirstRunID != "" {

@@ -21,7 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		tests []namedTest
 	}{
 		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
-		{"Holds", holdsTests}, {"Assign", assignTests}, {"Supersede", supersedeTests},
+		{"Holds", holdsTests}, {"Assign", assignTests}, {"Served", servedTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Spell", spellTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Ledger", ledgerTests},
 		{"Prune", pruneTests}, {"Read", readTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {

@@ -35,33 +35,80 @@ func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignme
 		return a, err
 	}
 	chain := inGroup(a.Run, a.FirstRunID)
-	kept, found, err := one(ctx, t.tx, scanAssignment, selectAssignment+` WHERE a.experiment = $1 AND a.version = $2 AND a.chain = $3`,
-		a.Experiment, a.Version, chain)
+	if a.Disowned {
+		if err := t.served(ctx, a.Experiment, a.Version, chain, ""); err != nil {
+			return a, err
+		}
+	}
+	find := func() (scoring.Assignment, bool, error) {
+		return one(ctx, t.tx, scanAssignment, selectAssignment+` WHERE a.experiment = $1 AND a.version = $2 AND a.chain = $3`,
+			a.Experiment, a.Version, chain)
+	}
+	kept, found, err := find()
 	if err != nil || found {
 		return kept, err
+	}
+	if a.Disowned {
+		return a, nil
 	}
 	doc, err := encode(a)
 	if err != nil {
 		return a, err
 	}
-	a.Superseded = run.superseded
-	return a, t.exec(ctx, `INSERT INTO assignments (experiment, version, chain, run, doc) VALUES ($1, $2, $3, $4, $5)`,
-		a.Experiment, a.Version, chain, run.id, doc)
+	variant := sql.NullString{String: a.Variant, Valid: a.Vouched}
+	if err := t.exec(ctx, `INSERT INTO assignments (experiment, version, chain, run, variant, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
+		a.Experiment, a.Version, chain, run.id, variant, doc); err != nil {
+		return a, err
+	}
+	kept, _, err = find()
+	return kept, err
+}
+
+// served keeps what a run of a chain was served: a variant, or none where it went on without its assignment.
+func (t txn) served(ctx context.Context, experiment, version string, chain []byte, variant string) error {
+	return t.exec(ctx, `INSERT INTO served (experiment, version, chain, variant) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		experiment, version, chain, variant)
+}
+
+// serve keeps what a run says that it was served of its own chain's assignments. What it inherited from another chain is
+// that one's to say.
+func (t txn) serve(ctx context.Context, f scoring.RunFacts) error {
+	if f.FirstRunID == "" {
+		return nil
+	}
+	chain := inGroup(f.Run, f.FirstRunID)
+	for _, ref := range f.Assigned {
+		if ref.FirstRunID != f.FirstRunID {
+			continue
+		}
+		if err := t.served(ctx, ref.Experiment, ref.Version, chain, ref.Variant); err != nil {
+			return err
+		}
+	}
+	for _, ref := range f.Unserved {
+		if err := t.served(ctx, ref.Experiment, ref.Version, chain, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // selectAssignment reads assignments. One is superseded when its run was reset away and no run goes on with its chain:
-// a run that was reset to after the assignment has replayed it, and is the unit now.
-const selectAssignment = `SELECT r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded), a.doc
+// a run that was reset to after the assignment has replayed it, and is the unit now. One is unserved when a run of its chain
+// was served something else.
+const selectAssignment = `SELECT r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded),
+	a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
+		AND s.version = a.version AND s.variant <> a.variant), a.doc
 	FROM assignments a JOIN runs r ON r.id = a.run`
 
 func scanAssignment(rows *sql.Rows) (a scoring.Assignment, err error) {
 	var doc string
-	var superseded bool
-	if err = rows.Scan(&superseded, &doc); err != nil {
+	var superseded, unserved bool
+	if err = rows.Scan(&superseded, &unserved, &doc); err != nil {
 		return a, err
 	}
 	a, err = decode[scoring.Assignment](doc)
-	a.Superseded = superseded
+	a.Superseded, a.Unserved = superseded, unserved
 	return a, err
 }
 

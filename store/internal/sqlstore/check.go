@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -100,7 +101,7 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 			return f, err
 		}
 	}
-	for _, ref := range facts.Assigned {
+	for _, ref := range slices.Concat(facts.Assigned, facts.Unserved) {
 		if err := scoring.CheckName("experiment", ref.Experiment); err != nil {
 			return f, err
 		}
@@ -156,7 +157,7 @@ func checkAssignment(a scoring.Assignment) (scoring.Assignment, error) {
 	if err := scoring.CheckTime("at", a.At); err != nil {
 		return a, err
 	}
-	a.At, a.Superseded = instant(a.At), false
+	a.At, a.Superseded, a.Unserved = instant(a.At), false, false // the last two are the store's own
 	return a, nil
 }
 

@@ -63,6 +63,9 @@ func (t txn) flush(ctx context.Context, f scoring.Flush) error {
 	if err != nil {
 		return err
 	}
+	if err := t.serve(ctx, f.Facts); err != nil {
+		return err
+	}
 	order := 1
 	if run.flushed.sequence.Valid {
 		order = placeOf(f, run).compare(run.flushed)

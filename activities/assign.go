@@ -1,0 +1,92 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// What is in the statistics must be what was served. A local activity may wait for a slot past its deadline and is run all
+// the same, when the run has been served control already. So a run claims its assignment, and withdraws the claim before
+// it goes on without: whichever of activity and withdrawal comes first decides.
+
+// Claim is a run's claim to an assignment that a local activity of this process is to make.
+type Claim struct {
+	key   string
+	begun atomic.Bool // the activity has begun, or must not begin any more
+}
+
+// claims are those of all workers of this process, by run and experiment.
+var claims sync.Map
+
+func claimKey(a scoring.Assignment) string {
+	return a.Run.Namespace + "\x00" + a.Run.RunID + "\x00" + experimentKey(a.Experiment, a.Version)
+}
+
+// ClaimAssignment claims a for its run.
+func ClaimAssignment(a scoring.Assignment) *Claim {
+	c := &Claim{key: claimKey(a)}
+	claims.Store(c.key, c)
+	return c
+}
+
+// Withdraw tells whether the activity had not begun, which it never will then.
+func (c *Claim) Withdraw() bool { return c.begun.CompareAndSwap(false, true) }
+
+// Release forgets the claim: from now on the activity does not begin.
+func (c *Claim) Release() { claims.CompareAndDelete(c.key, c) }
+
+// begin tells whether an activity may make the assignment.
+func begin(a scoring.Assignment) bool {
+	c, ok := claims.Load(claimKey(a))
+	return ok && c.(*Claim).begun.CompareAndSwap(false, true)
+}
+
+// VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
+// histories. What it is given was picked with the definition's own weights; of an experiment under live control it picks
+// again, as the experiment is now. That happens here because a replay must not: history has what came of it.
+func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
+	r, ok := RecorderFrom(ctx)
+	if !ok {
+		return a, nil
+	}
+	if ctx.Err() != nil || !begin(a) { // the SDK runs what waited past its deadline
+		return paused(a, control), nil // the run goes on without it
+	}
+	r.Live.look(ctx)
+	a, record := r.Pick(a, control)
+	if !record {
+		return a, nil
+	}
+	if kept, ok := r.write(ctx, Batch{Assignment: &a}).Kept(); ok {
+		return kept, nil
+	}
+	return a, nil
+}
+
+// Pick returns what a run gets for which a is the candidate, as the experiment is now, and whether it is to be recorded.
+// With the kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
+func (r *Recorder) Pick(a scoring.Assignment, control string) (picked scoring.Assignment, record bool) {
+	a.Vouched = true
+	if r.IsOff() {
+		return paused(a, control), false
+	}
+	if a.By != scoring.ByShadow { // it follows the run that is served, whatever the experiment is now
+		a = r.Live.assign(a)
+	}
+	return a, true
+}
+
+// Disown records that a run was served control instead of what may be kept of a, whose write was under way.
+func (r *Recorder) Disown(a, control scoring.Assignment) {
+	a = paused(a, control.Variant)
+	a.Vouched, a.Disowned = true, true
+	r.Offer(context.Background(), Batch{Assignment: &a})
+}
+
+func paused(a scoring.Assignment, control string) scoring.Assignment {
+	a.Variant, a.By = control, scoring.ByPause
+	return a
+}

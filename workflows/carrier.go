@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+)
+
+// What a run records leaves the workflow task in one of two ways, at the same price of three events with the version's
+// own. A local activity is the rule. It takes a slot, which a worker that limits its local activities cannot promise at
+// once: the SDK then queues it past any deadline and holds the task back meanwhile. Such a worker uses a side effect, which
+// hands the write to the plugin's own writer and waits for it within a budget.
+
+// patience is how long the side effects of one workflow task wait in all. The SDK's deadlock detector gives a task a second.
+const patience = 250 * time.Millisecond
+
+// What the SDK allows a worker that sets no limits.
+const (
+	freeSlots = 1000
+	freeRate  = 100_000
+)
+
+// host is what a run needs to know of the worker that runs its code.
+type host struct {
+	buildID     string
+	sideEffects bool
+	patience    time.Duration
+}
+
+// hostOf reads a worker's options.
+func hostOf(o *worker.Options) host {
+	h := host{buildID: o.DeploymentOptions.Version.BuildID, patience: patience}
+	if o.DeadlockDetectionTimeout > 0 {
+		h.patience = min(h.patience, o.DeadlockDetectionTimeout/4)
+	}
+	h.sideEffects = limit(o) != ""
+	return h
+}
+
+// limit names the option for which a worker cannot promise a local activity a slot at once; it is empty where there is none.
+func limit(o *worker.Options) string {
+	switch {
+	case o.Tuner != nil:
+		return "Tuner"
+	case o.MaxConcurrentLocalActivityExecutionSize > 0 && o.MaxConcurrentLocalActivityExecutionSize < freeSlots:
+		return "MaxConcurrentLocalActivityExecutionSize"
+	case o.WorkerLocalActivitiesPerSecond > 0 && o.WorkerLocalActivitiesPerSecond < freeRate:
+		return "WorkerLocalActivitiesPerSecond"
+	}
+	return ""
+}
+
+// pick returns the version of a shape for the way in which this worker records.
+func (r *run) pick(ctx workflow.Context, byActivity, bySideEffect workflow.Version) workflow.Version {
+	// A worker knows its client from the first activity or local activity of its life on, if not from the start.
+	if info := workflow.GetInfo(ctx); r.cfg.host(info).sideEffects && r.recorder.Ready(info.Namespace) {
+		return bySideEffect
+	}
+	return byActivity
+}
+
+// budget is what is left of the patience. It is no workflow state: nothing but a side effect reads it.
+type budget struct {
+	task   int // the length of the history, which tells workflow tasks apart
+	left   time.Duration
+	ranOut bool
+}
+
+// begin opens the budget of a task. A run that has waited in vain does not wait again in its next task.
+func (b *budget) begin(task int, whole time.Duration) {
+	if task == b.task {
+		return
+	}
+	b.task, b.left = task, whole
+	if b.ranOut {
+		b.left, b.ranOut = 0, false
+	}
+}
+
+// offer hands a write to the plugin's own writer and waits, within the budget, until it is done. It is called in a side
+// effect, on the workflow's own goroutine.
+func (r *run) offer(ctx workflow.Context, b activities.Batch) (o *activities.Offer, done bool) {
+	info := workflow.GetInfo(ctx)
+	r.carried.begin(info.GetCurrentHistoryLength(), r.cfg.host(info).patience)
+	o = r.recorder.Offer(context.Background(), b)
+	began := time.Now()                    //workflowcheck:ignore in a side effect
+	timer := time.NewTimer(r.carried.left) //workflowcheck:ignore in a side effect
+	defer timer.Stop()
+	select { //workflowcheck:ignore in a side effect
+	case <-o.Done():
+		done = true
+	case <-o.Refused(): // it goes on trying, but not soon
+	case <-timer.C:
+		r.carried.ranOut = true
+	}
+	r.carried.left -= time.Since(began) //workflowcheck:ignore in a side effect
+	return o, done
+}
+
+// sideEffect runs f as a side effect, whose result is kept in the history. What panics in it is ours, and must not fail
+// the user's task.
+func sideEffect(ctx workflow.Context, result any, f func(workflow.Context) any) {
+	value := workflow.SideEffect(ctx, func(ctx workflow.Context) (kept any) {
+		defer func() {
+			if p := recover(); p != nil {
+				workflow.GetLogger(ctx).Error("Verdict: a write panicked; it is missing", "Panic", p)
+			}
+		}()
+		return f(ctx)
+	})
+	if err := value.Get(result); err != nil {
+		workflow.GetLogger(ctx).Error("Verdict: a side effect's result cannot be read", "Error", err)
+	}
+}

@@ -1,0 +1,188 @@
+package workflows
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/internal/wire"
+)
+
+// Each call that adds commands to a run has a change id of its own in [workflow.GetVersion], so that adding one is safe.
+// All change ids of a run share one search attribute of 2,048 bytes with those of the user's own, and what does not fit
+// is not visible any more. So ours are short, and only the first calls of a kind have one of their own.
+const (
+	changePrefix = "verdict/"
+	maxChangeID  = 23
+	ownChanges   = 8
+)
+
+// kind is a kind of call that adds commands.
+type kind struct {
+	letter string
+	legacy string // begins the change ids of releases that had no limit
+}
+
+// The kinds of calls.
+var (
+	flushKind      = kind{"f", "verdict/flush/"}
+	deferKind      = kind{"d", "verdict/defer/"}
+	experimentKind = kind{"e", "verdict/experiment/"}
+	shadowKind     = kind{"s", "verdict/shadow/"}
+	deferAllKind   = kind{"a", ""}
+)
+
+// call is one call of a kind, as it is told apart from the others in a run.
+type call struct {
+	kind   kind
+	name   string // unique in its kind
+	legacy string // its name in the change ids of older releases, which was not always unique; empty if they had no such call
+	wanted workflow.Version
+	newest workflow.Version // the highest that a history may have
+}
+
+// changeID returns the change id of a call of a kind: its name where that fits, else a digest of it.
+func (k kind) changeID(name string) string {
+	if id := changePrefix + k.letter + "/" + name; len(id) <= maxChangeID && readable(name) {
+		return id
+	}
+	digest := sha256.Sum256([]byte(k.letter + "\x00" + name))
+	return changePrefix + k.letter + "~" + base64.RawURLEncoding.EncodeToString(digest[:6])
+}
+
+// readable tells whether a name can stand in a change id as it is: JSON does not escape it, and an @ parts it in two.
+func readable(name string) bool {
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
+	}
+	return strings.Count(name, "@") <= 1 && strings.IndexFunc(name, func(c rune) bool { return !plain(c) }) < 0
+}
+
+// shared is the change id of all the calls after the first ones.
+func (k kind) shared() string { return changePrefix + k.letter + "+" }
+
+// AssignedIn returns what the search attribute TemporalChangeVersion has of a run that made an assignment of its own in an
+// experiment: any of these, by release and by how its worker records. A run with more than eight experiments may have
+// none of them.
+func AssignedIn(name, version string) []string {
+	id := experimentKind.changeID(experimentName(name, version))
+	return []string{
+		fmt.Sprintf("%s-%d", id, assignedByActivity), fmt.Sprintf("%s-%d", id, assignedBySideEffect),
+		fmt.Sprintf("%s%s@%s-%d", experimentKind.legacy, name, version, assignedByActivity),
+	}
+}
+
+// Shadowed returns the same of a run that started a shadow of a variant.
+func Shadowed(name, version, variant string) []string {
+	return []string{
+		fmt.Sprintf("%s-%d", shadowKind.changeID(shadowName(name, version, variant)), launched),
+		fmt.Sprintf("%s%s@%s/%s-%d", shadowKind.legacy, name, version, variant, launched),
+	}
+}
+
+// experimentName is unique: where the parts hold an @, their lengths tell where one ends.
+func experimentName(name, version string) string {
+	if strings.Contains(name, "@") || strings.Contains(version, "@") {
+		return strconv.Itoa(len(name)) + "@" + name + "@" + version
+	}
+	return name + "@" + version
+}
+
+func shadowName(experiment, version, variant string) string {
+	return strconv.Itoa(len(variant)) + "@" + variant + "@" + experimentName(experiment, version)
+}
+
+// changes is what a run knows of its calls: a function of its history and code.
+type changes struct {
+	versions map[string]workflow.Version // by change id, once decided
+	made     map[kind]int                // calls whose commands are in the history
+	absent   map[kind]int                // calls that the history does not have
+	modern   bool                        // the history has a change id of this release's form, so no older one follows
+	older    map[string]bool             // calls, by change id, that the history has in the form of an older release
+}
+
+// version tells whether a call has its commands in this run, and in which shape: in a run that meets it for the first
+// time as wanted, in a replay as the history has it. What was decided once holds for the run, whatever is configured by
+// then: [workflow.DefaultVersion] means that the run goes on without the call.
+func (r *run) version(ctx workflow.Context, c call) workflow.Version {
+	id := c.kind.changeID(c.name)
+	version, ok := r.changes.versions[id]
+	if !ok {
+		version = r.decide(ctx, c, id)
+		r.changes.versions[id] = version
+	}
+	return version
+}
+
+// part returns a text as a part of the workflow id of what a call starts. Older releases took every text as it was, and a
+// worker of the SDK could run what they started only if that was ASCII.
+func (r *run) part(c call, text string) string {
+	if r.changes.older[c.kind.changeID(c.name)] {
+		return text
+	}
+	return wire.ID(text)
+}
+
+func (r *run) decide(ctx workflow.Context, c call, id string) workflow.Version {
+	var version workflow.Version
+	if workflow.IsReplaying(ctx) {
+		version = r.replayed(ctx, c, id)
+	} else {
+		version = r.first(ctx, c, id)
+	}
+	if version != workflow.DefaultVersion {
+		r.changes.made[c.kind]++
+	}
+	return version
+}
+
+// first decides for a call that the run meets for the first time.
+func (r *run) first(ctx workflow.Context, c call, id string) workflow.Version {
+	if r.cfg.disabled(workflow.GetInfo(ctx).WorkflowType.Name) {
+		return workflow.DefaultVersion
+	}
+	r.changes.modern = true
+	if r.changes.made[c.kind] < ownChanges {
+		return workflow.GetVersion(ctx, id, workflow.DefaultVersion, c.wanted)
+	}
+	return r.ask(ctx, c.kind.shared(), c.wanted)
+}
+
+// replayed looks for a call in the history: under its own change id, under that of an older release, under the shared one.
+// What is asked for and is not there stays in the search attribute, so little is asked for.
+func (r *run) replayed(ctx workflow.Context, c call, id string) workflow.Version {
+	made := r.changes.made[c.kind]
+	if made < ownChanges && r.changes.absent[c.kind] < ownChanges {
+		if version := workflow.GetVersion(ctx, id, workflow.DefaultVersion, c.newest); version != workflow.DefaultVersion {
+			r.changes.modern = true
+			return version
+		}
+		r.changes.absent[c.kind]++
+	}
+	if !r.changes.modern && c.legacy != "" {
+		if version := workflow.GetVersion(ctx, c.kind.legacy+c.legacy, workflow.DefaultVersion, c.newest); version != workflow.DefaultVersion {
+			r.changes.older[id] = true
+			return version
+		}
+	}
+	if made < ownChanges {
+		return workflow.DefaultVersion
+	}
+	version := r.ask(ctx, c.kind.shared(), c.newest)
+	r.changes.modern = r.changes.modern || version != workflow.DefaultVersion
+	return version
+}
+
+// ask returns the version of a shared change id: the one that the run has, once it has one.
+func (r *run) ask(ctx workflow.Context, id string, newest workflow.Version) workflow.Version {
+	version, ok := r.changes.versions[id]
+	if !ok || version == workflow.DefaultVersion { // a replay may not have come to it yet
+		version = workflow.GetVersion(ctx, id, workflow.DefaultVersion, newest)
+		r.changes.versions[id] = version
+	}
+	return version
+}
