@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -507,7 +508,7 @@ func TestRetiredExperiment(t *testing.T) {
 	// Visibility tells which runs are in the way of removing the call, as docs/experiments.md has it.
 	b.Eventually(func() error {
 		open, err := b.Client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
-			Query: fmt.Sprintf(`ExecutionStatus = "Running" AND TemporalChangeVersion = "verdict/experiment/%s@%s-1"`, c.name, c.version),
+			Query: fmt.Sprintf(`ExecutionStatus = "Running" AND TemporalChangeVersion IN ('%s')`, strings.Join(workflows.AssignedIn(c.name, c.version), "', '")),
 		})
 		if err == nil && open.Count != int64(len(old)) {
 			err = fmt.Errorf("%d of %d are found", open.Count, len(old))
