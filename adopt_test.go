@@ -76,6 +76,7 @@ func TestExistingTestOfAUserPasses(t *testing.T) {
 			t.Parallel()
 			var suite testsuite.WorkflowTestSuite
 			env := suite.NewTestWorkflowEnvironment()
+			options.DeadlockDetectionTimeout = 20 * time.Second // other tests share the processors
 			env.SetWorkerOptions(options)
 			env.RegisterActivityWithOptions(ship, activity.RegisterOptions{Name: "ship"})
 			env.OnActivity("ship", mock.Anything, order{"o-1"}).Return("track-1", nil).Once()
