@@ -79,7 +79,10 @@ func TestCheckOfADatabase(t *testing.T) {
 	require.Empty(t, entries)
 	require.Contains(t, refused("file:"+path+"?mode=rw"), "no such file")
 
-	path = database(t)
+	path = filepath.Join(t.TempDir(), "verdict.db")
+	made, err := openStore(t.Context(), path)
+	require.NoError(t, err)
+	require.NoError(t, made.Close())
 	require.Equal(t, "the database is up to date: "+path, said(path))
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
