@@ -68,10 +68,11 @@ func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 			if err != nil {
 				return nil, err
 			}
-			if seen.Rows = max(0, min(seen.Rows, last-position)); seen.Rows == 0 && done {
-				continue
-			}
+			seen.Rows = max(0, min(seen.Rows, last-position))
 			seen.About = about(seen.Rows, fillRate)
+		}
+		if done && seen.Rows == 0 {
+			continue
 		}
 		plan = append(plan, seen)
 	}
