@@ -38,6 +38,8 @@ var scripts = []string{
 func TestOutcomesOfAnyScript(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
+	b.VerdictQueue += "-größe"
+	b = b.By(b.Client)
 	b.StoreWorker()
 	key := uuid.NewString()
 	ids := map[string]bool{}
