@@ -2,6 +2,7 @@
 // their programs, which may run beside today's. What a release left is under testdata/releases/<release>:
 //
 //	source.tar.gz              the release's source without tests, from which its programs are built
+//	user/                      programs of the user's that came later, laid over those in the source
 //	sqlite/, postgres/         two recordings, one a kind of store:
 //	  store.db.gz, store.sql.gz  the store, a SQLite file or statements that restore it
 //	  histories.jsonl.gz         every history of the same moment, open and closed

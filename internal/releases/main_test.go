@@ -10,15 +10,18 @@ import (
 	"github.com/verdict-dev/verdict/internal/app"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/releases/user"
+	"github.com/verdict-dev/verdict/internal/releases/user/direct"
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(programVariable) {
+	works := map[string]func() error{"user": user.Work, "direct": direct.Work}
+	switch program := os.Getenv(programVariable); program {
+	case "":
 	case "worker":
 		os.Exit(app.Main(app.RunWorker))
-	case "user":
-		if err := user.Work(); err != nil {
+	default:
+		if err := works[program](); err != nil {
 			fmt.Fprintln(os.Stderr, "user's worker:", err)
 			os.Exit(1)
 		}

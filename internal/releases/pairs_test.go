@@ -30,24 +30,24 @@ func TestReleasesSideBySide(t *testing.T) {
 	for _, dir := range dirs {
 		old := filepath.Base(filepath.Dir(dir))
 		for name, c := range map[string]struct {
-			kind   string
-			phases []pair
+			kind, program string
+			phases        []pair
 		}{
-			"both at once":             {"postgres", []pair{{user: old, verdict: old}, {user: today, verdict: today}}},
-			"the user's worker first":  {"sqlite", []pair{{user: old, verdict: old}, {user: today, verdict: old}}},
-			"the verdict worker first": {"postgres", []pair{{user: old, verdict: today}, {user: today, verdict: today, beside: old}}},
+			"both at once":             {"postgres", "direct", []pair{{user: old, verdict: old}, {user: today, verdict: today}}},
+			"the user's worker first":  {"sqlite", "user", []pair{{user: old, verdict: old}, {user: today, verdict: old}}},
+			"the verdict worker first": {"postgres", "user", []pair{{user: old, verdict: today}, {user: today, verdict: today, beside: old}}},
 		} {
 			t.Run(old+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				sideBySide(t, old, c.kind, c.phases)
+				sideBySide(t, old, c.kind, c.program, c.phases)
 			})
 		}
 	}
 }
 
-func sideBySide(t *testing.T, old, kind string, phases []pair) {
+func sideBySide(t *testing.T, old, kind, program string, phases []pair) {
 	s := newScene(t, nil)
-	b := &besides{scene: s, old: old, kind: kind}
+	b := &besides{scene: s, old: old, kind: kind, program: program}
 	b.prepare()
 	var earlier *batch
 	names := []string{"first", "second"}
@@ -83,6 +83,7 @@ func sideBySide(t *testing.T, old, kind string, phases []pair) {
 type besides struct {
 	*scene
 	old, kind, db string
+	program       string // of the user: user, or direct
 	batches       []*batch
 }
 
@@ -115,7 +116,7 @@ func (b *besides) start(p pair) (stop func()) {
 		beside, _ := startWorker(t, p.beside, env)
 		stops = append(stops, beside.stop)
 	}
-	user := startUser(t, p.user, b.env())
+	user := startUser(t, p.user, b.program, env)
 	return func() {
 		user.stop()
 		for _, stop := range stops {

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +35,12 @@ const today = ""
 // built are the folders of the programs of releases.
 var built sync.Map
 
-// programs returns the folder of a release's programs: worker, starter and user. They are built from the source that was
+// ours are the programs of a release, by their package.
+var ours = map[string]string{
+	"worker": "./worker", "starter": "./starter", "user": "./" + userProgram + "/worker", "direct": "./" + userProgram + "/direct/worker",
+}
+
+// programs returns the folder of a release's programs. They are built from the source that was
 // recorded, once for a source and a toolchain, where Go keeps what it has built.
 func programs(t *testing.T, release string) string {
 	t.Helper()
@@ -55,6 +62,14 @@ func buildPrograms(release string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	h.Write(packed)
+	laid, err := filesIn(filepath.Join(fixtures, release, "user"))
+	if err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(laid)) {
+		fmt.Fprintln(h, name, len(laid[name]))
+		h.Write(laid[name])
+	}
 	root := filepath.Join(cache, "verdict", "releases", release+"-"+hex.EncodeToString(h.Sum(nil))[:16])
 	to := filepath.Join(root, "bin")
 	if _, err := os.Stat(to); err == nil {
@@ -68,12 +83,18 @@ func buildPrograms(release string) (string, error) {
 	if err := unpack(packed, source); err != nil {
 		return "", err
 	}
+	for name, text := range laid {
+		file := filepath.Join(source, filepath.FromSlash(userProgram), filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, text, 0o644)); err != nil {
+			return "", err
+		}
+	}
 	temp, err := os.MkdirTemp(root, "bin-*")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(temp) // gone after the rename
-	for name, pkg := range map[string]string{"worker": "./worker", "starter": "./starter", "user": "./" + userProgram + "/worker"} {
+	for name, pkg := range ours {
 		cmd := exec.Command("go", "-C", source, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(temp, name), pkg)
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -177,10 +198,10 @@ func noteworthy(log string) string {
 	return strings.Join(lines, "")
 }
 
-// startUser starts the user's worker of a release.
-func startUser(t *testing.T, release string, env map[string]string) process {
+// startUser starts a worker of the user's of a release: user, or direct.
+func startUser(t *testing.T, release, program string, env map[string]string) process {
 	t.Helper()
-	p := start(t, command(t, release, "user", env))
+	p := start(t, command(t, release, program, env))
 	harness.Eventually(t, time.Minute, func() error {
 		if !p.said.Contains("ready\n") {
 			return errors.New("it is not ready: " + p.said.String())

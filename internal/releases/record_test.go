@@ -67,13 +67,21 @@ func TestRecord(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(root, kind)
 			require.NoError(t, os.Mkdir(dir, 0o755))
-			record(t, kind, dir)
+			l := left{release: *release, kind: kind, dir: dir, facts: record(t, kind, dir)}
+			for name, holds := range map[string]func(*testing.T, left){
+				"replays": replays, "says the same": saysTheSame, "settles": settles, "tokens": tokensOpen, "wire": keepsTheWire, "migrates": migrates,
+			} {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					holds(t, l)
+				})
+			}
 		})
 	}
 }
 
 // record makes the recording of one kind of store.
-func record(t *testing.T, kind, dir string) {
+func record(t *testing.T, kind, dir string) facts {
 	var s *scene
 	var db store.Store
 	var keep func()
@@ -104,6 +112,7 @@ func record(t *testing.T, kind, dir string) {
 	writeFile(t, filepath.Join(dir, textFile), asText)
 	require.NoError(t, db.Close())
 	keep()
+	return f
 }
 
 // reported returns what the code says of a store, as of the recording.

@@ -19,21 +19,23 @@ import (
 // over.
 func TestHistoriesReplay(t *testing.T) {
 	t.Parallel()
-	recordings(t, func(t *testing.T, l left) {
-		open := map[string]int{}
-		for _, r := range l.histories(t) {
-			require.NoError(t, r.replay(t, user.Config(), user.Answer), "%s %s", r.Type, r.WorkflowID)
-			if r.Open {
-				open[r.Type]++
-			}
+	recordings(t, replays)
+}
+
+func replays(t *testing.T, l left) {
+	open := map[string]int{}
+	for _, r := range l.histories(t) {
+		require.NoError(t, r.replay(t, user.Config(), user.Answer), "%s %s", r.Type, r.WorkflowID)
+		if r.Open {
+			open[r.Type]++
 		}
-		for _, kind := range []string{
-			"Answer", "verdict.RecordWorkflow", "verdict.ExperimentWorkflow",
-			"verdict.scorer.accepted", "verdict.scorer.bought", "verdict.scorer.stayed_closed", "verdict.scorer.finished",
-		} {
-			require.NotZero(t, open[kind], "no open %s was recorded", kind)
-		}
-	})
+	}
+	for _, kind := range []string{
+		"Answer", "verdict.RecordWorkflow", "verdict.ExperimentWorkflow",
+		"verdict.scorer.accepted", "verdict.scorer.bought", "verdict.scorer.stayed_closed", "verdict.scorer.finished",
+	} {
+		require.NotZero(t, open[kind], "no open %s was recorded", kind)
+	}
 }
 
 // The replays can fail: these are changes that break runs.

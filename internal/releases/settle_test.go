@@ -21,73 +21,75 @@ var always = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 // that comes now, on what had come before, and at the end of its window. Nothing that had come is lost.
 func TestWaitingScorersSettle(t *testing.T) {
 	t.Parallel()
-	recordings(t, func(t *testing.T, l left) {
-		ctx, db := t.Context(), l.open(t, l.database(t))
-		before, err := db.Ledger(ctx, store.LedgerFilter{})
+	recordings(t, settles)
+}
+
+func settles(t *testing.T, l left) {
+	ctx, db := t.Context(), l.open(t, l.database(t))
+	before, err := db.Ledger(ctx, store.LedgerFilter{})
+	require.NoError(t, err)
+	waiting, err := db.Waiting(ctx, always)
+	require.NoError(t, err)
+	require.Equal(t, l.waiting(t), scorersOf(waiting))
+	settled := map[string]string{}
+	for i, e := range waiting {
+		seen, err := db.Expect(ctx, e)
 		require.NoError(t, err)
-		waiting, err := db.Waiting(ctx, always)
-		require.NoError(t, err)
-		require.Equal(t, l.waiting(t), scorersOf(waiting))
-		settled := map[string]string{}
-		for i, e := range waiting {
-			seen, err := db.Expect(ctx, e)
+		s := store.Settlement{ScorerRun: e.ScorerRun, At: e.Window.Until}
+		score := scoring.Unknown(e.Scorer)
+		if i%2 == 0 {
+			now := l.facts.RecordedAt.Add(time.Hour)
+			o := scoring.Outcome{
+				ID: fmt.Sprint("after/", i), Name: e.Events[0].Name, Key: e.Events[0].Key, Value: scoring.BoolValue(true),
+				ObservedAt: now, ReceivedAt: now,
+			}
+			receipt, err := db.Receive(ctx, o)
 			require.NoError(t, err)
-			s := store.Settlement{ScorerRun: e.ScorerRun, At: e.Window.Until}
-			score := scoring.Unknown(e.Scorer)
-			if i%2 == 0 {
-				now := l.facts.RecordedAt.Add(time.Hour)
-				o := scoring.Outcome{
-					ID: fmt.Sprint("after/", i), Name: e.Events[0].Name, Key: e.Events[0].Key, Value: scoring.BoolValue(true),
-					ObservedAt: now, ReceivedAt: now,
-				}
-				receipt, err := db.Receive(ctx, o)
-				require.NoError(t, err)
-				require.False(t, receipt.Duplicate)
-				told := slices.ContainsFunc(receipt.Waiting, func(w scoring.Expectation) bool { return w.ScorerRun == e.ScorerRun })
-				if e.Attribution != scoring.AttributeLast {
-					require.True(t, told, "%s is told", e.ScorerRun)
-				}
-				if told {
-					refused := s
-					refused.Records = []scoring.Record{record0(e, score)}
-					unseen, err := db.Settle(ctx, refused)
-					require.NoError(t, err)
-					require.NotEmpty(t, unseen, "it has not seen what it was told of")
-				}
-				seen, err = db.Expect(ctx, e)
-				require.NoError(t, err)
-				s.At, score = now, scoring.Bool(e.Scorer, true)
+			require.False(t, receipt.Duplicate)
+			told := slices.ContainsFunc(receipt.Waiting, func(w scoring.Expectation) bool { return w.ScorerRun == e.ScorerRun })
+			if e.Attribution != scoring.AttributeLast {
+				require.True(t, told, "%s is told", e.ScorerRun)
 			}
-			for _, o := range seen {
-				s.Seen = append(s.Seen, o.ID)
+			if told {
+				refused := s
+				refused.Records = []scoring.Record{record0(e, score)}
+				unseen, err := db.Settle(ctx, refused)
+				require.NoError(t, err)
+				require.NotEmpty(t, unseen, "it has not seen what it was told of")
 			}
-			s.Records = []scoring.Record{record0(e, score)}
-			unseen, err := db.Settle(ctx, s)
+			seen, err = db.Expect(ctx, e)
 			require.NoError(t, err)
-			require.Empty(t, unseen)
-			settled[e.Run.RunID+e.Scorer] = string(score.State)
+			s.At, score = now, scoring.Bool(e.Scorer, true)
 		}
-		left, err := db.Waiting(ctx, always)
-		require.NoError(t, err)
-		require.Empty(t, left)
-		scores, err := db.Scores(ctx, store.Filter{})
-		require.NoError(t, err)
-		require.NotEmpty(t, scores)
-		for _, r := range scores {
-			require.NotEqual(t, scoring.Pending, r.State, "%v", r)
-			if want, ok := settled[r.Run.RunID+r.Name]; ok && r.Source == scoring.FromScorer {
-				require.Equal(t, want, string(r.State), "%v", r)
-				delete(settled, r.Run.RunID+r.Name)
-			}
+		for _, o := range seen {
+			s.Seen = append(s.Seen, o.ID)
 		}
-		require.Empty(t, settled)
-		after, err := db.Ledger(ctx, store.LedgerFilter{})
+		s.Records = []scoring.Record{record0(e, score)}
+		unseen, err := db.Settle(ctx, s)
 		require.NoError(t, err)
-		require.NotEmpty(t, before)
-		for _, entry := range before {
-			require.True(t, slices.ContainsFunc(after, func(e store.Entry) bool { return e.Outcome.ID == entry.Outcome.ID && e.Reason == entry.Reason }), "%v", entry)
+		require.Empty(t, unseen)
+		settled[e.Run.RunID+e.Scorer] = string(score.State)
+	}
+	left, err := db.Waiting(ctx, always)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	scores, err := db.Scores(ctx, store.Filter{})
+	require.NoError(t, err)
+	require.NotEmpty(t, scores)
+	for _, r := range scores {
+		require.NotEqual(t, scoring.Pending, r.State, "%v", r)
+		if want, ok := settled[r.Run.RunID+r.Name]; ok && r.Source == scoring.FromScorer {
+			require.Equal(t, want, string(r.State), "%v", r)
+			delete(settled, r.Run.RunID+r.Name)
 		}
-	})
+	}
+	require.Empty(t, settled)
+	after, err := db.Ledger(ctx, store.LedgerFilter{})
+	require.NoError(t, err)
+	require.NotEmpty(t, before)
+	for _, entry := range before {
+		require.True(t, slices.ContainsFunc(after, func(e store.Entry) bool { return e.Outcome.ID == entry.Outcome.ID && e.Reason == entry.Reason }), "%v", entry)
+	}
 }
 
 // record0 is the score of a scorer that waits.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -40,21 +42,16 @@ func writeSource(t *testing.T, to string) {
 		}
 	}
 	// A release from before the program was there has it all the same.
-	for _, name := range []string{"user.go", "work.go", "worker/main.go"} {
-		in := path.Join(userProgram, name)
-		if files[in] == nil {
-			files[in], err = os.ReadFile(filepath.Join("user", name))
-			require.NoError(t, err)
+	program, err := filesIn("user")
+	require.NoError(t, err)
+	for name, text := range program {
+		if in := path.Join(userProgram, name); files[in] == nil {
+			files[in] = text
 		}
 	}
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name])), Format: tar.FormatUSTAR}))
 		_, err := w.Write(files[name])
 		require.NoError(t, err)
@@ -74,4 +71,23 @@ func needed(name string) bool {
 		return false
 	}
 	return slices.Contains([]string{".go", ".sql", ".html"}, path.Ext(name))
+}
+
+// filesIn returns the files of a folder by their paths in it. A folder that is not there has none.
+func filesIn(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err == nil {
+			files[filepath.ToSlash(name)], err = os.ReadFile(file)
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return files, err
 }

@@ -23,7 +23,7 @@ type Step struct {
 
 // How many rows a second were seen on two cores: an index beside the writes, one in SQLite, and a fill.
 const (
-	indexRate     = 400_000
+	indexRate     = 250_000
 	fillRate      = 15_000
 	changeSeconds = 0.05
 )

@@ -1,0 +1,16 @@
+// Command worker is the worker of the user's program with the store at hand: see [direct.Work].
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/verdict-dev/verdict/internal/releases/user/direct"
+)
+
+func main() {
+	if err := direct.Work(); err != nil {
+		fmt.Fprintln(os.Stderr, "user's worker:", err)
+		os.Exit(1)
+	}
+}
