@@ -61,7 +61,8 @@ func AboutRun(ctx workflow.Context) (Run, bool) {
 }
 
 // Judge asks a judge of this task queue's workers ([Config.Judges]) about a sample, as an activity. Its verdict's Score
-// has the judge's identity as its key. The error is an application error whose type is a judges.Class.
+// has the judge's identity as its key. The error is an application error whose type is a judges.Class, or
+// [scoring.ErrorTypeInvalid] for a sample that takes more than 2 MiB as JSON.
 func Judge(ctx workflow.Context, name string, sample judges.Sample) (judges.Verdict, error) {
 	return workflows.Judge(ctx, name, sample)
 }

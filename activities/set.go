@@ -222,6 +222,7 @@ const carriers = 16
 func (s *Set) Reject(ctx context.Context, r store.Rejection) error {
 	ctx, stop := beating(ctx)
 	defer stop()
+	r.Reason = scoring.Clip(r.Reason, scoring.MaxReason) // it may be the text of an error
 	return typed(s.Store.Reject(ctx, r))
 }
 

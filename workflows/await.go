@@ -126,6 +126,9 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 	if err := e.Validate(); err != nil {
 		return nil, activities.Refuse(err)
 	}
+	if err := checkPayload(ctx, "events", sizeOf(e)); err != nil {
+		return nil, err
+	}
 	kept := activities.Expected{Window: window} // for histories in which the window does not come back
 	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e), &kept); err != nil {
 		return nil, err

@@ -13,6 +13,9 @@ import (
 // Judge asks the judge of that name on the workers of the workflow's own task queue. Activity options that ctx carries
 // win over the defaults: a minute an attempt, an hour in all.
 func Judge(ctx workflow.Context, name string, sample judges.Sample) (judges.Verdict, error) {
+	if err := checkPayload(ctx, "sample", sizeOfSample(sample)); err != nil {
+		return judges.Verdict{}, err
+	}
 	options := workflow.GetActivityOptions(ctx)
 	if options.StartToCloseTimeout == 0 && options.ScheduleToCloseTimeout == 0 {
 		options.StartToCloseTimeout, options.ScheduleToCloseTimeout = time.Minute, time.Hour

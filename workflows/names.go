@@ -24,6 +24,7 @@ const (
 	endChange         = "verdict/end"
 	beginShadowChange = "verdict/shadow"
 	giveWayChange     = "verdict/again"
+	sizeChange        = "verdict/size"   // only where something is too large for the server
 	settleChange      = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
 )
 

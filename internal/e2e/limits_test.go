@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/devserver"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -372,4 +374,47 @@ func TestAScorerWithMoreThanFits(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, scoring.FromScorer, kept[0].Source)
 	require.Equal(t, scoring.MaxReason, len(kept[0].Reason))
+}
+
+// What is too large for the server is an error at the call, where it would end the run.
+func TestWhatIsTooLargeForTheServerIsRefused(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	exact, err := judges.Of(judges.ID{Name: "exact", Version: "1"}, judges.Exact)
+	require.NoError(t, err)
+	many := verdict.NewScorer("many", "1", func(ctx workflow.Context, n int) (scoring.Score, error) {
+		var events []verdict.Event
+		for i := range n {
+			events = append(events, verdict.On("came", fmt.Sprint(i, strings.Repeat("<", 500))).Means(true))
+		}
+		got, err := verdict.Await(ctx, verdict.AnyOf(events...), verdict.Within(time.Millisecond), scoring.ExpiresFalse)
+		return got.Score("many"), err
+	})
+	cfg := b.Config(many)
+	cfg.Judges = []judges.Judge{exact}
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, bytes, events int) (kind string, err error) {
+			_, err = verdict.Judge(ctx, "exact", judges.Sample{Output: strings.Repeat("<", bytes), Expected: []string{"x"}})
+			var application *temporal.ApplicationError
+			if errors.As(err, &application) {
+				kind = application.Type()
+			} else if err != nil {
+				return "", err
+			}
+			_, err = verdict.Defer(ctx, many, events)
+			return kind, err
+		}, workflow.RegisterOptions{Name: "too large"})
+	})
+	for bytes, want := range map[int]string{300_000: "", 400_000: scoring.ErrorTypeInvalid} {
+		var kind string
+		run := b.Start("too large", bytes, bytes/500) // six times 500 bytes each
+		require.NoError(t, run.Get(t.Context(), &kind))
+		require.Equal(t, want, kind)
+		score := "many=false"
+		if want != "" {
+			score = "many:error"
+		}
+		require.Equal(t, []string{score}, b.Scores(run, 1))
+	}
 }

@@ -15,6 +15,9 @@ import (
 // MinKey is the least length of a key in bytes.
 const MinKey = 32
 
+// maxSealed is the most bytes that a run becomes: each of its ids may have [scoring.MaxID], and JSON makes six of one.
+const maxSealed = 3*6*scoring.MaxID + 256
+
 // Seal encrypts and authenticates run under key. The same run gives the same token, so that workflow code may make
 // one: the nonce is a keyed hash of the plaintext (the construction of SIV, RFC 5297, over AES-GCM), which tells no
 // more than that two tokens are of one run.
@@ -37,7 +40,7 @@ func Seal(key []byte, run scoring.Run) (string, error) {
 // before a rotation.
 func Open(keys [][]byte, token string) (scoring.Run, error) {
 	data, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(data) > 4<<10 {
+	if err != nil || len(data) > maxSealed {
 		return scoring.Run{}, scoring.Invalid("token", "not a token of ours")
 	}
 	for _, key := range keys {

@@ -27,7 +27,7 @@ func TestTokens(t *testing.T) {
 	require.Equal(t, run, got)
 
 	var invalid *scoring.InvalidError
-	for _, bad := range []string{"", "x", sealed[:len(sealed)-2], "A" + sealed[1:], strings.Repeat("A", 10000)} {
+	for _, bad := range []string{"", "x", sealed[:len(sealed)-2], "A" + sealed[1:], strings.Repeat("A", 100_000)} {
 		_, err := token.Open([][]byte{key("a")}, bad)
 		require.ErrorAs(t, err, &invalid, bad)
 	}
@@ -35,6 +35,20 @@ func TestTokens(t *testing.T) {
 	require.ErrorAs(t, err, &invalid)
 	_, err = token.Seal([]byte("short"), run)
 	require.ErrorAs(t, err, &invalid)
+}
+
+// Whatever run there may be, its token is one.
+func TestTokensOfLongIDs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []string{"x", "<", `"`, "é", "\u2028", "👍"} {
+		id := strings.Repeat(c, scoring.MaxID/len(c))
+		run := scoring.Run{Namespace: id, WorkflowID: id, RunID: id}
+		sealed, err := token.Seal(key("a"), run)
+		require.NoError(t, err)
+		got, err := token.Open([][]byte{key("a")}, sealed)
+		require.NoError(t, err, c)
+		require.Equal(t, run, got)
+	}
 }
 
 func FuzzOpen(f *testing.F) {

@@ -1,0 +1,43 @@
+package workflows
+
+import (
+	"maps"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/judges"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// maxPayload is what the server takes of one payload. More ends the run.
+const maxPayload = 2 << 20
+
+// checkPayload refuses what has more bytes of JSON than the server takes. A run that went on with it before, with a codec
+// that makes it smaller, goes on with it.
+func checkPayload(ctx workflow.Context, field string, size int) error {
+	if size <= maxPayload || workflow.GetVersion(ctx, sizeChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON, the server takes %d", size, maxPayload))
+}
+
+// sizeOf returns how many bytes of JSON a value of the user's has; 0 if it has none, and is for another data converter.
+func sizeOf(v any) int {
+	n, err := scoring.EncodedSize(v)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// sizeOfSample returns how many bytes of JSON a sample has.
+func sizeOfSample(s judges.Sample) int {
+	n := scoring.EncodedText(s.Input) + scoring.EncodedText(s.Output) + activities.Texts(s.Expected)
+	names := slices.Sorted(maps.Keys(s.Context)) //workflowcheck:ignore sorted
+	for _, name := range names {
+		n += scoring.EncodedText(name) + scoring.EncodedText(s.Context[name]) + len(":,")
+	}
+	return n
+}
