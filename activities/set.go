@@ -188,7 +188,7 @@ func carried(outcomes []scoring.Outcome) []scoring.Outcome {
 func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
-	receipt, err := s.Store.Receive(ctx, o)
+	receipt, err := s.Store.Receive(ctx, o.Tidy())
 	if err != nil {
 		return 0, typed(err)
 	}

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -50,6 +51,28 @@ func ClipEncoded(s string, n int) string {
 		i += width
 	}
 	return s
+}
+
+// unescaped returns JSON in which the characters stand for themselves that encoding/json escapes and need not.
+func unescaped(data []byte) []byte {
+	plain := map[string]string{"003c": "<", "003e": ">", "0026": "&", "2028": "\u2028", "2029": "\u2029"}
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' || i+1 == len(data) {
+			out = append(out, data[i])
+			continue
+		}
+		if data[i+1] == 'u' && i+6 <= len(data) {
+			if c, ok := plain[strings.ToLower(string(data[i+2:i+6]))]; ok {
+				out = append(out, c...)
+				i += 5
+				continue
+			}
+		}
+		out = append(out, data[i], data[i+1]) // an escape of two bytes, or the beginning of one of six
+		i++
+	}
+	return out
 }
 
 // encodedRune returns how many bytes the first character of s takes in a JSON string, and how many it has in s.

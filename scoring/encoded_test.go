@@ -1,6 +1,7 @@
 package scoring_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strings"
@@ -80,6 +81,37 @@ func checkClipped(t require.TestingT, s string, n int) {
 			require.Greater(t, c.size(c.got+rest[:width]), n, "%s: one more character of %q would fit", name, s)
 		}
 	}
+}
+
+// A payload is what it was, however often it has travelled, and says the same however it was written.
+func TestTidyPayload(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`"\u003c"`: `"<"`, `"\u003C\u0026\u2028"`: "\"<&\u2028\"", `"\\u003c"`: `"\\u003c"`, `"\\\u003c"`: `"\\<"`, `"\u0022\""`: `"\u0022\""`, `{"\u003e":1}`: `{">":1}`, `1`: `1`,
+	} {
+		require.Equal(t, want, string(scoring.Outcome{Payload: json.RawMessage(in)}.Tidy().Payload))
+	}
+	require.Nil(t, scoring.Outcome{}.Tidy().Payload)
+	rapid.Check(t, func(t *rapid.T) {
+		var written bytes.Buffer // as it is sent by somebody who escapes as little as may be
+		e := json.NewEncoder(&written)
+		e.SetEscapeHTML(false)
+		require.NoError(t, e.Encode(map[string]string{nasty().Draw(t, "key"): nasty().Draw(t, "value")}))
+		o := scoring.Outcome{Payload: bytes.ReplaceAll(bytes.ReplaceAll(bytes.TrimSpace(written.Bytes()), []byte(`\u2028`), []byte("\u2028")), []byte(`\u2029`), []byte("\u2029"))}
+		if !json.Valid(o.Payload) {
+			t.Skip("a backslash before it")
+		}
+		sent := o.Tidy().Payload
+		require.JSONEq(t, string(o.Payload), string(sent))
+		for range 2 { // to the workflow, and to the activity
+			data, err := json.Marshal(o)
+			require.NoError(t, err)
+			o = scoring.Outcome{}
+			require.NoError(t, json.Unmarshal(data, &o))
+		}
+		require.Equal(t, string(sent), string(o.Tidy().Payload))
+		require.LessOrEqual(t, len(o.Tidy().Payload), written.Len())
+	})
 }
 
 func TestEncodedSize(t *testing.T) {

@@ -55,6 +55,15 @@ func (o Outcome) Validate() error {
 	return CheckKey("source", o.Source)
 }
 
+// Tidy returns o with the payload that it was sent with: on its way <, >, &, U+2028 and U+2029 become escapes of six bytes, and
+// with them it may be longer than [MaxPayload].
+func (o Outcome) Tidy() Outcome {
+	if len(o.Payload) > 0 {
+		o.Payload = unescaped(o.Payload)
+	}
+	return o
+}
+
 // Mark stands for the id where many of them travel: a digest of 32 characters.
 func (o Outcome) Mark() string { return mark(o.ID) }
 

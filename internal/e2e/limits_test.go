@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -416,5 +417,61 @@ func TestWhatIsTooLargeForTheServerIsRefused(t *testing.T) {
 			score = "many:error"
 		}
 		require.Equal(t, []string{score}, b.Scores(run, 1))
+	}
+}
+
+// An outcome's payload reaches its scorer as it was sent, though JSON makes six times as many bytes of it on its way.
+func TestPayloadsThatJSONEscapes(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	read := verdict.NewScorer("read", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
+		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("came", key).Means(true)), verdict.Within(time.Minute), scoring.ExpiresFalse)
+		if err != nil {
+			return scoring.Score{}, err
+		}
+		var text string
+		if err := got.Decode(&text); err != nil {
+			return scoring.Score{}, err
+		}
+		return scoring.Number("read", float64(len(text))).Because(text[:30]), nil
+	})
+	b.UserWorker(b.Config(read), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
+			_, err := verdict.Defer(ctx, read, key)
+			return err
+		}, workflow.RegisterOptions{Name: "reads"})
+	})
+	for kind, text := range map[string]string{
+		"angles": strings.Repeat("<", 64<<10-2), "lines": strings.Repeat("\u2028", 21_000), "escaped quotes": strings.Repeat(`\"`, 32_000), "escaped already": strings.Repeat(`\u003c`, 10_000),
+	} {
+		for _, early := range []bool{true, false} {
+			key := uuid.NewString()
+			o := outcome("came", key)
+			o.Payload = []byte(`"` + text + `"`)
+			deliver := func() { require.NoError(t, b.Verdict.Deliver(t.Context(), o), kind) }
+			if early {
+				deliver()
+				b.Eventually(func() error {
+					entries, err := b.Store.Ledger(t.Context(), store.LedgerFilter{State: store.Unclaimed})
+					if !slices.ContainsFunc(entries, func(e store.Entry) bool { return e.Outcome.ID == o.ID }) {
+						return errors.Join(err, errors.New("not there"))
+					}
+					return err
+				})
+			}
+			run := b.Start("reads", key)
+			require.NoError(t, run.Get(t.Context(), nil))
+			if !early {
+				b.Waiting(key, 1)
+				deliver()
+			}
+			var want string
+			require.NoError(t, json.Unmarshal(o.Payload, &want))
+			require.Equal(t, []string{fmt.Sprintf("read=%d", len(want))}, b.Scores(run, 1), kind)
+			kept, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run)})
+			require.NoError(t, err)
+			require.Equal(t, want[:30], kept[0].Reason)
+		}
 	}
 }
