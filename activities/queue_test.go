@@ -105,7 +105,7 @@ func closed(t *testing.T, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "it was never closed")
 	}
 }
@@ -279,7 +279,7 @@ func TestOffersOfARunStayInOrder(t *testing.T) {
 		for _, o := range all {
 			select {
 			case <-o.Done():
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				require.Fail(t, "an offer was never written")
 			}
 		}

@@ -43,7 +43,7 @@ func TestSwitchThatHangs(t *testing.T) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.asked == nil
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	<-asked
 	answer <- false
 	require.False(t, s.Thrown())

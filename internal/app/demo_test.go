@@ -174,7 +174,7 @@ func TestDemoStopsCleanAndAsksAJudge(t *testing.T) {
 			}
 		}
 		return true
-	}, 20*time.Second, 50*time.Millisecond, "a process was left behind")
+	}, time.Minute, 50*time.Millisecond, "a process was left behind")
 
 	r := judged.report(t)
 	scored := 0
@@ -205,7 +205,7 @@ func TestDemoDecides(t *testing.T) {
 		found := p.await(t, `find `+what+`: +temporal workflow list --address (\S+) --namespace (\S+) -q '(.*)'`)
 		c, err := client.Dial(client.Options{HostPort: found[1], Namespace: found[2], Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 		require.NoError(t, err)
-		harness.Eventually(t, 30*time.Second, func() error { // visibility comes later
+		harness.Eventually(t, harness.Patience, func() error { // visibility comes later
 			n, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: found[2], Query: found[3]})
 			if err == nil && n.Count == 0 {
 				err = errors.New("none is found: " + found[3])

@@ -117,7 +117,7 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	require.Equal(t, "retriever@2: revision 2, running, epoch 1\n", p.starter("experiment", "ramp", "retriever@2", "--weights", "bm25=1,vectors=9", "--update-id", "once"))
 	refused("verdict: invalid update id: it was given to revision 2, ramp", "pause", "retriever@2", "--update-id", "once")
 	refused(`verdict: invalid weight: none for variant "bm25"`, "ramp", "retriever@2", "--weights", "vectors=3")
-	harness.Eventually(t, 30*time.Second, func() error { // visibility comes later
+	harness.Eventually(t, harness.Patience, func() error { // visibility comes later
 		return call(t, RunStarter, p.env, "experiment", "pause", "retriever", "--identity", "bob").err
 	})
 	require.Equal(t, "retriever@2: revision 4, running, epoch 1\n", p.starter("experiment", "resume", "retriever"))

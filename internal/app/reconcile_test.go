@@ -85,7 +85,7 @@ func TestReconcile(t *testing.T) {
 	}
 	state := func(pending, scored int) {
 		t.Helper()
-		harness.Eventually(t, 30*time.Second, func() error {
+		harness.Eventually(t, harness.Patience, func() error {
 			if row, _ := p.report("accepted"); row.Pending != pending || row.Scored != scored {
 				return fmt.Errorf("%+v", row)
 			}
@@ -118,7 +118,7 @@ func TestReconcile(t *testing.T) {
 
 	// The webhook comes after all: it is a second outcome, and changes no score.
 	p.starter("outcome", "--name", webhooks.PullRequestMerged, "--key", "octo/hello#1", "--id", "delivery", "--value", "true")
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		if _, l := p.report("accepted"); l.Matched != 2 || l.Late != 1 {
 			return fmt.Errorf("%+v", l)
 		}

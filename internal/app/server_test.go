@@ -86,7 +86,7 @@ func startWorker(t *testing.T, namespace string, args ...string) *program {
 		return result
 	}
 	t.Cleanup(func() { _ = p.stop() })
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		select {
 		case err := <-done:
 			stopped, result = true, err
@@ -167,7 +167,7 @@ func TestTheWholeWay(t *testing.T) {
 	p.starter("score", "--workflow-id", "order-7", "--name", "thumbs_up", "--value", "true", "--reason", "nice")
 	status, body := p.http(http.MethodPost, "/v1/scores", `{"workflow_id":"order-7","name":"tone","value":0.5}`, nil)
 	require.Equal(t, 201, status, body)
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		for _, name := range []string{"quality", "thumbs_up", "tone"} {
 			if row, _ := p.report(name); row.Scored != 1 {
 				return fmt.Errorf("%s: %+v", name, row)
@@ -175,7 +175,7 @@ func TestTheWholeWay(t *testing.T) {
 		}
 		return nil
 	})
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		if row, _ := p.report("paid"); row.Pending != 1 {
 			return fmt.Errorf("%+v", row)
 		}
@@ -201,7 +201,7 @@ func TestTheWholeWay(t *testing.T) {
 	status, body = p.http(http.MethodPost, "/v1/outcomes", `{"id":"evt_1b","name":"checkout.paid","key":"other","value":49.9}`, nil)
 	require.Equal(t, 200, status, body)
 
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		row, l := p.report("paid")
 		want := report.Ledger{Received: 3, Matched: 1, Unclaimed: 2, Rejected: 1, Duplicates: 2}
 		if row.Scored != 1 || row.Mean == nil || *row.Mean != 1 || l != want {
@@ -243,7 +243,7 @@ func TestSetup(t *testing.T) {
 
 	// Until the attributes are registered the worker does not start, and says what to do. The server's parts learn of a
 	// namespace one after the other.
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		got := call(t, RunWorker, env, args...)
 		require.Error(t, got.err)
 		if !strings.Contains(got.err.Error(), "run `starter setup`") {
@@ -254,7 +254,7 @@ func TestSetup(t *testing.T) {
 	got := call(t, RunStarter, env, "setup", "-n", namespace)
 	require.NoError(t, got.err)
 	require.Equal(t, fmt.Sprintf("registered VerdictScorer (KeywordList) in namespace %[1]s\nregistered VerdictScores (KeywordList) in namespace %[1]s\n", namespace), got.stdout)
-	harness.Eventually(t, 30*time.Second, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		got := call(t, RunStarter, env, "setup", "-n", namespace)
 		require.NoError(t, got.err)
 		if want := "VerdictScorer (KeywordList) is registered in namespace " + namespace + " already"; !strings.Contains(got.stdout, want) {

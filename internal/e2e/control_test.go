@@ -411,7 +411,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	var state activities.Control
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		harness.Eventually(t, 3*time.Minute, func() error {
+		harness.Eventually(t, harness.Patience, func() error {
 			if state = c.read(); !ok() {
 				return fmt.Errorf("not yet %s: %+v", what, state.Finding)
 			}

@@ -73,7 +73,7 @@ func TestUpdateHandlers(t *testing.T) {
 
 func update(t *testing.T, b *harness.Bench, run client.WorkflowRun, name string, answer any, args ...any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	h, err := b.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: run.GetID(), RunID: run.GetRunID(), UpdateName: name, Args: args, WaitForStage: client.WorkflowUpdateStageCompleted,

@@ -29,7 +29,7 @@ var (
 
 const (
 	lanes    = 24
-	patience = time.Minute // with one interleaving
+	patience = harness.Patience // with one interleaving
 )
 
 // total is the scorer of the interleavings: the sum of the outcomes that it counted.

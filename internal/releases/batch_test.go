@@ -172,7 +172,7 @@ func (b *batch) finish() {
 // settled waits until every row is as it must be: nothing is lost, and nothing is there twice.
 func (b *besides) settled() {
 	// What is held for a key is looked at more and more seldom.
-	harness.Eventually(b.T, 3*time.Minute, func() error {
+	harness.Eventually(b.T, harness.Patience, func() error {
 		for _, n := range b.batches {
 			for id, want := range n.want {
 				got, err := b.rows(id)

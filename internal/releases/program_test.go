@@ -202,7 +202,7 @@ func noteworthy(log string) string {
 func startUser(t *testing.T, release, program string, env map[string]string) process {
 	t.Helper()
 	p := start(t, command(t, release, program, env))
-	harness.Eventually(t, time.Minute, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		if !p.said.Contains("ready\n") {
 			return errors.New("it is not ready: " + p.said.String())
 		}
@@ -236,7 +236,7 @@ func startWorker(t *testing.T, release string, env map[string]string) (p process
 		}
 		return err
 	}
-	harness.Eventually(t, time.Minute, func() error {
+	harness.Eventually(t, harness.Patience, func() error {
 		if err := ready(); err != nil {
 			return fmt.Errorf("%w\n%s", err, p.said)
 		}

@@ -79,7 +79,7 @@ type step struct {
 //
 // It is not parallel: it stops the Postgres that other tests of the process would use.
 func TestStorm(t *testing.T) { //nolint:paralleltest // see above
-	w := weather{orders: 150, early: 15, kills: 1, away: 3 * time.Second, limit: time.Minute}
+	w := weather{orders: 150, early: 15, kills: 1, away: 3 * time.Second, limit: harness.Patience}
 	if *full {
 		w = weather{orders: 2000, early: 200, kills: 6, away: time.Minute, limit: 10 * time.Minute}
 	}

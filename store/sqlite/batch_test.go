@@ -66,7 +66,7 @@ func together(t *testing.T, b *batcher, ctx func(i int) context.Context, ops ...
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return len(b.queue) == len(ops)
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	close(release)
 	all.Wait()
 	return errs

@@ -73,7 +73,7 @@ func TestStopOrder(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.readiness(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		return w.Code == http.StatusServiceUnavailable
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	close(release)
 	require.NoError(t, <-answered)
 	require.NoError(t, <-stopped)

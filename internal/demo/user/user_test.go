@@ -98,7 +98,7 @@ func TestUsersTell(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		return fmt.Sprint(taken) == fmt.Sprint(want)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
 	http.DefaultClient.CloseIdleConnections()

@@ -39,7 +39,7 @@ func runGreet(t *testing.T, c client.Client, namespace string) {
 	require.NoError(t, w.Start())
 	defer w.Stop()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: queue, TaskQueue: queue}, greet, "Ada")
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func runGreet(t *testing.T, c client.Client, namespace string) {
 	require.Eventually(t, func() bool {
 		n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: query})
 		return err == nil && n.GetCount() == 1
-	}, time.Minute, 20*time.Millisecond)
+	}, 5*time.Minute, 20*time.Millisecond)
 }
 
 func TestForTest(t *testing.T) {
