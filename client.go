@@ -29,8 +29,8 @@ type Target interface{ target() }
 // Run names a run. An empty RunID means the newest run of the workflow id.
 type Run struct{ WorkflowID, RunID string }
 
-// Key is a name that a run gave itself with [DeclareKey]. What is said about one that no run has declared yet is held for
-// 30 days, and then stands in the ledger as rejected.
+// Key is a name that a run gave itself with [DeclareKey]. What is said about one that no run has declared yet is held: it
+// stands in the ledger, is recorded once a run declares the key, and is rejected after 30 days.
 type Key string
 
 // Token is an opaque text from [TokenFor].
@@ -78,6 +78,29 @@ func (c *Client) Score(ctx context.Context, about Target, name string, value any
 
 // Record is [Client.Score] for a score of any state but pending, such as one that is not applicable.
 func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) error {
+	_, err := c.record(ctx, about, s, opts)
+	return err
+}
+
+// Receipt says what became of what a service said. In any case it is held durably.
+type Receipt struct {
+	// Held tells that a score is not recorded yet: no run has declared its key, or nobody could say so in time.
+	Held bool
+	// Repeated tells that an outcome of that ID was delivered before: it is counted, and changes nothing.
+	Repeated bool
+}
+
+// RecordReceipt is [Client.Record] for who wants to know whether the score is held.
+func (c *Client) RecordReceipt(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) (Receipt, error) {
+	recording, err := c.record(ctx, about, s, opts)
+	if err != nil || recording == nil {
+		return Receipt{}, err
+	}
+	return Receipt{Held: activities.Held(ctx, recording)}, nil
+}
+
+// record returns the recording if it is of a key.
+func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts []ScoreOption) (client.WorkflowRun, error) {
 	rec := scoring.Record{Score: s, Source: scoring.FromClient, RecordedAt: activities.Said()}
 	if rec.ObservedAt.IsZero() {
 		rec.ObservedAt = rec.RecordedAt
@@ -86,54 +109,63 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 		o(&rec)
 	}
 	if rec.State == scoring.Pending {
-		return scoring.Invalid("state", "only a scorer's score is pending")
+		return nil, scoring.Invalid("state", "only a scorer's score is pending")
 	}
 	b := activities.Batch{}
 	switch t := about.(type) {
 	case Key:
 		if err := scoring.CheckRunKey(string(t)); err != nil {
-			return err
+			return nil, err
 		}
 		b.RunKey = string(t)
 		rec.Run = scoring.Run{WorkflowID: "key", RunID: "key"} // replaced by the run that the key resolves to
 	case Token:
 		run, err := token.Open(c.o.TokenKeys, string(t))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rec.Run = run
 	case Run:
 		run, known, err := activities.ResolveRun(ctx, c.temporal, t.WorkflowID, t.RunID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rec.Run, b.MustKnow = run, !known
 	default:
-		return scoring.Invalid("target", "say which run: a Run, a Key or a Token")
+		return nil, scoring.Invalid("target", "say which run: a Run, a Key or a Token")
 	}
 	if err := rec.Validate(); err != nil {
-		return err
+		return nil, err
 	}
 	rec.Score = rec.Tidy()
 	b.Records = []scoring.Record{rec}
 	started, err := activities.StartRecording(ctx, c.temporal, c.o.TaskQueue, b)
 	if err != nil || (b.RunKey == "" && !b.MustKnow) {
-		return err
+		return nil, err
 	}
-	return activities.Answer(ctx, started, c.o.Patience)
+	if err := activities.Answer(ctx, started, c.o.Patience); err != nil || b.RunKey == "" {
+		return nil, err
+	}
+	return started, nil
 }
 
 // Deliver hands over an outcome. When it returns nil the outcome is held durably, and each scorer that waits for it, now
-// or later, gets it once. An outcome whose ID came before changes nothing.
+// or later, gets it once. An outcome whose ID came before is counted, and changes nothing.
 func (c *Client) Deliver(ctx context.Context, o Outcome) error {
+	_, err := c.DeliverReceipt(ctx, o)
+	return err
+}
+
+// DeliverReceipt is [Client.Deliver] for who wants to know whether the outcome came before.
+func (c *Client) DeliverReceipt(ctx context.Context, o Outcome) (Receipt, error) {
 	if o.ReceivedAt.IsZero() {
 		o.ReceivedAt = time.Now().UTC()
 	}
 	if err := o.Validate(); err != nil {
-		return err
+		return Receipt{}, err
 	}
-	_, err := activities.StartDelivery(ctx, c.temporal, c.o.TaskQueue, o)
-	return err
+	repeated, err := activities.Deliver(ctx, c.temporal, c.o.TaskQueue, o)
+	return Receipt{Repeated: repeated}, err
 }
 
 // CancelScorer cancels a scorer. It closes without a score.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -16,7 +17,7 @@ import (
 // without an error, the outcome is held durably. The workflow's id is the outcome's, so a delivery that came before
 // changes nothing, unless its workflow failed or was terminated; duplicate tells that one did.
 func StartDelivery(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) (duplicate bool, err error) {
-	options := startOptions("verdict/outcome/"+wire.ID(o.ID), taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
+	options := startOptions(outcomePrefix+wire.ID(o.ID), taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	_, err = c.ExecuteWorkflow(ctx, options, DeliverWorkflow, o)
@@ -25,4 +26,40 @@ func StartDelivery(ctx context.Context, c client.Client, taskQueue string, o sco
 		return true, nil
 	}
 	return false, err
+}
+
+// repeatPrefix begins the ids of the workflows that count deliveries beyond the first, outcomePrefix those of the first's.
+const (
+	repeatPrefix  = "verdict/repeat/"
+	outcomePrefix = "verdict/outcome/"
+)
+
+// Deliver is StartDelivery, and has a delivery counted that came before: it never reaches the store by itself.
+func Deliver(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) (duplicate bool, err error) {
+	duplicate, err = StartDelivery(ctx, c, taskQueue, o)
+	if err != nil || !duplicate {
+		return duplicate, err
+	}
+	return true, CountDelivery(ctx, c, taskQueue, o)
+}
+
+// CountDelivery has a delivery counted beyond the first of o.ID. What it says may be something else than the first said, and
+// must not take its place: a first that is still on its way to the store is told to count one more, and only once that has
+// ended a workflow brings the repetition there.
+func CountDelivery(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) error {
+	id := outcomePrefix + wire.ID(o.ID)
+	err := c.SignalWorkflow(wire.About(ctx, id), id, "", RepeatSignal, nil)
+	var ended *serviceerror.NotFound
+	if !errors.As(err, &ended) {
+		return err
+	}
+	options := startOptions(repeatPrefix+uuid.NewString(), taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE)
+	_, err = c.ExecuteWorkflow(ctx, options, DeliverWorkflow, o)
+	return err
+}
+
+// CountDelivery counts a delivery beyond the first of an outcome that the store has.
+func (s *Set) CountDelivery(ctx context.Context, outcomeID string) error {
+	_, err := s.Store.CountDelivery(ctx, outcomeID)
+	return typed(err)
 }

@@ -10,6 +10,7 @@ const (
 	SettleName     = "verdict.Settle"
 	ExpectMoreName = "verdict.ExpectMore"
 	ReceiveName    = "verdict.Receive"
+	CountName      = "verdict.CountDelivery"
 	FollowRunName  = "verdict.FollowRun"
 	RejectName     = "verdict.Reject"
 
@@ -19,6 +20,8 @@ const (
 
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"
+	// RepeatSignal tells the workflow of an outcome's first delivery that it was delivered again.
+	RepeatSignal = "verdict.repeat"
 )
 
 // Stable application error types.

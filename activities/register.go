@@ -24,12 +24,13 @@ type DynamicRegistry interface {
 // one: so it is here that an input is decoded, and said that it could not be.
 func (s *Set) Register(r DynamicRegistry) {
 	all := map[string]handler{
-		RecordName:     handles(func(ctx context.Context, b Batch) (any, error) { return nil, s.Record(ctx, b) }),
+		RecordName:     handles(s.Record),
 		RejectName:     handles(func(ctx context.Context, x store.Rejection) (any, error) { return nil, s.Reject(ctx, x) }),
 		ExpectName:     handles(s.Expect),
 		ExpectMoreName: handles(s.ExpectMore),
 		SettleName:     handles(s.Settle),
 		ReceiveName:    handles(s.Receive),
+		CountName:      handles(func(ctx context.Context, id string) (any, error) { return nil, s.CountDelivery(ctx, id) }),
 		FollowRunName:  handles(s.FollowRun),
 		AnalyzeName:    handles(s.Analyze),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,20 +34,38 @@ func (s *Set) now() time.Time {
 	return time.Now().UTC()
 }
 
-// Record writes a batch. A run key that no run has declared yet is retried: the run may still be about to declare it.
-func (s *Set) Record(ctx context.Context, b Batch) error {
+// Recorded says what became of a batch.
+type Recorded struct {
+	// Held tells that no run has declared the batch's key yet; the store holds it until one does.
+	Held bool `json:"held,omitempty"`
+}
+
+// Record writes a batch.
+func (s *Set) Record(ctx context.Context, b Batch) (Recorded, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
 	b.mend()
 	if b.RunKey != "" {
-		run, err := s.Store.RunOfKey(ctx, b.RunKey)
-		if err != nil {
-			return typed(err)
-		}
-		for i := range b.Records {
-			b.Records[i].Run = run
-		}
+		return s.recordKeyed(ctx, b)
 	}
+	return Recorded{}, s.record(ctx, b)
+}
+
+// recordKeyed writes what is said about the run that declares a key, or has the store hold it.
+func (s *Set) recordKeyed(ctx context.Context, b Batch) (Recorded, error) {
+	receipt, err := s.Store.RecordKeyed(ctx, store.Keyed{
+		Key: b.RunKey, Records: b.Records, DeliveryID: activity.GetInfo(ctx).WorkflowExecution.ID,
+	})
+	if err != nil {
+		return Recorded{}, typed(err)
+	}
+	if receipt.Held {
+		activity.GetLogger(ctx).Info("Verdict: no run has declared the key yet; what is said about it is held until one does", "Key", b.RunKey)
+	}
+	return Recorded{Held: receipt.Held}, nil
+}
+
+func (s *Set) record(ctx context.Context, b Batch) error {
 	namespace := activity.GetInfo(ctx).Namespace
 	for i := range b.Records {
 		if b.Records[i].Run.Namespace == "" {
@@ -188,6 +207,12 @@ func carried(outcomes []scoring.Outcome) []scoring.Outcome {
 func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
+	if strings.HasPrefix(activity.GetInfo(ctx).WorkflowExecution.ID, repeatPrefix) {
+		// Whoever waits has been told by the first, unless that was deleted since.
+		if known, err := s.Store.CountDelivery(ctx, o.ID); known || err != nil {
+			return 0, typed(err)
+		}
+	}
 	receipt, err := s.Store.Receive(ctx, o.Tidy())
 	if err != nil {
 		return 0, typed(err)

@@ -42,7 +42,7 @@ func ResolveRun(ctx context.Context, c client.Client, workflowID, runID string) 
 }
 
 // Answer waits for a recording that only the store can judge: store.ErrNotFound, store.ErrAmbiguous, or nil if it was
-// recorded or patience ran out. In the latter case it is held by Temporal.
+// recorded, is held by the store, or patience ran out. In the last case it is held by Temporal.
 func Answer(ctx context.Context, recording client.WorkflowRun, patience time.Duration) error {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -58,4 +58,16 @@ func Answer(ctx context.Context, recording client.WorkflowRun, patience time.Dur
 		return errors.Join(store.ErrNotFound, err)
 	}
 	return err
+}
+
+// Held tells whether what a recording says about a key is held: by the store, because no run has declared the key yet, or by
+// Temporal, because the recording has not ended. Answer has returned nil, so one that has ended is read at once.
+func Held(ctx context.Context, recording client.WorkflowRun) bool {
+	wait, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var r Recorded
+	if err := recording.Get(wait, &r); err != nil {
+		return wait.Err() != nil // otherwise it is recorded, in a way that this caller's data converter cannot read
+	}
+	return r.Held
 }

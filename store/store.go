@@ -43,6 +43,7 @@ func (e *TakenError) Error() string {
 type Store interface {
 	Recorder
 	Correlator
+	Keeper
 	Reader
 
 	// Ping reports whether the database answers and its schema is the one that this code needs.
@@ -102,6 +103,10 @@ type Correlator interface {
 	// is known is a duplicate: the row stays as it was (the delivery is counted), and the expectations that it met and
 	// that are still open are returned again, so that a delivery that was interrupted can be finished.
 	Receive(ctx context.Context, o scoring.Outcome) (Receipt, error)
+
+	// CountDelivery counts a delivery beyond the first of an outcome that is kept, and changes nothing else: what it said may
+	// have been something else. known is false if no outcome of that id is kept (yet).
+	CountDelivery(ctx context.Context, outcomeID string) (known bool, err error)
 
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
 	// one of them that is not in Seen, or one in Seen has gone to another scorer by attribution: then it changes nothing
@@ -210,9 +215,11 @@ const (
 	Late      OutcomeState = "late"      // came after the window and grace of all, or after their scorers had closed
 	Unclaimed OutcomeState = "unclaimed" // nobody waits for it (yet)
 	Rejected  OutcomeState = "rejected"  // refused; Reason says why
+	Held      OutcomeState = "held"      // no outcome: a score about a key that no run has declared yet
 )
 
-// Entry is one line of the ledger: an outcome, or a refused delivery.
+// Entry is one line of the ledger: an outcome, a refused delivery, or a score that is held: then Outcome has its name and value, and the
+// key that it waits for.
 type Entry struct {
 	Outcome    scoring.Outcome `json:"outcome"`
 	State      OutcomeState    `json:"state"`

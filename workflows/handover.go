@@ -14,26 +14,26 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// A record waits so long for a run to declare the key that it is about, and looks so often: a run declares it at its end,
-// or when it flushes, and may be open for weeks.
+// A worker of a release that held nothing in its store fails with what is said about a key that no run has declared, and so
+// its recordings look again so often, for so long. One of this release leaves it to the store.
 const (
 	runKeyPatience = 30 * 24 * time.Hour
 	runKeyInterval = 10 * time.Minute
 )
 
-// Record hands a batch over to the store. It is retried until the store has it. What is said about a key that no run has
-// declared in all that time, or that several have, stands in the ledger as rejected.
-func Record(ctx workflow.Context, b activities.Batch) error {
+// Record hands a batch over to the store. It is retried until the store has it. What is said about a key that several runs
+// have declared stands in the ledger as rejected.
+func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recorded, err error) {
 	options := storeActivity("")
 	if b.RunKey == "" {
-		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.RecordName, b).Get(ctx, nil)
+		return recorded, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.RecordName, b).Get(ctx, nil)
 	}
 	untilDeclared := options
 	untilDeclared.ScheduleToCloseTimeout = runKeyPatience
 	untilDeclared.RetryPolicy.MaximumInterval = runKeyInterval
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, untilDeclared), activities.RecordName, b).Get(ctx, nil)
+	err = answer(ctx, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, untilDeclared), activities.RecordName, b), &recorded)
 	if err == nil || temporal.IsCanceledError(err) {
-		return err
+		return recorded, err
 	}
 	rejection := store.Rejection{
 		Source: "client", DeliveryID: workflow.GetInfo(ctx).WorkflowExecution.ID, Reason: err.Error(), At: workflow.Now(ctx),
@@ -45,15 +45,28 @@ func Record(ctx workflow.Context, b activities.Batch) error {
 	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.RejectName, rejection).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict: a rejection is in no ledger", "Error", err)
 	}
-	return err
+	return recorded, err
 }
 
-// Deliver keeps an outcome and tells whoever waits for it. Its workflow id is the outcome's id.
+// Deliver keeps an outcome and tells whoever waits for it. Its workflow id is the outcome's id. It counts the deliveries of the
+// same outcome that come meanwhile.
 func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
 	options := storeActivity("")
 	options.StartToCloseTimeout = 10 * time.Minute // a key may have thousands that wait; the heartbeat notices a lost worker
 	err = answer(ctx, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.ReceiveName, o), &told)
-	return told, err
+	if err != nil {
+		return told, err
+	}
+	again := workflow.GetSignalChannel(ctx, activities.RepeatSignal)
+	for again.ReceiveAsync(nil) {
+		if workflow.GetVersion(ctx, repeatChange, workflow.DefaultVersion, repeatCounted) == workflow.DefaultVersion {
+			break // a release that does not count has ended it
+		}
+		if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.CountName, o.ID).Get(ctx, nil); err != nil {
+			return told, err
+		}
+	}
+	return told, nil
 }
 
 // Registry is the part of a worker that scorers need.
@@ -81,7 +94,7 @@ func Register(r DynamicRegistry) {
 func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error) {
 	switch kind := workflow.GetInfo(ctx).WorkflowType.Name; kind {
 	case activities.RecordWorkflow, "Record":
-		return nil, Record(ctx, argument[activities.Batch](ctx, args))
+		return Record(ctx, argument[activities.Batch](ctx, args))
 	case activities.DeliverWorkflow, "Deliver":
 		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
 	case activities.ExperimentWorkflow, "ControlExperiment":

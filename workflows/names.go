@@ -26,6 +26,7 @@ const (
 	giveWayChange     = "verdict/again"
 	sizeChange        = "verdict/size"   // only where something is too large for the server
 	settleChange      = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
+	repeatChange      = "verdict/repeat" // in a delivery, and only where its outcome was delivered again meanwhile
 )
 
 // Versions of the end's shape.
@@ -41,6 +42,9 @@ const (
 	flushByActivity   = 1 // one local activity
 	flushBySideEffect = 2 // one side effect
 )
+
+// repeatCounted is the version in which a delivery counts repetitions.
+const repeatCounted = 1
 
 // Versions of an experiment's shape.
 const (

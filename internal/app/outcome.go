@@ -15,6 +15,13 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
+// outcomeResult is an outcome that was delivered.
+type outcomeResult struct {
+	scoring.Outcome
+	// Repeated tells that one of the same id was delivered before.
+	Repeated bool `json:"repeated,omitempty"`
+}
+
 // outcomeCommand is `starter outcome`.
 func (s *starter) outcomeCommand() *cobra.Command {
 	o := scoring.Outcome{Source: "cli"}
@@ -42,10 +49,15 @@ func (s *starter) outcomeCommand() *cobra.Command {
 			return err
 		}
 		defer done()
-		if err := c.Deliver(ctx, o); err != nil {
+		receipt, err := c.DeliverReceipt(ctx, o)
+		if err != nil {
 			return err
 		}
-		return s.printLine(o, "delivered %s of %s with the id %s", o.Name, o.Key, o.ID)
+		result := outcomeResult{o, receipt.Repeated}
+		if receipt.Repeated {
+			return s.printLine(result, "repeated: an outcome with the id %s was delivered before; this one is counted and changes nothing", o.ID)
+		}
+		return s.printLine(result, "delivered %s of %s with the id %s", o.Name, o.Key, o.ID)
 	})
 }
 

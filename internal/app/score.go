@@ -69,10 +69,22 @@ func (s *starter) score(ctx context.Context, f scoreFlags) error {
 	if f.stepID != "" {
 		options = append(options, verdict.OnStep(f.stepID, f.stepType))
 	}
-	if err := c.Record(ctx, about, f.score, options...); err != nil {
+	receipt, err := c.RecordReceipt(ctx, about, f.score, options...)
+	if err != nil {
 		return err
 	}
-	return s.printLine(f.score, "scored %s: %s", f.score.Name, said(f.score))
+	result := scoreResult{f.score, receipt.Held}
+	if receipt.Held {
+		return s.printLine(result, "held %s: %s; no run has declared the key %q yet, and the one that does gets it", f.score.Name, said(f.score), f.key)
+	}
+	return s.printLine(result, "scored %s: %s", f.score.Name, said(f.score))
+}
+
+// scoreResult is a score that was given.
+type scoreResult struct {
+	scoring.Score
+	// Held tells that no run has declared the key yet.
+	Held bool `json:"held,omitempty"`
 }
 
 // target is the run that the flags name.

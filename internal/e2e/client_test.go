@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,8 +142,52 @@ func TestKeyBeforeItIsDeclared(t *testing.T) {
 	require.Equal(t, []string{"early=true"}, b.Scores(run, 1))
 }
 
-// What is said about a key that no run ever declares is not held for ever, and not dropped either.
-func TestKeyThatNoRunDeclares(t *testing.T) {
+// A thumb by the key of a run that is open is answered at once, and stands in the ledger from then on: so does one whose key
+// is mistyped. It is said once, and is no error.
+func TestThumbOnAnOpenRun(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
+			workflow.GetSignalChannel(ctx, "end").Receive(ctx, nil)
+			return verdict.DeclareKey(ctx, key)
+		}, workflow.RegisterOptions{Name: "open"})
+	})
+	key, mistyped := uuid.NewString(), uuid.NewString()
+	run := b.Start("open", key)
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, Patience: time.Minute})
+	for i, about := range []verdict.Key{verdict.Key(key), verdict.Key(mistyped)} {
+		receipt, err := v.RecordReceipt(t.Context(), about, scoring.Bool("thumb", true))
+		require.NoError(t, err)
+		require.Equal(t, verdict.Receipt{Held: true}, receipt)
+		held, err := b.Store.Ledger(t.Context(), store.LedgerFilter{State: store.Held})
+		require.NoError(t, err)
+		require.Len(t, held, i+1, "the answer comes once the store has it")
+		require.Equal(t, string(about), held[0].Outcome.Key)
+		recording := harness.Shape(b.History(b.Client.GetWorkflow(t.Context(), held[0].Outcome.ID, "")))
+		require.Equal(t, "WorkflowExecutionCompleted", recording[len(recording)-1], "nothing waits on the server")
+	}
+	require.NoError(t, v.Score(t.Context(), verdict.Key(key), "thumb", false), "a changed mind")
+	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), "", "end", nil))
+	require.Equal(t, []string{"thumb=false"}, b.Scores(run, 1))
+	history, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), History: true})
+	require.NoError(t, err)
+	require.Len(t, history, 2)
+	held, err := b.Store.Ledger(t.Context(), store.LedgerFilter{State: store.Held})
+	require.NoError(t, err)
+	require.Len(t, held, 1)
+	require.Equal(t, mistyped, held[0].Outcome.Key)
+	receipt, err := v.RecordReceipt(t.Context(), verdict.Key(key), scoring.Bool("thumb", true))
+	require.NoError(t, err)
+	require.Equal(t, verdict.Receipt{}, receipt)
+	require.Equal(t, 1, strings.Count(b.Log.String(), mistyped), b.Log)
+	require.NotContains(t, b.Log.String(), "level=ERROR")
+}
+
+// A worker of a release that held nothing in its store fails with an undeclared key until the recording gives up. The
+// recording goes the same way as it did then.
+func TestKeyThatAnOlderWorkerDoesNotHold(t *testing.T) {
 	t.Parallel()
 	s, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
@@ -149,7 +195,7 @@ func TestKeyThatNoRunDeclares(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(harness.New(t, nil).Logger())
 	env := suite.NewTestWorkflowEnvironment()
-	(&activities.Set{Store: s}).Register(env)
+	(&activities.Set{Store: holdsNothing{s}}).Register(env)
 	env.ExecuteWorkflow(workflows.Record, activities.Batch{RunKey: "m-1", Records: []scoring.Record{{
 		Score: scoring.Bool("thumbs_up", true), Source: scoring.FromClient, Run: scoring.Run{WorkflowID: "key", RunID: "key"},
 	}}})
@@ -159,6 +205,82 @@ func TestKeyThatNoRunDeclares(t *testing.T) {
 	require.Len(t, ledger, 1)
 	require.Equal(t, store.Rejected, ledger[0].State)
 	require.Contains(t, ledger[0].Reason, `no run has declared the key "m-1"`)
+}
+
+// holdsNothing is the store of such a release.
+type holdsNothing struct{ store.Store }
+
+func (s holdsNothing) RecordKeyed(ctx context.Context, k store.Keyed) (store.KeyedReceipt, error) {
+	_, err := s.RunOfKey(ctx, k.Key)
+	return store.KeyedReceipt{}, err
+}
+
+// Whoever delivers an outcome again is told so, and it is counted, whatever the way in; nobody is told of it twice.
+func TestRepeatedDeliveriesAreCounted(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	b.UserWorker(b.Config(merged), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest) error {
+			_, err := verdict.Defer(ctx, merged, pr)
+			return err
+		}, workflow.RegisterOptions{Name: "repeats"})
+	})
+	pr := pullRequest{uuid.NewString()}
+	run := b.Start("repeats", pr)
+	b.Waiting(pr.Key, 1)
+	o := outcome("pr.merged", pr.Key)
+	for i := range 3 {
+		receipt, err := b.Verdict.DeliverReceipt(t.Context(), o)
+		require.NoError(t, err)
+		require.Equal(t, verdict.Receipt{Repeated: i > 0}, receipt)
+	}
+	require.Equal(t, []string{"merged=true"}, b.Scores(run, 1))
+	b.Eventually(func() error {
+		ledger, err := b.Store.Ledger(t.Context(), store.LedgerFilter{})
+		if err == nil && (len(ledger) != 1 || ledger[0].Deliveries != 3) {
+			err = fmt.Errorf("%+v", ledger)
+		}
+		return err
+	})
+	scorer := b.Client.GetWorkflow(t.Context(), "verdict/scorer/merged/"+run.GetRunID()+"/1", "")
+	signals := 0
+	for _, e := range harness.Shape(b.History(scorer)) {
+		if e == "WorkflowExecutionSignaled" {
+			signals++
+		}
+	}
+	require.Equal(t, 1, signals)
+}
+
+// A repetition may say something else, and may be quicker than the first: it is counted, and the first stands.
+func TestRepetitionIsNeverTheFirst(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	const outcomes, repeats = 5, 3
+	for i := range outcomes {
+		o := verdict.Outcome{ID: fmt.Sprint(b.Queue, i), Name: "paid", Key: b.Queue, Value: scoring.BoolValue(true)}
+		require.NoError(t, b.Verdict.Deliver(t.Context(), o))
+		o.Name, o.Value = "refunded", scoring.BoolValue(false)
+		for range repeats {
+			require.NoError(t, b.Verdict.Deliver(t.Context(), o))
+		}
+	}
+	b.StoreWorker() // finds all of them on its queue, in any order
+	b.Eventually(func() error {
+		ledger, err := b.Store.Ledger(t.Context(), store.LedgerFilter{})
+		if err == nil && len(ledger) != outcomes {
+			err = fmt.Errorf("%d outcomes", len(ledger))
+		}
+		for _, e := range ledger {
+			if e.Deliveries != 1+repeats {
+				err = fmt.Errorf("%+v", e)
+			}
+			require.Equal(t, "paid", e.Outcome.Name)
+			require.Equal(t, scoring.BoolValue(true), e.Outcome.Value)
+		}
+		return err
+	})
 }
 
 // What was scored can be found by visibility, in the run and in its scorer.

@@ -187,7 +187,7 @@ func (b *besides) settled() {
 		}
 		return nil
 	})
-	b.quiet(0)
+	b.quiet()
 }
 
 // rows returns the current scores of a run.

@@ -170,7 +170,10 @@ func (s *scene) play() facts {
 	s.services(f)
 	s.control()
 	s.rows()
-	s.quiet(len(held))
+	s.quiet()
+	kept, err := s.Store.Ledger(ctx, store.LedgerFilter{State: store.Held})
+	require.NoError(s.T, err)
+	require.Len(s.T, kept, len(held))
 	for _, stop := range slices.Backward(s.stop) {
 		stop()
 	}
@@ -315,10 +318,10 @@ func (s *scene) rows() {
 	require.True(s.T, first)
 }
 
-// quiet waits until nothing is under way but what waits for something: n recordings wait for a key.
-func (s *scene) quiet(n int) {
+// quiet waits until nothing is under way but what waits for something.
+func (s *scene) quiet() {
 	s.Eventually(func() error {
-		for kind, want := range map[string]int64{activities.RecordWorkflow: int64(n), activities.DeliverWorkflow: 0} {
+		for kind, want := range map[string]int64{activities.RecordWorkflow: 0, activities.DeliverWorkflow: 0} {
 			got, err := s.Client.CountWorkflow(s.T.Context(), &workflowservice.CountWorkflowExecutionsRequest{
 				Namespace: s.namespace, Query: fmt.Sprintf("ExecutionStatus = 'Running' AND WorkflowType = '%s'", kind),
 			})

@@ -144,8 +144,9 @@ type Ledger struct {
 	Matched    int `json:"matched"`
 	Late       int `json:"late"`
 	Unclaimed  int `json:"unclaimed"`
-	Rejected   int `json:"rejected"`   // deliveries
-	Duplicates int `json:"duplicates"` // deliveries beyond the first of an outcome
+	Rejected   int `json:"rejected"`       // deliveries
+	Held       int `json:"held,omitempty"` // scores about keys that no run has declared yet
+	Duplicates int `json:"duplicates"`     // deliveries beyond the first of an outcome
 }
 
 // Build computes a report. An experiment that has no assignments is store.ErrNotFound.
@@ -243,8 +244,12 @@ func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
 	var l Ledger
 	entries, err := s.Ledger(ctx, store.LedgerFilter{})
 	for _, e := range entries {
-		if e.State == store.Rejected {
+		switch e.State {
+		case store.Rejected:
 			l.Rejected += e.Deliveries
+			continue
+		case store.Held:
+			l.Held++
 			continue
 		}
 		l.Duplicates += max(0, e.Deliveries-1)

@@ -30,6 +30,9 @@ func (r Report) WriteText(out io.Writer) error {
 	l := r.Ledger
 	fmt.Fprintf(w, "outcomes: %d received, %d matched, %d late, %d unclaimed; %d rejected; %d delivered again\n",
 		l.Received, l.Matched, l.Late, l.Unclaimed, l.Rejected, l.Duplicates)
+	if l.Held > 0 {
+		fmt.Fprintf(w, "held: %d scores about keys that no run has declared yet; `starter ledger --state held` lists them\n", l.Held)
+	}
 	fmt.Fprintf(w, "as of %s\n", r.AsOf.UTC().Format(time.DateTime+" MST"))
 	return w.Flush()
 }

@@ -3,6 +3,7 @@
 //
 //	201  new, and durably held
 //	200  the idempotency key was used for the same request before: nothing has changed
+//	202  durably held: no run has declared the run_key yet, and the one that does gets the score
 //	400  not one JSON object in UTF-8, a member that is not known or there twice, an integer beyond 2^53 that would be
 //	     rounded, two idempotency keys
 //	401  no token, or a wrong one

@@ -288,7 +288,6 @@ func TestRunIsNamedInEachWay(t *testing.T) {
 	}{
 		`"workflow_id":"order-2"`:                           {404, "not-found", ""},
 		`"workflow_id":"order-7","run_id":"other"`:          {404, "not-found", ""},
-		`"run_key":"message-2"`:                             {404, "not-found", ""},
 		`"token":"forged"`:                                  {422, "invalid", "token"},
 		`"run_id":"r1"`:                                     {422, "invalid", "workflow_id"},
 		`"workflow_id":"order-7","run_key":"message-1"`:     {422, "invalid", "workflow_id"},
@@ -296,6 +295,38 @@ func TestRunIsNamedInEachWay(t *testing.T) {
 	} {
 		b.refused(b.post("/v1/scores", `{`+target+`,"name":"quality","value":1}`), want.status, want.kind, want.field)
 	}
+}
+
+// A key that no run has declared yet is no mistake: the run may be open.
+func TestScoreIsHeldUntilTheKeyIsDeclared(t *testing.T) {
+	t.Parallel()
+	b := standard(t)
+	up := `{"run_key":"message-1","name":"thumbs_up","value":true}`
+	w := b.post("/v1/scores", up, "Idempotency-Key", "a")
+	require.Equal(t, 202, w.Code, w.Body.String())
+	require.JSONEq(t, `{"name":"thumbs_up","state":"scored","value":true,"held":true}`, w.Body.String())
+	w = b.post("/v1/scores", up, "Idempotency-Key", "a")
+	require.Equal(t, 200, w.Code)
+	require.Contains(t, w.Body.String(), `"repeated":true`)
+	b.refused(b.post("/v1/scores", `{"run_key":"message-1","name":"thumbs_up","value":false}`, "Idempotency-Key", "a"), 409, "conflict", "idempotency_key")
+	require.Equal(t, 202, b.post("/v1/scores", `{"run_key":"mistyped","name":"thumbs_up","value":false}`).Code)
+	ledger, err := b.store.Ledger(t.Context(), store.LedgerFilter{State: store.Held})
+	require.NoError(t, err)
+	require.Len(t, ledger, 2)
+
+	run := scoring.Run{Namespace: "default", WorkflowID: "order-1", RunID: "r1"}
+	require.NoError(t, b.store.Flush(t.Context(), scoring.Flush{
+		Facts: scoring.RunFacts{Run: run, StartedAt: time.Unix(1, 0), Keys: []string{"message-1"}}, Sequence: 1, At: time.Unix(2, 0),
+	}))
+	all := b.revisions("thumbs_up")
+	require.Len(t, all, 1)
+	require.Equal(t, run, all[0].Run)
+	w = b.post("/v1/scores", `{"run_key":"message-1","name":"thumbs_up","value":false}`, "Idempotency-Key", "b")
+	require.Equal(t, 201, w.Code)
+	require.Contains(t, w.Body.String(), `"run_id":"r1"`)
+	w = b.post("/v1/scores", up, "Idempotency-Key", "a")
+	require.Equal(t, 200, w.Code)
+	require.Contains(t, w.Body.String(), `"run_id":"r1"`)
 }
 
 func TestAmbiguousKeyIsRefused(t *testing.T) {

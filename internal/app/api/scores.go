@@ -39,12 +39,14 @@ type scoreRequest struct {
 
 // scoreAnswer says what was recorded.
 type scoreAnswer struct {
-	Run   scoring.Run   `json:"run"`
+	Run   scoring.Run   `json:"run,omitzero"`
 	Step  scoring.Step  `json:"step,omitzero"`
 	Name  string        `json:"name"`
 	Key   string        `json:"key,omitempty"`
 	State scoring.State `json:"state"`
 	Value scoring.Value `json:"value"`
+	// Held tells that no run has declared the key yet: the one that does gets the score.
+	Held bool `json:"held,omitempty"`
 	// Repeated tells that the same request was answered before.
 	Repeated bool `json:"repeated,omitempty"`
 }
@@ -67,20 +69,39 @@ func (a *api) scores(r *http.Request, body []byte) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	first := true
-	if key == "" {
+	answer := scoreAnswer{Run: rec.Run, Step: rec.Step, Name: rec.Name, Key: rec.Key, State: rec.State, Value: rec.Value}
+	switch {
+	case in.RunKey != "":
+		err = a.recordKeyed(r.Context(), in.RunKey, rec, key, hash, &answer)
+	case key == "":
 		err = a.Store.Record(r.Context(), []scoring.Record{rec})
-	} else {
+	default:
+		var first bool
 		first, err = a.once(r.Context(), "scores/"+key, hash, rec)
+		answer.Repeated = !first
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, nil, err
+	case answer.Repeated:
+		return http.StatusOK, answer, nil
+	case answer.Held:
+		return http.StatusAccepted, answer, nil
 	}
-	status := http.StatusCreated
-	if !first {
-		status = http.StatusOK
+	return http.StatusCreated, answer, nil
+}
+
+// recordKeyed records about the run that declared a key, or has the store hold it until one does.
+func (a *api) recordKeyed(ctx context.Context, runKey string, rec scoring.Record, key, digest string, answer *scoreAnswer) error {
+	k := store.Keyed{Key: runKey, Records: []scoring.Record{rec}, DeliveryID: key}
+	if key != "" {
+		k.Request, k.Digest = "scores/"+key, digest
 	}
-	return status, scoreAnswer{rec.Run, rec.Step, rec.Name, rec.Key, rec.State, rec.Value, !first}, nil
+	ctx, cancel := context.WithTimeout(ctx, onceLimit)
+	defer cancel()
+	receipt, err := a.Store.RecordKeyed(ctx, k)
+	answer.Run, answer.Held, answer.Repeated = receipt.Run, receipt.Held, receipt.Repeated
+	return err
 }
 
 // record makes the record that a request means.
@@ -126,10 +147,7 @@ func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 	case in.RunID != "" && in.WorkflowID == "":
 		return scoring.Run{}, scoring.Invalid("workflow id", "a run_id needs its workflow_id")
 	case in.RunKey != "":
-		if err := scoring.CheckKey("run key", in.RunKey); err != nil {
-			return scoring.Run{}, err
-		}
-		return a.Store.RunOfKey(ctx, in.RunKey)
+		return scoring.Run{WorkflowID: "key", RunID: "key"}, scoring.CheckKey("run key", in.RunKey) // the store knows which
 	case in.Token != "":
 		return token.Open(a.TokenKeys, in.Token)
 	}

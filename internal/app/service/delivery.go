@@ -30,8 +30,7 @@ func (d delivery) Deliver(ctx context.Context, o scoring.Outcome) error {
 }
 
 // deliver returns once o is held. A delivery that Temporal has already never reaches the store by itself, so it is counted
-// there, best effort. Whoever waits for the outcome is told by the first delivery's workflow, whichever of the two
-// reaches the store first.
+// there.
 func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
 	if err := o.Validate(); err != nil {
 		return false, err
@@ -40,10 +39,18 @@ func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate boo
 	if err != nil || !duplicate {
 		return duplicate, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, countLimit)
-	defer cancel()
-	if _, err := d.store.Receive(ctx, o); err != nil {
+	if err := d.count(ctx, o); err != nil {
 		d.log.Warn("a repeated delivery is not counted", "outcome", o.ID, "error", err)
 	}
 	return true, nil
+}
+
+// count counts a repetition in the store, or has it counted there.
+func (d delivery) count(ctx context.Context, o scoring.Outcome) error {
+	direct, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
+	if known, err := d.store.CountDelivery(direct, o.ID); err == nil && known {
+		return nil
+	}
+	return activities.CountDelivery(ctx, d.temporal, d.taskQueue, o)
 }

@@ -50,6 +50,9 @@ func (s *Store) Flush(ctx context.Context, f scoring.Flush) error {
 	_, err = write(ctx, s, "flush", func(ctx context.Context, t txn) (nothing, error) {
 		var l locks
 		l.workflow(f.Facts.Run)
+		for _, key := range f.Facts.Keys {
+			l.key(key)
+		}
 		if err := t.hold(ctx, l); err != nil {
 			return nothing{}, err
 		}
@@ -102,7 +105,10 @@ func (t txn) keep(ctx context.Context, run *runRow, f scoring.Flush) error {
 	if err := t.changeRun(ctx, run); err != nil {
 		return err
 	}
-	return t.declare(ctx, *run)
+	if err := t.declare(ctx, *run); err != nil {
+		return err
+	}
+	return t.releaseDeclared(ctx, *run)
 }
 
 func (t txn) sayAll(ctx context.Context, run runRow, records []scoring.Record, how manner) error {

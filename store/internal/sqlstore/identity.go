@@ -61,6 +61,9 @@ func (l *locks) experiment(name, version string) {
 	*l = append(*l, int64(lockKey(hash("experiment", name, version))))
 }
 
+// key locks what is held about a key that runs declare.
+func (l *locks) key(key string) { *l = append(*l, int64(lockKey(hash("run key", key)))) }
+
 // request locks the key of one request.
 func (l *locks) request(key string) { *l = append(*l, int64(lockKey(hash("request", key)))) }
 

@@ -12,7 +12,7 @@ import (
 // Ledger implements store.Store.
 func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
 	var entries []store.Entry
-	if f.State != store.Rejected {
+	if f.State != store.Rejected && f.State != store.Held {
 		received, err := s.ledgerOutcomes(ctx, f)
 		if err != nil {
 			return nil, err
@@ -25,6 +25,13 @@ func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry
 			return nil, err
 		}
 		entries = append(entries, rejected...)
+	}
+	if f.State == store.Held || f.State == "" {
+		held, err := s.ledgerHeld(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, held...)
 	}
 	slices.SortStableFunc(entries, func(a, b store.Entry) int { return received(b.Outcome).Compare(received(a.Outcome)) })
 	if f.Limit > 0 && len(entries) > f.Limit {

@@ -227,11 +227,15 @@ func scanFacts(rows *sql.Rows) (f scoring.RunFacts, err error) {
 
 // RunOfKey implements store.Store.
 func (s *Store) RunOfKey(ctx context.Context, key string) (scoring.Run, error) {
+	return runOfKey(ctx, s.read, key)
+}
+
+func runOfKey(ctx context.Context, q querier, key string) (scoring.Run, error) {
 	type declared struct {
 		chain string
 		facts scoring.RunFacts
 	}
-	runs, err := collect(ctx, s.read, func(rows *sql.Rows) (d declared, err error) {
+	runs, err := collect(ctx, q, func(rows *sql.Rows) (d declared, err error) {
 		var chain []byte
 		var doc string
 		if err = rows.Scan(&chain, &doc); err != nil {

@@ -117,6 +117,14 @@ func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt
 	return receipt, err
 }
 
+// CountDelivery implements store.Store.
+func (s *Store) CountDelivery(ctx context.Context, outcomeID string) (known bool, err error) {
+	return write(ctx, s, "count a delivery", func(ctx context.Context, t txn) (bool, error) {
+		_, known, err := one(ctx, t.tx, scanID, `UPDATE outcomes SET deliveries = deliveries + 1 WHERE outcome = $1 RETURNING id`, outcomeID)
+		return known, err
+	})
+}
+
 // received is when an outcome reached Verdict, as far as is known.
 func received(o scoring.Outcome) time.Time {
 	if o.ReceivedAt.IsZero() {
@@ -131,6 +139,11 @@ func (s *Store) Reject(ctx context.Context, r store.Rejection) error {
 	if err != nil {
 		return err
 	}
+	_, err = write(ctx, s, "reject", func(ctx context.Context, t txn) (nothing, error) { return nothing{}, t.reject(ctx, r) })
+	return err
+}
+
+func (t txn) reject(ctx context.Context, r store.Rejection) error {
 	doc, err := encode(r)
 	if err != nil {
 		return err
@@ -140,10 +153,7 @@ func (s *Store) Reject(ctx context.Context, r store.Rejection) error {
 	if r.DeliveryID == "" {
 		identity = hash(r.Source, "", r.Reason, r.At.Format(time.RFC3339Nano))
 	}
-	_, err = write(ctx, s, "reject", func(ctx context.Context, t txn) (nothing, error) {
-		return nothing{}, t.exec(ctx, `INSERT INTO rejections (hash, received_at, deliveries, doc) VALUES ($1, $2, $4, $3)
-			ON CONFLICT (hash) DO UPDATE SET deliveries = rejections.deliveries + excluded.deliveries, received_at = excluded.received_at,
-			doc = excluded.doc WHERE rejections.received_at < excluded.received_at`, identity, micro(r.At), doc, max(1, r.Count))
-	})
-	return err
+	return t.exec(ctx, `INSERT INTO rejections (hash, received_at, deliveries, doc) VALUES ($1, $2, $4, $3)
+		ON CONFLICT (hash) DO UPDATE SET deliveries = rejections.deliveries + excluded.deliveries, received_at = excluded.received_at,
+		doc = excluded.doc WHERE rejections.received_at < excluded.received_at`, identity, micro(r.At), doc, max(1, r.Count))
 }

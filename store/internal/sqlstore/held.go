@@ -1,0 +1,287 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// undeclared stands for the run of a key that no run has declared.
+var undeclared = scoring.Run{WorkflowID: "key", RunID: "key"}
+
+// heldRow is what is held of one score.
+type heldRow struct {
+	DeliveryID string         `json:"delivery_id,omitempty"`
+	Record     scoring.Record `json:"record"`
+
+	id  int64
+	key string
+	at  int64
+}
+
+// errMoved tells that the run of a key has become another one since it was read.
+var errMoved = errors.New("the key's run has changed")
+
+// RecordKeyed implements store.Store.
+func (s *Store) RecordKeyed(ctx context.Context, k store.Keyed) (store.KeyedReceipt, error) {
+	k, err := checkKeyed(k)
+	if err != nil {
+		return store.KeyedReceipt{}, err
+	}
+	for {
+		receipt, err := s.recordKeyed(ctx, k)
+		if !errors.Is(err, errMoved) {
+			return receipt, err
+		}
+	}
+}
+
+func (s *Store) recordKeyed(ctx context.Context, k store.Keyed) (store.KeyedReceipt, error) {
+	run, err := runOfKey(ctx, s.read, k.Key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.KeyedReceipt{}, err
+	}
+	return write(ctx, s, "record by key", func(ctx context.Context, t txn) (store.KeyedReceipt, error) {
+		var l locks
+		l.key(k.Key)
+		if run != (scoring.Run{}) {
+			l.workflow(run)
+		}
+		if k.Request != "" {
+			l.request(k.Request)
+		}
+		if err := t.hold(ctx, l); err != nil {
+			return store.KeyedReceipt{}, err
+		}
+		now, err := runOfKey(ctx, t.tx, k.Key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return store.KeyedReceipt{}, err
+		}
+		if now != run {
+			return store.KeyedReceipt{}, errMoved // its locks are others
+		}
+		return t.recordKeyed(ctx, k, run)
+	})
+}
+
+// recordKeyed records about a run, or holds if that is the zero run.
+func (t txn) recordKeyed(ctx context.Context, k store.Keyed, run scoring.Run) (store.KeyedReceipt, error) {
+	receipt := store.KeyedReceipt{Run: run, Held: run == scoring.Run{}}
+	if k.Request != "" {
+		first, err := t.request(ctx, k.Request, k.Digest)
+		if err != nil || !first {
+			receipt.Repeated = true
+			return receipt, err
+		}
+	}
+	for _, r := range k.Records {
+		if receipt.Held {
+			if err := t.holdRecord(ctx, k, r); err != nil {
+				return receipt, err
+			}
+			continue
+		}
+		r.Run = run
+		if err := t.record(ctx, r); err != nil {
+			return receipt, err
+		}
+	}
+	return receipt, nil
+}
+
+func (t txn) holdRecord(ctx context.Context, k store.Keyed, r scoring.Record) error {
+	said, err := encode(r)
+	if err != nil {
+		return err
+	}
+	doc, err := encode(heldRow{DeliveryID: k.DeliveryID, Record: r})
+	if err != nil {
+		return err
+	}
+	at := r.RecordedAt
+	if at.IsZero() {
+		at = time.Now()
+	}
+	return t.exec(ctx, `INSERT INTO held (hash, key, at, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING`,
+		hash(k.Key, said), k.Key, micro(at), doc)
+}
+
+// releaseBatch is how many held scores a transaction records: the rest is recorded soon after.
+const releaseBatch = 500
+
+const selectHeld = `SELECT id, key, at, doc FROM held`
+
+func scanHeld(rows *sql.Rows) (h heldRow, err error) {
+	var doc string
+	if err = rows.Scan(&h.id, &h.key, &h.at, &doc); err != nil {
+		return h, err
+	}
+	id, key, at := h.id, h.key, h.at
+	h, err = decode[heldRow](doc)
+	h.id, h.key, h.at = id, key, at
+	return h, err
+}
+
+// release records what was held about a key, now that a run has declared it. The locks of the key and of the run's workflow
+// id are held.
+func (t txn) release(ctx context.Context, run scoring.Run, key string) (int, error) {
+	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` WHERE key = $1 ORDER BY id`+limit(releaseBatch), key)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range rows {
+		h.Record.Run = run
+		if err := t.record(ctx, h.Record); err != nil {
+			return 0, err
+		}
+		if err := t.exec(ctx, `DELETE FROM held WHERE id = $1`, h.id); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), nil
+}
+
+// releaseDeclared records what was held about the keys that a run declares, unless the run was reset away: the one that
+// replaced it declares them too.
+func (t txn) releaseDeclared(ctx context.Context, run runRow) error {
+	if run.superseded {
+		return nil
+	}
+	for _, key := range run.facts.Keys {
+		if _, err := t.release(ctx, run.facts.Run, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReleaseHeld records what is held about keys that runs have declared since: a release that holds nothing may have
+// written that they did, and a run may declare a key about which very much is held. What is held about a key that several runs
+// have declared is rejected. It returns how much was held no longer.
+func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
+	for {
+		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
+			`SELECT DISTINCT h.key FROM held h JOIN run_keys k ON k.key = h.key JOIN runs r ON r.id = k.run WHERE NOT r.superseded`+limit(pruneBatch))
+		if err != nil || len(keys) == 0 {
+			return released, err
+		}
+		for _, key := range keys {
+			n, err := s.releaseKey(ctx, key)
+			released += n
+			if err != nil {
+				return released, err
+			}
+		}
+	}
+}
+
+func (s *Store) releaseKey(ctx context.Context, key string) (int, error) {
+	run, err := runOfKey(ctx, s.read, key)
+	switch {
+	case errors.Is(err, store.ErrAmbiguous):
+		return s.rejectHeld(ctx, fmt.Sprintf("several runs have declared the key %q", key), `WHERE key = $1 ORDER BY id`, key)
+	case errors.Is(err, store.ErrNotFound):
+		return 0, nil // it has just been reset away
+	case err != nil:
+		return 0, err
+	}
+	return write(ctx, s, "release", func(ctx context.Context, t txn) (int, error) {
+		var l locks
+		l.key(key)
+		l.workflow(run)
+		if err := t.hold(ctx, l); err != nil {
+			return 0, err
+		}
+		return t.release(ctx, run, key)
+	})
+}
+
+// ExpireHeld rejects what has been held since before the given time: no run has declared its key, and none is expected to.
+// It returns how much that was.
+func (s *Store) ExpireHeld(ctx context.Context, before time.Time) (expired int, err error) {
+	for {
+		n, err := s.rejectHeld(ctx, "", `WHERE at < $1 ORDER BY at, id`, micro(before))
+		expired += n
+		if err != nil || n == 0 {
+			return expired, err
+		}
+	}
+}
+
+// rejectHeld moves a batch of what is held to the rejections. Without a reason it is that no run has declared the key.
+func (s *Store) rejectHeld(ctx context.Context, reason, which string, args ...any) (int, error) {
+	rows, err := collect(ctx, s.read, scanHeld, selectHeld+` `+which+limit(pruneBatch), args...)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	return write(ctx, s, "reject what is held", func(ctx context.Context, t txn) (rejected int, err error) {
+		var l locks
+		for _, h := range rows {
+			l.key(h.key)
+		}
+		if err := t.hold(ctx, l); err != nil {
+			return 0, err
+		}
+		at := instant(time.Now())
+		for i, h := range rows {
+			_, there, err := one(ctx, t.tx, scanID, `DELETE FROM held WHERE id = $1 RETURNING id`, h.id)
+			if err != nil {
+				return 0, err
+			}
+			if !there {
+				continue // a run has declared the key meanwhile
+			}
+			rejected++
+			r := store.Rejection{Source: string(h.Record.Source), DeliveryID: h.DeliveryID, Reason: reason, At: at.Add(time.Duration(i) * time.Microsecond)}
+			if reason == "" {
+				r.Reason = fmt.Sprintf("no run has declared the key %q", h.key)
+			}
+			if err := t.reject(ctx, r); err != nil {
+				return 0, err
+			}
+		}
+		return rejected, nil
+	})
+}
+
+// ledgerHeld returns what is held, newest first.
+func (s *Store) ledgerHeld(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
+	var c conditions
+	if !f.Since.IsZero() {
+		c.add("at >= ?", micro(f.Since))
+	}
+	rows, err := collect(ctx, s.read, scanHeld, selectHeld+c.String()+` ORDER BY at DESC, id DESC`+limit(f.Limit), c.args...)
+	var entries []store.Entry
+	for _, h := range rows {
+		r := h.Record
+		entries = append(entries, store.Entry{
+			Outcome: scoring.Outcome{
+				ID: h.DeliveryID, Name: r.Name, Key: h.key, Value: r.Value, ObservedAt: r.ObservedAt, ReceivedAt: atTime(h.at), Source: string(r.Source),
+			},
+			State: store.Held, Deliveries: 1, Reason: "no run has declared the key yet",
+		})
+	}
+	return entries, err
+}
+
+func checkKeyed(k store.Keyed) (store.Keyed, error) {
+	if err := scoring.CheckRunKey(k.Key); err != nil {
+		return k, err
+	}
+	if err := checkOptionalIDs("delivery id", k.DeliveryID, "idempotency key", k.Request); err != nil {
+		return k, err
+	}
+	records := make([]scoring.Record, len(k.Records))
+	for i, r := range k.Records {
+		r.Run = undeclared
+		records[i] = r
+	}
+	var err error
+	k.Records, err = checkRecords(records)
+	return k, err
+}
