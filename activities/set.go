@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,8 @@ import (
 type Set struct {
 	Store  store.Store
 	Client client.Client
+	// DataConverter is that of Client. Nil means the SDK's default.
+	DataConverter converter.DataConverter
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -165,32 +168,6 @@ func (s *Set) ExpectMore(ctx context.Context, r Rest) (Expected, error) {
 	early = slices.DeleteFunc(early, func(o scoring.Outcome) bool { return seen[o.Mark()] })
 	next := carried(early)
 	return Expected{Window: r.Expectation.Window, Early: next, More: len(next) < len(early)}, typed(err)
-}
-
-// Refusal is why a scorer could not settle. The zero Refusal means that it has settled.
-type Refusal struct {
-	// Unseen are outcomes that the scorer has not taken into account, or the first of them.
-	Unseen []scoring.Outcome `json:"unseen,omitempty"`
-	// Taken are the ids of outcomes that it has, and that count for another scorer; TakenMarks the marks of those that it has
-	// only told the marks of.
-	Taken      []string `json:"taken,omitempty"`
-	TakenMarks []string `json:"taken_marks,omitempty"`
-}
-
-// Settle closes a scorer, unless it has something to take into account first.
-func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) {
-	ctx, stop := beating(ctx)
-	defer stop()
-	st.At = s.now()
-	for i := range st.Records {
-		st.Records[i].RecordedAt = st.At
-	}
-	unseen, err := s.Store.Settle(ctx, st)
-	var taken *store.TakenError
-	if errors.As(err, &taken) {
-		return Refusal{Taken: taken.OutcomeIDs, TakenMarks: taken.Marks}, nil
-	}
-	return Refusal{Unseen: carried(unseen)}, typed(err)
 }
 
 // carried returns the first of the outcomes, at least one, that an activity's result can hold. A scorer that has not seen

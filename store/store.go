@@ -36,6 +36,16 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("verdict: %d outcomes count for another scorer now", len(e.OutcomeIDs)+len(e.Marks))
 }
 
+// ForgottenError says that the store does not know waits that a scorer has made: they were made in another one. The scorer
+// expects again, and then settles.
+type ForgottenError struct {
+	Waits []int // their numbers
+}
+
+func (e *ForgottenError) Error() string {
+	return fmt.Sprintf("verdict: the store does not know %d waits of the scorer", len(e.Waits))
+}
+
 // Store keeps everything append-only: a change is a revision, and the history is kept. Every method validates its
 // input with the scoring package and changes nothing when it refuses; every write is one transaction and idempotent,
 // so that a retried activity may repeat it. Implementations are safe for concurrent use, by several processes where
@@ -109,8 +119,8 @@ type Correlator interface {
 	CountDelivery(ctx context.Context, outcomeID string) (known bool, err error)
 
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
-	// one of them that is not in Seen, or one in Seen has gone to another scorer by attribution: then it changes nothing
-	// and returns the unseen ones, or a TakenError with the others. Settling again with the same
+	// one of them that is not in Seen, or one in Seen has gone to another scorer by attribution, or a wait in Expected is not
+	// known: then it changes nothing and returns the unseen ones, a TakenError with the others, or a ForgottenError. Settling again with the same
 	// scores changes nothing; with other scores (a late outcome within the grace) they become revisions. The pending score
 	// becomes the score of its own name and key, or is retracted if the scorer made none.
 	//
@@ -140,6 +150,8 @@ type Settlement struct {
 	// ([scoring.Outcome.Mark]) of those whose ids are too many to travel.
 	Seen      []string `json:"seen,omitempty"`
 	SeenMarks []string `json:"seen_marks,omitempty"`
+	// Expected are the numbers of the waits that it has made. Nil: it does not say.
+	Expected []int `json:"expected"`
 	// Records are its scores, all with Source FromScorer. They may be of any state but pending.
 	Records []scoring.Record `json:"records"`
 	At      time.Time        `json:"at"`

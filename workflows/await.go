@@ -40,8 +40,9 @@ var errShadow = errors.New("verdict: a shadow is not served, so no outcome is ab
 
 // wait is one call of Await, remembered between passes of the scorer's function.
 type wait struct {
-	events []scoring.Event
-	window scoring.Window
+	events      []scoring.Event
+	window      scoring.Window
+	expectation scoring.Expectation // with the window that the store keeps
 }
 
 // decider looks at the outcomes inside a window, in order, and tells whether they decide.
@@ -129,34 +130,43 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 	if err := checkPayload(ctx, "events", sizeOf(e)); err != nil {
 		return nil, err
 	}
-	kept := activities.Expected{Window: window} // for histories in which the window does not come back
-	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e), &kept); err != nil {
+	window, err := s.known(ctx, e)
+	if err != nil {
 		return nil, err
 	}
+	e.Window = window
+	w := &wait{events: slices.Clone(events), window: window, expectation: e}
+	s.waits, s.used[w] = append(s.waits, w), true
+	return w, nil
+}
+
+// known makes an expectation known to the store, and takes in the outcomes that meet it already. It returns the window that
+// the store keeps.
+func (s *scorer) known(ctx workflow.Context, e scoring.Expectation) (window scoring.Window, err error) {
+	kept := activities.Expected{Window: e.Window} // for histories in which the window does not come back
+	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e), &kept); err != nil {
+		return window, err
+	}
+	window = kept.Window
 	rest := activities.Rest{Expectation: e}
 	for {
 		s.add(kept.Early...)
 		if !kept.More {
-			break
+			return window, nil
 		}
 		for _, o := range kept.Early {
 			rest.Seen = append(rest.Seen, o.ID)
 		}
 		rest.Fit()
 		told := rest.SeenMarks
-		window := kept.Window
 		kept = activities.Expected{}
 		if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectMoreName, rest), &kept); err != nil {
-			return nil, err
+			return window, err
 		}
-		kept.Window = window
 		if len(told) > 0 && !s.news(told, kept.Early) {
-			break // a worker of v0.1.0 knows no marks; the others come when the scorer settles
+			return window, nil // a worker of v0.1.0 knows no marks; the others come when the scorer settles
 		}
 	}
-	w := &wait{events: slices.Clone(events), window: kept.Window}
-	s.waits, s.used[w] = append(s.waits, w), true
-	return w, nil
 }
 
 // inside returns the outcomes that meet a wait.

@@ -202,6 +202,10 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: configOf(ctx).build(info),
 		})
 	}
+	settlement.Expected = []int{} // it says what it expects, if only that it is nothing
+	for _, w := range s.waits {
+		settlement.Expected = append(settlement.Expected, w.expectation.Wait)
+	}
 	for _, o := range s.inbox {
 		settlement.Seen = append(settlement.Seen, o.ID)
 	}
@@ -209,12 +213,19 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		settlement.Records = nil // the scorer waits for nothing any more, and leaves nothing
 	}
 	settlement, later := s.fit(ctx, settlement)
-	var refusal activities.Refusal
-	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement), &refusal); err != nil {
-		return Result{}, err
-	}
-	if len(refusal.Unseen)+len(refusal.Taken)+len(refusal.TakenMarks) > 0 {
-		return Result{}, s.refused(ctx, settlement, refusal)
+	for again := true; again; {
+		var refusal activities.Refusal
+		if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement), &refusal); err != nil {
+			return Result{}, err
+		}
+		known := len(s.inbox)
+		if err := s.expectAgain(ctx, refusal.Again); err != nil {
+			return Result{}, err
+		}
+		if len(refusal.Unseen)+len(refusal.Taken)+len(refusal.TakenMarks) > 0 || len(s.inbox) > known {
+			return Result{}, s.refused(ctx, settlement, refusal)
+		}
+		again = len(refusal.Again) > 0
 	}
 	if err := s.record(ctx, later); err != nil {
 		return Result{}, err
@@ -223,6 +234,20 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		upsert(ctx, attributes(ScorerAttribute, configOf(ctx), settlement.Records, s.env.Assigned, "run="+s.env.Run.WorkflowID))
 	}
 	return result(scores), nil
+}
+
+// expectAgain makes waits known to a store that does not know them: it is not the one in which they were made.
+func (s *scorer) expectAgain(ctx workflow.Context, numbers []int) error {
+	for _, w := range s.waits {
+		if !slices.Contains(numbers, w.expectation.Wait) {
+			continue
+		}
+		workflow.GetLogger(ctx).Warn("Verdict: the store does not know what the scorer expects; it expects again", "Scorer", s.env.Scorer, "Wait", w.expectation.Wait)
+		if _, err := s.known(ctx, w.expectation); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // abandon closes a cancelled scorer without a score, whatever is unseen, and returns the cancellation.

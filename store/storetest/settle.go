@@ -128,6 +128,31 @@ var settleTests = []namedTest{
 		require.Empty(t, b.settle(t, settlement(e, nil, paid(e, true, 1))))
 		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{}))
 	}},
+	{"a wait that the store does not know refuses it", func(t *testing.T, b bench) {
+		e := expectation(freshRun(), "k")
+		second := e
+		second.Wait = 2
+		b.expect(t, second)
+		s := settlement(e, nil, paid(e, true, 60))
+		for _, c := range []struct{ expected, forgotten []int }{{[]int{1, 2, 3}, []int{1, 3}}, {[]int{1}, []int{1}}} {
+			s.Expected = c.expected
+			_, err := b.Settle(t.Context(), s)
+			var forgotten *store.ForgottenError
+			require.ErrorAs(t, err, &forgotten)
+			require.Equal(t, c.forgotten, forgotten.Waits)
+		}
+		require.Equal(t, []string{"paid:pending"}, b.said(t, store.Filter{}))
+		waiting, err := b.Waiting(t.Context(), at(1000))
+		require.NoError(t, err)
+		require.Len(t, waiting, 1)
+		b.receive(t, outcome("o1", "k", 5))
+		require.Equal(t, []string{"o1"}, b.expect(t, e))
+		s.Expected = []int{1, 2}
+		require.Equal(t, []string{"o1"}, b.settle(t, s))
+		s.Seen = []string{"o1"}
+		require.Empty(t, b.settle(t, s))
+		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{}))
+	}},
 	{"each state that is not pending", func(t *testing.T, b bench) {
 		for _, s := range []scoring.Score{scoring.Decline("paid", "x"), scoring.Unknown("paid"), scoring.Failure("paid", "x")} {
 			e := expectation(freshRun(), fresh("key"))

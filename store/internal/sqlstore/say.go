@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -43,7 +44,7 @@ func (t txn) say(ctx context.Context, run runRow, r scoring.Record, how manner) 
 	word := h.word(r.Source)
 	if how == whenever && r.Source.Revises() {
 		how = last
-		if word != nil && said(r).At().Before(word.rec.LastSaid()) {
+		if word != nil && r.RecordedAt.Before(lastRecorded(word.rec)) {
 			how = overtaken
 		}
 	}
@@ -167,6 +168,11 @@ func (t txn) retract(ctx context.Context, run runRow, identity []byte, source sc
 	gone := word.rec
 	gone.Said, gone.Retracted, gone.RecordedAt = nil, true, at
 	return t.add(ctx, run, h, gone)
+}
+
+// lastRecorded is when what r says was recorded last.
+func lastRecorded(r scoring.Record) time.Time {
+	return slices.MaxFunc(r.Times(), func(a, b scoring.Said) int { return a.RecordedAt.Compare(b.RecordedAt) }).RecordedAt
 }
 
 // said is when r is said. What has no time of its own is of when it was recorded.

@@ -57,7 +57,20 @@ func (t txn) expected(ctx context.Context, scorer []byte) ([]expected, error) {
 	}, `SELECT id, pending, doc FROM expectations WHERE scorer = $1 ORDER BY wait`, scorer)
 }
 
+// forgotten returns the waits that a scorer has made and that are not known.
+func forgotten(s store.Settlement, waits []expected) (missing []int) {
+	for _, n := range s.Expected {
+		if !slices.ContainsFunc(waits, func(x expected) bool { return x.e.Wait == n }) {
+			missing = append(missing, n)
+		}
+	}
+	return missing
+}
+
 func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s store.Settlement) ([]scoring.Outcome, error) {
+	if missing := forgotten(s, waits); len(missing) > 0 {
+		return nil, &store.ForgottenError{Waits: missing}
+	}
 	if err := t.matchSpellings(ctx, waits); err != nil {
 		return nil, err
 	}
