@@ -51,7 +51,7 @@ func RunStarter(ctx context.Context, o Options) error {
 	root.AddCommand(s.demoProcesses()...)
 	root.AddCommand(
 		newDemoCommand(s), s.setupCommand(), s.runCommand(), s.outcomeCommand(), s.scoreCommand(),
-		s.experimentCommand(), s.reportCommand(), s.ledgerCommand(), s.reconcileCommand(), s.pruneCommand(), s.migrateCommand(),
+		s.experimentCommand(), s.reportCommand(), s.ledgerCommand(), s.reconcileCommand(), s.pruneCommand(), s.migrateCommand(), s.copyCommand(),
 	)
 	return execute(ctx, root, o)
 }

@@ -49,7 +49,16 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		Lock:  lock,
 		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
 		Close: closeDB,
+
+		Numbered: ` OVERRIDING SYSTEM VALUE`,
+		Renumber: renumber,
 	})}, nil
+}
+
+// renumber lets the ids of new rows follow on those of the rows that were copied into a table.
+func renumber(ctx context.Context, tx sqlstore.Tx, table string) error {
+	_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), COALESCE(MAX(id), 1), MAX(id) IS NOT NULL) FROM `+table)
+	return err
 }
 
 // lock takes advisory locks until the end of the transaction, one after another. What the transaction reads afterwards

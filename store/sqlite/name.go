@@ -16,6 +16,8 @@ const Memory = ":memory:"
 type name struct {
 	path     string // empty in memory
 	existing bool   // the file is not made
+
+	unchanged bool // its schema is not brought up to date
 }
 
 // readName takes the path of a file, [Memory], or a file: URI as SQLite has them, with the parameter mode alone: the others

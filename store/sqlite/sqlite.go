@@ -50,6 +50,17 @@ func OpenExisting(ctx context.Context, dsn string) (*Store, error) {
 	return open(ctx, dsn, n)
 }
 
+// OpenUnchanged is [OpenExisting] for a file whose schema is the one that this code needs: another one is refused, and not
+// brought up to date.
+func OpenUnchanged(ctx context.Context, dsn string) (*Store, error) {
+	n, err := readName(dsn)
+	if err != nil {
+		return nil, err
+	}
+	n.existing, n.unchanged = true, true
+	return open(ctx, dsn, n)
+}
+
 func open(ctx context.Context, dsn string, n name) (*Store, error) {
 	var closers []func() error
 	closeAll := func() error {
@@ -68,7 +79,11 @@ func open(ctx context.Context, dsn string, n name) (*Store, error) {
 	if reader != writer {
 		closers = append(closers, reader.Close)
 	}
-	if err := migrate.Run(ctx, migrate.SQLite{DB: writer}, sqlstore.Migrations, nil); err != nil {
+	ready := func() error { return migrate.Run(ctx, migrate.SQLite{DB: writer}, sqlstore.Migrations, nil) }
+	if n.unchanged {
+		ready = func() error { return sqlstore.Migrations.Exactly(ctx, writer) }
+	}
+	if err := ready(); err != nil {
 		return nil, errors.Join(fmt.Errorf("verdict: open %s: %w", dsn, err), closeAll())
 	}
 	return &Store{sqlstore.New(reader, sqlstore.Dialect{Write: b.write, Close: closeAll})}, nil

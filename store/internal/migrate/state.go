@@ -52,6 +52,28 @@ func (s Set) Check(ctx context.Context, db Tx) error {
 	return nil
 }
 
+// Exactly is [Set.Check] that refuses what a newer release has added, too.
+func (s Set) Exactly(ctx context.Context, db Tx) error {
+	if err := s.Check(ctx, db); err != nil {
+		return err
+	}
+	st, err := s.read(ctx, db)
+	if err != nil {
+		return err
+	}
+	steps, err := s.steps()
+	if err != nil {
+		return err
+	}
+	for _, x := range steps {
+		delete(st.done, x.name)
+	}
+	if want := len(s.Base) + len(s.Steps); len(st.done) > 0 {
+		return &SchemaError{want + len(st.done), want}
+	}
+	return nil
+}
+
 // state is how far a schema is.
 type state struct {
 	version int              // how many files of the base have run

@@ -25,6 +25,10 @@ type Dialect struct {
 	Write func(ctx context.Context, op Op) error
 	// Close releases the database.
 	Close func() error
+	// Numbered is what an INSERT says before VALUES that gives rows their ids, and Renumber lets new ids follow on those of a
+	// table. Empty and nil: nothing is to be said or done.
+	Numbered string
+	Renumber func(ctx context.Context, tx Tx, table string) error
 }
 
 // Op is the body of one transaction. When it fails, nothing of it is kept.
