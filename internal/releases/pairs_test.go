@@ -129,6 +129,8 @@ func (b *besides) env() map[string]string {
 	return map[string]string{
 		"TEMPORAL_ADDRESS": b.address, "TEMPORAL_NAMESPACE": b.namespace, "USER_TASK_QUEUE": b.Queue, "VERDICT_TASK_QUEUE": b.VerdictQueue,
 		"VERDICT_TOKEN_KEY": user.TokenKey,
+		// What follows an open run to its end goes on elsewhere only then.
+		"VERDICT_STOP_TIMEOUT": "1s",
 	}
 }
 
