@@ -10,7 +10,9 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Limits of a run's buffer: what is handed over must fit into a workflow's input.
+// Limits of a run's buffer: how many scores, and how many bytes of their texts, as [size] counts them. What they become on
+// their way is another matter (see activities.Batch.Split). Whether a score is taken must be what it was when the run's
+// history was made, since its code may act on that, so these never change.
 const (
 	MaxScores      = 1000
 	MaxBufferBytes = 1 << 20
@@ -40,6 +42,7 @@ type run struct {
 	readOnly   bool // a query handler or a validator runs
 	ended      bool // the run's complete set has been handed over
 	carried    budget
+	sent       headers
 	shadow     *shadow         // nil unless the run is a shadow, or was started by one
 	shadowed   map[string]bool // change id → it was started
 	outside    map[string]bool // experiment@version in which the run was assigned and does not take part
@@ -118,7 +121,7 @@ func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
 	return nil
 }
 
-// size is about what a record takes in a workflow's input.
+// size is what a record takes of [MaxBufferBytes].
 func size(rec scoring.Record) int {
 	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
 	for _, s := range rec.Sessions {

@@ -47,6 +47,9 @@ func startScorer(ctx workflow.Context, d deferral, in any) (workflow.Execution, 
 	if err := r.mayStart(1); err != nil {
 		return workflow.Execution{}, err
 	}
+	if err := checkPayload(ctx, "input", sizeOf(in)); err != nil {
+		return workflow.Execution{}, err
+	}
 	// The ordinal gives each call of a scorer a change id and a child id of its own.
 	r.deferred[d.name]++
 	ordinal := r.deferred[d.name]
@@ -71,6 +74,11 @@ func startScorers(ctx workflow.Context, d deferral, ins []any) ([]workflow.Execu
 	}
 	if err := r.mayStart(len(ins)); err != nil {
 		return none, err
+	}
+	for _, in := range ins {
+		if err := checkPayload(ctx, "input", sizeOf(in)); err != nil {
+			return none, err
+		}
 	}
 	r.deferredAll[d.name]++
 	c := call{kind: deferAllKind, name: fmt.Sprintf("%s.%d", d.name, r.deferredAll[d.name]), wanted: launched, newest: launched}
@@ -115,24 +123,50 @@ func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, s
 		id := scorerID(name, info.OriginalRunID, suffixes[i], incarnation)
 		return workflow.ExecuteChildWorkflow(r.childOptions(ctx, id, env), ScorerPrefix+d.name, env, ins[i])
 	}
-	children := make([]workflow.ChildWorkflowFuture, len(ins))
-	for i := range ins {
-		children[i] = start(i, 1)
-	}
 	started, errs := make([]workflow.Execution, len(ins)), make([]error, len(ins))
-	for i, child := range children {
-		errs[i] = child.GetChildWorkflowExecution().Get(here, &started[i])
-		for n := 1; temporal.IsWorkflowExecutionAlreadyStartedError(errs[i]); {
-			// The run was reset to before this call, and the scorer of the run that was reset away is still there. Its input may
-			// be another one, so it gives way to a new incarnation.
-			n = r.giveWay(ctx, here, n, func(n int) string { return scorerID(name, info.OriginalRunID, suffixes[i], n) })
-			errs[i] = start(i, n).GetChildWorkflowExecution().Get(here, &started[i])
+	for begin, end := 0, 0; begin < len(ins); begin = end {
+		end = begin + together(ins[begin:])
+		children := make([]workflow.ChildWorkflowFuture, end)
+		for i := begin; i < end; i++ {
+			children[i] = start(i, 1)
 		}
-		if errs[i] == nil {
-			r.open++
+		for i := begin; i < end; i++ {
+			errs[i] = children[i].GetChildWorkflowExecution().Get(here, &started[i])
+			for n := 1; temporal.IsWorkflowExecutionAlreadyStartedError(errs[i]); {
+				// The run was reset to before this call, and the scorer of the run that was reset away is still there. Its input may
+				// be another one, so it gives way to a new incarnation.
+				n = r.giveWay(ctx, here, n, func(n int) string { return scorerID(name, info.OriginalRunID, suffixes[i], n) })
+				errs[i] = start(i, n).GetChildWorkflowExecution().Get(here, &started[i])
+			}
+			if errs[i] == nil {
+				r.open++
+			}
 		}
 	}
-	return started, errors.Join(errs...)
+	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(failed) == 1 {
+		return started, failed[0] // as it is: a run that fails with it has its type
+	}
+	return started, errors.Join(failed...)
+}
+
+// What is started in one workflow task must fit into the 4 MB of a request: so many scorers, and so many bytes of JSON of
+// their inputs. Beside its input a scorer takes up to 12 KB, for a workflow id of a thousand bytes that JSON escapes. Runs
+// that are open have begun with these numbers.
+const (
+	maxTogether      = 100
+	maxTogetherBytes = 1_500_000
+)
+
+// together returns how many scorers, of the first inputs, start in one workflow task.
+func together(ins []any) int {
+	bytes := 0
+	for i, in := range ins {
+		if bytes += sizeOf(in); i > 0 && (i == maxTogether || bytes > maxTogetherBytes) {
+			return i
+		}
+	}
+	return len(ins)
 }
 
 // giveWay cancels the incarnations of a scorer from n on, of which n is there, and returns the number of the next one. The

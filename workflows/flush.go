@@ -145,7 +145,7 @@ func statusOf(err error) (status scoring.RunStatus, failureType, failingStep str
 		failingStep = activity.ActivityType().GetName()
 	}
 	if errors.As(err, &application) {
-		failureType = application.Type()
+		failureType = scoring.Clip(application.Type(), scoring.MaxID)
 	}
 	return scoring.RunFailed, failureType, failingStep
 }

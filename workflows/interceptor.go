@@ -191,7 +191,9 @@ func (w *workflowOutbound) Go(ctx workflow.Context, name string, f func(workflow
 }
 
 func (w *workflowOutbound) ExecuteChildWorkflow(ctx workflow.Context, childWorkflowType string, args ...any) workflow.ChildWorkflowFuture {
-	send(ctx)
+	if r, ok := ctx.Value(runKey{}).(*run); !ok || r.affords(ctx) {
+		send(ctx)
+	}
 	return w.Next.ExecuteChildWorkflow(ctx, childWorkflowType, args...)
 }
 

@@ -1,0 +1,44 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// maxHeaders is how many bytes of assignments the children of one workflow task are sent in all. Their headers are a part of
+// a request that has room for 4 MB; over that the run would stand still.
+const maxHeaders = 1 << 20
+
+// headers is what is left of that. It is no workflow state: a header is not compared in a replay.
+type headers struct {
+	task int // the length of the history, which tells workflow tasks apart
+	left int
+}
+
+// affords tells whether the run's assignments may go to one child more. What makes a run a shadow always goes.
+func (r *run) affords(ctx workflow.Context) bool {
+	_, start := ctx.Value(shadowKey{}).(shadow)
+	if r.shadow != nil || start || len(r.assigned) == 0 {
+		return true
+	}
+	if task := workflow.GetInfo(ctx).GetCurrentHistoryLength(); task != r.sent.task {
+		r.sent = headers{task, maxHeaders}
+	}
+	if r.sent.left -= sizeOfRefs(r.assigned); r.sent.left >= 0 {
+		return true
+	}
+	workflow.GetLogger(ctx).Error("Verdict: too many children in one workflow task for all to be told of the run's assignments; what this one scores counts for none",
+		"Assignments", len(r.assigned))
+	return false
+}
+
+// sizeOfRefs returns about how many bytes of JSON assignments take.
+func sizeOfRefs(refs []scoring.Ref) int {
+	const around = 128
+	n := 0
+	for _, ref := range refs {
+		n += around + scoring.EncodedText(ref.Experiment) + scoring.EncodedText(ref.Version) + scoring.EncodedText(ref.Variant) + scoring.EncodedText(ref.FirstRunID)
+	}
+	return n
+}
