@@ -38,7 +38,9 @@ type Config struct {
 	// ScorerTaskQueue is where deferred scorers run. Defaults to the task queue of the run that defers them.
 	ScorerTaskQueue string
 	// SearchAttributes puts what was scored into the visibility of a run that ends, one event more, and of its scorers.
-	// `starter setup` registers the attributes; a worker in whose namespace they are not registered does not start.
+	// `starter setup` registers the attributes; a worker in whose namespace they are not registered does not start. The list
+	// has room for 1,800 bytes of JSON: of more, what was scored first is in it. A run whose own attributes leave no room, of
+	// 32,000 bytes in all, has none of these.
 	SearchAttributes bool
 	// Doubles names the scores whose number goes into a Double search attribute as well: score name → attribute name.
 	// A namespace on SQL visibility has three.
