@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/releases/user"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
@@ -82,6 +83,7 @@ func TestRecord(t *testing.T) {
 
 // record makes the recording of one kind of store.
 func record(t *testing.T, kind, dir string) facts {
+	devservertest.ForTest(t) // before anything is opened: a short run ends here
 	var s *scene
 	var db store.Store
 	var keep func()
