@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -27,17 +28,41 @@ type Story struct {
 	said []saying // in the order in which it was said
 }
 
-// Tell makes up a story about a run and hands all of it over to s, twice, in an order that the seed decides.
+// Tell makes up a story about a run and hands all of it over to s, twice, in an order that the seed decides: at once or as it
+// travels, and sets in one piece or in parts.
 func Tell(t *testing.T, s store.Store, run scoring.Run, seed int) Story {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(7, uint64(seed)))
 	story := Story{run, "ok", sayings(rnd, run)}
+	var deliveries []saying
+	for _, each := range story.said {
+		if each.flush == nil || rnd.IntN(3) > 0 {
+			deliveries = append(deliveries, each)
+			continue
+		}
+		for _, part := range inParts(*each.flush, 0) {
+			deliveries = append(deliveries, saying{flush: &part})
+		}
+	}
 	for range 2 {
-		for _, i := range rnd.Perm(len(story.said)) {
-			bench{s}.say(t, story.said[i])
+		for _, i := range rnd.Perm(len(deliveries)) {
+			if d := deliveries[i]; rnd.IntN(2) == 0 {
+				bench{s}.say(t, d)
+			} else {
+				bench{s}.say(t, saying{travelled(t, d.records), travelled(t, d.flush)})
+			}
 		}
 	}
 	return story
+}
+
+// travelled is what arrives of what is handed over.
+func travelled[T any](t *testing.T, v T) (arrived T) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &arrived))
+	return arrived
 }
 
 // again says all of the story again, in its order, with another time of its own for each call.
