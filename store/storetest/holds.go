@@ -121,32 +121,21 @@ var holdsTests = []namedTest{
 
 var flushOrderTests = []namedTest{
 	{"the flushes of one workflow task, in every order", func(t *testing.T, b bench) {
-		permutations(3, func(order []int) {
-			for _, again := range []bool{false, true} {
-				r := freshRun()
-				flushes := make([]scoring.Flush, 3)
-				for i := range flushes {
-					f := flush(r, 5)
-					f.Ordinal, f.Facts.Status = int64(i+1), ""
-					for n := range i + 1 {
-						f.Records = append(f.Records, inWorkflow(r, scoring.Number(fmt.Sprint("n", n), float64(i)), 5))
-						f.Records[n].ObservedAt, f.Records[n].RecordedAt = at(5), time.Time{}
+		for _, status := range []scoring.RunStatus{scoring.RunCompleted, ""} {
+			for _, times := range []int{1, 2} {
+				permutations(3, func(order []int) {
+					r := freshRun()
+					flushes := inOneTask(r, status)
+					for range times {
+						for _, i := range order {
+							b.flush(t, flushes[i])
+						}
 					}
-					flushes[i] = f
-				}
-				flushes[2].Facts.Status, flushes[2].Facts.ClosedAt = scoring.RunCompleted, at(5)
-				for _, i := range order {
-					b.flush(t, flushes[i])
-				}
-				if again {
-					for _, i := range order {
-						b.flush(t, flushes[i])
-					}
-				}
-				require.ElementsMatch(t, []string{"n0=2", "n1=2", "n2=2"}, b.said(t, store.Filter{Run: r}), order)
-				b.ended(t, r, scoring.RunCompleted)
+					require.ElementsMatch(t, []string{"n0=2", "n1=2", "n2=2"}, b.said(t, store.Filter{Run: r}), order)
+					b.ended(t, r, status)
+				})
 			}
-		})
+		}
 	}},
 	{"a workflow task that is tried again says what holds", func(t *testing.T, b bench) {
 		permutations(2, func(order []int) {
@@ -184,6 +173,24 @@ var flushOrderTests = []namedTest{
 		b.flush(t, f)
 		require.Equal(t, at(5), b.scores(t, store.Filter{})[0].RecordedAt)
 	}},
+}
+
+// inOneTask returns three flushes of one workflow task, each with one score more and another value. The last one says how the
+// run ended.
+func inOneTask(r scoring.Run, status scoring.RunStatus) []scoring.Flush {
+	flushes := make([]scoring.Flush, 3)
+	for i := range flushes {
+		f := flush(r, 5)
+		f.Ordinal, f.Facts.Status = int64(i+1), ""
+		for n := range i + 1 {
+			rec := inWorkflow(r, scoring.Number(fmt.Sprint("n", n), float64(i)), 5)
+			rec.ObservedAt, rec.RecordedAt = at(5), time.Time{}
+			f.Records = append(f.Records, rec)
+		}
+		flushes[i] = f
+	}
+	flushes[2].Facts.Status = status
+	return flushes
 }
 
 // ended requires that a run has ended in a way.
