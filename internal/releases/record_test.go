@@ -57,6 +57,7 @@ var kinds = []string{"sqlite", "postgres"}
 // A recording is made in every run of the tests, so that the one of the next release can be; only with -record is it kept.
 func TestRecord(t *testing.T) {
 	t.Parallel()
+	devservertest.ForTest(t) // before anything is opened that a skip would leave open
 	root := t.TempDir()
 	if *release != "" {
 		root = filepath.Join(fixtures, *release)

@@ -150,7 +150,7 @@ func TestDifferencesAreSeen(t *testing.T) {
 		number := regexp.MustCompile(`(": )(\d+)(\.\d+)?(,?\n)`)
 		at := number.FindAllSubmatchIndex(golden, -1)
 		require.NotEmpty(t, at)
-		for _, m := range at[:min(len(at), 400)] {
+		for _, m := range at[:min(len(at), 100)] {
 			changed := slices.Concat(golden[:m[4]], []byte("987654321"), golden[m[5]:])
 			var now any
 			require.NoError(t, json.Unmarshal(changed, &now))
