@@ -124,8 +124,12 @@ func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, s
 		return workflow.ExecuteChildWorkflow(r.childOptions(ctx, id, env), ScorerPrefix+d.name, env, ins[i])
 	}
 	started, errs := make([]workflow.Execution, len(ins)), make([]error, len(ins))
+	each := 2 * sizeOfRefs(env.Assigned) // in the envelope, and in the header
+	for _, session := range env.Sessions {
+		each += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
+	}
 	for begin, end := 0, 0; begin < len(ins); begin = end {
-		end = begin + together(ins[begin:])
+		end = begin + together(ins[begin:], each)
 		children := make([]workflow.ChildWorkflowFuture, end)
 		for i := begin; i < end; i++ {
 			children[i] = start(i, 1)
@@ -151,18 +155,18 @@ func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, s
 }
 
 // What is started in one workflow task must fit into the 4 MB of a request: so many scorers, and so many bytes of JSON of
-// their inputs. Beside its input a scorer takes up to 12 KB, for a workflow id of a thousand bytes that JSON escapes. Runs
-// that are open have begun with these numbers.
+// their inputs and of what each is told of the run. Beside that a scorer takes up to 12 KB, for a workflow id of a thousand
+// bytes that JSON escapes. Runs that are open have begun with these numbers.
 const (
 	maxTogether      = 100
 	maxTogetherBytes = 1_500_000
 )
 
-// together returns how many scorers, of the first inputs, start in one workflow task.
-func together(ins []any) int {
+// together returns how many scorers, of the first inputs, start in one workflow task, if each is told so many bytes.
+func together(ins []any, each int) int {
 	bytes := 0
 	for i, in := range ins {
-		if bytes += sizeOf(in); i > 0 && (i == maxTogether || bytes > maxTogetherBytes) {
+		if bytes += each + sizeOf(in); i > 0 && (i == maxTogether || bytes > maxTogetherBytes) {
 			return i
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -208,7 +209,7 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 	score := func(ctx context.Context, name, kind string) error {
 		return verdict.Score(ctx, name, 1, verdict.Because(reasons[kind]), verdict.OnRun())
 	}
-	b.UserWorker(b.Config(), func(w worker.Worker) {
+	register := func(w worker.Worker) {
 		w.RegisterActivityWithOptions(score, activity.RegisterOptions{Name: "score"})
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int, kind string) (taken int, err error) {
 			for i := range n {
@@ -226,11 +227,19 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			}
 			return taken, nil
 		}, workflow.RegisterOptions{Name: "reasons"})
-	})
-	for kind, reason := range reasons {
-		t.Run(kind, func(t *testing.T) {
+	}
+	b.UserWorker(b.Config(), register)
+	few := b.In(t) // its runs record by side effects
+	few.Queue = "few-" + b.Queue
+	few.Worker(few.Queue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}, MaxConcurrentLocalActivityExecutionSize: 5}, register)
+	for _, c := range append([]string{"few slots"}, slices.Sorted(maps.Keys(reasons))...) {
+		t.Run(c, func(t *testing.T) {
 			t.Parallel()
-			b := b.In(t)
+			b, kind := b.In(t), c
+			if c == "few slots" {
+				b, kind = few.In(t), "angles"
+			}
+			reason := reasons[kind]
 			run := b.Start("reasons", workflows.MaxScores, kind)
 			var taken int
 			require.NoError(t, run.Get(t.Context(), &taken))
