@@ -18,6 +18,8 @@ const ThisRun = ""
 type Pick struct {
 	Variant    string
 	Assignment scoring.Assignment
+
+	misfit workflows.Misfit // what becomes of the workflow that picked it, if the code does not fit
 }
 
 // Experiment returns the run's variant: picked once, recorded when it is made with the probability that each variant
@@ -30,7 +32,7 @@ type Pick struct {
 // in the experiment. The error is of type [scoring.ErrorTypeInvalid]: no unit where one is needed, or one too many.
 func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (Pick, error) {
 	a, err := workflows.Assign(ctx, e, unit, opts...)
-	return Pick{a.Variant, a}, err
+	return picked(ctx, a), err
 }
 
 // PickOption has a say in which variant a run gets, when the pick is made: [Targeted], [Forced] or [Chosen].
@@ -57,16 +59,24 @@ func Shadow(ctx workflow.Context, p Pick, variant string, child any, args ...any
 // recorded, while a run that had been picked a variant keeps it. Once no run that was picked one is open, the call can go.
 func Retired(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (Pick, error) {
 	a, err := workflows.Retire(ctx, e, unit, shipped)
-	return Pick{a.Variant, a}, err
+	return picked(ctx, a), err
 }
 
-// Of returns what the picked variant stands for: a workflow function, a prompt, a model. A variant that is not in the
-// map, because it was removed from the code while runs that had it are open, is an error that names it.
+func picked(ctx workflow.Context, a scoring.Assignment) Pick {
+	return Pick{a.Variant, a, workflows.MisfitOf(ctx)}
+}
+
+// Of returns what the picked variant stands for: a workflow function, a prompt, a model.
+//
+// A variant that is not in the map was removed from the code while runs that had it are open. In the workflow that picked it
+// Of panics then, which fails the workflow task: Temporal tries it again until a worker is deployed whose code has the
+// variant, and the run goes on where it was. Under worker.FailWorkflow, and where the pick came as data, such as in an
+// activity, it is an error that names the variant.
 func Of[T any](p Pick, variants map[string]T) (T, error) {
 	v, ok := variants[p.Variant]
 	if !ok {
 		known := slices.Sorted(maps.Keys(variants)) //workflowcheck:ignore they are sorted
-		return v, scoring.Invalid("variant", "%q of %q is none of %q", p.Variant, p.Assignment.Experiment, known)
+		return v, p.misfit.Fail(scoring.Invalid("variant", "%q of %q is none of %q", p.Variant, p.Assignment.Experiment, known))
 	}
 	return v, nil
 }

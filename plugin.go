@@ -125,11 +125,11 @@ func NewPlugin(cfg Config) *Plugin {
 			return cfg.validate()
 		},
 		ConfigureWorker: func(ctx context.Context, o worker.PluginConfigureWorkerOptions) error {
-			inWorkflows.WatchWorker(o.WorkerRegistryOptions)
+			inWorkflows.WatchWorker(o)
 			return inWorkflows.ConfigureWorker(ctx, o)
 		},
 		ConfigureWorkflowReplayer: func(_ context.Context, o worker.PluginConfigureWorkflowReplayerOptions) error {
-			inWorkflows.WatchReplayer(o.WorkflowReplayerRegistryOptions)
+			inWorkflows.WatchReplayer(o)
 			return nil
 		},
 		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {

@@ -36,17 +36,18 @@ func isScorer(w any) bool {
 	return ok
 }
 
-// WatchWorker and WatchReplayer look at what is registered on a worker or a replayer that is made with the plugin.
-func (c *Config) WatchWorker(o *worker.PluginConfigureWorkerRegistryOptions) {
-	if o != nil {
-		o.OnRegisterWorkflow = c.also(o.OnRegisterWorkflow)
+// WatchWorker looks at a worker that is made with the plugin, and at what is registered on it.
+func (c *Config) WatchWorker(o worker.PluginConfigureWorkerOptions) {
+	c.fails.Store(o.TaskQueue, o.WorkerOptions.WorkflowPanicPolicy == worker.FailWorkflow)
+	if r := o.WorkerRegistryOptions; r != nil {
+		r.OnRegisterWorkflow = c.also(r.OnRegisterWorkflow)
 	}
 }
 
 // WatchReplayer is [Config.WatchWorker] for a replayer.
-func (c *Config) WatchReplayer(o *worker.PluginConfigureWorkflowReplayerRegistryOptions) {
-	if o != nil {
-		o.OnRegisterWorkflow = c.also(o.OnRegisterWorkflow)
+func (c *Config) WatchReplayer(o worker.PluginConfigureWorkflowReplayerOptions) {
+	if r := o.WorkflowReplayerRegistryOptions; r != nil {
+		r.OnRegisterWorkflow = c.also(r.OnRegisterWorkflow)
 	}
 }
 

@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -303,4 +307,110 @@ func TestPickOptions(t *testing.T) {
 		require.Empty(t, assigned(hashed, run), name)
 		require.Empty(t, assigned(custom, run), name)
 	}
+}
+
+// A variant that was removed from the code under a run that has it fails the run's task, and not the run: the code that has
+// it heals the run. An activity that was given the pick gets an error.
+func TestRemovedVariant(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	exp := experiment(t, "removed-"+b.Queue, 1, "")
+	texts := map[string]string{"a": "text of a", "b": "text of b"}
+	// build is the workflow as a build of the code has it.
+	build := func(texts map[string]string) func(worker.Worker) {
+		return func(w worker.Worker) {
+			w.RegisterActivityWithOptions(func(_ context.Context, p verdict.Pick) (string, error) {
+				return verdict.Of(p, texts)
+			}, registerActivity("text-of"))
+			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, how string) (text string, err error) {
+				pick, err := verdict.Experiment(ctx, exp, verdict.ThisRun, verdict.Forced("b"))
+				if err != nil {
+					return "", err
+				}
+				workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+				if how == "in an activity" {
+					ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+						StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+					})
+					return text, workflow.ExecuteActivity(ctx, "text-of", pick).Get(ctx, &text)
+				}
+				return verdict.Of(pick, texts)
+			}, workflow.RegisterOptions{Name: "removed"})
+		}
+	}
+	retried := client.StartWorkflowOptions{
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Millisecond},
+		WorkflowTaskTimeout: 4 * time.Second, // so long does the server wait for the worker that has failed a task again
+	}
+	start := func(texts map[string]string) (stop func()) {
+		return b.Worker(b.Queue, worker.Options{
+			Plugins:                      []worker.Plugin{verdict.NewPlugin(b.Config())},
+			StickyScheduleToStartTimeout: 100 * time.Millisecond, // so long does a task wait for the worker that has gone
+		}, build(texts))
+	}
+	stop := start(texts)
+	run := b.StartWith(retried, "removed", "")
+	inActivity := b.StartWith(client.StartWorkflowOptions{}, "removed", "in an activity")
+	for _, r := range []client.WorkflowRun{run, inActivity} {
+		b.Eventually(func() error {
+			if !slices.Contains(harness.Shape(b.History(r)), "MarkerRecorded") {
+				return errors.New("it has no variant yet")
+			}
+			return nil
+		})
+	}
+	stop()
+
+	goOn := func(r client.WorkflowRun) {
+		require.NoError(t, b.Client.SignalWorkflow(t.Context(), r.GetID(), "", "go on", nil))
+	}
+	without := map[string]string{"a": texts["a"]}
+	const removed = `"b" of "removed-`
+	stop = start(without)
+	goOn(inActivity)
+	var application *temporal.ApplicationError
+	err := inActivity.Get(t.Context(), nil)
+	require.ErrorAs(t, err, &application)
+	require.False(t, application.NonRetryable())
+	require.ErrorContains(t, err, removed)
+
+	goOn(run)
+	b.Eventually(func() error {
+		for _, e := range b.History(run).Events {
+			if failed := e.GetWorkflowTaskFailedEventAttributes(); failed != nil && strings.Contains(failed.Failure.GetMessage(), removed) {
+				return nil
+			}
+		}
+		return errors.New("its task has not failed")
+	})
+	stop()
+	start(texts)
+	var text string
+	require.NoError(t, run.Get(t.Context(), &text))
+	require.Equal(t, "text of b", text)
+	shape := harness.Shape(b.History(run))
+	require.NotContains(t, shape, "WorkflowExecutionFailed", "one run, which was not begun again: %v", shape)
+}
+
+// Whoever wants runs to fail where code and history do not fit gets that, once.
+func TestRemovedVariantFailsTheRunWhereThatIsWanted(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	exp := experiment(t, "removed-"+b.Queue, 1, "")
+	o := worker.Options{WorkflowPanicPolicy: worker.FailWorkflow, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
+	b.Worker(b.Queue, o, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
+			pick, err := verdict.Experiment(ctx, exp, verdict.ThisRun)
+			if err != nil {
+				return "", err
+			}
+			return verdict.Of(pick, map[string]string{})
+		}, workflow.RegisterOptions{Name: "removed"})
+	})
+	run := b.StartWith(client.StartWorkflowOptions{RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Millisecond}}, "removed")
+	first := run.GetRunID()
+	require.ErrorContains(t, run.Get(t.Context(), nil), "is none of []")
+	require.Equal(t, first, run.GetRunID(), "it is not begun again")
 }

@@ -1,0 +1,39 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+)
+
+// Misfit is what becomes of a workflow whose code does not fit what its history says. The zero Misfit is outside workflow code.
+type Misfit uint8
+
+const (
+	failsTask Misfit = iota + 1 // until a code that fits is deployed
+	failsRun                    // as its worker's policy is for what does not fit
+)
+
+// MisfitOf returns what becomes of the workflow of ctx. It is no part of its history.
+func MisfitOf(ctx workflow.Context) Misfit {
+	if r, ok := ctx.Value(runKey{}).(*run); ok {
+		if fails, _ := r.cfg.fails.Load(workflow.GetInfo(ctx).TaskQueueName); fails == true {
+			return failsRun
+		}
+	}
+	return failsTask
+}
+
+// Fail panics with err where that fails the workflow task. Where the SDK would make of a panic a failure that the run's retry
+// policy begins again for ever, it returns one that is not retried, and outside workflow code err itself.
+func (m Misfit) Fail(err error) error {
+	switch m {
+	case failsTask:
+		panic(fmt.Errorf("verdict: the code does not fit this run; deploy one that does: %w", err))
+	case failsRun:
+		return activities.Refuse(err)
+	}
+	return err
+}
