@@ -60,9 +60,16 @@ func AboutRun(ctx workflow.Context) (Run, bool) {
 	return Run{WorkflowID: env.Run.WorkflowID, RunID: env.Run.RunID}, ok
 }
 
-// Judge asks a judge of this task queue's workers ([Config.Judges]) about a sample, as an activity. Its verdict's Score
-// has the judge's identity as its key. The error is an application error whose type is a judges.Class, or
-// [scoring.ErrorTypeInvalid] for a sample that takes more than 2 MiB as JSON.
-func Judge(ctx workflow.Context, name string, sample judges.Sample) (judges.Verdict, error) {
-	return workflows.Judge(ctx, name, sample)
+// Judge asks a judge of this task queue's workers ([Config.Judges]) about a sample, as an activity, and waits for its verdict:
+// [workflows.JudgeLimit] at most in a run, [workflows.JudgeLimitInScorer] in a scorer, or as [JudgeWithin] says. Its verdict's
+// Score has the judge's identity as its key. The error is an application error whose type is a judges.Class, a timeout if the judge
+// has not answered at all, or [scoring.ErrorTypeInvalid] for a sample that takes more than 2 MiB as JSON. To add, move or remove a call is a versioned change of yours, as of any activity.
+func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) (judges.Verdict, error) {
+	return workflows.Judge(ctx, name, sample, opts...)
 }
+
+// JudgeOption is an option of [Judge].
+type JudgeOption = workflows.JudgeOption
+
+// JudgeWithin is how long [Judge] waits at most, attempts and what lies between them included.
+func JudgeWithin(d time.Duration) JudgeOption { return workflows.JudgeWithin(d) }

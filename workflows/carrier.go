@@ -29,11 +29,15 @@ type host struct {
 	buildID     string
 	sideEffects bool
 	patience    time.Duration
+	failsRuns   bool // whose code panics, instead of their tasks
 }
 
 // hostOf reads a worker's options.
 func hostOf(o *worker.Options) host {
-	h := host{buildID: o.DeploymentOptions.Version.BuildID, patience: patience}
+	h := host{
+		buildID: o.DeploymentOptions.Version.BuildID, patience: patience,
+		failsRuns: o.WorkflowPanicPolicy == worker.FailWorkflow,
+	}
 	if o.DeadlockDetectionTimeout > 0 {
 		h.patience = min(h.patience, o.DeadlockDetectionTimeout/4)
 	}

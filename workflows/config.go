@@ -35,7 +35,6 @@ type Config struct {
 
 	theirs sync.Map // workflow types of the user's that have a scorer's name
 	hosts  sync.Map // by task queue: the host of the worker that polls it
-	fails  sync.Map // by task queue: whether its worker fails a run whose code panics
 
 	mu      sync.Mutex
 	clients []*client.Options // that the plugin is on, the newest last

@@ -18,10 +18,8 @@ const (
 
 // MisfitOf returns what becomes of the workflow of ctx. It is no part of its history.
 func MisfitOf(ctx workflow.Context) Misfit {
-	if r, ok := ctx.Value(runKey{}).(*run); ok {
-		if fails, _ := r.cfg.fails.Load(workflow.GetInfo(ctx).TaskQueueName); fails == true {
-			return failsRun
-		}
+	if r, ok := ctx.Value(runKey{}).(*run); ok && r.cfg.host(workflow.GetInfo(ctx)).failsRuns {
+		return failsRun
 	}
 	return failsTask
 }

@@ -27,6 +27,7 @@ const (
 	sizeChange        = "verdict/size"   // only where something is too large for the server
 	settleChange      = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
 	repeatChange      = "verdict/repeat" // in a delivery, and only where its outcome was delivered again meanwhile
+	judgeChange       = "verdict/judge"
 )
 
 // Versions of the end's shape.
@@ -61,3 +62,6 @@ const (
 
 // launched is the version of a call that starts a child, or children.
 const launched = 1
+
+// judgedByActivity is the version of a run that asks judges.
+const judgedByActivity = 1

@@ -17,6 +17,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
@@ -60,9 +61,10 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"limited_attributes": {form: "scores", plugin: true, inAttribute: true, limited: true},
 		"limited_shadow":     {form: "shadow", plugin: true, limited: true},
 		"many":               {form: "many", plugin: true},
+		"judged":             {form: "judged", plugin: true},
 	} {
 		cfg := b.Config(kept)
-		cfg.SearchAttributes, cfg.Client = c.inAttribute, b.Client
+		cfg.SearchAttributes, cfg.Client, cfg.Judges = c.inAttribute, b.Client, []judges.Judge{exact}
 		o := worker.Options{}
 		if c.limited {
 			o.MaxConcurrentLocalActivityExecutionSize = 2

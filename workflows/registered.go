@@ -36,9 +36,8 @@ func isScorer(w any) bool {
 	return ok
 }
 
-// WatchWorker looks at a worker that is made with the plugin, and at what is registered on it.
+// WatchWorker looks at what is registered on a worker that is made with the plugin.
 func (c *Config) WatchWorker(o worker.PluginConfigureWorkerOptions) {
-	c.fails.Store(o.TaskQueue, o.WorkerOptions.WorkflowPanicPolicy == worker.FailWorkflow)
 	if r := o.WorkerRegistryOptions; r != nil {
 		r.OnRegisterWorkflow = c.also(r.OnRegisterWorkflow)
 	}

@@ -88,6 +88,8 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		{"everything_*", "all and shadow", true},
 		{"plain_*", "shadow", true},
 		{"scores_*", "shadow", true},
+		// With a judge in the run, which in the first release had no version.
+		{"judged_*", "judged", true},
 		// With a shadow, which may be of the same code.
 		{"shadow_*", "shadow", true},
 		{"beside_*", "shadow", true},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -35,6 +36,7 @@ var forms = map[string]form{
 	"over":           around(all(retire, score("a")), all(flush, deferScorer), score("c")),
 	"gone":           around(score("a"), all(flush, deferScorer), score("c")),
 	"many":           around(all(assign, deferMany), all(flushMany, deferMany), all(flushMany, deferMany)),
+	"judged":         around(all(judge, score("a")), nothing, judge),
 	"raw activity":   around(nothing, rawActivity, nothing),
 }
 
@@ -119,6 +121,14 @@ func shadow(ctx workflow.Context, key string) error {
 
 func retire(ctx workflow.Context, _ string) error {
 	_, err := verdict.Retired(ctx, replayedExperiment, verdict.ThisRun, "b")
+	return err
+}
+
+// exact answers what judge asks.
+var exact = judges.NewScripted("exact", judges.Reply{Verdict: judges.Verdict{State: scoring.Scored, Value: scoring.BoolValue(true)}})
+
+func judge(ctx workflow.Context, _ string) error {
+	_, err := verdict.Judge(ctx, "exact", judges.Sample{Output: "a", Expected: []string{"a"}})
 	return err
 }
 
