@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
 )
 
 // Config is how a plugin behaves in workflow code. It must be the same on every worker of a task queue but for
@@ -46,6 +48,14 @@ type Config struct {
 }
 
 func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }
+
+// recorderOf returns the recorder of a workflow type's runs and activities: recorder, or one that is off.
+func (c *Config) recorderOf(workflowType string, recorder *activities.Recorder) *activities.Recorder {
+	if c.disabled(workflowType) {
+		return &activities.Recorder{Off: func() bool { return true }}
+	}
+	return recorder
+}
 
 // silent tells whether the kill switch is thrown. No command may depend on it, only what a command carries: a replay does
 // not ask.

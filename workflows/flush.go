@@ -57,7 +57,11 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if version == endByActivityAndAttribute || version == endBySideEffectAndAttribute {
-		upsert(ctx, attributes(RunAttribute, r.cfg, r.records, r.assigned))
+		if r.cfg.silent(ctx) {
+			upsert(ctx, attributes(RunAttribute, r.cfg, nil, nil)) // the same command, which says nothing
+		} else {
+			upsert(ctx, attributes(RunAttribute, r.cfg, r.records, r.assigned))
+		}
 	}
 	facts := r.facts(ctx)
 	facts.ClosedAt = workflow.Now(ctx)

@@ -41,8 +41,8 @@ type activityInbound struct {
 
 func (a *activityInbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	recorder := a.recorder
-	if of := activity.GetInfo(ctx).WorkflowType; of != nil && a.cfg.disabled(of.Name) {
-		recorder = &activities.Recorder{Off: func() bool { return true }}
+	if of := activity.GetInfo(ctx).WorkflowType; of != nil {
+		recorder = a.cfg.recorderOf(of.Name, recorder)
 	}
 	return a.Next.ExecuteActivity(activities.WithRecorder(ctx, recorder), in)
 }
@@ -66,7 +66,7 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	if owned || w.cfg.ours(workflow.GetInfo(ctx).WorkflowType.Name) || !w.cfg.encodes(ctx) {
 		return w.Next.ExecuteWorkflow(withConfig(ctx, w.cfg), in)
 	}
-	r := newRun(w.cfg, w.recorder)
+	r := newRun(w.cfg, w.cfg.recorderOf(workflow.GetInfo(ctx).WorkflowType.Name, w.recorder))
 	r.assigned, r.shadow = inherited(ctx), shadowOf(ctx)
 	ctx = workflow.WithValue(ctx, runKey{}, r)
 	err := workflow.SetQueryHandlerWithOptions(ctx, ScoresQuery, r.snapshot, workflow.QueryHandlerOptions{

@@ -209,10 +209,11 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	for _, o := range s.inbox {
 		settlement.Seen = append(settlement.Seen, o.ID)
 	}
-	if configOf(ctx).silent(ctx) {
+	settlement, later := s.fit(ctx, settlement)
+	silent := configOf(ctx).silent(ctx)
+	if silent {
 		settlement.Records = nil // the scorer waits for nothing any more, and leaves nothing
 	}
-	settlement, later := s.fit(ctx, settlement)
 	for again := true; again; {
 		var refusal activities.Refusal
 		if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.SettleName, settlement), &refusal); err != nil {
@@ -227,7 +228,7 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		}
 		again = len(refusal.Again) > 0
 	}
-	if err := s.record(ctx, later); err != nil {
+	if err := s.record(ctx, later, silent); err != nil {
 		return Result{}, err
 	}
 	if s.env.SearchAttributes && len(scores) > 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
@@ -60,6 +61,36 @@ func TestAScorerWithTooMuchToSay(t *testing.T) {
 	require.Equal(t, 1001, len(result.Scores))
 	require.Zero(t, result.Omitted)
 	require.Empty(t, result.Scores[0].Reason)
+}
+
+// With the kill switch thrown it asks for as much, with nothing in it.
+func TestAScorerThatMayNotSay(t *testing.T) {
+	t.Parallel()
+	asked := map[bool]int{}
+	for _, off := range []bool{false, true} {
+		b := newScorerBench()
+		b.env.SetWorkerOptions(worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{Off: func() bool { return off }})}})
+		recorded := 0
+		b.env.RegisterActivityWithOptions(func(_ context.Context, batch activities.Batch) error {
+			asked[off]++
+			recorded += len(batch.Records)
+			return nil
+		}, activity.RegisterOptions{Name: activities.RecordName})
+		verdict.NewScorer("s", "1", verbose).Register(b.env)
+		b.env.ExecuteWorkflow(workflows.ScorerPrefix+"s", workflows.Envelope{
+			Scorer: "s", Version: "1", Run: scoring.Run{WorkflowID: "w", RunID: "r"}, OriginalRunID: "r", FirstRunID: "r",
+			RunStartedAt: b.start, TaskQueue: "verdict",
+		}, "k")
+		require.NoError(t, b.env.GetWorkflowError())
+		require.Len(t, b.settled, 1)
+		want := 1001
+		if off {
+			want = 0
+		}
+		require.Equal(t, want, len(b.settled[0].Records)+recorded)
+	}
+	require.Positive(t, asked[true])
+	require.Equal(t, asked[false], asked[true])
 }
 
 // A scorer that has settled under v0.1.0 and waits in its grace has all of its scores in one activity.

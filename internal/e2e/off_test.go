@@ -17,6 +17,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 // scoreEverywhere scores in the run and in an activity of it, and defers a scorer.
@@ -75,7 +76,7 @@ func TestKillSwitch(t *testing.T) {
 	b.StoreWorker()
 	var off atomic.Bool
 	cfg := b.Config(merged)
-	cfg.Off, cfg.Store = off.Load, b.Store
+	cfg.Off, cfg.Store, cfg.SearchAttributes, cfg.Client = off.Load, b.Store, true, b.Client
 	b.UserWorker(cfg, scoresEverywhere)
 	start := func() (pullRequest, client.WorkflowRun) {
 		pr := pullRequest{uuid.NewString()}
@@ -103,6 +104,11 @@ func TestKillSwitch(t *testing.T) {
 	require.Equal(t, commands(b, scorerOf(b, on)), commands(b, scorerOf(b, waiting)))
 	require.ElementsMatch(t, []string{"in_run=true", "in_activity=true"}, b.Scores(waiting, 2), "what was kept before stays")
 	require.Empty(t, rows(b, silent))
+	for run, scores := range map[client.WorkflowRun]bool{on: true, silent: false} {
+		d, err := b.Client.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+		require.NoError(t, err)
+		require.Equal(t, scores, d.WorkflowExecutionInfo.SearchAttributes.GetIndexedFields()[workflows.RunAttribute] != nil)
+	}
 
 	off.Store(false)
 	_, again := start()
