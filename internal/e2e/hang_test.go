@@ -19,7 +19,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-var hang = flag.Duration("hang", 2*time.Second, "how long Temporal hangs in TestAHangOfTemporalLosesNothing")
+var hang = flag.Duration("hang", 12*time.Second, "how long Temporal hangs in TestAHangOfTemporalLosesNothing")
 
 // chatter is an activity that scores so often in one attempt, once the gate is open. It says how long that took.
 type chatter struct {
