@@ -90,6 +90,14 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		{"scores_*", "shadow", true},
 		// With a judge in the run, which in the first release had no version.
 		{"judged_*", "judged", true},
+		// By a worker that records in side effects, and with more calls than have a change id of their own.
+		{"limited_open", "everything", true},
+		{"limited_closed", "everything", true},
+		{"limited_closed", "all and shadow", true},
+		{"limited_attributes_*", "plain", true},
+		{"limited_attributes_*", "scores", true},
+		{"limited_shadow_*", "shadow", true},
+		{"many_*", "many", true},
 		// With a shadow, which may be of the same code.
 		{"shadow_*", "shadow", true},
 		{"beside_*", "shadow", true},
@@ -135,6 +143,8 @@ func TestIncompatibleChangesFail(t *testing.T) {
 		"the plugin ripped out":        {"scores_closed", "plain", kept, false},
 		"a Defer and a Flush removed":  {"everything_closed", "scores", kept, true},
 		"a Shadow removed":             {"shadow_closed", "assigned", kept, true},
+		"a Flush of many removed":      {"many_closed", "everything", kept, true},
+		"a side effect's call removed": {"limited_closed", "scores", kept, true},
 		"a timer added to a scorer":    {"scorer_settled", "plain", incompatible, true},
 		"a timer added to an open one": {"scorer_waiting", "plain", incompatible, true},
 	} {
