@@ -115,11 +115,14 @@ func TestNoSecretOfAConnectionIsSaid(t *testing.T) {
 		}
 		for _, command := range [][]string{
 			{"worker"}, {"worker", "--check"}, {"worker", "--check", "--offline"}, {"report"}, {"ledger"}, {"migrate"}, {"migrate", "--dry-run"},
-			{"reconcile", "--dry-run"}, {"prune", "--unclaimed-older-than", "1h"}, {"demo"},
+			{"reconcile", "--dry-run"}, {"copy", "--to", "none/copy.db"}, {"copy", "--from", "none/verdict.db"}, {"prune", "--unclaimed-older-than", "1h"}, {"demo"},
 		} {
 			run, given := RunStarter, append(command, args...)
 			if command[0] == "worker" {
 				run, given = RunWorker, given[1:]
+			}
+			if command[0] == "copy" {
+				given = append(command, map[string]string{"--to": "--from", "--from": "--to"}[command[1]], db)
 			}
 			if command[0] == "demo" && (len(args) == 0 || !strings.Contains(db, "ostgres")) {
 				continue // it would begin
