@@ -5,17 +5,13 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -194,31 +190,10 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	if err != nil {
 		return 0, typed(err)
 	}
-	var told atomic.Int64
-	all, ctx := errgroup.WithContext(ctx)
-	all.SetLimit(carriers)
-	for _, e := range receipt.Waiting {
-		all.Go(func() error {
-			err := s.Client.SignalWorkflow(wire.About(ctx, e.ScorerRun.WorkflowID), e.ScorerRun.WorkflowID, "", OutcomeSignal, e.Told(receipt.Outcome))
-			var notFound *serviceerror.NotFound
-			if errors.As(err, &notFound) {
-				// The scorer closed between the read and the signal, so its Settle has decided about this outcome; or it was
-				// terminated, and the outcome stays in the ledger as matched by a scorer that never settled.
-				activity.GetLogger(ctx).Info("Verdict: the scorer has closed", "ScorerWorkflowID", e.ScorerRun.WorkflowID, "OutcomeID", o.ID)
-				return nil
-			}
-			if err == nil {
-				told.Add(1)
-			}
-			return err
-		})
-	}
-	err = all.Wait()
-	return int(told.Load()), err
+	return Tell(ctx, s.Client, receipt, func(scorer string) {
+		activity.GetLogger(ctx).Info("Verdict: the scorer has closed", "ScorerWorkflowID", scorer, "OutcomeID", o.ID)
+	})
 }
-
-// carriers is how many scorers are told of an outcome at a time: a key may have thousands that wait.
-const carriers = 16
 
 // Reject keeps what was refused, for the ledger.
 func (s *Set) Reject(ctx context.Context, r store.Rejection) error {

@@ -41,11 +41,14 @@ func (e environ) LookupEnv(name string) (string, bool) {
 	return "", false
 }
 
-// Main runs a program in this process and returns its exit code. An interrupt or SIGTERM cancels the program's context;
+// Main runs a program in this process and returns its exit code. An interrupt, SIGTERM or SIGHUP cancels the program's context;
 // a second one ends the wait for it.
 func Main(run func(context.Context, Options) error) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	return supervise(signals, os.Stderr, func(ctx context.Context) error {
 		return run(ctx, Options{

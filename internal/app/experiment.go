@@ -22,6 +22,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -288,6 +289,9 @@ func definitionOf(to *experiments.Definition) func(string) error {
 // decodeDefinition refuses fields that a definition does not have: a name that is mistyped is not to be a default.
 func decodeDefinition(data []byte) (d experiments.Definition, err error) {
 	var fields map[string]json.RawMessage
+	if err := strictjson.Check(data); err != nil {
+		return d, fmt.Errorf("must be a definition in JSON: %w", err)
+	}
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return d, fmt.Errorf("must be a definition in JSON: %w", err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,7 +10,13 @@ import (
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 )
 
+// programVariable tells a process of the test binary that it is the worker.
+const programVariable = "VERDICT_TEST_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(programVariable) == "worker" {
+		os.Exit(Main(RunWorker))
+	}
 	devservertest.Main(m, stopPostgres, func() error { return goleak.Find() })
 }
 

@@ -273,3 +273,38 @@ func TestPortIsTaken(t *testing.T) {
 	require.ErrorContains(t, got.err, "address already in use")
 	require.NoError(t, p.stop())
 }
+
+// What comes again is said to, and what is said about a key that no run has declared is held, by whichever way it comes.
+func TestRepeatedAndHeld(t *testing.T) {
+	t.Parallel()
+	p := startWorker(t, devservertest.ForTest(t).NewNamespace(t), "--search-attributes=false")
+	deliver := []string{"outcome", "--id", "evt_1", "--name", "checkout.paid", "--key", "7", "--value", "true"}
+	require.Equal(t, "delivered checkout.paid of 7 with the id evt_1\n", p.starter(deliver...))
+	require.Equal(t, "repeated: an outcome with the id evt_1 was delivered before; this one is counted and changes nothing\n", p.starter(deliver...))
+	require.Contains(t, p.starter(append(deliver, "-o", "json")...), `"repeated": true`)
+	status, body := p.http(http.MethodPost, "/v1/outcomes", `{"id":"evt_1","name":"checkout.paid","key":"7","value":true}`, nil)
+	require.Equal(t, 200, status, body)
+
+	begin := time.Now()
+	require.Equal(t, "held thumbs_up: true; no run has declared the key \"message-1\" yet, and the one that does gets it\n",
+		p.starter("score", "--key", "message-1", "--name", "thumbs_up", "--value", "true"))
+	require.Less(t, time.Since(begin), 5*time.Second, "nobody waits for the run to end")
+	status, body = p.http(http.MethodPost, "/v1/scores", `{"run_key":"message-1","name":"thumbs_up","value":false}`, nil)
+	require.Equal(t, 202, status, body)
+	require.JSONEq(t, `{"name":"thumbs_up","state":"scored","value":false,"held":true}`, body)
+	list := p.starter("ledger", "--state", "held")
+	require.Equal(t, 2, strings.Count(list, "message-1"), list)
+	harness.Eventually(t, harness.Patience, func() error {
+		_, l := p.report("")
+		if want := (report.Ledger{Received: 1, Unclaimed: 1, Duplicates: 3, Held: 2}); l != want {
+			return fmt.Errorf("%+v", l)
+		}
+		return nil
+	})
+	require.Contains(t, p.starter("report"), "held: 2 scores about keys that no run has declared yet")
+	_, page := p.http(http.MethodGet, "/", "", nil)
+	require.Contains(t, page, "2 scores are held: no run has declared their keys yet")
+	require.NoError(t, p.stop())
+	require.NotContains(t, p.log.String(), "level=ERROR")
+	require.Equal(t, 1, strings.Count(p.log.String(), "Key=message-1"), "the log has it once")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type workerConfig struct {
 	stopTimeout               time.Duration
 	apiTokens, tokenKeys      []string
 	trustedProxies            proxy.Trusted
+	keep                      service.Keep
 	hooks                     service.Webhooks
 }
 
@@ -51,6 +53,8 @@ func (c *workerConfig) settings() settings {
 		{flag: "activity-pollers", env: "VERDICT_ACTIVITY_POLLERS", fallback: "0", kind: "n", usage: "pollers of activity tasks; 0: the SDK's default", read: countOf(&c.activityPollers, 1)},
 		{flag: "workflow-pollers", env: "VERDICT_WORKFLOW_POLLERS", fallback: "0", kind: "n", usage: "pollers of workflow tasks; 0: the SDK's default", read: countOf(&c.workflowPollers, 2)},
 		{flag: "stop-timeout", env: "VERDICT_STOP_TIMEOUT", fallback: "25s", kind: "duration", usage: "how long a stop waits for tasks that are under way; allow 5s more before a kill", read: durationOf(&c.stopTimeout)},
+		{flag: "keep-requests", env: "VERDICT_KEEP_REQUESTS", fallback: "720h", kind: "duration", usage: "how long idempotency keys are remembered; 0: for ever", read: durationOf(&c.keep.Requests)},
+		{flag: "keep-rejected", env: "VERDICT_KEEP_REJECTED", fallback: "2160h", kind: "duration", usage: "how long refused deliveries stay in the ledger; 0: for ever", read: durationOf(&c.keep.Rejections)},
 		{flag: "deployment-name", env: "TEMPORAL_DEPLOYMENT_NAME", kind: "string", usage: "worker deployment, for versioning; needs a build id", read: textOf(&c.deployment)},
 		{flag: "build-id", env: "TEMPORAL_WORKER_BUILD_ID", kind: "string", usage: "build id, for versioning; needs a deployment name", read: textOf(&c.buildID)},
 		secret("VERDICT_API_TOKEN", "bearer token of the API and password of the page", &c.apiTokens),
@@ -144,22 +148,31 @@ func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, 
 
 	db, err := openStore(ctx, cfg.db)
 	if err != nil {
-		return err
+		return unlessTold(ctx, log, err)
 	}
 	warnExposed(log, cfg.db)
 	s, err := service.Start(ctx, service.Config{
 		Client: temporal, Store: db, TaskQueue: cfg.taskQueue, Worker: cfg.options(),
 		SearchAttributes: cfg.searchAttributes, Listen: cfg.listen, UI: cfg.ui,
-		APITokens: cfg.apiTokens, TrustedProxies: cfg.trustedProxies, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Logger: log,
+		APITokens: cfg.apiTokens, TrustedProxies: cfg.trustedProxies, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Keep: cfg.keep, Logger: log,
 	})
 	if err != nil {
-		return err
+		return unlessTold(ctx, log, err)
 	}
 	select {
 	case <-ctx.Done():
 	case err = <-s.Failed():
 	}
 	return errors.Join(err, s.Stop())
+}
+
+// unlessTold returns why a start failed, unless it was told to stop: then nothing has failed.
+func unlessTold(ctx context.Context, log *slog.Logger, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	log.Info("stopped while it started", "error", err)
+	return nil
 }
 
 // proxiesOf takes addresses and networks, separated by commas, or nothing.

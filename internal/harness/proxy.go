@@ -53,10 +53,11 @@ type Proxy struct {
 // Proxy returns one that forwards, until the test ends.
 func (b *Bench) Proxy() *Proxy {
 	b.T.Helper()
-	return newProxy(b.T, devservertest.ForTest(b.T).Address)
+	return NewProxy(b.T, devservertest.ForTest(b.T).Address)
 }
 
-func newProxy(t testing.TB, to string) *Proxy {
+// NewProxy returns one that forwards to an address, until the test ends.
+func NewProxy(t testing.TB, to string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type Options struct {
 	Define      func(ctx context.Context, name, version string) (*experiments.Experiment, error)
 	// Closed lists runs that ended badly.
 	Closed func(ctx context.Context, types []string) ([]report.Ended, error)
+	// Away names what takes nothing that comes: "temporal", "store". Nil: nobody knows.
+	Away func(context.Context) []string
 	// UI is the base URL of the Temporal UI.
 	UI string
 	// Namespace is that of runs which name none.
@@ -60,6 +63,12 @@ type snapshot struct {
 	at     time.Time
 	body   []byte
 	plots  map[plotKey][]byte
+}
+
+// shown is what the page shows.
+type shown struct {
+	report.Report
+	Away []string
 }
 
 // plotKey names a plot.
@@ -87,22 +96,25 @@ func New(o Options) http.Handler {
 		},
 	}).Parse(source))
 	mux := http.NewServeMux()
+	if o.Away == nil {
+		p.Away = func(context.Context) []string { return nil }
+	}
 	mux.HandleFunc("GET /{$}", p.servePage)
 	mux.HandleFunc("GET /experiments/{name}/{version}/{plot}", p.servePlot)
 	return mux
 }
 
 func (p *page) servePage(w http.ResponseWriter, r *http.Request) {
-	p.serve(w, "text/html", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.page(r.Context()) })
+	p.serve(w, r, "text/html", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.page(r.Context()) })
 }
 
 func (p *page) servePlot(w http.ResponseWriter, r *http.Request) {
 	key := plotKey{r.PathValue("name"), r.PathValue("version"), r.PathValue("plot")}
-	p.serve(w, "image/svg+xml", "default-src 'none'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.plot(r.Context(), key) })
+	p.serve(w, r, "image/svg+xml", "default-src 'none'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.plot(r.Context(), key) })
 }
 
 // serve writes what is made, under a policy that lets it load and run nothing else.
-func (p *page) serve(w http.ResponseWriter, kind, policy string, build func() ([]byte, error)) {
+func (p *page) serve(w http.ResponseWriter, r *http.Request, kind, policy string, build func() ([]byte, error)) {
 	body, err := build()
 	switch {
 	case errors.Is(err, errNoPlot):
@@ -110,7 +122,11 @@ func (p *page) serve(w http.ResponseWriter, kind, policy string, build func() ([
 		return
 	case err != nil:
 		p.Logger.Error("the page could not be made", "error", err)
-		http.Error(w, "the store does not answer; the log says more", http.StatusServiceUnavailable)
+		said := "the store does not answer; the log says more"
+		if !slices.Contains(p.Away(r.Context()), "temporal") {
+			said += "\nwhat comes meanwhile is held by Temporal"
+		}
+		http.Error(w, said, http.StatusServiceUnavailable)
 		return
 	}
 	h := w.Header()
@@ -147,7 +163,7 @@ func (p *page) page(ctx context.Context) ([]byte, error) {
 		return s.body, nil
 	}
 	var b bytes.Buffer
-	if err := p.template.Execute(&b, s.report); err != nil {
+	if err := p.template.Execute(&b, shown{s.report, p.Away(ctx)}); err != nil {
 		return nil, err
 	}
 	s.body = b.Bytes()

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,15 +14,27 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// countLimit bounds the counting of a duplicate, which the sender waits for.
+// countLimit bounds the counting of a duplicate in the store, which the sender waits for.
 const countLimit = time.Second
 
-// delivery hands outcomes over to Temporal, which holds them even while the store is away.
+// takeLimit is how long Temporal may take to hold an outcome before the store is asked to, at most: a sender that is
+// impatient leaves less.
+const takeLimit = 2 * time.Second
+
+// delivery hands outcomes over to Temporal, which holds them even while the store is away. While Temporal is away, the store
+// holds them.
 type delivery struct {
 	temporal  client.Client
 	store     store.Correlator
 	taskQueue string
 	log       *slog.Logger
+}
+
+// untold is a store that holds outcomes whose scorers cannot be told yet.
+type untold interface {
+	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
+	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
+	ToldOf(ctx context.Context, outcomeID string) error
 }
 
 // Deliver implements webhooks.Sink.
@@ -35,14 +49,43 @@ func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate boo
 	if err := o.Validate(); err != nil {
 		return false, err
 	}
-	duplicate, err = activities.StartDelivery(ctx, d.temporal, d.taskQueue, o)
-	if err != nil || !duplicate {
-		return duplicate, err
+	duplicate, err = d.handOver(ctx, o)
+	if err != nil {
+		return d.keep(ctx, o, err)
+	}
+	if !duplicate {
+		return false, nil
 	}
 	if err := d.count(ctx, o); err != nil {
 		d.log.Warn("a repeated delivery is not counted", "outcome", o.ID, "error", err)
 	}
 	return true, nil
+}
+
+// handOver has Temporal hold an outcome, within half of the time that there is.
+func (d delivery) handOver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
+	limit := takeLimit
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(deadline)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return activities.StartDelivery(ctx, d.temporal, d.taskQueue, o)
+}
+
+// keep has the store hold an outcome that Temporal did not take. Whoever waits for it is told once Temporal is back.
+func (d delivery) keep(ctx context.Context, o scoring.Outcome, away error) (duplicate bool, err error) {
+	var invalid *scoring.InvalidError
+	s, ok := d.store.(untold)
+	if !ok || errors.As(away, &invalid) {
+		return false, away
+	}
+	receipt, err := s.ReceiveUntold(ctx, o)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("temporal: %w", away), fmt.Errorf("store: %w", err))
+	}
+	d.log.Debug("Temporal does not take an outcome, the store does", "outcome", o.ID, "error", away)
+	return receipt.Duplicate, nil
 }
 
 // count counts a repetition in the store, or has it counted there.
@@ -53,4 +96,32 @@ func (d delivery) count(ctx context.Context, o scoring.Outcome) error {
 		return nil
 	}
 	return activities.CountDelivery(ctx, d.temporal, d.taskQueue, o)
+}
+
+// tellBatch is how many outcomes are told of in one go.
+const tellBatch = 100
+
+// tell tells whoever waits of the outcomes that the store has held while Temporal was away.
+func (d delivery) tell(ctx context.Context) error {
+	s, ok := d.store.(untold)
+	if !ok {
+		return nil
+	}
+	for {
+		all, err := s.Untold(ctx, tellBatch)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		for _, receipt := range all {
+			_, err := activities.Tell(ctx, d.temporal, receipt, func(scorer string) {
+				d.log.Info("the scorer has closed", "scorer", scorer, "outcome", receipt.Outcome.ID)
+			})
+			if err != nil {
+				return err
+			}
+			if err := s.ToldOf(ctx, receipt.Outcome.ID); err != nil {
+				return err
+			}
+		}
+	}
 }

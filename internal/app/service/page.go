@@ -1,15 +1,44 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/app/page"
 	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/scoring"
 )
 
-// page is the report as a page.
+// errAway is what Temporal is known to answer while it is away.
+var errAway = errors.New("temporal is away")
+
+// page is the report as a page. While Temporal is away it is not asked: who looks would wait for it.
 func (s *Service) page(cfg Config) http.Handler {
+	away := func(ctx context.Context) bool { return slices.Contains(s.parts.look(ctx), "temporal") }
+	ask, define := report.AskTemporal(s.temporal), report.DefinedByControl(s.temporal)
+	closed := report.ClosedOnTemporal(s.temporal, cfg.Client.Namespace)
 	return page.New(page.Options{
-		Store: cfg.Store, Ask: report.AskTemporal(s.temporal), UI: cfg.UI, Definitions: cfg.Definitions, Define: report.DefinedByControl(s.temporal), Closed: report.ClosedOnTemporal(s.temporal, cfg.Client.Namespace), Namespace: cfg.Client.Namespace, Logger: s.log,
+		Store: cfg.Store, UI: cfg.UI, Definitions: cfg.Definitions, Namespace: cfg.Client.Namespace, Away: s.parts.look, Logger: s.log,
+		Ask: func(ctx context.Context, run scoring.Run) (report.RunState, error) {
+			if away(ctx) {
+				return "", errAway
+			}
+			return ask(ctx, run)
+		},
+		Define: func(ctx context.Context, name, version string) (*experiments.Experiment, error) {
+			if away(ctx) {
+				return nil, errAway
+			}
+			return define(ctx, name, version)
+		},
+		Closed: func(ctx context.Context, types []string) ([]report.Ended, error) {
+			if away(ctx) {
+				return nil, errAway
+			}
+			return closed(ctx, types)
+		},
 	})
 }

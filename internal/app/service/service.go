@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,8 +27,12 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// drainLimit is how long a stop waits for the HTTP requests that are under way. A webhook is answered well within it.
+// drainLimit is how long a stop waits for the HTTP requests that are under way. A webhook is answered well within it. It is
+// also what a stop may take beyond what the Temporal worker may.
 const drainLimit = 5 * time.Second
+
+// endLimit is what is left of that for the process to end.
+const endLimit = 500 * time.Millisecond
 
 // Config is what a service works with.
 type Config struct {
@@ -57,7 +62,9 @@ type Config struct {
 	TokenKeys [][]byte
 	// Webhooks are the senders that deliveries are accepted from.
 	Webhooks Webhooks
-	Logger   *slog.Logger
+	// Keep says for how long things are kept.
+	Keep   Keep
+	Logger *slog.Logger
 }
 
 // Service is a worker that runs.
@@ -69,8 +76,14 @@ type Service struct {
 	server   *http.Server
 	worker   stopper
 	hooks    []io.Closer // the webhooks' handlers
+	upkeep   *upkeep
 	temporal client.Client
 	store    io.Closer
+
+	parts     *parts
+	metrics   *metrics
+	stopLimit time.Duration
+	step      atomic.Value // of a stop: its name
 }
 
 // stopper is the part of a Temporal worker that a stop needs.
@@ -78,7 +91,10 @@ type stopper interface{ Stop() }
 
 // Start starts a service. When it returns without an error the worker polls, and requests are answered.
 func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
-	s := &Service{log: cfg.Logger, fatal: make(chan error, 2), store: cfg.Store}
+	s := &Service{
+		log: cfg.Logger, fatal: make(chan error, 2), store: cfg.Store, metrics: &metrics{handler: cfg.Client.MetricsHandler},
+		stopLimit: cfg.Worker.WorkerStopTimeout + drainLimit - endLimit,
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -105,6 +121,10 @@ func Start(ctx context.Context, cfg Config) (_ *Service, err error) {
 	if err := s.startWorker(cfg); err != nil {
 		return nil, err
 	}
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"look what is away", lookEvery, func(ctx context.Context) error {
+		s.metrics.away(s.parts.all, s.parts.look(ctx))
+		return nil
+	}}))
 	s.ready.Store(true)
 	s.log.Info("ready", "http", s.URL(), "namespace", cfg.Client.Namespace, "task_queue", cfg.TaskQueue)
 	return s, nil
@@ -153,29 +173,61 @@ func (s *Service) URL() string { return "http://" + s.listener.Addr().String() }
 // Client is the Temporal client, with the plugin.
 func (s *Service) Client() client.Client { return s.temporal }
 
+// lookEvery is how often it is looked what is away, whether somebody asks or not.
+const lookEvery = 10 * time.Second
+
+// delivery is how outcomes are delivered.
+func (s *Service) delivery(cfg Config) delivery {
+	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
+}
+
 // Stop stops in the order in which nothing is lost: no longer ready, so that a load balancer looks elsewhere; no new
 // request, and those that are under way to their end; no new task, and those that are under way to their end; and then
-// what all of them used.
+// what all of them used. It ends after the time that the Temporal worker may take to stop and 5 s, whatever hangs: what was
+// under way then is done again by another worker.
 func (s *Service) Stop() error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	limit := time.NewTimer(max(s.stopLimit, drainLimit-endLimit))
+	defer limit.Stop()
+	select {
+	case err := <-stopped:
+		return err
+	case <-limit.C:
+		s.log.Warn("stopped without waiting any longer; what was under way is done again by another worker", "step", s.step.Load(), "limit", s.stopLimit)
+		return nil
+	}
+}
+
+func (s *Service) stop() error {
 	var errs []error
+	begin := func(step string) {
+		s.step.Store(step)
+		s.log.Info("stopping", "step", step)
+	}
 	s.ready.Store(false)
 	if s.server != nil {
-		s.log.Info("stopping", "step", "http")
+		begin("http")
 		ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 		defer cancel()
 		if err := s.server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("http: %w", err), s.server.Close())
+			// Whoever dawdles comes again: it was not told that anything is held.
+			s.log.Warn("requests were cut off", "after", drainLimit, "error", errors.Join(err, s.server.Close()))
 		}
 	}
 	if s.worker != nil {
-		s.log.Info("stopping", "step", "worker")
+		begin("worker")
 		s.worker.Stop()
+	}
+	if s.upkeep != nil {
+		begin("upkeep")
+		s.upkeep.stop()
 	}
 	for _, h := range s.hooks {
 		errs = append(errs, h.Close()) // what they have counted goes into the ledger
 	}
 	if s.store != nil {
-		s.log.Info("stopping", "step", "store")
+		begin("store")
 		if err := s.store.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("store: %w", err))
 		}
@@ -200,17 +252,15 @@ func sender(trusted proxy.Trusted) func(*http.Request) string {
 // handler is everything that the HTTP server answers.
 func (s *Service) handler(cfg Config) (http.Handler, error) {
 	mux := http.NewServeMux()
-	h := health{ready: &s.ready, log: s.log, checks: []check{
-		{"temporal", func(ctx context.Context) error {
-			_, err := s.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
-			return err
-		}},
-		{"store", cfg.Store.Ping},
-	}}
+	s.parts = &parts{log: s.log, all: []part{{"temporal", tryTemporal(s.temporal)}, {"store", tryStore(cfg.Store)}}}
+	h := health{ready: &s.ready, parts: s.parts, alone: []string{"temporal"}}
+	if _, ok := cfg.Store.(untold); ok {
+		h.alone = append(h.alone, "store")
+	}
 	mux.HandleFunc("GET /livez", h.live)
 	mux.HandleFunc("GET /readyz", h.readiness)
 
-	d := delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
+	d := s.delivery(cfg)
 	refused := rejections{cfg.Store, s.log}
 	hooks, err := cfg.Webhooks.handlers(webhooks.Options{
 		Sink: d, Rejected: refused.One, RejectedMore: refused.More, Sender: sender(cfg.TrustedProxies), Logger: s.log,
@@ -219,7 +269,7 @@ func (s *Service) handler(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	for path, hook := range hooks {
-		mux.Handle(path, hook)
+		mux.Handle(path, s.metrics.counted(strings.TrimPrefix(path, "/webhooks/"), hook))
 		if c, ok := hook.(io.Closer); ok {
 			s.hooks = append(s.hooks, c)
 		}
@@ -237,5 +287,9 @@ func (s *Service) handler(cfg Config) (http.Handler, error) {
 	pages := guard.Protect(s.page(cfg), true)
 	mux.Handle("GET /{$}", pages)
 	mux.Handle("GET /experiments/", pages)
+	mux.Handle("GET /metrics", guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.metrics.away(s.parts.all, s.parts.look(r.Context()))
+		s.metrics.ServeHTTP(w, r)
+	}), false))
 	return mux, nil
 }

@@ -10,14 +10,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
@@ -37,7 +40,7 @@ func TestStopOrder(t *testing.T) {
 	t.Parallel()
 	var order []string
 	s := &Service{log: silent, fatal: make(chan error, 1)}
-	h := health{ready: &s.ready, log: silent}
+	h := health{ready: &s.ready, parts: &parts{log: silent}}
 	underWay, release := make(chan struct{}), make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/readyz", h.readiness)
@@ -81,55 +84,86 @@ func TestStopOrder(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+// A replica is ready as long as one of the two that can hold a delivery does; what is away is named.
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	var ready atomic.Bool
-	broken := errors.New("postgres://u:hunter2@h does not answer")
-	var failing atomic.Pointer[error]
-	h := health{ready: &ready, log: silent, checks: []check{
-		{"temporal", func(context.Context) error { return nil }},
-		{"store", func(context.Context) error {
-			if err := failing.Load(); err != nil {
-				return *err
-			}
-			return nil
-		}},
+	var log harness.Log
+	secret := errors.New("postgres://u:hunter2@h does not answer")
+	var temporal, store error
+	now := time.Now()
+	h := health{ready: &ready, alone: []string{"temporal", "store"}, parts: &parts{
+		log: slog.New(slog.NewTextHandler(&log, nil)), now: func() time.Time { return now },
+		all: []part{{"temporal", func(context.Context) error { return temporal }}, {"store", func(context.Context) error { return store }}},
 	}}
 	probe := func(handle http.HandlerFunc) (int, string) {
+		now = now.Add(checkFresh)
 		w := httptest.NewRecorder()
 		handle(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		return w.Code, w.Body.String()
 	}
-	code, body := probe(h.readiness)
-	require.Equal(t, 503, code)
-	require.Equal(t, "not ready: worker\n", body)
+	expect := func(status int, body string) {
+		t.Helper()
+		code, got := probe(h.readiness)
+		require.Equal(t, status, code)
+		require.Equal(t, body, got)
+	}
+	expect(503, "not ready: worker\n")
 	ready.Store(true)
-	code, _ = probe(h.readiness)
-	require.Equal(t, 200, code)
-	failing.Store(&broken)
-	code, body = probe(h.readiness)
-	require.Equal(t, 503, code)
-	require.Equal(t, "not ready: store\n", body)
-	failing.Store(nil)
-	code, _ = probe(h.readiness)
-	require.Equal(t, 200, code)
+	expect(200, "ok\n")
+	store = secret
+	expect(200, "ok; away: store\n")
+	expect(200, "ok; away: store\n")
+	temporal = secret
+	expect(503, "not ready: temporal, store\n")
+	store = nil
+	expect(200, "ok; away: temporal\n")
 	ready.Store(false)
-	code, _ = probe(h.readiness)
-	require.Equal(t, 503, code)
-	code, _ = probe(h.live)
+	expect(503, "not ready: worker, temporal\n")
+	code, _ := probe(h.live)
 	require.Equal(t, 200, code, "what is not ready is alive all the same")
+	temporal = nil
+	expect(503, "not ready: worker\n")
+	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"), "each that goes away is said once: %s", &log)
+	require.Equal(t, 2, strings.Count(log.String(), "level=INFO"), "and so is each that is back")
+
+	// A store that cannot hold a delivery by itself is not enough.
+	ready.Store(true)
+	h.alone, temporal = []string{"temporal"}, secret
+	expect(503, "not ready: temporal\n")
 }
 
-// A probe that gets no answer does not wait for ever.
-func TestReadinessIsBounded(t *testing.T) {
+// However many ask, and however long a part does not answer, each is looked at once in a while and for a while.
+func TestLooksAreBounded(t *testing.T) {
 	t.Parallel()
-	var ready atomic.Bool
-	h := health{ready: &ready, log: silent, checks: []check{{"temporal", func(ctx context.Context) error {
-		_, ok := ctx.Deadline()
-		require.True(t, ok)
-		return nil
-	}}}}
-	h.readiness(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	synctest.Test(t, func(t *testing.T) {
+		var looks atomic.Int32
+		p := &parts{log: silent, all: []part{{"store", func(ctx context.Context) error {
+			looks.Add(1)
+			<-ctx.Done()
+			return ctx.Err()
+		}}}}
+		begin := time.Now()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 {
+			require.Equal(t, []string{"store"}, p.look(gone), "whoever asks may hang up")
+		}
+		require.Equal(t, int32(1), looks.Load())
+		require.Equal(t, checkLimit, time.Since(begin))
+
+		// A probe waits for a second only, and one part is enough.
+		p.all = append(p.all, part{"temporal", func(context.Context) error { time.Sleep(100 * time.Millisecond); return nil }})
+		time.Sleep(checkFresh)
+		begin = time.Now()
+		require.Equal(t, []string{"store"}, p.look(t.Context()))
+		require.Less(t, time.Since(begin), time.Second)
+		p.all[0].do = func(context.Context) error { return nil }
+		time.Sleep(checkFresh)
+		begin = time.Now()
+		require.Empty(t, p.look(t.Context()))
+		require.Equal(t, 100*time.Millisecond, time.Since(begin))
+	})
 }
 
 func TestWebhooksNeedASecret(t *testing.T) {

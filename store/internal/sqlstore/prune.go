@@ -67,3 +67,31 @@ func (t txn) prune(ctx context.Context, candidates []candidate) (pruned int, err
 	}
 	return pruned, nil
 }
+
+// PruneRequests forgets the idempotency keys that were used before the given time, and returns how many they were. A
+// request with one of them is a new one.
+func (s *Store) PruneRequests(ctx context.Context, before time.Time) (pruned int, err error) {
+	return s.pruneRows(ctx, `DELETE FROM requests WHERE key IN (SELECT key FROM requests WHERE at < $1 ORDER BY at`+limit(pruneBatch)+`)`, before)
+}
+
+// PruneRejections deletes the rejections that came before the given time, and returns how many rows they were.
+func (s *Store) PruneRejections(ctx context.Context, before time.Time) (pruned int, err error) {
+	return s.pruneRows(ctx, `DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE received_at < $1 ORDER BY received_at, id`+limit(pruneBatch)+`)`, before)
+}
+
+// pruneRows runs a statement that deletes a batch of what is old, until nothing is.
+func (s *Store) pruneRows(ctx context.Context, query string, before time.Time) (pruned int, err error) {
+	for {
+		n, err := write(ctx, s, "prune", func(ctx context.Context, t txn) (int64, error) {
+			done, err := t.tx.ExecContext(ctx, query, micro(before))
+			if err != nil {
+				return 0, err
+			}
+			return done.RowsAffected()
+		})
+		pruned += int(n)
+		if err != nil || n == 0 {
+			return pruned, err
+		}
+	}
+}

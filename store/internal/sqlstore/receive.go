@@ -98,22 +98,19 @@ func (t txn) matchLate(ctx context.Context, id int64, spellings [][]byte, at int
 // receiveAgain counts a duplicate, and returns who has to be told in case nobody was.
 func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
 	receipt := store.Receipt{Duplicate: true}
-	var doc string
-	id, _, err := one(ctx, t.tx, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id, &doc) },
-		`UPDATE outcomes SET deliveries = deliveries + 1 WHERE outcome = $1 RETURNING id, doc`, o.ID)
+	row, _, err := one(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.outcome = $1`, o.ID)
 	if err != nil {
 		return receipt, err
 	}
-	if receipt.Outcome, err = decode[scoring.Outcome](doc); err != nil {
+	receipt.Outcome = row.Outcome
+	same, err := t.sameDelivery(ctx, row.Outcome, o)
+	if err == nil && !same {
+		err = t.exec(ctx, `UPDATE outcomes SET deliveries = deliveries + 1 WHERE id = $1`, row.id)
+	}
+	if err != nil {
 		return receipt, err
 	}
-	matched, err := collect(ctx, t.tx, scanWaiter, selectWaiter+` JOIN matches m ON m.expectation = e.id
-		WHERE m.outcome = $1 AND NOT m.late ORDER BY e.id`, id)
-	for _, w := range matched {
-		if !w.closed(received(o)) {
-			receipt.Waiting = append(receipt.Waiting, w.e)
-		}
-	}
+	receipt.Waiting, err = waitingFor(ctx, t.tx, row.id, o)
 	return receipt, err
 }
 

@@ -1,0 +1,113 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/verdict-dev/verdict/store"
+)
+
+// How often the worker looks after what is kept, and how long it may take.
+const (
+	tellEvery  = 2 * time.Second
+	heldEvery  = 15 * time.Second
+	pruneEvery = time.Hour
+	taskLimit  = 10 * time.Minute
+)
+
+// heldFor is how long what is said about a key waits for a run to declare it: a run may be open for weeks.
+const heldFor = 30 * 24 * time.Hour
+
+// task is something that is done again and again.
+type task struct {
+	what  string
+	every time.Duration
+	do    func(context.Context) error
+}
+
+// upkeep does tasks until it is stopped. Every replica does them; each finds done what another one has.
+type upkeep struct {
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+}
+
+func startUpkeep(log *slog.Logger, tasks []task) *upkeep {
+	ctx, cancel := context.WithCancel(context.Background())
+	u := &upkeep{cancel: cancel}
+	for _, t := range tasks {
+		u.all.Go(func() { t.run(ctx, log) })
+	}
+	return u
+}
+
+// stop waits until nothing is under way.
+func (u *upkeep) stop() {
+	u.cancel()
+	u.all.Wait()
+}
+
+func (t task) run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(t.every)
+	defer tick.Stop()
+	failing := false
+	for {
+		limited, cancel := context.WithTimeout(ctx, taskLimit)
+		err := t.do(limited)
+		cancel()
+		if err != nil && ctx.Err() == nil && !failing { // once until it works again
+			log.Warn("not done, it is tried again", "task", t.what, "every", t.every, "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Keep says how long the worker keeps what it does not need for ever; 0: for ever.
+type Keep struct {
+	// Requests are the idempotency keys of the API.
+	Requests time.Duration
+	// Rejections are the refused deliveries of the ledger.
+	Rejections time.Duration
+}
+
+// looked is a store that can be looked after; SQLite and Postgres are.
+type looked interface {
+	ReleaseHeld(ctx context.Context) (int, error)
+	ExpireHeld(ctx context.Context, before time.Time) (int, error)
+	PruneRequests(ctx context.Context, before time.Time) (int, error)
+	PruneRejections(ctx context.Context, before time.Time) (int, error)
+}
+
+// tasksOf are those of a store.
+func tasksOf(s store.Store, keep Keep, d delivery) []task {
+	tasks := []task{{"tell scorers of what came while Temporal was away", tellEvery, d.tell}}
+	l, ok := s.(looked)
+	if !ok {
+		return tasks
+	}
+	return append(tasks,
+		task{"record what was held about keys that runs have declared", heldEvery, func(ctx context.Context) error {
+			_, err := l.ReleaseHeld(ctx)
+			return err
+		}},
+		task{"forget what is old", pruneEvery, func(ctx context.Context) error {
+			_, err := l.ExpireHeld(ctx, time.Now().Add(-heldFor))
+			return errors.Join(err, old(ctx, l.PruneRequests, keep.Requests), old(ctx, l.PruneRejections, keep.Rejections))
+		}})
+}
+
+// old deletes what is older than an age.
+func old(ctx context.Context, prune func(context.Context, time.Time) (int, error), age time.Duration) error {
+	if age == 0 {
+		return nil
+	}
+	_, err := prune(ctx, time.Now().Add(-age))
+	return err
+}

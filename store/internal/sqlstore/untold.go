@@ -1,0 +1,88 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// ReceiveUntold is Receive for a caller that cannot tell those who wait: that they are to be told is kept with the outcome,
+// until ToldOf says that they have been. The returned receipt is for nobody to act on.
+func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
+	o, err := checkOutcome(o)
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
+		var l locks
+		l.events(o.Event())
+		if err := t.hold(ctx, l); err != nil {
+			return store.Receipt{}, err
+		}
+		receipt, err := t.receive(ctx, o)
+		if err != nil || receipt.Duplicate {
+			return receipt, err
+		}
+		return receipt, t.exec(ctx, `INSERT INTO untold (outcome, at) SELECT id, $2 FROM outcomes WHERE outcome = $1`, o.ID, micro(time.Now()))
+	})
+}
+
+// Untold returns outcomes of which those who wait have not been told, oldest first, each with those who still wait for it.
+func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error) {
+	rows, err := collect(ctx, s.read, scanOutcome, selectOutcome+` JOIN untold u ON u.outcome = o.id ORDER BY u.at, o.id`+limit(atMost))
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Receipt
+	for _, row := range rows {
+		waiting, err := waitingFor(ctx, s.read, row.id, row.Outcome)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, store.Receipt{Outcome: row.Outcome, Waiting: waiting})
+	}
+	return all, nil
+}
+
+// ToldOf notes that those who waited for an outcome have been told of it.
+func (s *Store) ToldOf(ctx context.Context, outcomeID string) error {
+	_, err := write(ctx, s, "told", func(ctx context.Context, t txn) (nothing, error) {
+		return nothing{}, t.exec(ctx, `DELETE FROM untold WHERE outcome IN (SELECT id FROM outcomes WHERE outcome = $1)`, outcomeID)
+	})
+	return err
+}
+
+// waitingFor returns the expectations that an outcome has met, and whose scorers may be told of what is received when o is.
+func waitingFor(ctx context.Context, q querier, id int64, o scoring.Outcome) ([]scoring.Expectation, error) {
+	matched, err := collect(ctx, q, scanWaiter, selectWaiter+` JOIN matches m ON m.expectation = e.id
+		WHERE m.outcome = $1 AND NOT m.late ORDER BY e.id`, id)
+	var waiting []scoring.Expectation
+	for _, w := range matched {
+		if !w.closed(received(o)) {
+			waiting = append(waiting, w.e)
+		}
+	}
+	return waiting, err
+}
+
+// sameDelivery tells whether a delivery is the one by which an outcome was kept untold, and not another: the caller could not
+// know whether Temporal had taken it.
+func (t txn) sameDelivery(ctx context.Context, kept, again scoring.Outcome) (bool, error) {
+	if !received(kept).Equal(received(again)) {
+		return false, nil
+	}
+	_, untold, err := one(ctx, t.tx, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) },
+		`SELECT u.outcome FROM untold u JOIN outcomes o ON o.id = u.outcome WHERE o.outcome = $1`, again.ID)
+	return untold, err
+}
+
+// TryWrite writes a row and waits until it is kept: whatever keeps the store from taking what comes keeps this from it too.
+func (s *Store) TryWrite(ctx context.Context) error {
+	_, err := write(ctx, s, "try to write", func(ctx context.Context, t txn) (nothing, error) {
+		return nothing{}, t.exec(ctx, `INSERT INTO probes (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at`, micro(time.Now()))
+	})
+	return err
+}

@@ -1,0 +1,132 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// teller is a store that takes outcomes for a caller that cannot tell those who wait.
+type teller interface {
+	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
+	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
+	ToldOf(ctx context.Context, outcomeID string) error
+	TryWrite(ctx context.Context) error
+	PruneRequests(ctx context.Context, before time.Time) (int, error)
+	PruneRejections(ctx context.Context, before time.Time) (int, error)
+}
+
+func (b bench) untold(t *testing.T) []store.Receipt {
+	t.Helper()
+	all, err := b.Store.(teller).Untold(t.Context(), 100)
+	require.NoError(t, err)
+	return all
+}
+
+func (b bench) receiveUntold(t *testing.T, o scoring.Outcome) bool {
+	t.Helper()
+	receipt, err := b.Store.(teller).ReceiveUntold(t.Context(), o)
+	require.NoError(t, err)
+	return receipt.Duplicate
+}
+
+var untoldTests = []namedTest{
+	{"who waits is known until it has been told", func(t *testing.T, b bench) {
+		e := expectation(freshRun(), "k")
+		b.expect(t, e)
+		require.False(t, b.receiveUntold(t, outcome("o1", "k", 5)))
+		require.False(t, b.receiveUntold(t, outcome("o2", "nobody", 5)))
+		require.Equal(t, []store.Receipt{{Outcome: outcome("o1", "k", 5), Waiting: []scoring.Expectation{e}}, {Outcome: outcome("o2", "nobody", 5)}}, b.untold(t))
+		late := expectation(freshRun(), "nobody")
+		require.Equal(t, []string{"o2"}, b.expect(t, late))
+		require.Equal(t, []scoring.Expectation{late}, b.untold(t)[1].Waiting)
+		for range 2 {
+			require.NoError(t, b.Store.(teller).ToldOf(t.Context(), "o1"))
+		}
+		require.Len(t, b.untold(t), 1)
+		require.Equal(t, 1, b.ledger(t)["o1"].Deliveries)
+		require.Equal(t, store.Matched, b.ledger(t)["o1"].State)
+	}},
+	{"who has settled is told of nothing", func(t *testing.T, b bench) {
+		e := expectation(freshRun(), "k")
+		b.expect(t, e)
+		b.receiveUntold(t, outcome("o", "k", 5))
+		require.Equal(t, []string{"o"}, b.settle(t, settlement(e, nil)), "it has not been told, and so it may not settle")
+		require.Empty(t, b.settle(t, settlement(e, []string{"o"})))
+		require.Empty(t, b.untold(t)[0].Waiting)
+	}},
+	{"a delivery that Temporal has taken after all is one delivery", func(t *testing.T, b bench) {
+		e := expectation(freshRun(), "k")
+		b.expect(t, e)
+		o := outcome("o", "k", 5)
+		require.False(t, b.receiveUntold(t, o))
+		require.Equal(t, []string{e.ScorerRun.WorkflowID}, b.receive(t, o))
+		require.Equal(t, 1, b.ledger(t)["o"].Deliveries)
+		again := o
+		again.ReceivedAt = at(6)
+		require.True(t, b.receiveUntold(t, again))
+		require.Equal(t, 2, b.ledger(t)["o"].Deliveries)
+		require.NoError(t, b.Store.(teller).ToldOf(t.Context(), "o"))
+		again.ReceivedAt = at(7)
+		b.receive(t, again)
+		require.Equal(t, 3, b.ledger(t)["o"].Deliveries)
+		require.True(t, b.receiveUntold(t, again))
+		require.Empty(t, b.untold(t), "who waits has been told")
+	}},
+	{"a repetition is counted and changes nothing else", func(t *testing.T, b bench) {
+		known, err := b.CountDelivery(t.Context(), "o")
+		require.NoError(t, err)
+		require.False(t, known)
+		b.receive(t, outcome("o", "k", 5))
+		known, err = b.CountDelivery(t.Context(), "o")
+		require.NoError(t, err)
+		require.True(t, known)
+		require.Equal(t, 2, b.ledger(t)["o"].Deliveries)
+		require.Equal(t, outcome("o", "k", 5), b.ledger(t)["o"].Outcome)
+	}},
+	{"what is old is forgotten, in more than one batch", func(t *testing.T, b bench) {
+		k := b.Store.(teller)
+		const n = 505
+		var together sync.WaitGroup
+		errs := make([]error, 2*n)
+		for i := range n {
+			together.Go(func() { _, errs[i] = b.Store.(once).RecordOnce(t.Context(), fmt.Sprint("r", i), "d", nil) })
+			together.Go(func() {
+				errs[n+i] = b.Reject(t.Context(), store.Rejection{Source: "s", DeliveryID: fmt.Sprint(i), Reason: "r", At: at(i % 2)})
+			})
+		}
+		together.Wait()
+		require.NoError(t, errors.Join(errs...))
+		pruned, err := k.PruneRequests(t.Context(), time.Now().Add(-time.Hour))
+		require.NoError(t, err)
+		require.Zero(t, pruned)
+		pruned, err = k.PruneRequests(t.Context(), time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, n, pruned)
+		first, err := b.Store.(once).RecordOnce(t.Context(), "r1", "another", nil)
+		require.NoError(t, err)
+		require.True(t, first)
+		pruned, err = k.PruneRejections(t.Context(), at(1))
+		require.NoError(t, err)
+		require.Equal(t, (n+1)/2, pruned)
+		rejected, err := b.Ledger(t.Context(), store.LedgerFilter{State: store.Rejected})
+		require.NoError(t, err)
+		require.Len(t, rejected, n/2)
+	}},
+	{"it can be written to", func(t *testing.T, b bench) {
+		for range 3 {
+			require.NoError(t, b.Store.(teller).TryWrite(t.Context()))
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.Error(t, b.Store.(teller).TryWrite(gone))
+	}},
+}
