@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -107,8 +108,8 @@ func (r *run) offer(ctx workflow.Context, b activities.Batch) (o *activities.Off
 
 // sideEffect runs f as a side effect, whose result is kept in the history. What panics in it is ours, and must not fail
 // the user's task.
-func sideEffect(ctx workflow.Context, result any, f func(workflow.Context) any) {
-	value := workflow.SideEffect(ctx, func(ctx workflow.Context) (kept any) {
+func sideEffect(ctx workflow.Context, f func(workflow.Context) any) converter.EncodedValue {
+	return workflow.SideEffect(ctx, func(ctx workflow.Context) (kept any) {
 		defer func() {
 			if p := recover(); p != nil {
 				workflow.GetLogger(ctx).Error("Verdict: a write panicked; it is missing", "Panic", p)
@@ -116,7 +117,4 @@ func sideEffect(ctx workflow.Context, result any, f func(workflow.Context) any) 
 		}()
 		return f(ctx)
 	})
-	if err := value.Get(result); err != nil {
-		workflow.GetLogger(ctx).Error("Verdict: a side effect's result cannot be read", "Error", err)
-	}
 }

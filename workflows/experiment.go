@@ -152,7 +152,7 @@ func (r *run) assignByActivity(ctx workflow.Context, candidate, control scoring.
 	defer claim.Release()
 	var kept scoring.Assignment // not a copy of the candidate: it would share its maps with the activity
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
-	err := workflow.ExecuteLocalActivity(local, activities.VerdictAssign, candidate, control.Variant).Get(r.here(local), &kept)
+	err := answer(r.here(local), workflow.ExecuteLocalActivity(local, activities.VerdictAssign, candidate, control.Variant), &kept)
 	if err == nil {
 		return kept, true
 	}
@@ -165,7 +165,7 @@ func (r *run) assignByActivity(ctx workflow.Context, candidate, control scoring.
 
 func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
 	var kept *scoring.Assignment
-	sideEffect(ctx, &kept, func(ctx workflow.Context) any {
+	result := sideEffect(ctx, func(ctx workflow.Context) any {
 		a, record := r.recorder.Pick(candidate, control.Variant)
 		if !record {
 			return &a
@@ -180,6 +180,9 @@ func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scorin
 		}
 		return &a // handed over, or under way: what is kept in the end is compared with what was served
 	})
+	if err := result.Get(&kept); err != nil {
+		undecodable(ctx, "an assignment", err)
+	}
 	if kept == nil {
 		return scoring.Assignment{}, false
 	}

@@ -99,8 +99,8 @@ func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 
 // writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
 func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
-	var done bool // in the history, for whoever reads it
-	sideEffect(ctx, &done, func(ctx workflow.Context) any {
+	// Whether it was done stands in the history, for whoever reads it.
+	sideEffect(ctx, func(ctx workflow.Context) any {
 		if r.recorder.IsOff() {
 			return false
 		}

@@ -31,10 +31,13 @@ func replays(t *testing.T, l left) {
 		}
 	}
 	for _, kind := range []string{
-		"Answer", "verdict.RecordWorkflow", "verdict.ExperimentWorkflow",
+		"Answer", "verdict.ExperimentWorkflow",
 		"verdict.scorer.accepted", "verdict.scorer.bought", "verdict.scorer.stayed_closed", "verdict.scorer.finished",
 	} {
 		require.NotZero(t, open[kind], "no open %s was recorded", kind)
+	}
+	if l.release == "v0.1.0" { // later ones hold in the store what is said about a key that no run has declared
+		require.NotZero(t, open["verdict.RecordWorkflow"])
 	}
 }
 
