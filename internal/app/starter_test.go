@@ -41,7 +41,7 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"score", "--name", "x", "--value", "1", "--key", "a", "--run-id", "b"}, "--run-id needs --workflow-id"},
 		{[]string{"score", "--name", "x", "--key", "a"}, "say --value or --not-applicable, and not both"},
 		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "say --value or --not-applicable, and not both"},
-		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected`},
+		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected, held`},
 		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: the worker makes a SQLite file when it starts"},
 		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date`},
 		{[]string{"report", "--db", ":memory:"}, "no database at :memory:: --db or VERDICT_DB says where the worker keeps it"},
