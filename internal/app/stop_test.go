@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -118,6 +119,10 @@ func TestStopWhileAClientDawdles(t *testing.T) {
 // The end of a terminal stops a worker as SIGTERM does, unless it was started so as to outlive it.
 func TestHangup(t *testing.T) {
 	t.Parallel()
+	// What a process ignores its children ignore, and these tests may run under nohup. What it handles they do not.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	p := startProcess(t, filepath.Join(t.TempDir(), "verdict.db"), "", "VERDICT_SEARCH_ATTRIBUTES=false")
 	p.stops(syscall.SIGHUP)
 	require.Contains(t, p.log.String(), "msg=stopping step=store")
