@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
@@ -32,6 +33,7 @@ type stage struct {
 func newStage(t *testing.T, findings func(after time.Duration) activities.Finding) *stage {
 	var suite testsuite.WorkflowTestSuite
 	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment(), findings: findings}
+	s.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient})
 	s.begun = s.env.Now()
 	workflows.Register(s.env)
 	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {
@@ -337,6 +339,7 @@ func TestAnalysisIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	var suite testsuite.WorkflowTestSuite
 	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment()}
+	s.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient})
 	s.begun = s.env.Now()
 	workflows.Register(s.env)
 	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/interceptor"
@@ -71,7 +72,7 @@ func TestWhatStartsARunIsOverridden(t *testing.T) {
 	sent := map[string][]string{}
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&before{run: func(ctx workflow.Context) {
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second, Interceptors: []interceptor.WorkerInterceptor{&before{run: func(ctx workflow.Context) {
 		ctx = workflow.WithValue(ctx, runKey{}, &run{
 			assigned: []scoring.Ref{{Experiment: "e", Version: "1", Variant: "b"}}, shadow: &shadow{},
 		})
