@@ -14,6 +14,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -75,9 +76,7 @@ func TestExistingTestOfAUserPasses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var suite testsuite.WorkflowTestSuite
-			env := suite.NewTestWorkflowEnvironment()
-			options.DeadlockDetectionTimeout = 20 * time.Second // other tests share the processors
-			env.SetWorkerOptions(options)
+			env := patient.Environment(&suite, options)
 			env.RegisterActivityWithOptions(ship, activity.RegisterOptions{Name: "ship"})
 			env.OnActivity("ship", mock.Anything, order{"o-1"}).Return("track-1", nil).Once()
 

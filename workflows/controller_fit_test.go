@@ -49,7 +49,6 @@ func crowded() activities.Control {
 func TestAControllerFits(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, says(experiments.Continue))
-	s.env.SetTestTimeout(30 * time.Second)
 	whole := crowded()
 	whole.Due = s.begun.Add(365 * day)
 	require.Greater(t, payloadOf(t, whole), 4<<20)

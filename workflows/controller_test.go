@@ -15,6 +15,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
@@ -32,8 +33,7 @@ type stage struct {
 
 func newStage(t *testing.T, findings func(after time.Duration) activities.Finding) *stage {
 	var suite testsuite.WorkflowTestSuite
-	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment(), findings: findings}
-	s.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient})
+	s := &stage{T: t, env: patient.Environment(&suite, worker.Options{}), findings: findings}
 	s.begun = s.env.Now()
 	workflows.Register(s.env)
 	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {
@@ -73,7 +73,6 @@ func (s *stage) control() (c activities.Control) {
 
 // run runs it for a while and returns what it is then.
 func (s *stage) run(for_ time.Duration, c activities.Control) (last activities.Control) {
-	s.env.SetTestTimeout(30 * time.Second)
 	s.env.RegisterDelayedCallback(func() { last = s.control(); s.env.CancelWorkflow() }, for_)
 	s.env.ExecuteWorkflow(activities.ExperimentWorkflow, c)
 	require.True(s, s.env.IsWorkflowCompleted())
@@ -338,8 +337,7 @@ func TestControllerRefusesWhatItCannotHold(t *testing.T) {
 func TestAnalysisIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	var suite testsuite.WorkflowTestSuite
-	s := &stage{T: t, env: suite.NewTestWorkflowEnvironment()}
-	s.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient})
+	s := &stage{T: t, env: patient.Environment(&suite, worker.Options{})}
 	s.begun = s.env.Now()
 	workflows.Register(s.env)
 	s.env.RegisterActivityWithOptions(func(context.Context, experiments.Definition) (activities.Finding, error) {

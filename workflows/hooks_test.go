@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/interceptor"
@@ -14,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -71,8 +71,7 @@ func TestWhatStartsARunIsOverridden(t *testing.T) {
 	hooks := exported(reflect.TypeFor[interceptor.WorkflowOutboundInterceptor]())
 	sent := map[string][]string{}
 	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
-	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second, Interceptors: []interceptor.WorkerInterceptor{&before{run: func(ctx workflow.Context) {
+	env := patient.Environment(&suite, worker.Options{Interceptors: []interceptor.WorkerInterceptor{&before{run: func(ctx workflow.Context) {
 		ctx = workflow.WithValue(ctx, runKey{}, &run{
 			assigned: []scoring.Ref{{Experiment: "e", Version: "1", Variant: "b"}}, shadow: &shadow{},
 		})

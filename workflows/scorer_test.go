@@ -15,14 +15,11 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
 )
-
-// patient is what the SDK's deadlock detector waits in tests: its second is for a worker that has a processor, without the
-// race detector.
-const patient = 20 * time.Second
 
 // A scorer as a workflow of its own, with a store that is told what to answer. What the real store answers is tested in
 // the store and on a real server; here is what the scorer makes of it.
@@ -41,8 +38,7 @@ type scorerBench struct {
 
 func newScorerBench() *scorerBench {
 	var suite testsuite.WorkflowTestSuite
-	b := &scorerBench{env: suite.NewTestWorkflowEnvironment(), start: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
-	b.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient})
+	b := &scorerBench{env: patient.Environment(&suite, worker.Options{}), start: time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)}
 	b.env.SetStartTime(b.start)
 	b.env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
 		b.expected = append(b.expected, e)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
 )
@@ -69,7 +70,7 @@ func TestAScorerThatMayNotSay(t *testing.T) {
 	asked := map[bool]int{}
 	for _, off := range []bool{false, true} {
 		b := newScorerBench()
-		b.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient, Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{Off: func() bool { return off }})}})
+		b.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patient.Deadlock, Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{Off: func() bool { return off }})}})
 		recorded := 0
 		b.env.RegisterActivityWithOptions(func(_ context.Context, batch activities.Batch) error {
 			asked[off]++

@@ -19,6 +19,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
@@ -194,7 +195,7 @@ func TestKeyThatAnOlderWorkerDoesNotHold(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(harness.New(t, nil).Logger())
-	env := suite.NewTestWorkflowEnvironment()
+	env := patient.Environment(&suite, worker.Options{})
 	(&activities.Set{Store: holdsNothing{s}}).Register(env)
 	env.ExecuteWorkflow(workflows.Record, activities.Batch{RunKey: "m-1", Records: []scoring.Record{{
 		Score: scoring.Bool("thumbs_up", true), Source: scoring.FromClient, Run: scoring.Run{WorkflowID: "key", RunID: "key"},

@@ -25,6 +25,7 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
@@ -94,12 +95,7 @@ func (b *Bench) StoreWorker() (stop func()) {
 // Worker starts a worker, until the test ends or the returned function is called.
 func (b *Bench) Worker(queue string, o worker.Options, register func(worker.Worker)) (stop func()) {
 	b.T.Helper()
-	if o.DeadlockDetectionTimeout == 0 {
-		// The SDK's second is for a worker that has a processor. Here many workers share two, under the race detector, and
-		// the SDK itself races with workflow code that it takes for stuck.
-		o.DeadlockDetectionTimeout = 20 * time.Second
-	}
-	w := worker.New(b.Client, queue, o)
+	w := worker.New(b.Client, queue, patient.Worker(o))
 	register(w)
 	require.NoError(b.T, w.Start())
 	var once sync.Once

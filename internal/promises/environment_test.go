@@ -17,6 +17,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -103,7 +104,7 @@ func (e *environment) workInTurns() {
 		defer turn.Stop()
 		for {
 			w := worker.New(e.Client, e.Queue, worker.Options{
-				Plugins: []worker.Plugin{verdict.NewPlugin(e.cfg)}, DeadlockDetectionTimeout: 20 * time.Second,
+				Plugins: []worker.Plugin{verdict.NewPlugin(e.cfg)}, DeadlockDetectionTimeout: patient.Deadlock,
 			})
 			e.user.register(w)
 			if err := w.Start(); err != nil {
