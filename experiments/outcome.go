@@ -178,7 +178,7 @@ func (w window) said(c *chain, name, step string) statement {
 	histories := map[identity][]scoring.Record{}
 	var order []identity
 	for _, r := range c.records {
-		if r.Name != name || r.Step.Type != step {
+		if r.Name != name {
 			continue
 		}
 		id := identity{r.Run, r.Step.ID, r.Key}
@@ -196,6 +196,7 @@ func (w window) said(c *chain, name, step string) statement {
 	late := false
 	for _, id := range order {
 		r, since, ok := scoring.Holding(histories[id], w.until)
+		ok = ok && r.Step.Type == step
 		if ok {
 			holding = append(holding, held{id, r, since})
 		}
@@ -203,7 +204,7 @@ func (w window) said(c *chain, name, step string) statement {
 			continue
 		}
 		now, _, scored := scoring.Holding(histories[id], time.Time{})
-		late = late || scored && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+		late = late || scored && now.Step.Type == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
 	}
 	if len(holding) == 0 {
 		return statement{late: late}

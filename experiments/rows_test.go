@@ -120,6 +120,10 @@ func TestOutcomeOfAUnit(t *testing.T) {
 			r.score("a", yes, in)
 			r.score("a", yes, in.Add(time.Hour), func(r *scoring.Record) { r.Revision, r.Retracted = 2, true })
 		}, keep, experiments.Outcome{}},
+		{"what holds is of another step type", func(r *rows) {
+			r.score("a", yes, in, func(r *scoring.Record) { r.Step = scoring.Step{ID: "1", Type: "fetch"} })
+			r.score("a", no, in.Add(time.Minute), func(r *scoring.Record) { r.Step, r.Revision = scoring.Step{ID: "1", Type: "get"}, 2 })
+		}, metric(func(m *experiments.Metric) { m.Step = "fetch" }), experiments.Outcome{}},
 		{"a late retraction is neither applied nor a late score", func(r *rows) {
 			r.score("a", yes, in)
 			r.score("a", yes, out, func(r *scoring.Record) { r.Revision, r.Retracted = 2, true })

@@ -47,7 +47,7 @@ func startScorer(ctx workflow.Context, d deferral, in any) (workflow.Execution, 
 	if err := r.mayStart(1); err != nil {
 		return workflow.Execution{}, err
 	}
-	if err := checkPayload(ctx, "input", sizeOf(in)); err != nil {
+	if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {
 		return workflow.Execution{}, err
 	}
 	// The ordinal gives each call of a scorer a change id and a child id of its own.
@@ -76,7 +76,7 @@ func startScorers(ctx workflow.Context, d deferral, ins []any) ([]workflow.Execu
 		return none, err
 	}
 	for _, in := range ins {
-		if err := checkPayload(ctx, "input", sizeOf(in)); err != nil {
+		if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {
 			return none, err
 		}
 	}

@@ -20,7 +20,11 @@ const (
 
 // describe shows the buffer on the run's page. Current details are no command: they live in the workflow's metadata.
 func (r *run) describe(ctx workflow.Context) {
-	if details := r.details(workflow.GetCurrentDetails(ctx)); scoring.EncodedText(details) <= detailsLimit {
+	current := workflow.GetCurrentDetails(ctx)
+	if len(current) > detailsLimit {
+		return // the user's own, which the server cuts
+	}
+	if details := r.details(current); scoring.EncodedText(details) <= detailsLimit {
 		workflow.SetCurrentDetails(ctx, details)
 	}
 }

@@ -6,8 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"pgregory.net/rapid"
 
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -46,4 +50,20 @@ func TestDetailsFit(t *testing.T) {
 		}
 		require.Equal(t, details, r.details(details), "the block is replaced")
 	})
+}
+
+// A user's text that is longer than what the server shows is left as it is, and looked at no further.
+func TestDetailsOfAMegabyteAreLeft(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := patient.Environment(&suite, worker.Options{})
+	text := strings.Repeat("<", 1<<20)
+	env.ExecuteWorkflow(func(ctx workflow.Context) (bool, error) {
+		workflow.SetCurrentDetails(ctx, text)
+		r := &run{records: []scoring.Record{{Score: scoring.Number("quality", 0.5)}}}
+		cost := testing.AllocsPerRun(10, func() { r.describe(ctx) })
+		return cost < 5 && workflow.GetCurrentDetails(ctx) == text, nil
+	})
+	var left bool
+	require.NoError(t, env.GetWorkflowResult(&left))
+	require.True(t, left)
 }

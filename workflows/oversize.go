@@ -11,8 +11,22 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// maxPayload is what the server takes of one payload. More ends the run.
-const maxPayload = 2 << 20
+// maxPayload is what the server takes of the arguments of one command. More ends the run. Each argument has a few bytes of
+// metadata beside its JSON.
+const maxPayload = 2<<20 - 1<<10
+
+// envelopeBytes is what an [Envelope] takes at most beside what the run was assigned and its sessions: names of a
+// thousand bytes that JSON escapes.
+const envelopeBytes = 12 << 10
+
+// around returns how many bytes of JSON go along with what a scorer is given.
+func (r *run) around() int {
+	n := envelopeBytes + sizeOfRefs(r.assigned)
+	for _, session := range r.sessions {
+		n += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
+	}
+	return n
+}
 
 // checkPayload refuses what has more bytes of JSON than the server takes. A run that went on with it before, with a codec
 // that makes it smaller, goes on with it.
@@ -20,7 +34,7 @@ func checkPayload(ctx workflow.Context, field string, size int) error {
 	if size <= maxPayload || workflow.GetVersion(ctx, sizeChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
-	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON, the server takes %d", size, maxPayload))
+	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON with what goes along, the server takes %d", size, maxPayload))
 }
 
 // sizeOf returns how many bytes of JSON a value of the user's has; 0 if it has none, and is for another data converter.

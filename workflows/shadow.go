@@ -38,6 +38,13 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 		return nil
 	}
 	c := call{kind: shadowKind, name: shadowName(a.Experiment, a.Version, variant), legacy: name, wanted: launched, newest: launched}
+	size := 0
+	for _, arg := range args {
+		size += sizeOf(arg)
+	}
+	if err := checkPayload(ctx, "arguments", size); err != nil {
+		return err
+	}
 	if r.version(ctx, c) == workflow.DefaultVersion {
 		return nil
 	}

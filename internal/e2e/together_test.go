@@ -43,6 +43,30 @@ func TestManyScorersAtOnce(t *testing.T) {
 	require.Empty(t, failedTasks(b, run))
 }
 
+// An input around the server's limit is refused or starts its scorer; it never ends the run. A scorer is told more than its
+// input.
+func TestAnInputAtTheLimit(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	large := verdict.NewScorer("large", "1", func(ctx workflow.Context, text string) (scoring.Score, error) {
+		return scoring.Number("bytes", float64(len(text))), nil
+	})
+	b.UserWorker(b.Config(large), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, bytes int) (bool, error) {
+			deferred, err := verdict.Defer(ctx, large, strings.Repeat("x", bytes))
+			return err == nil && deferred.ID != "", nil
+		}, workflow.RegisterOptions{Name: "large"})
+	})
+	for _, below := range []int{0, 200, 700, 1_100, 5_000, 12_000, 14_000, 30_000} {
+		run := b.Start("large", 2<<20-below)
+		var started bool
+		require.NoError(t, run.Get(t.Context(), &started), "%d bytes below the limit", below)
+		require.Empty(t, failedTasks(b, run))
+		require.Equal(t, below >= 14_000, started, "%d bytes below the limit", below)
+	}
+}
+
 // A run that was assigned in many experiments starts as many children in one task as one that was not. Those that cannot be
 // told are logged.
 func TestManyChildrenOfAnAssignedRun(t *testing.T) {
