@@ -115,12 +115,26 @@ type StepFacts struct {
 }
 
 // FollowRun waits until a run has closed, through retries and continue-as-new, and returns how. It heartbeats, so that
-// another worker takes over when this one is lost. A run that the server no longer knows is [ErrorTypeNotFound].
+// another worker takes over when this one is lost, and gives up at once when this one stops. A run that the server no
+// longer knows is [ErrorTypeNotFound].
 func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-activity.GetWorkerStopChannel(ctx):
+			cancel()
+		}
+	}()
 	for {
 		closing, err := s.closeEvent(ctx, run)
+		if stopping(ctx) {
+			return Closed{}, temporal.NewApplicationErrorWithOptions("the worker stops; another one follows the run", ErrorTypeStopping,
+				temporal.ApplicationErrorOptions{NextRetryDelay: time.Second})
+		}
 		if err != nil {
 			var notFound *serviceerror.NotFound
 			if errors.As(err, &notFound) {
@@ -136,6 +150,16 @@ func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
 		c.Steps, err = s.steps(ctx, run)
 		c.fit()
 		return c, err
+	}
+}
+
+// stopping tells whether the worker that runs the activity stops.
+func stopping(ctx context.Context) bool {
+	select {
+	case <-activity.GetWorkerStopChannel(ctx):
+		return true
+	default:
+		return false
 	}
 }
 

@@ -27,5 +27,6 @@ const (
 // Stable application error types.
 const (
 	ErrorTypeNotFound  = "verdict.NotFound"
+	ErrorTypeStopping  = "verdict.Stopping" // of an activity that another worker goes on with
 	ErrorTypeAmbiguous = "verdict.Ambiguous"
 )

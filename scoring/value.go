@@ -41,7 +41,8 @@ func BoolValue(b bool) Value {
 }
 
 // ValueOf makes a Value of a boolean or a number of any Go type. A float32 is taken for the decimal that it stands for:
-// float32(0.7) is 0.7, and not 0.699999988. It refuses anything else, NaN and the infinities.
+// float32(0.7) is 0.7, and not 0.699999988. An integer beyond 2^53 is rounded as Go rounds it to a float64; where it comes
+// from outside, in JSON, it is refused instead. It refuses anything else, NaN and the infinities.
 func ValueOf(value any) (Value, error) {
 	v := reflect.ValueOf(value)
 	switch {

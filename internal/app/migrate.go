@@ -32,7 +32,8 @@ of the release before go on meanwhile and afterwards. It may be interrupted: run
 two of them apart in Postgres. A SQLite file is also brought up to date when the worker opens it.
 
 With --dry-run it says what it would do, how long each step takes at the present number of rows, and what it locks. It
-changes nothing then. A database that is up to date has no steps.`,
+changes nothing then. A database that is up to date has no steps but fills that look again at what came since they
+were done: a worker of the release before may have written it.`,
 	}, settings{
 		{
 			flag: "db", env: "VERDICT_DB", kind: "string", mask: maskDatabase, usage: "SQLite file, postgres:// URL, or keywords and values",
@@ -86,6 +87,9 @@ func (r migrationResult) write(w io.Writer) (err error) {
 		on := ""
 		if step.Table != "" {
 			on = fmt.Sprintf(" %s, %d rows", step.Table, step.Rows)
+		}
+		if step.Again {
+			on += " that came since"
 		}
 		fmt.Fprintf(w, "%s  %s%s: %s\n", step.Name, step.Kind, on, step.What)
 		_, err = fmt.Fprintf(w, "    takes about %s; locks %s\n", step.About, step.Locks)

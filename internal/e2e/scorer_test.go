@@ -19,9 +19,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 type pullRequest struct{ Key string }
@@ -305,6 +307,62 @@ func TestStartModes(t *testing.T) {
 			require.ElementsMatch(t, c.want, b.Scores(run, len(c.want)))
 		})
 	}
+}
+
+// A worker that follows an open run stops at once, however patient its stop is, and another one goes on.
+func TestAStopWhileARunIsFollowed(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	patient := func() (stop func()) {
+		return b.Worker(b.VerdictQueue, worker.Options{WorkerStopTimeout: time.Hour}, func(w worker.Worker) {
+			(&activities.Set{Store: b.Store, Client: b.Client}).Register(w)
+			workflows.Register(w)
+		})
+	}
+	ended := verdict.NewScorer("ended", "1", func(ctx workflow.Context, _ string) (scoring.Score, error) {
+		closed, err := verdict.AwaitRun(ctx)
+		return scoring.Bool("ended", closed.Status == scoring.RunCompleted), err
+	})
+	b.UserWorker(b.Config(ended), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+			if _, err := verdict.Defer(ctx, ended, ""); err != nil {
+				return err
+			}
+			workflow.GetSignalChannel(ctx, "go").Receive(ctx, nil)
+			return nil
+		}, workflow.RegisterOptions{Name: "open"})
+	})
+	stop := patient()
+	run := b.Start("open")
+	following := func() (attempt int32) {
+		scorer := fmt.Sprintf("verdict/scorer/ended/%s/1", run.GetRunID())
+		d, err := b.Client.DescribeWorkflowExecution(t.Context(), scorer, "")
+		if err != nil {
+			return 0
+		}
+		for _, a := range d.PendingActivities {
+			if a.ActivityType.Name == activities.FollowRunName && a.State == enumspb.PENDING_ACTIVITY_STATE_STARTED {
+				return a.Attempt
+			}
+		}
+		return 0
+	}
+	b.Eventually(func() error {
+		if following() != 1 {
+			return errors.New("nobody follows the run")
+		}
+		return nil
+	})
+	stop()
+	patient()
+	b.Eventually(func() error {
+		if following() < 2 {
+			return errors.New("nobody goes on")
+		}
+		return nil
+	})
+	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go", nil))
+	require.Equal(t, []string{"ended=true"}, b.Scores(run, 1))
 }
 
 // A scorer can be cancelled from outside, and its result awaited there.

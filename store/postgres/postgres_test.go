@@ -190,3 +190,24 @@ func record(runID string, v float64) scoring.Record {
 		Source: scoring.FromClient, RecordedAt: noon.Add(time.Duration(v) * time.Minute),
 	}
 }
+
+// A database that takes no writes, as a standby, is told from one that does by trying: it answers a ping.
+func TestATryFailsWhereNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	url := migrated(t)
+	admin := connect(t, url)
+	readOnly := func(value string) {
+		_, err := admin.ExecContext(t.Context(), `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = `+value+`'; END $$`)
+		require.NoError(t, err)
+	}
+	readOnly("on")
+	s := open(t, url)
+	require.NoError(t, s.Ping(t.Context()))
+	require.ErrorContains(t, s.TryWrite(t.Context()), "read-only")
+	require.ErrorContains(t, s.Record(t.Context(), []scoring.Record{record("r", 1)}), "read-only")
+	require.NoError(t, s.Close())
+	readOnly("off")
+	s = open(t, url)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.TryWrite(t.Context()))
+}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/verdict-dev/verdict/store/internal/migrate"
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
@@ -55,7 +56,7 @@ func (n name) behind(ctx context.Context, db *sql.DB) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(steps) > 0 {
+	if slices.ContainsFunc(steps, func(s migrate.Step) bool { return !s.Again }) {
 		return "will be brought up to date", nil
 	}
 	return "is up to date", nil

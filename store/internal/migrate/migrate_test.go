@@ -158,6 +158,7 @@ func TestMigration(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"0002_size/3 fill", "0003_upper/2 fill"}, names(plan))
 		require.EqualValues(t, 7, plan[0].Rows)
+		require.True(t, plan[0].Again)
 		require.NoError(t, migrate.Run(ctx, e, now, nil))
 		require.Equal(t, 3007, e.filled(t))
 		plan, err = migrate.Plan(ctx, e, now)

@@ -15,6 +15,8 @@ type Step struct {
 	// Table is what it is about, with about so many rows; of a fill those that are still to be looked at.
 	Table string `json:"table,omitempty"`
 	Rows  int64  `json:"rows"`
+	// Again tells of a fill that was done and looks at what came since: a worker of the release before may have written it.
+	Again bool `json:"again,omitempty"`
 	// About is how long it takes on a machine of two cores, in nanoseconds.
 	About time.Duration `json:"about_ns"`
 	// Locks says what it locks and for how long.
@@ -74,6 +76,7 @@ func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 		if done && seen.Rows == 0 {
 			continue
 		}
+		seen.Again = done
 		plan = append(plan, seen)
 	}
 	return plan, nil
