@@ -10,11 +10,11 @@ import (
 
 const module = "github.com/verdict-dev/verdict"
 
-// Whoever imports the root package must not get a SQL driver, an LLM client or the Temporal server with it.
+// Whoever imports the root package must not get a SQL driver, an LLM client, the Temporal server or the statistics with it.
 func TestRootPackageIsLight(t *testing.T) {
 	t.Parallel()
 	deptest.Forbid(t, module, deptest.Heavy...)
-	deptest.Forbid(t, module, module+"/store/", module+"/webhooks", module+"/judges/openai")
+	deptest.Forbid(t, module, module+"/store/", module+"/webhooks", module+"/judges/openai", module+"/experiments/analysis", module+"/internal/estimate")
 	require.Contains(t, deptest.Deps(t, module), "go.temporal.io/sdk/workflow") // the list is a real one
 }
 

@@ -25,10 +25,10 @@ type Config struct {
 	// Scorers are the scorers that runs of this worker defer, or that run here. Several versions of one name run side by
 	// side: a scorer that waits goes on with the code that it was started with. Without that, the last in the list takes over.
 	Scorers []ScorerDefinition
-	// Experiments are under live control where somebody has started them: runs of this worker obey `starter experiment`.
+	// Experiments obey whoever starts and changes them (`starter experiment`), in the runs of this worker.
 	Experiments []*experiments.Experiment
-	// ControlAge is how old what the worker knows of that may be. Defaults to 10 s.
-	ControlAge time.Duration
+	// RolloutAge is how old what the worker knows of that may be. Defaults to 10 s.
+	RolloutAge time.Duration
 	// Judges answer [Judge] on this worker.
 	Judges []judges.Judge
 	// Store is where this worker records. Nil, the default, hands over through Temporal to the worker that opens the store.
@@ -82,9 +82,9 @@ func (c Config) validate() error {
 	if c.MaxPending < 0 {
 		errs = append(errs, scoring.Invalid("max pending", "%d bytes", c.MaxPending))
 	}
-	_, live := activities.NewLive(c.Experiments, c.ControlAge)
+	_, managed := activities.NewManaged(c.Experiments, c.RolloutAge)
 	_, err := activities.NewJudges(c.Judges)
-	return errors.Join(append(errs, live, err)...)
+	return errors.Join(append(errs, managed, err)...)
 }
 
 // Plugin is what [NewPlugin] returns.
@@ -115,7 +115,7 @@ func NewPlugin(cfg Config) *Plugin {
 		off := activities.NewSwitch(cfg.Off)
 		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown
 	}
-	recorder.Live, _ = activities.NewLive(cfg.Experiments, cfg.ControlAge) // an error is validate's to tell
+	recorder.Managed, _ = activities.NewManaged(cfg.Experiments, cfg.RolloutAge) // an error is validate's to tell
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
 		Name:               "verdict-dev.verdict",
 		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
@@ -133,7 +133,7 @@ func NewPlugin(cfg Config) *Plugin {
 			return nil
 		},
 		RunContextAfter: func(_ context.Context, o temporal.SimplePluginRunContextAfterOptions) {
-			recorder.Live.Ended(o.InstanceKey)
+			recorder.Managed.Ended(o.InstanceKey)
 		},
 		RunContextBefore: func(ctx context.Context, o temporal.SimplePluginRunContextBeforeOptions) error {
 			if err := cfg.validate(); err != nil {
@@ -150,7 +150,7 @@ func NewPlugin(cfg Config) *Plugin {
 				return err
 			}
 			recorder.Began(o.InstanceKey, cfg.Client)
-			recorder.Live.Began(ctx, o.InstanceKey, cfg.Client)
+			recorder.Managed.Began(ctx, o.InstanceKey, cfg.Client)
 			return nil
 		},
 	})

@@ -45,7 +45,7 @@ func begin(a scoring.Assignment) bool {
 }
 
 // VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
-// histories. What it is given was picked with the definition's own weights; of an experiment under live control it picks
+// histories. What it is given was picked with the definition's own weights; of an experiment that somebody has started it picks
 // again, as the experiment is now. That happens here because a replay must not: history has what came of it.
 func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
 	r, ok := RecorderFrom(ctx)
@@ -55,7 +55,7 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 	if ctx.Err() != nil || !begin(a) { // the SDK runs what waited past its deadline
 		return paused(a, control), nil // the run goes on without it
 	}
-	r.Live.look(ctx)
+	r.Managed.look(ctx)
 	a, record := r.Pick(a, control)
 	if !record {
 		return a, nil
@@ -74,7 +74,7 @@ func (r *Recorder) Pick(a scoring.Assignment, control string) (picked scoring.As
 		return paused(a, control), false
 	}
 	if a.By != scoring.ByShadow { // it follows the run that is served, whatever the experiment is now
-		a = r.Live.assign(a)
+		a = r.Managed.assign(a)
 	}
 	return a, true
 }

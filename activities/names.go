@@ -1,5 +1,7 @@
 package activities
 
+import "github.com/verdict-dev/verdict/internal/wire"
+
 // Names on the wire. They are in histories, so they never change.
 const (
 	// DefaultTaskQueue is where the worker that opens the store polls.
@@ -30,3 +32,24 @@ const (
 	ErrorTypeStopping  = "verdict.Stopping" // of an activity that another worker goes on with
 	ErrorTypeAmbiguous = "verdict.Ambiguous"
 )
+
+// Names on the wire of started experiments. They are in histories, so they never change.
+const (
+	// ExperimentWorkflow is the workflow type that holds an experiment, and AnalyzeName the activity by which it reads
+	// what the store says.
+	ExperimentWorkflow = "verdict.ExperimentWorkflow"
+	AnalyzeName        = "verdict.Analyze"
+
+	// ExperimentQuery answers with the [rollout.State] of an experiment.
+	ExperimentQuery = "verdict.experiment"
+	// ExperimentMemo is the memo field that has the [rollout.Served] of an experiment: the server alone can tell it, when no worker
+	// of ours polls.
+	ExperimentMemo = "verdict-experiment"
+)
+
+// ExperimentID returns the id of the workflow that holds a version of an experiment.
+func ExperimentID(name, version string) string {
+	return "verdict/experiment/" + wire.ID(name) + "@" + wire.ID(version)
+}
+
+func experimentKey(name, version string) string { return name + "@" + version }

@@ -36,8 +36,8 @@ type Recorder struct {
 	TaskQueue string
 	// Off is the kill switch, read at every write. Nil means on.
 	Off func() bool
-	// Live are the experiments under live control. Nil: none.
-	Live *Live
+	// Managed are the experiments that obey whoever starts and changes them. Nil: none.
+	Managed *Managed
 	// MaxPending is how many bytes may wait that neither the store nor Temporal takes; what is more is lost. 0 means the
 	// constant of that name.
 	MaxPending int64

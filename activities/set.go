@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -22,6 +24,9 @@ type Set struct {
 	Client client.Client
 	// DataConverter is that of Client. Nil means the SDK's default.
 	DataConverter converter.DataConverter
+	// Find says what the rows of an experiment say of it: analysis.Find, in the packages that a user's worker does without.
+	// Nil: this worker analyses no experiments.
+	Find func(*experiments.Experiment, []scoring.Assignment, []scoring.Record, []scoring.RunFacts, time.Time) (rollout.Finding, error)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

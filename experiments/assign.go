@@ -9,6 +9,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/verdict-dev/verdict/internal/exact"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -201,7 +202,7 @@ func (s *Split) Assign(unit string) Pick {
 			continue
 		}
 		// 0 is drawn with probability 2^-53 and means that the variant never wins.
-		if t := -ln(uniform(e.seeds[i], unit)) / w; t < first || best < 0 {
+		if t := -exact.Ln(uniform(e.seeds[i], unit)) / w; t < first || best < 0 {
 			best, first = i, t
 		}
 	}

@@ -99,6 +99,22 @@ type Definition struct {
 	EarlyRead bool `json:"early_read,omitempty"`
 }
 
+// Allocator is who sets the weights of an experiment while it runs.
+type Allocator string
+
+// The allocators.
+const (
+	// Manual: people do.
+	Manual Allocator = "manual"
+	// Thompson gives a variant the probability that it is the best: the most reward on the way.
+	Thompson Allocator = "thompson"
+	// TopTwo gives it half of that and half the probability of being the best of the rest: the earliest decision.
+	TopTwo Allocator = "top_two"
+)
+
+// DefaultFloor is the share that every variant keeps under an allocator.
+const DefaultFloor = 0.05
+
 // Defaults of a [Definition].
 const (
 	DefaultAlpha   = 0.05

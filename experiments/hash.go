@@ -1,10 +1,6 @@
 package experiments
 
-import (
-	"math"
-
-	"github.com/cespare/xxhash/v2"
-)
+import "github.com/cespare/xxhash/v2"
 
 // uniform maps a unit to a number in [0, 1) with 53 random bits: the upper bits of its 64-bit hash under a seed.
 func uniform(seed uint64, unit string) float64 {
@@ -12,38 +8,4 @@ func uniform(seed uint64, unit string) float64 {
 	d.ResetWithSeed(seed)
 	_, _ = d.WriteString(unit) // never fails
 	return float64(d.Sum64()>>11) * 0x1p-53
-}
-
-// ln is the natural logarithm, the same to the last bit on every architecture: math.Log is assembly on some, and
-// compilers may fuse a multiplication with an addition where the processor can, unless the product is converted
-// explicitly. The algorithm is the one of FreeBSD's e_log.c. It takes 0 < x < Inf, and 0 to -Inf.
-func ln(x float64) float64 {
-	const (
-		ln2Hi = 6.93147180369123816490e-01
-		ln2Lo = 1.90821492927058770002e-10
-		l1    = 6.666666666666735130e-01
-		l2    = 3.999999999940941908e-01
-		l3    = 2.857142874366239149e-01
-		l4    = 2.222219843214978396e-01
-		l5    = 1.818357216161805012e-01
-		l6    = 1.531383769920937332e-01
-		l7    = 1.479819860511658591e-01
-	)
-	if x == 0 {
-		return math.Inf(-1)
-	}
-	f, exp := math.Frexp(x)
-	if f < math.Sqrt2/2 {
-		f *= 2
-		exp--
-	}
-	f--
-	k := float64(exp)
-	s := f / (2 + f)
-	s2 := float64(s * s)
-	s4 := float64(s2 * s2)
-	t1 := float64(s2 * (l1 + float64(s4*(l3+float64(s4*(l5+float64(s4*l7)))))))
-	t2 := float64(s4 * (l2 + float64(s4*(l4+float64(s4*l6)))))
-	half := float64(float64(0.5*f) * f)
-	return float64(k*ln2Hi) - ((half - (float64(s*(half+t1+t2)) + float64(k*ln2Lo))) - f)
 }

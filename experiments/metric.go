@@ -94,11 +94,6 @@ type Metric struct {
 	Margin float64 `json:"margin,omitempty"`
 }
 
-// engine tells whether the engine knows the metric of every run.
-func (m Metric) engine() bool {
-	return m.Name == RunFailed || m.Name == RunDuration || m.Name == RunAttempts
-}
-
 // withDefaults returns m with every default filled in.
 func (m Metric) withDefaults() Metric {
 	if m.Type == Bounded && m.Lo == 0 && m.Hi == 0 {
@@ -145,13 +140,13 @@ func (m Metric) check(field string) error {
 	default:
 		bad("type", "%q is not boolean, bounded, capped or unbounded", m.Type)
 	}
-	if m.Type == Bounded && !(math.Abs(m.Lo) <= maxValue && math.Abs(m.Hi) <= maxValue && m.Hi-m.Lo >= minValue) {
+	if m.Type == Bounded && !(math.Abs(m.Lo) <= MaxValue && math.Abs(m.Hi) <= MaxValue && m.Hi-m.Lo >= MinValue) {
 		bad("bounds", "[%v, %v] is not an interval", m.Lo, m.Hi)
 	}
 	if m.Type != Bounded && (m.Lo != 0 || m.Hi != 0) {
 		bad("bounds", "only a bounded metric has them")
 	}
-	if m.Type == Capped && !(m.Cap <= maxValue && m.Cap >= minValue) {
+	if m.Type == Capped && !(m.Cap <= MaxValue && m.Cap >= MinValue) {
 		bad("cap", "%v: a capped metric has a positive one", m.Cap)
 	}
 	if m.Type != Capped && m.Cap != 0 {
@@ -179,87 +174,12 @@ func (m Metric) check(field string) error {
 	return errors.Join(errs...)
 }
 
-// worst returns the worst value of m, if it has one.
-func (m Metric) worst() (float64, bool) {
-	lo, hi := 0.0, 1.0
-	switch m.Type {
-	case Boolean:
-	case Bounded:
-		lo, hi = m.Lo, m.Hi
-	default:
-		return 0, false
-	}
-	if m.Direction == Lower {
-		return hi, true
-	}
-	return lo, true
-}
-
-// bounds returns the range of m's values, if it has one.
-func (m Metric) bounds() (lo, hi float64, ok bool) {
-	switch m.Type {
-	case Boolean:
-		return 0, 1, true
-	case Bounded:
-		return m.Lo, m.Hi, true
-	case Capped:
-		return 0, m.Cap, true
-	}
-	return 0, 0, false
-}
-
-// value returns the y of a score as it enters the mean: checked against the type's range, and cut at the cap. cut tells
-// whether that changed it.
-func (m Metric) value(y float64) (_ float64, cut bool, _ error) {
-	switch {
-	case !finite(y):
-		return 0, false, scoring.Invalid(m.Name, "%v is not a finite number", y)
-	case m.Type == Capped: // of any size
-		v := min(max(y, 0), m.Cap)
-		return v, v != y, nil
-	case !measurable(y) && !(m.Type == Bounded && math.Abs(y) < minValue):
-		return 0, false, scoring.Invalid(m.Name, "%v is no measurement: its square or its cube is no number", y)
-	case m.Type == Boolean && y != 0 && y != 1:
-		return 0, false, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
-	case m.Type == Bounded && (y < m.Lo || y > m.Hi):
-		return 0, false, scoring.Invalid(m.Name, "%v is not in [%v, %v]", y, m.Lo, m.Hi)
-	}
-	return y, false, nil
-}
-
-// admits tells whether y is a possible value of a unit. That of a boolean metric is a share when a unit has several
-// runs.
-func (m Metric) admits(y float64) bool {
-	switch m.Type {
-	case Boolean:
-		return y >= 0 && y <= 1
-	case Bounded:
-		return y >= m.Lo && y <= m.Hi
-	case Capped:
-		return y >= 0 && y <= m.Cap
-	}
-	return measurable(y)
-}
-
-// maxValue is the largest size of a value: the third moment of a million of them is still a number. minValue is the
+// MaxValue is the largest size of a value: the third moment of a million of them is still a number. MinValue is the
 // smallest that is not 0: its square is not 0 either, so that values which differ have a variance.
 const (
-	maxValue = 1e100
-	minValue = 1e-100
+	MaxValue = 1e100
+	MinValue = 1e-100
 )
-
-// measurable tells whether moments can be made of y.
-func measurable(y float64) bool {
-	return y == 0 || math.Abs(y) >= minValue && math.Abs(y) <= maxValue
-}
-
-// sign is 1 when higher is better and -1 when lower is.
-func (m Metric) sign() float64 {
-	if m.Direction == Lower {
-		return -1
-	}
-	return 1
-}
 
 func (m Metric) String() string {
 	s := m.Name

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -97,8 +98,8 @@ func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error)
 		return Record(ctx, argument[activities.Batch](ctx, args))
 	case activities.DeliverWorkflow, "Deliver":
 		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
-	case activities.ExperimentWorkflow, "ControlExperiment":
-		return nil, ControlExperiment(ctx, argument[activities.Control](ctx, args))
+	case activities.ExperimentWorkflow, "ManageExperiment", "ControlExperiment":
+		return nil, ManageExperiment(ctx, argument[rollout.State](ctx, args))
 	default:
 		// As the SDK does with a type that is not registered: the task fails, and another worker may have it.
 		panic(fmt.Sprintf("verdict: this worker has no workflow type %q", kind))

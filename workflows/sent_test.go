@@ -11,6 +11,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -65,8 +66,8 @@ func TestWhatIsSentFits(t *testing.T) {
 			"settlement": store.Settlement{ScorerRun: run, Seen: []string{outcome.ID}, Records: []scoring.Record{rec}},
 			"rejection":  store.Rejection{Source: text(scoring.MaxKey), DeliveryID: text(scoring.MaxKey), Reason: text(scoring.MaxReason)},
 			"envelope":   workflows.Envelope{Run: run, Step: step, Assigned: facts.Assigned, Sessions: sessions, TaskQueue: text(scoring.MaxID)},
-			"served":     activities.Served{Epoch: experiments.Epoch{Weights: assignment.Probabilities}},
-			"change":     activities.Change{Who: text(scoring.MaxName), Why: text(1000), Weights: assignment.Probabilities},
+			"served":     rollout.Served{Epoch: experiments.Epoch{Weights: assignment.Probabilities}},
+			"change":     rollout.Change{Who: text(scoring.MaxName), Why: text(1000), Weights: assignment.Probabilities},
 			"verdict":    judges.Verdict{Reason: text(scoring.MaxReason)},
 			"header":     facts.Assigned,
 		} {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
@@ -30,8 +31,8 @@ import (
 // experimentFlags are what the commands of `starter experiment` are told.
 type experimentFlags struct {
 	definition experiments.Definition
-	policy     activities.Policy
-	change     activities.Change
+	policy     rollout.Policy
+	change     rollout.Change
 	updateID   string
 }
 
@@ -50,17 +51,17 @@ func (s *starter) experimentCommand() *cobra.Command {
 	}
 	parent.AddCommand(s.experimentStart(), s.experimentStatus(), s.experimentOpen())
 	for _, c := range []struct {
-		action  activities.Action
+		action  rollout.Action
 		use     string
 		short   string
 		example string
 		own     func(*experimentFlags) settings
 	}{
-		{activities.Ramp, "ramp NAME@VERSION", "Change the weights or the allocation", "starter experiment ramp retriever@2 --weights bm25=1,vectors=3 --why 'no harm in a week'", rampSettings},
-		{activities.Pause, "pause NAME@VERSION", "Give everyone the control until it is resumed", "starter experiment pause retriever@2 --why 'the index is being rebuilt'", nil},
-		{activities.Resume, "resume NAME@VERSION", "Go on after a pause", "starter experiment resume retriever@2", nil},
-		{activities.Stop, "stop NAME@VERSION", "Assign no more units: everyone gets the control", "starter experiment stop retriever@2 --why 'too expensive'", nil},
-		{activities.Promote, "promote NAME@VERSION VARIANT", "Give everyone a variant", "starter experiment promote retriever@2 vectors", nil},
+		{rollout.Ramp, "ramp NAME@VERSION", "Change the weights or the allocation", "starter experiment ramp retriever@2 --weights bm25=1,vectors=3 --why 'no harm in a week'", rampSettings},
+		{rollout.Pause, "pause NAME@VERSION", "Give everyone the control until it is resumed", "starter experiment pause retriever@2 --why 'the index is being rebuilt'", nil},
+		{rollout.Resume, "resume NAME@VERSION", "Go on after a pause", "starter experiment resume retriever@2", nil},
+		{rollout.Stop, "stop NAME@VERSION", "Assign no more units: everyone gets the control", "starter experiment stop retriever@2 --why 'too expensive'", nil},
+		{rollout.Promote, "promote NAME@VERSION VARIANT", "Give everyone a variant", "starter experiment promote retriever@2 vectors", nil},
 	} {
 		var f experimentFlags
 		own := f.settings()
@@ -69,7 +70,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 		}
 		parent.AddCommand(s.command(&cobra.Command{Use: c.use, Short: c.short, Example: "  " + c.example, Args: argumentsOf(c.use)}, own,
 			func(ctx context.Context, args []string) error {
-				if c.action == activities.Promote {
+				if c.action == rollout.Promote {
 					f.change.Variant = args[1]
 				}
 				return s.experimentChange(ctx, c.action, args[0], f)
@@ -117,21 +118,21 @@ func (s *starter) experimentStart() *cobra.Command {
 		if err := f.policy.Validate(); err != nil {
 			return usageError{err}
 		}
-		return s.asExperimenter(ctx, &f, func(c client.Client) (activities.Revision, string, error) {
+		return s.asExperimenter(ctx, &f, func(c client.Client) (rollout.Revision, string, error) {
 			r, err := activities.StartExperiment(ctx, c, s.queue, f.updateID, f.definition, f.policy, f.change)
 			return r, name + "@" + version, err
 		})
 	})
 }
 
-func (s *starter) experimentChange(ctx context.Context, action activities.Action, named string, f experimentFlags) error {
-	if action == activities.Ramp && f.change.Weights == nil && f.change.Allocation == 0 {
+func (s *starter) experimentChange(ctx context.Context, action rollout.Action, named string, f experimentFlags) error {
+	if action == rollout.Ramp && f.change.Weights == nil && f.change.Allocation == 0 {
 		return usage("say --weights, --allocation, or both")
 	}
-	return s.asExperimenter(ctx, &f, func(c client.Client) (activities.Revision, string, error) {
+	return s.asExperimenter(ctx, &f, func(c client.Client) (rollout.Revision, string, error) {
 		name, version, err := findExperiment(ctx, c, named)
 		if err != nil {
-			return activities.Revision{}, "", err
+			return rollout.Revision{}, "", err
 		}
 		r, err := activities.ChangeExperiment(ctx, c, name, version, action, f.updateID, f.change)
 		return r, name + "@" + version, err
@@ -139,7 +140,7 @@ func (s *starter) experimentChange(ctx context.Context, action activities.Action
 }
 
 // asExperimenter makes a change in the name of whoever runs the command, and prints the revision.
-func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do func(client.Client) (activities.Revision, string, error)) error {
+func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do func(client.Client) (rollout.Revision, string, error)) error {
 	user, _ := environ(s.Environ).LookupEnv("USER")
 	if f.change.Who = cmp.Or(s.conn.identity, user); f.change.Who == "" {
 		return usage("nobody is named in $USER: --identity says who asks")
@@ -193,7 +194,7 @@ func findExperiment(ctx context.Context, c client.Client, named string) (name, v
 			continue // the prefix has a letter that stands for any in a query
 		}
 		if wire.Encoded(version) {
-			control, err := activities.ReadControl(ctx, c, e.Execution.WorkflowId)
+			control, err := activities.ReadRollout(ctx, c, e.Execution.WorkflowId)
 			if err != nil {
 				return "", "", err
 			}

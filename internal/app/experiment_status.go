@@ -14,6 +14,7 @@ import (
 
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 )
 
 // experimentStatus is `starter experiment status`.
@@ -40,7 +41,7 @@ func (s *starter) experimentStatus() *cobra.Command {
 	})
 }
 
-func printControl(w io.Writer, c activities.Control) error {
+func printControl(w io.Writer, c rollout.State) error {
 	d, epoch := c.Definition, c.Epoch()
 	var b strings.Builder
 	fmt.Fprintf(&b, "experiment %s, version %s: %s", d.Name, d.Version, c.Status)
@@ -81,7 +82,7 @@ func weightsText(weights map[string]float64) string {
 	return strings.Join(all, ", ")
 }
 
-func policyText(p activities.Policy, a experiments.Allocator) string {
+func policyText(p rollout.Policy, a experiments.Allocator) string {
 	does := []string{"notify"}
 	if p.StopHarm {
 		does = append(does, "stop harm")

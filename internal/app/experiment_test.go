@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
@@ -136,7 +136,7 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	require.Equal(t, "retriever@2: revision 5, stopped, epoch 1\n", p.starter("experiment", "stop", "retriever@2"))
 	refused(`"vector" is not a variant`, "promote", "retriever@2", "vector")
 	require.Equal(t, "retriever@2: revision 6, promoted, epoch 1\n", p.starter("experiment", "promote", "retriever@2", "vectors"))
-	var control activities.Control
+	var control rollout.State
 	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &control))
 	require.Equal(t, "vectors", control.Variant)
 	require.Len(t, control.Revisions, 6)

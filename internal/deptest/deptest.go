@@ -9,10 +9,10 @@ import (
 )
 
 // Heavy are the import paths that no user of a public package may get with it: SQL drivers, LLM clients, the Temporal
-// server, and what only tests need.
+// server, what computes statistics, and what only tests need.
 var Heavy = []string{
 	"modernc.org/", "github.com/jackc/pgx", "github.com/sashabaranov/go-openai",
-	"go.temporal.io/server", "go.uber.org/goleak", "pgregory.net/rapid",
+	"go.temporal.io/server", "gonum.org/", "github.com/DataDog/sketches-go", "go.uber.org/goleak", "pgregory.net/rapid",
 }
 
 // Forbid fails the test if pkg depends on a package whose path has one of the prefixes.

@@ -14,8 +14,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -138,9 +138,9 @@ func TestEncrypted(t *testing.T) {
 	exp, err := experiments.New(d)
 	require.NoError(t, err)
 	c := &controlled{b, exp, d.Name, d.Version}
-	_, err = c.start(activities.Policy{})
+	_, err = c.start(rollout.Policy{})
 	require.NoError(t, err)
-	c.must(activities.Promote, activities.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b"})
 	cfg := b.Config()
 	cfg.Experiments, cfg.Client = []*experiments.Experiment{exp}, b.Client
 	queue := "controlled-" + b.Queue

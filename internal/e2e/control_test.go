@@ -22,6 +22,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/workflows"
@@ -46,16 +47,16 @@ var twoArms = experiments.Definition{
 	Primary: experiments.Metric{Name: "good", Type: experiments.Boolean},
 }
 
-func (c *controlled) start(p activities.Policy) (activities.Revision, error) {
-	return activities.StartExperiment(c.T.Context(), c.Client, c.VerdictQueue, "start", c.exp.Definition(), p, activities.Change{Who: "ada"})
+func (c *controlled) start(p rollout.Policy) (rollout.Revision, error) {
+	return activities.StartExperiment(c.T.Context(), c.Client, c.VerdictQueue, "start", c.exp.Definition(), p, rollout.Change{Who: "ada"})
 }
 
-func (c *controlled) change(action activities.Action, id string, change activities.Change) (activities.Revision, error) {
+func (c *controlled) change(action rollout.Action, id string, change rollout.Change) (rollout.Revision, error) {
 	change.Who = "ada"
 	return activities.ChangeExperiment(c.T.Context(), c.Client, c.name, c.version, action, id, change)
 }
 
-func (c *controlled) must(action activities.Action, change activities.Change) activities.Revision {
+func (c *controlled) must(action rollout.Action, change rollout.Change) rollout.Revision {
 	c.T.Helper()
 	r, err := c.change(action, "", change)
 	require.NoError(c.T, err)
@@ -63,7 +64,7 @@ func (c *controlled) must(action activities.Action, change activities.Change) ac
 }
 
 // read asks again when the server had sent the query to a worker that is no more.
-func (c *controlled) read() (state activities.Control) {
+func (c *controlled) read() (state rollout.State) {
 	c.T.Helper()
 	c.Eventually(func() (err error) {
 		state, err = activities.ReadExperiment(c.T.Context(), c.Client, c.name, c.version)
@@ -113,7 +114,7 @@ func TestExperimentIsControlled(t *testing.T) {
 	b := harness.New(t, nil)
 	stop := b.StoreWorker()
 	c := control(b, twoArms)
-	policy := activities.Policy{ContinueAfter: 50, Every: time.Hour}
+	policy := rollout.Policy{ContinueAfter: 50, Every: time.Hour}
 	begun := time.Now()
 
 	first, err := c.start(policy)
@@ -121,42 +122,42 @@ func TestExperimentIsControlled(t *testing.T) {
 	again, err := c.start(policy)
 	require.NoError(t, err)
 	require.Equal(t, first, again, "the same update id")
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "another", c.exp.Definition(), policy, activities.Change{Who: "eve"})
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "another", c.exp.Definition(), policy, rollout.Change{Who: "eve"})
 	refused(t, err, "the experiment is running")
 	other := c.exp.Definition()
 	other.Maturity = time.Hour
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "third", other, policy, activities.Change{Who: "eve"})
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "third", other, policy, rollout.Change{Who: "eve"})
 	refused(t, err, "the experiment is running")
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", experiments.Definition{}, activities.Policy{Every: 1}, activities.Change{})
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", experiments.Definition{}, rollout.Policy{Every: 1}, rollout.Change{})
 	require.ErrorAs(t, err, new(*scoring.InvalidError))
 
 	before := c.read()
-	for text, bad := range map[string]func() (activities.Revision, error){
-		"is paused": func() (activities.Revision, error) { return c.change(activities.Resume, "", activities.Change{}) },
-		`none for variant "b"`: func() (activities.Revision, error) {
-			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 1}})
+	for text, bad := range map[string]func() (rollout.Revision, error){
+		"is paused": func() (rollout.Revision, error) { return c.change(rollout.Resume, "", rollout.Change{}) },
+		`none for variant "b"`: func() (rollout.Revision, error) {
+			return c.change(rollout.Ramp, "", rollout.Change{Weights: map[string]float64{"a": 1}})
 		},
-		"sum to 0": func() (activities.Revision, error) {
-			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 0, "b": 0}})
+		"sum to 0": func() (rollout.Revision, error) {
+			return c.change(rollout.Ramp, "", rollout.Change{Weights: map[string]float64{"a": 0, "b": 0}})
 		},
-		"2 is not in (0, 1]": func() (activities.Revision, error) {
-			return c.change(activities.Ramp, "", activities.Change{Allocation: 2})
+		"2 is not in (0, 1]": func() (rollout.Revision, error) {
+			return c.change(rollout.Ramp, "", rollout.Change{Allocation: 2})
 		},
-		"already": func() (activities.Revision, error) {
-			return c.change(activities.Ramp, "", activities.Change{Weights: map[string]float64{"a": 7, "b": 7}})
+		"already": func() (rollout.Revision, error) {
+			return c.change(rollout.Ramp, "", rollout.Change{Weights: map[string]float64{"a": 7, "b": 7}})
 		},
-		"say new ones": func() (activities.Revision, error) { return c.change(activities.Ramp, "", activities.Change{}) },
-		`"z" is not a variant`: func() (activities.Revision, error) {
-			return c.change(activities.Promote, "", activities.Change{Variant: "z"})
+		"say new ones": func() (rollout.Revision, error) { return c.change(rollout.Ramp, "", rollout.Change{}) },
+		`"z" is not a variant`: func() (rollout.Revision, error) {
+			return c.change(rollout.Promote, "", rollout.Change{Variant: "z"})
 		},
-		"they are for verdict.ramp": func() (activities.Revision, error) {
-			return c.change(activities.Pause, "", activities.Change{Weights: map[string]float64{"a": 1, "b": 1}})
+		"they are for verdict.ramp": func() (rollout.Revision, error) {
+			return c.change(rollout.Pause, "", rollout.Change{Weights: map[string]float64{"a": 1, "b": 1}})
 		},
-		"1001 bytes": func() (activities.Revision, error) {
-			return c.change(activities.Pause, "", activities.Change{Why: string(make([]byte, 1001))})
+		"1001 bytes": func() (rollout.Revision, error) {
+			return c.change(rollout.Pause, "", rollout.Change{Why: string(make([]byte, 1001))})
 		},
-		"invalid who": func() (activities.Revision, error) {
-			return activities.ChangeExperiment(t.Context(), b.Client, c.name, c.version, activities.Pause, "", activities.Change{})
+		"invalid who": func() (rollout.Revision, error) {
+			return activities.ChangeExperiment(t.Context(), b.Client, c.name, c.version, rollout.Pause, "", rollout.Change{})
 		},
 	} {
 		_, err := bad()
@@ -164,22 +165,22 @@ func TestExperimentIsControlled(t *testing.T) {
 	}
 	require.Equal(t, before, c.read(), "a refusal changes nothing")
 
-	ramp, err := c.change(activities.Ramp, "ramp-1", activities.Change{Why: "it looks well", Weights: map[string]float64{"a": 1, "b": 3}})
+	ramp, err := c.change(rollout.Ramp, "ramp-1", rollout.Change{Why: "it looks well", Weights: map[string]float64{"a": 1, "b": 3}})
 	require.NoError(t, err)
-	require.Equal(t, activities.Revision{
-		Number: 2, Action: activities.Ramp, Who: "ada", Why: "it looks well", At: ramp.At, Status: activities.Running, Epoch: 1, UpdateID: "ramp-1",
+	require.Equal(t, rollout.Revision{
+		Number: 2, Action: rollout.Ramp, Who: "ada", Why: "it looks well", At: ramp.At, Status: rollout.Running, Epoch: 1, UpdateID: "ramp-1",
 	}, ramp)
 	require.WithinRange(t, ramp.At, begun.Add(-time.Second), time.Now().Add(time.Second))
 	for n := range 12 {
-		c.must(activities.Pause, activities.Change{Why: fmt.Sprint("pause ", n)})
-		c.must(activities.Resume, activities.Change{})
+		c.must(rollout.Pause, rollout.Change{Why: fmt.Sprint("pause ", n)})
+		c.must(rollout.Resume, rollout.Change{})
 	}
-	c.must(activities.Ramp, activities.Change{Allocation: 0.5})
+	c.must(rollout.Ramp, rollout.Change{Allocation: 0.5})
 
 	// It has gone on in new runs, and the state is what all of them together made of it.
 	state := c.read()
 	require.GreaterOrEqual(t, len(c.runs()), 3)
-	require.Equal(t, activities.Running, state.Status)
+	require.Equal(t, rollout.Running, state.Status)
 	require.Len(t, state.Revisions, 27)
 	for i, r := range state.Revisions {
 		require.Equal(t, i+1, r.Number)
@@ -192,7 +193,7 @@ func TestExperimentIsControlled(t *testing.T) {
 	require.Equal(t, map[string]float64{"a": 0.25, "b": 0.75}, state.Epochs[2].Weights)
 	require.Equal(t, 0.5, state.Epoch().Allocation)
 
-	repeated, err := c.change(activities.Ramp, "ramp-1", activities.Change{Weights: map[string]float64{"a": 1, "b": 1}})
+	repeated, err := c.change(rollout.Ramp, "ramp-1", rollout.Change{Weights: map[string]float64{"a": 1, "b": 1}})
 	require.NoError(t, err)
 	require.Equal(t, ramp, repeated, "the update that an earlier run had made")
 
@@ -202,14 +203,14 @@ func TestExperimentIsControlled(t *testing.T) {
 	require.Equal(t, state, c.read())
 	c.replay()
 
-	c.must(activities.Stop, activities.Change{})
-	c.must(activities.Promote, activities.Change{Variant: "b"})
-	_, err = c.change(activities.Promote, "", activities.Change{Variant: "b"})
+	c.must(rollout.Stop, rollout.Change{})
+	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	_, err = c.change(rollout.Promote, "", rollout.Change{Variant: "b"})
 	refused(t, err, "already")
-	_, err = c.change(activities.Resume, "", activities.Change{})
+	_, err = c.change(rollout.Resume, "", rollout.Change{})
 	refused(t, err, "the experiment is promoted")
 	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), activities.ExperimentID(c.name, c.version), "", "over"))
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", c.exp.Definition(), policy, activities.Change{Who: "ada"})
+	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", c.exp.Definition(), policy, rollout.Change{Who: "ada"})
 	require.ErrorAs(t, err, new(*scoring.InvalidError))
 	require.ErrorContains(t, err, "start a new version")
 }
@@ -221,7 +222,7 @@ func TestRunsFollowTheControl(t *testing.T) {
 	stopStore := b.StoreWorker()
 	c := control(b, twoArms)
 	cfg := b.Config()
-	cfg.Store, cfg.Experiments, cfg.ControlAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
+	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	pick := func(ctx workflow.Context) (verdict.Pick, error) {
 		return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
 	}
@@ -278,9 +279,9 @@ func TestRunsFollowTheControl(t *testing.T) {
 		return errors.Join(errors.New("not yet assigned"), err)
 	})
 
-	_, err := c.start(activities.Policy{})
+	_, err := c.start(rollout.Policy{})
 	require.NoError(t, err)
-	c.must(activities.Ramp, activities.Change{Weights: map[string]float64{"a": 0, "b": 1}})
+	c.must(rollout.Ramp, rollout.Change{Weights: map[string]float64{"a": 0, "b": 1}})
 	a = until("in epoch 1", func(a scoring.Assignment) bool { return a.Epoch == 1 })
 	require.Equal(t, "b", a.Variant)
 	require.Equal(t, map[string]float64{"a": 0, "b": 1}, a.Probabilities)
@@ -290,7 +291,7 @@ func TestRunsFollowTheControl(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(kept, func(x scoring.Assignment) bool { return x.Run == a.Run && x.Epoch == 1 && x.Variant == "b" }))
 
-	c.must(activities.Pause, activities.Change{})
+	c.must(rollout.Pause, rollout.Change{})
 	a = until("paused", func(a scoring.Assignment) bool { return a.By == scoring.ByPause })
 	require.Equal(t, "a", a.Variant)
 	paused := b.Start("life", []string{})
@@ -305,7 +306,7 @@ func TestRunsFollowTheControl(t *testing.T) {
 	})
 
 	// The worker that holds the control is away: workers go on reading what the server knows.
-	c.must(activities.Resume, activities.Change{})
+	c.must(rollout.Resume, rollout.Change{})
 	stopStore()
 	until("resumed", func(a scoring.Assignment) bool { return a.Epoch == 1 && a.By == scoring.ByWeight })
 	stopStore = b.StoreWorker()
@@ -318,9 +319,9 @@ func TestRunsFollowTheControl(t *testing.T) {
 		require.Equal(t, []string{variant, variant, variant}, seen, "run, continued run, its child")
 	}
 
-	c.must(activities.Promote, activities.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b"})
 	until("promoted", func(a scoring.Assignment) bool { return a.By == scoring.ByForce && a.Variant == "b" })
-	c.must(activities.Stop, activities.Change{})
+	c.must(rollout.Stop, rollout.Change{})
 	until("stopped", func(a scoring.Assignment) bool { return a.By == scoring.ByPause && a.Variant == "a" })
 	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), activities.ExperimentID(c.name, c.version), "", "over"))
 	until("out of control", func(a scoring.Assignment) bool { return a.By == scoring.ByWeight && a.Epoch == 0 })
@@ -381,7 +382,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	})
 	share := map[string]int{"now": 5, "better": 8, "worse": 1}
 	cfg := b.Config(rated)
-	cfg.Store, cfg.Experiments, cfg.ControlAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
+	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Pick, error) {
 			pick, err := verdict.Experiment(ctx, c.exp, verdict.ThisRun)
@@ -397,18 +398,18 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 		require.NoError(t, b.Start("served", "").Get(t.Context(), &p))
 		return p
 	}
-	_, err := c.start(activities.Policy{StopHarm: true, PromoteWinner: true, Every: time.Second, ContinueAfter: 50})
+	_, err := c.start(rollout.Policy{StopHarm: true, PromoteWinner: true, Every: time.Second, ContinueAfter: 50})
 	require.NoError(t, err)
 
 	c.feed(90, share)
-	c.must(activities.Ramp, activities.Change{Why: "more of it", Weights: map[string]float64{"now": 1, "better": 2, "worse": 1}})
+	c.must(rollout.Ramp, rollout.Change{Why: "more of it", Weights: map[string]float64{"now": 1, "better": 2, "worse": 1}})
 	ramped := c.read()
 	c.feed(160, share)
 
 	// The worker that holds the control is lost while the windows are open.
 	stop()
 	stop = b.StoreWorker()
-	var state activities.Control
+	var state rollout.State
 	until := func(what string, ok func() bool) {
 		t.Helper()
 		harness.Eventually(t, harness.Patience, func() error {
@@ -422,7 +423,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	require.Equal(t, []string{"worse"}, state.Harmed)
 	require.Equal(t, map[string]float64{"now": 1. / 3, "better": 2. / 3, "worse": 0}, state.Epoch().Weights)
 	// A look that the policy took since may have said something else, in a revision of its own.
-	i := slices.IndexFunc(state.Revisions, func(r activities.Revision) bool { return r.Who == activities.ByPolicy && r.Action == activities.Ramp })
+	i := slices.IndexFunc(state.Revisions, func(r rollout.Revision) bool { return r.Who == rollout.ByPolicy && r.Action == rollout.Ramp })
 	require.GreaterOrEqual(t, i, 0)
 	last := state.Revisions[i]
 	require.Equal(t, []string{"worse"}, last.Variants)
@@ -436,10 +437,10 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	})
 	c.feed(200, share)
 
-	until("promoted", func() bool { return state.Status == activities.Promoted })
+	until("promoted", func() bool { return state.Status == rollout.Promoted })
 	require.Equal(t, "better", state.Variant)
 	last = state.Revisions[len(state.Revisions)-1]
-	require.Equal(t, activities.ByPolicy, last.Who)
+	require.Equal(t, rollout.ByPolicy, last.Who)
 	require.GreaterOrEqual(t, last.At.Sub(harmed.At), window, "nothing is decided within the first window after a change of weights")
 	b.Eventually(func() error {
 		if p := served(); p.Variant != "better" || p.Assignment.By != scoring.ByForce {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -203,7 +204,7 @@ func TestVariantsAsChildWorkflows(t *testing.T) {
 	})
 	facts, err := b.Store.Runs(t.Context(), store.RunFilter{Experiment: name})
 	require.NoError(t, err)
-	report, err := exp.Report(assigned, records, facts, time.Now().Add(time.Hour))
+	report, err := analysis.Of(exp, assigned, records, facts, time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.Len(t, report.Metrics[0].Variants, 2)
 	for _, v := range report.Metrics[0].Variants {

@@ -20,6 +20,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/internal/wire"
@@ -167,11 +168,11 @@ func TestExperimentsOfAnyScript(t *testing.T) {
 	exp, err := experiments.New(d)
 	require.NoError(t, err)
 	c := &controlled{b, exp, d.Name, d.Version}
-	first, err := c.start(activities.Policy{})
+	first, err := c.start(rollout.Policy{})
 	require.NoError(t, err)
-	require.Equal(t, activities.Start, first.Action)
-	c.must(activities.Promote, activities.Change{Variant: "b"})
-	require.Equal(t, activities.Promoted, c.read().Status)
+	require.Equal(t, rollout.Start, first.Action)
+	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	require.Equal(t, rollout.Promoted, c.read().Status)
 	cfg := b.Config()
 	cfg.Experiments, cfg.Client = []*experiments.Experiment{exp}, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {

@@ -24,6 +24,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
@@ -87,7 +88,7 @@ func (b *Bench) Logger() log.Logger {
 // StoreWorker starts the worker that opens the store, until the test ends or the returned function is called.
 func (b *Bench) StoreWorker() (stop func()) {
 	return b.Worker(b.VerdictQueue, worker.Options{}, func(w worker.Worker) {
-		(&activities.Set{Store: b.Store, Client: b.Client}).Register(w)
+		(&activities.Set{Store: b.Store, Client: b.Client, Find: analysis.Find}).Register(w)
 		workflows.Register(w)
 	})
 }

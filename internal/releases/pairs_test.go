@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/releases/user"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
@@ -56,8 +57,8 @@ func sideBySide(t *testing.T, old, kind, program string, phases []pair) {
 		if i == 0 {
 			s.startExperiments()
 		} else {
-			_, err := activities.ChangeExperiment(t.Context(), s.Client, "ranking", "1", activities.Ramp, "",
-				activities.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
+			_, err := activities.ChangeExperiment(t.Context(), s.Client, "ranking", "1", rollout.Ramp, "",
+				rollout.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
 			require.NoError(t, err)
 		}
 		now := b.batch(names[i], p)

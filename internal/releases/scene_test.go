@@ -17,6 +17,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/internal/releases/user"
@@ -78,7 +79,7 @@ func (s *scene) work(direct bool) {
 func (s *scene) startExperiments() {
 	for _, e := range user.Experiments {
 		_, err := activities.StartExperiment(s.T.Context(), s.Client, s.VerdictQueue, "start", e.Definition(),
-			activities.Policy{Every: 24 * time.Hour}, activities.Change{Who: "ada", Why: "to see"})
+			rollout.Policy{Every: 24 * time.Hour}, rollout.Change{Who: "ada", Why: "to see"})
 		require.NoError(s.T, err)
 	}
 }
@@ -236,14 +237,14 @@ func (s *scene) services(f facts) {
 
 // control changes the experiments, under which further runs are assigned.
 func (s *scene) control() {
-	change := func(e *experiments.Experiment, action activities.Action, c activities.Change) {
+	change := func(e *experiments.Experiment, action rollout.Action, c rollout.Change) {
 		d := e.Definition()
 		c.Who = "ada"
 		_, err := activities.ChangeExperiment(s.T.Context(), s.Client, d.Name, d.Version, action, "", c)
 		require.NoError(s.T, err)
 	}
-	change(user.Ranking, activities.Ramp, activities.Change{Weights: map[string]float64{"plain": 1, "learned": 3}})
-	change(user.Tone, activities.Pause, activities.Change{Why: "a complaint"})
+	change(user.Ranking, rollout.Ramp, rollout.Change{Weights: map[string]float64{"plain": 1, "learned": 3}})
+	change(user.Tone, rollout.Pause, rollout.Change{Why: "a complaint"})
 	n := 0
 	s.Eventually(func() error {
 		n++

@@ -12,6 +12,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -22,7 +23,7 @@ import (
 var wire = map[string][]any{
 	"verdict.RecordWorkflow input":     {activities.Batch{}},
 	"verdict.DeliverWorkflow input":    {scoring.Outcome{}},
-	"verdict.ExperimentWorkflow input": {activities.Control{}},
+	"verdict.ExperimentWorkflow input": {rollout.State{}},
 	"verdict.scorer input":             {workflows.Envelope{}},
 	"verdict.scorer result":            {workflows.Result{}},
 	"verdict.outcome signal":           {scoring.Outcome{}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -77,7 +78,7 @@ func (e *Experiment) definition(ev evidence, o Options) (experiments.Definition,
 		return experiments.Definition{}, fmt.Errorf("nothing is scored yet")
 	}
 	e.Inferred = true
-	return experiments.Infer(ev.assignments, ev.at(primary), primary.score, cmp.Or(o.Control, e.lowest(primary)))
+	return analysis.Infer(ev.assignments, ev.at(primary), primary.score, cmp.Or(o.Control, e.lowest(primary)))
 }
 
 // lowest returns the variant with the lowest mean in a place; empty if there is none.
@@ -125,7 +126,7 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) er
 	if err != nil {
 		return err
 	}
-	r, err := x.Report(ev.assignments, ev.history, ev.runs, o.Now)
+	r, err := analysis.Of(x, ev.assignments, ev.history, ev.runs, o.Now)
 	if err != nil {
 		return err
 	}
@@ -174,12 +175,12 @@ func roughly(d time.Duration) string {
 }
 
 // readAs reads metrics as if the experiment were about them.
-func readAs(ev evidence, d experiments.Definition, now time.Time, primary experiments.Metric, others ...experiments.Metric) ([]experiments.MetricReport, error) {
+func readAs(ev evidence, d experiments.Definition, now time.Time, primary experiments.Metric, others ...experiments.Metric) ([]analysis.MetricReport, error) {
 	x, err := experiments.New(about(d, primary, others...))
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.Report(ev.assignments, ev.history, ev.runs, now)
+	r, err := analysis.Of(x, ev.assignments, ev.history, ev.runs, now)
 	return r.Metrics, err
 }
 
@@ -198,7 +199,7 @@ func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metri
 			return m, nil
 		}
 	}
-	inferred, err := experiments.Infer(ev.assignments, ev.at(p), p.score, d.Control)
+	inferred, err := analysis.Infer(ev.assignments, ev.at(p), p.score, d.Control)
 	if isUsage(p.score) {
 		inferred.Primary.Direction = experiments.Lower
 	}
@@ -206,7 +207,7 @@ func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metri
 }
 
 // fill puts results into the rows of a place.
-func (e *Experiment) fill(p place, results []experiments.Result) {
+func (e *Experiment) fill(p place, results []analysis.Result) {
 	for i := range e.Rows {
 		row := &e.Rows[i]
 		if (place{row.Step, row.Score}) != p {
@@ -224,7 +225,7 @@ func (e *Experiment) fill(p place, results []experiments.Result) {
 }
 
 // bounded returns an interval that has two ends, or nil.
-func bounded(in *experiments.Interval) *experiments.Interval {
+func bounded(in *analysis.Interval) *analysis.Interval {
 	if in == nil || math.IsInf(in.Lo, 0) || math.IsInf(in.Hi, 0) {
 		return nil
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
 // Columns are those of WriteCSV. Later ones are added at the end; none moves.
@@ -50,7 +50,7 @@ func (e Experiment) cells(r Row) []string {
 	line := []string{e.Name, e.Version, r.Score, r.Step, r.Variant, strconv.FormatBool(r.Variant == e.Control)}
 	line = append(line, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors, r.Late)...)
 	line = append(append(line, exact(r.Mean)), ends(r.Interval)...)
-	var v experiments.Comparison
+	var v analysis.Comparison
 	var difference, p *float64
 	if r.Versus != nil {
 		v = *r.Versus
@@ -61,7 +61,7 @@ func (e Experiment) cells(r Row) []string {
 	return append(line, exact(r.Best), exact(p), exact(v.LogEBetter), exact(v.LogEWorse))
 }
 
-func ends(in *experiments.Interval) []string {
+func ends(in *analysis.Interval) []string {
 	if in == nil {
 		return []string{"", ""}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -68,7 +69,7 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time
 
 // engineAlone is engine for an experiment in which nothing is scored, or that cannot be decided.
 func (e *Experiment) engineAlone(ev evidence, o Options) {
-	d, err := experiments.Infer(ev.assignments, nil, experiments.RunFailed, o.Control)
+	d, err := analysis.Infer(ev.assignments, nil, experiments.RunFailed, o.Control)
 	if err != nil {
 		return
 	}

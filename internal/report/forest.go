@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
 // Panel is a metric in a forest plot, in which all variants are compared with the control.
@@ -21,7 +22,7 @@ type Panel struct {
 type Effect struct {
 	Variant  string
 	Value    float64
-	Interval *experiments.Interval // nil while there are too few units: then Value means nothing
+	Interval *analysis.Interval // nil while there are too few units: then Value means nothing
 	Lift     bool
 }
 
@@ -45,7 +46,7 @@ func (e Experiment) Forest() []Panel {
 	there := map[string]bool{}
 	for _, m := range e.Analysis.Metrics {
 		p := Panel{Metric: m.Name, Role: m.Role, Direction: m.Direction}
-		var versus []*experiments.Comparison
+		var versus []*analysis.Comparison
 		for _, r := range m.Variants {
 			if r.Variant != e.Control {
 				p.Effects, versus = append(p.Effects, Effect{Variant: r.Variant}), append(versus, r.Versus)
@@ -56,7 +57,7 @@ func (e Experiment) Forest() []Panel {
 	}
 	for from := 0; from < len(e.Engine); {
 		p := Panel{Metric: e.Engine[from].Score, Role: "engine", Direction: experiments.Lower}
-		var versus []*experiments.Comparison
+		var versus []*analysis.Comparison
 		for ; from < len(e.Engine) && e.Engine[from].Score == p.Metric; from++ {
 			if r := e.Engine[from]; r.Variant != e.Control {
 				p.Effects, versus = append(p.Effects, Effect{Variant: r.Variant}), append(versus, r.Versus)
@@ -71,7 +72,7 @@ func (e Experiment) Forest() []Panel {
 }
 
 // fill puts what the comparisons say into the effects, all on one scale.
-func (p *Panel) fill(versus []*experiments.Comparison) {
+func (p *Panel) fill(versus []*analysis.Comparison) {
 	p.Lift = onLift(versus)
 	for i, c := range versus {
 		if value, in, ok := effect(c, p.Lift); ok {
@@ -82,12 +83,12 @@ func (p *Panel) fill(versus []*experiments.Comparison) {
 }
 
 // onLift tells whether variants are compared by their lifts: an unbounded metric has no interval of the difference.
-func onLift(versus []*experiments.Comparison) bool {
-	return slices.ContainsFunc(versus, func(c *experiments.Comparison) bool { return c != nil && c.DifferenceInterval == nil })
+func onLift(versus []*analysis.Comparison) bool {
+	return slices.ContainsFunc(versus, func(c *analysis.Comparison) bool { return c != nil && c.DifferenceInterval == nil })
 }
 
 // effect returns a comparison's difference or lift, if it has an interval.
-func effect(c *experiments.Comparison, lift bool) (float64, experiments.Interval, bool) {
+func effect(c *analysis.Comparison, lift bool) (float64, analysis.Interval, bool) {
 	switch {
 	case c == nil:
 	case lift && c.Lift != nil && bounded(c.LiftInterval) != nil:
@@ -95,5 +96,5 @@ func effect(c *experiments.Comparison, lift bool) (float64, experiments.Interval
 	case !lift && bounded(c.DifferenceInterval) != nil:
 		return c.Difference, *c.DifferenceInterval, true
 	}
-	return 0, experiments.Interval{}, false
+	return 0, analysis.Interval{}, false
 }

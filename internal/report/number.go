@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
 // none is shown where there is nothing to show.
@@ -64,11 +64,11 @@ func Probability(f *float64) string {
 func Percent(f *float64) string { return optional(f, percent) }
 
 // Range is an interval in three significant digits; "-" when there is none.
-func Range(in *experiments.Interval) string { return between(in, short) }
+func Range(in *analysis.Interval) string { return between(in, short) }
 
 // SignedRange is Range with signs, and PercentRange of percentages.
-func SignedRange(in *experiments.Interval) string  { return between(in, signed) }
-func PercentRange(in *experiments.Interval) string { return between(in, percent) }
+func SignedRange(in *analysis.Interval) string  { return between(in, signed) }
+func PercentRange(in *analysis.Interval) string { return between(in, percent) }
 
 func optional(f *float64, show func(float64) string) string {
 	if f == nil {
@@ -78,7 +78,7 @@ func optional(f *float64, show func(float64) string) string {
 }
 
 // between shows the ends of an interval. One that is 0 but for rounding is 0.
-func between(in *experiments.Interval, show func(float64) string) string {
+func between(in *analysis.Interval, show func(float64) string) string {
 	if in == nil {
 		return none
 	}

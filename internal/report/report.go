@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -98,7 +99,7 @@ type Experiment struct {
 	Decision string   `json:"decision,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
 	// Analysis is all that the statistics say of the primary metric and the guardrails.
-	Analysis *experiments.Report `json:"analysis,omitempty"`
+	Analysis *analysis.Report `json:"analysis,omitempty"`
 	// Sequence is there if Options.Sequences asked for it and there is an analysis.
 	Sequence *Sequence `json:"sequence,omitempty"`
 }
@@ -132,10 +133,10 @@ type Row struct {
 	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
 	// Interval covers the mean at all times at once, and Best is the probability that the variant is the best one.
-	Interval *experiments.Interval `json:"interval,omitempty"`
-	Best     *float64              `json:"best,omitempty"`
+	Interval *analysis.Interval `json:"interval,omitempty"`
+	Best     *float64           `json:"best,omitempty"`
 	// Versus compares with the control; nil for the control itself, and while there are too few units.
-	Versus *experiments.Comparison `json:"versus,omitempty"`
+	Versus *analysis.Comparison `json:"versus,omitempty"`
 }
 
 // Ledger counts outcomes.

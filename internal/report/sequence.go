@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
 // checkpoints is at how many places a sequence is read, at most.
@@ -32,9 +33,9 @@ type Line struct {
 
 // Point is what was known after a number of units.
 type Point struct {
-	Units    int                  `json:"units"`
-	Value    float64              `json:"value"`
-	Interval experiments.Interval `json:"interval"`
+	Units    int               `json:"units"`
+	Value    float64           `json:"value"`
+	Interval analysis.Interval `json:"interval"`
 }
 
 // Change is the begin of a weight epoch.
@@ -45,7 +46,7 @@ type Change struct {
 
 // sequence feeds the units to an analysis and reads it at the checkpoints. The last of them is what the report says.
 func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence, error) {
-	units, _, err := x.Units(ev.assignments, ev.history, ev.runs, now)
+	units, _, err := analysis.Units(x, ev.assignments, ev.history, ev.runs, now)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +57,8 @@ func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence,
 			s.Units++
 		}
 	}
-	a := x.Analysis()
-	var reads []experiments.Report
+	a := analysis.New(x)
+	var reads []analysis.Report
 	var at []int
 	n, epoch := 0, -1
 	steps := min(checkpoints, s.Units)
@@ -82,7 +83,7 @@ func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence,
 		return s, nil
 	}
 	last := reads[len(reads)-1].Metrics[0].Variants
-	var versus []*experiments.Comparison
+	var versus []*analysis.Comparison
 	for _, r := range last {
 		versus = append(versus, r.Versus)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -62,7 +63,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 	if err != nil {
 		return nil
 	}
-	shadows, err := x.Shadows(all.assignments, all.history, all.runs, o.Now)
+	shadows, err := analysis.Shadows(x, all.assignments, all.history, all.runs, o.Now)
 	if err != nil {
 		return nil // as of the served runs: the experiment has said why there is no decision
 	}
@@ -78,7 +79,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 			Mean: r.Mean, Interval: bounded(r.Interval),
 		}
 		if r.Difference != nil {
-			row.Versus = &experiments.Comparison{
+			row.Versus = &analysis.Comparison{
 				Units: r.Pairs, Difference: *r.Difference, DifferenceInterval: bounded(r.DifferenceInterval), PValue: r.PValue,
 			}
 		}
@@ -88,7 +89,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 }
 
 // countsOf are an analysis's counts as a row has them.
-func countsOf(c experiments.Counts) Counts {
+func countsOf(c analysis.Counts) Counts {
 	return Counts{
 		Assigned: c.Assigned, Scored: c.Scored, Pending: c.Pending, Expired: c.Expired,
 		Missing: c.Missing, NotApplicable: c.NotApplicable, Errors: c.Error,

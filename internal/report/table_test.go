@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -145,9 +146,9 @@ func TestNumbersForPeople(t *testing.T) {
 	}
 	require.Equal(t, "-", report.Number(nil))
 	require.Equal(t, "-", report.Range(nil))
-	require.Equal(t, "0 to 0.25", report.Range(&experiments.Interval{Lo: 1e-17, Hi: .25}))
-	require.Equal(t, "-0.1 to +0.25", report.SignedRange(&experiments.Interval{Lo: -.1, Hi: .25}))
-	require.Equal(t, "-", report.PercentRange(&experiments.Interval{Lo: -.1, Hi: math.MaxFloat64}))
+	require.Equal(t, "0 to 0.25", report.Range(&analysis.Interval{Lo: 1e-17, Hi: .25}))
+	require.Equal(t, "-0.1 to +0.25", report.SignedRange(&analysis.Interval{Lo: -.1, Hi: .25}))
+	require.Equal(t, "-", report.PercentRange(&analysis.Interval{Lo: -.1, Hi: math.MaxFloat64}))
 	for p, want := range map[float64]string{0: "<0.001", 1: ">0.999", .98765: "0.988"} {
 		require.Equal(t, want, report.Probability(&p))
 	}

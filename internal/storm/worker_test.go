@@ -23,6 +23,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/webhooks"
@@ -77,7 +78,7 @@ func work(encoded string) error {
 	defer opened.Close()
 
 	ours := worker.New(c, s.VerdictQueue, worker.Options{})
-	(&activities.Set{Store: opened, Client: c}).Register(ours)
+	(&activities.Set{Store: opened, Client: c, Find: analysis.Find}).Register(ours)
 	workflows.Register(ours)
 	plugin := verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{paid}, TaskQueue: s.VerdictQueue, Store: opened})
 	users := worker.New(c, s.UserQueue, worker.Options{Plugins: []worker.Plugin{plugin}})

@@ -20,6 +20,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/app/api"
 	"github.com/verdict-dev/verdict/internal/app/proxy"
 	"github.com/verdict-dev/verdict/store"
@@ -134,7 +135,7 @@ func (s *Service) startWorker(cfg Config) error {
 	cfg.Worker.OnFatalError = func(err error) { s.fail(fmt.Errorf("temporal worker: %w", err)) }
 	w := worker.New(s.temporal, cfg.TaskQueue, cfg.Worker)
 	workflows.Register(w)
-	(&activities.Set{Store: cfg.Store, Client: s.temporal}).Register(w)
+	(&activities.Set{Store: cfg.Store, Client: s.temporal, Find: analysis.Find}).Register(w)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("temporal worker: %w", err)
 	}

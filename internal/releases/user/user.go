@@ -219,7 +219,7 @@ func experiment(d experiments.Definition) *experiments.Experiment {
 // Config is the plugin's, before what a worker says of its own.
 func Config() verdict.Config {
 	return verdict.Config{
-		Scorers: slices.Clone(Scorers), Experiments: slices.Clone(Experiments), TokenKey: []byte(TokenKey), ControlAge: 100 * time.Millisecond,
+		Scorers: slices.Clone(Scorers), Experiments: slices.Clone(Experiments), TokenKey: []byte(TokenKey), RolloutAge: 100 * time.Millisecond,
 	}
 }
 

@@ -1,0 +1,35 @@
+package activities
+
+import (
+	"context"
+	"errors"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Analyze says what the store knows of an experiment. What it reads grows with the units, what it returns does not.
+func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (rollout.Finding, error) {
+	if s.Find == nil {
+		return rollout.Finding{}, errors.New("verdict: this worker analyses no experiments")
+	}
+	exp, err := experiments.New(d)
+	if err != nil {
+		return rollout.Finding{}, Refuse(err)
+	}
+	assignments, err := s.Store.Assignments(ctx, d.Name, d.Version)
+	if err != nil {
+		return rollout.Finding{}, typed(err)
+	}
+	runs, err := s.Store.Runs(ctx, store.RunFilter{Experiment: d.Name})
+	if err != nil {
+		return rollout.Finding{}, typed(err)
+	}
+	records, err := s.Store.Scores(ctx, store.Filter{Experiment: d.Name, Version: d.Version, History: true, Retracted: true})
+	if err != nil {
+		return rollout.Finding{}, typed(err)
+	}
+	f, err := s.Find(exp, assignments, records, runs, s.now())
+	return f, typed(err)
+}

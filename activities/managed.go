@@ -1,0 +1,248 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+const (
+	// DefaultMaxAge is how old what a worker knows may be while the server answers.
+	DefaultMaxAge = 10 * time.Second
+	// MaxSilence is the age from which what was read is no longer believed, because the server has not answered since.
+	MaxSilence = time.Hour
+
+	readLimit = 2 * time.Second // for one reading
+)
+
+// Managed is what a worker knows of the experiments that somebody may have started. It is refreshed in the background, and
+// never waited for: an assignment is made with what is known at the moment. Before the first reading has come back, and
+// when none has for longer than MaxSilence, that is the definition's own weights, in epoch 0. A nil Managed knows of none.
+// It is safe for concurrent use.
+type Managed struct {
+	maxAge      time.Duration
+	experiments map[string]*managed
+
+	mu      sync.Mutex
+	workers map[string]bool // that run
+	stop    func()          // ends the refreshing; nil when there is none
+}
+
+type managed struct {
+	exp   *experiments.Experiment
+	state atomic.Pointer[reading]
+	said  atomic.Bool // that the definitions contradict each other
+}
+
+// reading is what was read of an experiment. Without a split nobody has started it.
+type reading struct {
+	rollout.Served
+	split *experiments.Split
+	at    time.Time
+}
+
+// NewManaged returns a Managed of experiments that obey whoever starts and changes them. They are read as often as what is known may be
+// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that is there twice, two experiments of one layer
+// whose ranges overlap, and an age that is negative or under a tenth of a second.
+func NewManaged(list []*experiments.Experiment, maxAge time.Duration) (*Managed, error) {
+	if maxAge == 0 {
+		maxAge = DefaultMaxAge
+	}
+	if maxAge < 100*time.Millisecond {
+		return nil, scoring.Invalid("rollout age", "%s is less than 100ms", maxAge)
+	}
+	m := &Managed{maxAge: maxAge, experiments: map[string]*managed{}, workers: map[string]bool{}}
+	for _, e := range list {
+		if e == nil {
+			return nil, scoring.Invalid("experiments", "one is nil; make it with experiments.New")
+		}
+		d := e.Definition()
+		key := experimentKey(d.Name, d.Version)
+		if _, ok := m.experiments[key]; ok {
+			return nil, scoring.Invalid("experiments", "%q is there twice", key)
+		}
+		for _, o := range list {
+			if o == nil {
+				break
+			}
+			if other := o.Definition(); other.Name != d.Name && other.Layer.Name == d.Layer.Name && d.Layer.From < other.Layer.To && other.Layer.From < d.Layer.To {
+				return nil, scoring.Invalid("layer", "%q and %q share units of %q: [%v, %v) and [%v, %v)",
+					d.Name, other.Name, d.Layer.Name, d.Layer.From, d.Layer.To, other.Layer.From, other.Layer.To)
+			}
+		}
+		m.experiments[key] = &managed{exp: e}
+	}
+	return m, nil
+}
+
+// Began says that a worker is about to poll. With a client the experiments are read now, for two seconds at most, so that
+// already its first run is assigned as the experiment says; without one they are read once the first run has asked.
+func (m *Managed) Began(ctx context.Context, worker string, c client.Client) {
+	if m == nil || len(m.experiments) == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.workers[worker] = true
+	m.mu.Unlock()
+	if c != nil {
+		logger := log.NewStructuredLogger(slog.Default())
+		m.readAll(ctx, c, logger)
+		m.refresh(c, logger)
+	}
+}
+
+// Ended says that a worker that had begun no longer runs. When none does, the refreshing ends before Ended returns.
+func (m *Managed) Ended(worker string) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.workers, worker)
+	if len(m.workers) == 0 && m.stop != nil {
+		m.stop()
+		m.stop = nil
+	}
+}
+
+// refresh begins to refresh, unless that has begun or no worker runs.
+func (m *Managed) refresh(c client.Client, logger log.Logger) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stop != nil || len(m.workers) == 0 {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	m.stop = func() { cancel(); <-done }
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(m.maxAge)
+		defer ticker.Stop()
+		for {
+			m.readAll(ctx, c, logger)
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+}
+
+// readAll reads every experiment at once. What cannot be read stays as it is.
+func (m *Managed) readAll(ctx context.Context, c client.Client, logger log.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var all sync.WaitGroup
+	for key, e := range m.experiments {
+		all.Go(func() {
+			if err := e.read(ctx, c, logger); err != nil && ctx.Err() == nil {
+				logger.Warn("Verdict cannot read what an experiment is at", "Experiment", key, "Error", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (e *managed) read(ctx context.Context, c client.Client, logger log.Logger) error {
+	d := e.exp.Definition()
+	at := time.Now()
+	served, found, err := readServed(ctx, c, d.Name, d.Version)
+	if err != nil {
+		return err
+	}
+	if !found {
+		e.state.Store(&reading{at: at})
+		return nil
+	}
+	split, err := e.exp.At(served.Epoch)
+	if err == nil && served.Status == rollout.Promoted {
+		_, err = split.Force(served.Variant)
+	}
+	if err != nil {
+		return err
+	}
+	if served.Fingerprint != d.Fingerprint() && !e.said.Swap(true) {
+		logger.Error("Verdict: the code has another definition of this version than the one that was started", "Experiment", experimentKey(d.Name, d.Version))
+	}
+	e.state.Store(&reading{Served: served, split: split, at: at})
+	return nil
+}
+
+// readServed asks the server, which needs no worker of ours, for the memo. Only a memo that was written through a codec
+// is asked for by a query, which the client can decode.
+func readServed(ctx context.Context, c client.Client, name, version string) (s rollout.Served, found bool, err error) {
+	description, err := c.DescribeWorkflow(ctx, ExperimentID(name, version), "")
+	var notFound *serviceerror.NotFound
+	switch {
+	case errors.As(err, &notFound):
+		return s, false, nil
+	case err != nil:
+		return s, false, err
+	case description.Status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return s, false, nil
+	}
+	payload, ok := description.Memo.GetFields()[ExperimentMemo]
+	if !ok {
+		return s, false, nil // its first task is not done
+	}
+	if converter.GetDefaultDataConverter().FromPayload(payload, &s) == nil {
+		return s, true, nil
+	}
+	state, err := ReadExperiment(ctx, c, name, version)
+	if err != nil {
+		return s, false, err
+	}
+	return state.Served(), true, nil
+}
+
+// look begins to refresh with the client of the worker that runs an activity, unless that has begun.
+func (m *Managed) look(ctx context.Context) {
+	if m == nil || len(m.experiments) == 0 {
+		return
+	}
+	if c := clientOf(ctx); c != nil {
+		m.refresh(c, activity.GetLogger(ctx))
+	}
+}
+
+// assign returns what the run gets for which a is the candidate that was made with the definition's own weights. The
+// unit decides, so that whoever asks in the same epoch gets the same.
+func (m *Managed) assign(a scoring.Assignment) scoring.Assignment {
+	if m == nil {
+		return a
+	}
+	e, ok := m.experiments[experimentKey(a.Experiment, a.Version)]
+	if !ok {
+		return a
+	}
+	known := e.state.Load()
+	if known == nil || known.split == nil || time.Since(known.at) > MaxSilence {
+		return a
+	}
+	pick := known.split.Pause()
+	switch known.Status {
+	case rollout.Running:
+		pick = known.split.Again(a)
+	case rollout.Promoted:
+		pick, _ = known.split.Force(known.Variant) // it was checked when it was read
+	}
+	now := known.split.Assignment(pick, a.Unit, a.Run, a.At)
+	now.FirstRunID, now.OriginalRunID, now.WorkflowType, now.Vouched = a.FirstRunID, a.OriginalRunID, a.WorkflowType, a.Vouched
+	return now
+}

@@ -1,0 +1,25 @@
+package analysis
+
+import (
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Find returns what [Of] says in the size that a history can hold: what the policy of a started experiment acts on.
+func Find(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) (rollout.Finding, error) {
+	r, err := Of(exp, assignments, records, runs, now)
+	if err != nil {
+		return rollout.Finding{}, err
+	}
+	f := rollout.Finding{At: r.At, Decision: r.Decision, Units: r.Units, Scored: map[string]int{}, Best: map[string]float64{}}
+	for _, v := range r.Metrics[0].Variants {
+		f.Scored[v.Variant] = v.Scored
+		if v.Best != nil {
+			f.Best[v.Variant] = *v.Best
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,291 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// window is the span in which a unit's scores count: half-open, as scoring.Window.
+type window struct {
+	from  time.Time
+	until time.Time // zero: no end
+	now   time.Time
+	open  bool
+}
+
+func (w window) late(t time.Time) bool { return !w.until.IsZero() && !t.Before(w.until) }
+
+// group is what is known of one assigned chain, with the chains that inherited its assignment.
+type group struct {
+	own    *chain
+	others []*chain
+}
+
+// read returns what a metric says of a unit: the mean over its assigned chains.
+func (w window) read(m metric, groups []group) Outcome {
+	outcomes := make([]Outcome, len(groups))
+	for i, g := range groups {
+		outcomes[i] = w.group(m, g)
+	}
+	out := mean(outcomes)
+	if out.State != scoring.Scored {
+		out.After = w.now.Sub(w.from)
+	}
+	if m.Covariate == "" {
+		return out
+	}
+	for _, g := range groups {
+		if s := w.said(g.own, m.Covariate, ""); s.state == scoring.Scored && measurable(s.value) {
+			out.Covariate, out.HasCovariate = s.value, true
+			break
+		}
+	}
+	return out
+}
+
+// group returns what a metric says of an assigned chain: the mean over itself and the inheriting chains, of those that
+// say something. The silence of an inheriting chain is no missing score. What the engine knows is that of the assigned chain alone.
+func (w window) group(m metric, g group) Outcome {
+	if s := w.engine(m, g.own); s != nil {
+		return w.silent(m, w.outcome(m, *s, statement{}), g.own)
+	}
+	said := []Outcome{w.chain(m, g.own)}
+	for _, c := range g.others {
+		said = append(said, w.chain(m, c))
+	}
+	return w.silent(m, mean(said), g.own)
+}
+
+// mean returns the mean of the outcomes that have a value, or else the state that says most.
+func mean(outcomes []Outcome) Outcome {
+	var out Outcome
+	n := 0.0
+	for _, o := range outcomes {
+		out.Late = out.Late || o.Late
+		if o.State != scoring.Scored {
+			if rank(o.State) > rank(out.State) {
+				out.State = o.State
+			}
+			continue
+		}
+		n++
+		out.Value += o.Value
+		out.Per += o.Per
+		out.Imputed = out.Imputed || o.Imputed
+		out.Capped = out.Capped || o.Capped
+		out.After = max(out.After, o.After)
+	}
+	if n > 0 {
+		out.State = scoring.Scored
+		out.Value /= n
+		out.Per /= n
+	}
+	return out
+}
+
+// rank orders the states of several chains by which of them a unit without a value has.
+func rank(s scoring.State) int {
+	return slices.Index([]scoring.State{"", scoring.NotApplicable, scoring.Failed, scoring.Expired, scoring.Pending}, s)
+}
+
+// chain returns what a metric says of one chain, before any policy.
+func (w window) chain(m metric, c *chain) Outcome {
+	per := statement{}
+	if m.Per != "" {
+		per = w.said(c, m.Per, m.Step)
+	}
+	return w.outcome(m, w.said(c, m.Name, m.Step), per)
+}
+
+// outcome turns statements into an outcome. A value that the metric cannot have is an error, not a score.
+func (w window) outcome(m metric, s, per statement) Outcome {
+	o := Outcome{State: s.state, Late: s.late || per.late}
+	if m.Per != "" && o.State == scoring.Scored {
+		if o.State, o.Per = per.state, per.value; o.State == scoring.Scored && !measurable(o.Per) {
+			return Outcome{State: scoring.Failed, Late: o.Late}
+		}
+	}
+	if o.State != scoring.Scored {
+		return o
+	}
+	y, cut, err := s.check(m)
+	if err != nil {
+		return Outcome{State: scoring.Failed, Late: o.Late}
+	}
+	o.Value, o.Capped, o.After = y, cut, max(0, s.at.Sub(w.from))
+	return o
+}
+
+// silent applies what a metric declares for an assigned chain without a value when its window has closed. Not applicable
+// and error are answers, and stay.
+func (w window) silent(m metric, o Outcome, c *chain) Outcome {
+	switch o.State {
+	case scoring.Scored, scoring.NotApplicable, scoring.Failed:
+		return o
+	}
+	if w.open {
+		return o
+	}
+	failed := !m.FailureUnknown && !m.engine() && len(c.runs) > 0 && broken(c.runs[len(c.runs)-1].Status)
+	value, ok := 0.0, m.Missing == experiments.MissingZero
+	if failed || m.Missing == experiments.MissingNegative {
+		if worst, has := m.worst(); has {
+			value, ok = worst, true
+		}
+	}
+	switch {
+	case ok && m.Per == "":
+		return Outcome{State: scoring.Scored, Value: value, Imputed: true, Late: o.Late}
+	case o.State == scoring.Pending:
+		o.State = "" // its time is over
+	}
+	return o
+}
+
+// statement is what records say under one name.
+type statement struct {
+	state  scoring.State
+	value  float64
+	values []float64
+	at     time.Time
+	late   bool
+}
+
+// check returns the value as it enters the mean: each score is checked, and cut at the cap, before they are averaged.
+func (s statement) check(m metric) (mean float64, cut bool, err error) {
+	sum := 0.0
+	for _, y := range s.values {
+		v, changed, err := m.value(y)
+		if err != nil {
+			return 0, false, err
+		}
+		sum += v
+		cut = cut || changed
+	}
+	return sum / float64(len(s.values)), cut, nil
+}
+
+// said returns what the newest run of a chain that says anything under a name says. What holds of each of its scores is for
+// scoring.Holding to say, here at the end of the window and in the store now.
+func (w window) said(c *chain, name, step string) statement {
+	type identity struct {
+		run       scoring.Run
+		step, key string
+	}
+	histories := map[identity][]scoring.Record{}
+	var order []identity
+	for _, r := range c.records {
+		if r.Name != name {
+			continue
+		}
+		id := identity{r.Run, r.Step.ID, r.Key}
+		if histories[id] == nil {
+			order = append(order, id)
+		}
+		histories[id] = append(histories[id], r)
+	}
+	type held struct {
+		id    identity
+		r     scoring.Record
+		since time.Time
+	}
+	var holding []held
+	late := false
+	for _, id := range order {
+		r, since, ok := scoring.Holding(histories[id], w.until)
+		ok = ok && r.Step.Type == step
+		if ok {
+			holding = append(holding, held{id, r, since})
+		}
+		if w.until.IsZero() {
+			continue
+		}
+		now, _, scored := scoring.Holding(histories[id], time.Time{})
+		late = late || scored && now.Step.Type == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+	}
+	if len(holding) == 0 {
+		return statement{late: late}
+	}
+	newest := holding[0]
+	for _, h := range holding[1:] {
+		if h.id.run != newest.id.run && c.after(h.r, newest.r) {
+			newest = h
+		}
+	}
+	holding = slices.DeleteFunc(holding, func(h held) bool { return h.id.run != newest.id.run })
+	slices.SortFunc(holding, func(a, b held) int {
+		return cmp.Or(cmp.Compare(a.id.step, b.id.step), cmp.Compare(a.id.key, b.id.key))
+	})
+	s := statement{late: late}
+	for _, h := range holding {
+		if y, ok := h.r.Value.Float(); ok && h.r.State == scoring.Scored {
+			s.values = append(s.values, y)
+			s.value += y
+			if h.since.After(s.at) {
+				s.at = h.since
+			}
+		} else if rank(h.r.State) > rank(s.state) {
+			s.state = h.r.State
+		}
+	}
+	if n := len(s.values); n > 0 {
+		s.state = scoring.Scored
+		s.value /= float64(n)
+	}
+	return s
+}
+
+// after tells whether r is of a later run of the chain than q: by when the runs started, or, if that is not known, by
+// when the records were made.
+func (c *chain) after(r, q scoring.Record) bool {
+	place := func(run scoring.Run) int {
+		return slices.IndexFunc(c.runs, func(f scoring.RunFacts) bool { return f.Run == run })
+	}
+	if i, j := place(r.Run), place(q.Run); i >= 0 && j >= 0 {
+		return i > j
+	}
+	return r.RecordedAt.After(q.RecordedAt)
+}
+
+// engine returns what the engine knows of a chain, or nil if the metric is not of that kind.
+func (w window) engine(m metric, c *chain) *statement {
+	if !m.engine() {
+		return nil
+	}
+	s := &statement{}
+	if len(c.runs) == 0 {
+		return s
+	}
+	last := c.runs[len(c.runs)-1]
+	if !over(last.Status) {
+		s.state = scoring.Pending
+		return s
+	}
+	if w.late(last.ClosedAt) {
+		s.late = true
+		return s
+	}
+	y := float64(last.Attempt)
+	switch m.Name {
+	case experiments.RunAttempts:
+		if last.Attempt == 0 {
+			return s // nobody has said
+		}
+	case experiments.RunFailed:
+		y = 0
+		if last.Status == scoring.RunFailed || last.Status == scoring.RunTimedOut || last.Status == scoring.RunTerminated {
+			y = 1
+		}
+	case experiments.RunDuration:
+		if c.runs[0].StartedAt.IsZero() {
+			return s // nobody has said when it began
+		}
+		y = last.ClosedAt.Sub(c.runs[0].StartedAt).Seconds()
+	}
+	s.state, s.value, s.values, s.at = scoring.Scored, y, []float64{y}, last.ClosedAt
+	return s
+}

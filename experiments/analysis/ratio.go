@@ -1,0 +1,18 @@
+package analysis
+
+// SampleRatio is whether units came in the ratio in which they were assigned.
+type SampleRatio struct {
+	// LogE is the natural logarithm of the e-value against the ratio. It may be looked at after every unit.
+	LogE float64 `json:"log_e"`
+	// ChiSquareP is the classical p-value, shown only: under repeated looks it cries wolf.
+	ChiSquareP float64 `json:"chi_square_p"`
+	// Alarm and Warn tell whether the e-value has reached 100 and 20.
+	Alarm bool `json:"alarm"`
+	Warn  bool `json:"warn"`
+}
+
+// Thresholds of the checks that make an experiment invalid.
+const (
+	AlarmE = 100
+	WarnE  = 20
+)

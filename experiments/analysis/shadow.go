@@ -1,0 +1,153 @@
+package analysis
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/estimate"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// ShadowReport is what the runs of a shadow variant say, which ran beside the runs that were served. It decides nothing:
+// nobody has seen what a shadow answers.
+type ShadowReport struct {
+	Variant string `json:"variant"`
+	// Metrics are the primary one and then the guardrails.
+	Metrics []ShadowResult `json:"metrics"`
+}
+
+// ShadowResult is a shadow variant on a metric.
+type ShadowResult struct {
+	Name string `json:"name"`
+	// Counts are of the units that were served beside the shadow.
+	Counts
+	// Mean is over all scored units and Interval covers it at all times at once. A ratio has neither.
+	Mean     *float64  `json:"mean,omitempty"`
+	Interval *Interval `json:"interval,omitempty"`
+	// Pairs are the units that were served the control and for which both have a value, Difference the mean over them of
+	// the shadow's value minus the control's, and DifferenceInterval what covers it at all times at once: each unit is
+	// compared with itself, so that far fewer of them tell as much. An unbounded metric has no interval.
+	Pairs              int       `json:"pairs"`
+	Difference         *float64  `json:"difference,omitempty"`
+	DifferenceInterval *Interval `json:"difference_interval,omitempty"`
+	// PValue is of the difference, two-sided and valid at every look. 1 without an interval.
+	PValue float64 `json:"p_value"`
+}
+
+// Shadows returns what the shadow variants say, in the order of their names, from the same rows as [Of] reads.
+// Beside a run that is not in the statistics a shadow counts as little as the run.
+func Shadows(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) ([]ShadowReport, error) {
+	e := designOf(exp)
+	served, _, err := e.subjects(assignments, now)
+	if err != nil {
+		return nil, err
+	}
+	beside := map[string]*subject{} // first run of a served chain → its unit
+	for _, s := range served {
+		for _, id := range s.chains {
+			beside[id.firstRunID] = s
+		}
+	}
+	shadows := map[string]map[*subject]*subject{} // variant → served unit → shadow
+	var order []*subject
+	unitOf := map[*subject]*subject{}
+	for _, a := range assignments {
+		s := beside[a.Unit]
+		if a.By != scoring.ByShadow || !e.mine(a, now) || s == nil {
+			continue
+		}
+		if shadows[a.Variant] == nil {
+			shadows[a.Variant] = map[*subject]*subject{}
+		}
+		shadow := shadows[a.Variant][s]
+		if shadow == nil {
+			shadow = &subject{first: a}
+			shadows[a.Variant][s] = shadow
+			order, unitOf[shadow] = append(order, shadow), s
+		}
+		shadow.join(a)
+	}
+	chains, inherited := e.chains(records, runs, now)
+	var out []ShadowReport
+	for _, variant := range slices.Sorted(maps.Keys(shadows)) {
+		t := e.newShadowTally()
+		for _, shadow := range order {
+			if shadow.first.Variant != variant {
+				continue
+			}
+			unit := e.unit(shadow, chains, inherited, now)
+			var control *Unit
+			if s := unitOf[shadow]; s.first.Variant == e.def.Control {
+				u := e.unit(s, chains, inherited, now)
+				control = &u
+			}
+			t.add(unit, control)
+		}
+		out = append(out, ShadowReport{variant, t.results(e.def)})
+	}
+	return out, nil
+}
+
+// shadowTally is the state of a shadow variant: of each metric, what it says alone and by how much it differs.
+type shadowTally struct {
+	alone       []*tally
+	differences []estimate.Moments
+}
+
+func (e *design) newShadowTally() *shadowTally {
+	t := &shadowTally{}
+	for _, m := range e.metrics {
+		t.alone = append(t.alone, newTally(m, 1))
+		t.differences = append(t.differences, estimate.Moments{})
+	}
+	return t
+}
+
+func (t *shadowTally) add(shadow Unit, control *Unit) {
+	for i, m := range t.alone {
+		m.add(stratum{}, 0, shadow, shadow.Outcomes[i], nil, 0) // the weights do not matter to a shadow
+		if control == nil || !shadow.Mature || !control.Mature || m.metric.Per != "" {
+			continue
+		}
+		s, c := shadow.Outcomes[i], control.Outcomes[i]
+		if s.State == scoring.Scored && c.State == scoring.Scored && m.metric.admits(s.Value) && m.metric.admits(c.Value) {
+			t.differences[i].Add(s.Value - c.Value)
+		}
+	}
+}
+
+func (t *shadowTally) results(d experiments.Definition) []ShadowResult {
+	s := estimate.Sequence{Alpha: d.Alpha, Planned: float64(d.Planned) / 2}
+	mean := func(m estimate.Moments) (*float64, *Interval, float64) {
+		if m.N == 0 {
+			return nil, nil, 1
+		}
+		e := m.Estimate()
+		if m.N < MinUnits || e.Variance == 0 || !estimate.Finite(e.Variance) {
+			return number(e.Mean), nil, 1
+		}
+		effect := estimate.Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)}
+		return number(e.Mean), ends(s.Interval(effect)), s.PValue(effect)
+	}
+	out := make([]ShadowResult, len(t.alone))
+	for i, m := range t.alone {
+		r := ShadowResult{Name: m.metric.String(), Counts: m.counts[0], Pairs: int(t.differences[i].N), PValue: 1}
+		if m.metric.Per == "" {
+			y := m.read().pooled(0).y
+			r.Mean, r.Interval, _ = mean(y)
+			if m.metric.Type == experiments.Boolean && !m.broken && y.N > 0 {
+				i := Interval(estimate.BernoulliInterval(math.Round(y.Sum()), y.N, d.Alpha, s.Planned))
+				r.Interval = &i
+			}
+			r.Difference, r.DifferenceInterval, r.PValue = mean(t.differences[i])
+		}
+		if m.metric.Type == experiments.Unbounded {
+			r.DifferenceInterval, r.PValue = nil, 1
+		}
+		out[i] = r
+	}
+	return out
+}

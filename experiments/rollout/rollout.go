@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/verdict-dev/verdict/experiments"
+)
+
+// Status is what an experiment is at.
+type Status string
+
+// The states of an experiment.
+const (
+	Draft    Status = "draft"    // not started: everyone gets the control
+	Running  Status = "running"  // units are assigned by the weights
+	Paused   Status = "paused"   // everyone gets the control, until it is resumed
+	Stopped  Status = "stopped"  // everyone gets the control, for good
+	Promoted Status = "promoted" // everyone gets the promoted variant
+)
+
+// Action is what changes an experiment. Its name is that of the update that asks for it.
+type Action string
+
+// The actions. They take a [Change] and return a [Revision].
+const (
+	Start   Action = "verdict.start"   // from draft
+	Ramp    Action = "verdict.ramp"    // other weights or another allocation, which begin the next epoch
+	Pause   Action = "verdict.pause"   // everyone gets the control
+	Resume  Action = "verdict.resume"  // go on in the epoch in which it was paused
+	Stop    Action = "verdict.stop"    // no more assignments
+	Promote Action = "verdict.promote" // everyone gets a variant
+	// Notice is no update: it is the revision by which the policy says that the verdict is another one.
+	Notice Action = "verdict.notice"
+)
+
+// ByPolicy is who made the revisions that no person made.
+const ByPolicy = "policy"
+
+// State is a started experiment as its workflow holds it: the workflow's input, what it continues with, and the answer to
+// its query.
+type State struct {
+	Definition experiments.Definition `json:"definition"`
+	Policy     Policy                 `json:"policy"`
+	Status     Status                 `json:"status"`
+	// Variant is the promoted one.
+	Variant string `json:"variant,omitempty"`
+	// Epochs are the newest ones, the current one last. Their weights are shares of every variant, also those of the
+	// first: a worker whose code has other weights serves the same.
+	Epochs []experiments.Epoch `json:"epochs"`
+	// Revisions are the last hundred changes, oldest first, and Forgotten how many are left out: the oldest of the policy, and
+	// of people only when there is none.
+	Revisions []Revision `json:"revisions"`
+	Forgotten int        `json:"forgotten,omitempty"`
+	// Finding is what the last analysis said. Nil before the first.
+	Finding *Finding `json:"finding,omitempty"`
+	// Harmed are the variants that the policy has stopped, each once.
+	Harmed []string `json:"harmed,omitempty"`
+	// Due is when it is analysed next, while it is running or paused.
+	Due time.Time `json:"due,omitzero"`
+}
+
+// Epoch returns the current epoch.
+func (s State) Epoch() experiments.Epoch { return s.Epochs[len(s.Epochs)-1] }
+
+// Served is the part of a [State] that workers act on.
+type Served struct {
+	Status  Status            `json:"status"`
+	Variant string            `json:"variant,omitempty"`
+	Epoch   experiments.Epoch `json:"epoch"`
+	// Fingerprint is that of the definition, to compare with the one in the worker's code.
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Served returns what workers act on.
+func (s State) Served() Served {
+	return Served{s.Status, s.Variant, s.Epoch(), s.Definition.Fingerprint()}
+}
+
+// Change is what an update asks for.
+type Change struct {
+	// Who asks, and Why. Who is required.
+	Who string `json:"who"`
+	Why string `json:"why,omitempty"`
+	// Weights are those of a Ramp: one of 0 or more for every variant. Nil: as they are.
+	Weights map[string]float64 `json:"weights,omitempty"`
+	// Allocation is that of a Ramp: the share of units that take part. 0: as it is.
+	Allocation float64 `json:"allocation,omitempty"`
+	// Variant is the one to Promote.
+	Variant string `json:"variant,omitempty"`
+	// Definition is the one to Start: it must be the one that the workflow was started with.
+	Definition *experiments.Definition `json:"definition,omitempty"`
+}
+
+// Revision is one change of an experiment.
+type Revision struct {
+	Number int       `json:"number"`
+	Action Action    `json:"action"`
+	Who    string    `json:"who"`
+	Why    string    `json:"why,omitempty"`
+	At     time.Time `json:"at"`
+	// Status and Epoch are those after the change. Variants are the promoted or the stopped ones, or those that the
+	// verdict is about.
+	Status   Status   `json:"status"`
+	Epoch    int      `json:"epoch"`
+	Variants []string `json:"variants,omitempty"`
+	// UpdateID is the id of the update: the same update again returns this revision and changes nothing.
+	UpdateID string `json:"update_id,omitempty"`
+}
+
+// Finding is what an analysis says, in the size that a history can hold. The whole report is made from the store.
+type Finding struct {
+	At       time.Time            `json:"at"`
+	Decision experiments.Decision `json:"decision"`
+	Units    int                  `json:"units"`
+	// Scored counts the matured units that have a score of the primary metric, and Best is the probability that a variant
+	// is the best one, by variant. Variants without units are not in Best.
+	Scored map[string]int     `json:"scored,omitempty"`
+	Best   map[string]float64 `json:"best,omitempty"`
+}
