@@ -62,9 +62,10 @@ func AboutRun(ctx workflow.Context) (Run, bool) {
 
 // Judge asks a judge of this task queue's workers ([Config.Judges]) about a sample, as an activity, and waits for its verdict:
 // [workflows.JudgeLimit] at most in a run, [workflows.JudgeLimitInScorer] in a scorer, or as [JudgeWithin] says. Its verdict's
-// Score has the judge's identity as its key. The error is an application error whose type is a judges.Class, a timeout if the judge
-// has not answered at all, or [scoring.ErrorTypeInvalid] for a sample that takes more than 2 MiB as JSON. To add, move or remove a call is a versioned change of yours, as of any activity.
-func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) (judges.Verdict, error) {
+// Score has the judge's identity as its key. Where there is no verdict, because the judge failed, did not answer in time, or was
+// not asked at all (a sample of more than 2 MiB as JSON), the answer has the state error, the cause and the reason, and so has its
+// Score. To add, move or remove a call is a versioned change of yours, as of any activity.
+func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) judges.Verdict {
 	return workflows.Judge(ctx, name, sample, opts...)
 }
 

@@ -28,11 +28,11 @@ type Pick struct {
 //
 // It waits until the assignment is made, for a second at most, so register update handlers before it.
 //
-// A run that was open when the call was added to its code, and a worker without the plugin, get the control and are not
-// in the experiment. The error is of type [scoring.ErrorTypeInvalid]: no unit where one is needed, or one too many.
-func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (Pick, error) {
-	a, err := workflows.Assign(ctx, e, unit, opts...)
-	return picked(ctx, a), err
+// The Pick can always be used. It is the control, and the run is not in the experiment, where the run was open when the call
+// was added to its code, on a worker without the plugin, and where something is refused: no unit where one is needed, one too
+// many, an option that does not fit. That is a line in the log and a count of verdict_refused.
+func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) Pick {
+	return picked(ctx, workflows.Assign(ctx, e, unit, opts...))
 }
 
 // PickOption has a say in which variant a run gets, when the pick is made: [Targeted], [Forced] or [Chosen].
@@ -51,18 +51,21 @@ func Chosen(variant string, probabilities map[string]float64) PickOption {
 
 // Shadow runs another variant beside the one that is served: child, a workflow of its own that the run neither waits for
 // nor hears of, whose scores are reported beside those of the served runs and decide nothing. See [workflows.Shadow].
-func Shadow(ctx workflow.Context, p Pick, variant string, child any, args ...any) error {
-	return workflows.Shadow(ctx, p.Assignment, variant, child, args...)
+// One that is refused, or cannot be started, is a line in the log and a count of verdict_refused.
+func Shadow(ctx workflow.Context, p Pick, variant string, child any, args ...any) {
+	workflows.Shadow(ctx, p.Assignment, variant, child, args...)
 }
 
 // Retired takes the place of [Experiment] once an experiment is over: new runs get the shipped variant and nothing is
 // recorded, while a run that had been picked a variant keeps it. Once no run that was picked one is open, the call can go.
-func Retired(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (Pick, error) {
-	a, err := workflows.Retire(ctx, e, unit, shipped)
-	return picked(ctx, a), err
+func Retired(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) Pick {
+	return picked(ctx, workflows.Retire(ctx, e, unit, shipped))
 }
 
 func picked(ctx workflow.Context, a scoring.Assignment) Pick {
+	if a.Variant == "" {
+		return Pick{} // of no experiment: Of says so, and fails no task for it
+	}
 	return Pick{a.Variant, a, workflows.MisfitOf(ctx)}
 }
 

@@ -52,6 +52,9 @@ type Config struct {
 	// experiments serve control. It is called at every write and where a scorer is deferred or settles, from goroutines of its
 	// own. An answer that takes longer than 50 ms is not waited for: what it said last stands.
 	Off func() bool
+	// Refused, if set, hears of each call in a run or an activity that was refused, once, from any goroutine: for alerts, and for
+	// tests that a refusal must fail. Nobody has to set it: the log and the count verdict_refused say the same.
+	Refused func(error)
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
 	TokenKey []byte
 	// MaxPending is how many bytes of what this worker records may wait while neither the store nor Temporal answers. What
@@ -108,9 +111,9 @@ func NewPlugin(cfg Config) *Plugin {
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
-		Scorers: workflows.NamesOf(cfg.Scorers),
+		Scorers: workflows.NamesOf(cfg.Scorers), Refused: cfg.Refused,
 	}
-	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending}
+	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending, Refused: cfg.Refused}
 	if cfg.Off != nil {
 		off := activities.NewSwitch(cfg.Off)
 		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown

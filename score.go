@@ -26,34 +26,35 @@ type Value interface {
 // Score says something about the run that ctx belongs to. In a workflow it is about the run; in an activity it is about
 // that activity, a step of the run, unless [OnRun] says otherwise.
 //
-// The error is a non-retryable application error of type [scoring.ErrorTypeInvalid], with a *[scoring.InvalidError] as its
-// cause: the name is empty, longer than 128 bytes, or has control characters; the value is not finite; an option breaks
-// its limit; the call is in a query handler or a validator, which only read, or in a coroutine that outlived its workflow
-// function. Nothing else is ever an error: what cannot be recorded now is recorded later.
-func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) error {
+// It never fails or stalls whoever calls it, like a metric. What is refused becomes a score in state error, whose reason says
+// why and which is never a number: a value that is not finite, an option that breaks its limit. What has no name to stand under
+// (it is empty, longer than 128 bytes, or has control characters), and what is said where nothing can be recorded (a query
+// handler or a validator, which only read; a coroutine that outlived its workflow function), is a line in the log and a count of
+// verdict_refused. What cannot be recorded now is recorded later.
+func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) {
 	v, err := scoring.ValueOf(value)
-	if err != nil {
-		return activities.Refuse(err)
-	}
-	return Record(ctx, scoring.Of(name, v), opts...)
+	record(ctx, scoring.Of(name, v), err, opts)
 }
 
 // Record is [Score] for a score of any state but pending, such as one that is not applicable ([scoring.Decline]).
-func Record(ctx Context, s scoring.Score, opts ...ScoreOption) error {
+func Record(ctx Context, s scoring.Score, opts ...ScoreOption) { record(ctx, s, nil, opts) }
+
+func record(ctx Context, s scoring.Score, bad error, opts []ScoreOption) {
 	rec := scoring.Record{Score: s}
 	for _, o := range opts {
 		o(&rec)
 	}
-	if rec.State == scoring.Pending {
-		return activities.Refuse(scoring.Invalid("state", "only a scorer's score is pending"))
+	if bad == nil && rec.State == scoring.Pending {
+		bad = scoring.Invalid("state", "only a scorer's score is pending")
 	}
 	switch ctx := ctx.(type) {
 	case workflow.Context:
-		return workflows.Score(ctx, rec.Score, rec.Step)
+		workflows.Score(ctx, rec.Score, rec.Step, bad)
 	case context.Context:
-		return activities.Score(ctx, rec) //workflowcheck:ignore an activity's context is never in workflow code
+		activities.Score(ctx, rec, bad) //workflowcheck:ignore an activity's context is never in workflow code
+	default:
+		activities.RefuseOutside("Score") //workflowcheck:ignore a workflow's context is a workflow.Context
 	}
-	return activities.Refuse(scoring.Invalid("context", "neither a workflow's nor an activity's"))
 }
 
 // ScoreOption says more about a score.
@@ -82,19 +83,22 @@ func InSession(key, id string) ScoreOption {
 	return func(r *scoring.Record) { r.Sessions = append(r.Sessions, scoring.Session{Key: key, ID: id}) }
 }
 
-// Session puts the run into a session: a conversation, a customer, a ticket. A run is in at most five.
-func Session(ctx workflow.Context, key, id string) error {
-	return workflows.Session(ctx, scoring.Session{Key: key, ID: id})
+// Session puts the run into a session: a conversation, a customer, a ticket. A run is in at most five. One that is refused (too
+// many, an empty or too long key or id) is a line in the log and a count of verdict_refused.
+func Session(ctx workflow.Context, key, id string) {
+	workflows.Session(ctx, scoring.Session{Key: key, ID: id})
 }
 
 // DeclareKey gives the run a name, such as a message id, by which a service that has no run id may speak of it ([Key]),
-// from its next [Flush] or its end on. At most 20 a run, 512 bytes each; one that two runs declare is ambiguous.
-func DeclareKey(ctx workflow.Context, key string) error { return workflows.DeclareKey(ctx, key) }
+// from its next [Flush] or its end on. At most 20 a run, 512 bytes each; one that two runs declare is ambiguous. One that is
+// refused is a line in the log and a count of verdict_refused.
+func DeclareKey(ctx workflow.Context, key string) { workflows.DeclareKey(ctx, key) }
 
 // Flush records what the run has scored so far without waiting for its end. It waits for that, so register update handlers
-// before it. See [workflows.Flush].
-func Flush(ctx workflow.Context, name string) error { return workflows.Flush(ctx, name) }
+// before it. The name, of at most 128 bytes, tells the flushes of a run apart. See [workflows.Flush].
+func Flush(ctx workflow.Context, name string) { workflows.Flush(ctx, name) }
 
 // TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it tells nothing and cannot be
-// forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey].
-func TokenFor(ctx workflow.Context) (string, error) { return workflows.TokenFor(ctx) }
+// forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey]; without one, and without the plugin, the text is
+// empty, and the log says so.
+func TokenFor(ctx workflow.Context) string { return workflows.TokenFor(ctx) }

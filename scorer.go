@@ -28,16 +28,16 @@ func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string
 }
 
 // Deferred names a scorer that was started: the workflow id and run id of its execution, by which it can be cancelled
-// and its result awaited ([Client.CancelScorer], [Client.ScorerResult]).
-type Deferred = workflow.Execution
+// and its result awaited ([Client.CancelScorer], [Client.ScorerResult]). Started and Err tell whether it was, and why not.
+type Deferred = workflows.Deferred
 
 // Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. Whatever becomes of the
 // run, the scorer goes on. Its scores are about the run that called Defer. It waits, so register update handlers before it.
 //
-// Errors: an input that its own Validate refuses ([scoring.ErrorTypeInvalid]), and more than
-// [workflows.MaxDeferred] scorers in a run ([workflows.ErrorTypeTooManyScorers]). A run that was open when the call was added to its code,
-// and a worker without the plugin, start nothing and return an empty Deferred.
-func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOption) (Deferred, error) {
+// What is refused fails nothing: an input that its own Validate refuses, and more than [workflows.MaxDeferred] scorers in a run,
+// become a score in state error under the scorer's name, and [Deferred.Err] says so to whoever wants to know. A run that was open
+// when the call was added to its code, and a worker without the plugin, start nothing and return an empty Deferred.
+func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOption) Deferred {
 	var o workflows.DeferOptions
 	for _, opt := range opts {
 		opt(&o)
@@ -46,9 +46,9 @@ func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOpti
 }
 
 // DeferAll is [Defer] for each of ins, with one change id: for a scorer of which a run starts many. The first eight calls
-// of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes.
-// With more than [workflows.MaxDeferred] scorers in the run none is started.
-func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...DeferOption) ([]Deferred, error) {
+// of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes. One
+// input that is refused, and more than [workflows.MaxDeferred] scorers in the run, start none.
+func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...DeferOption) []Deferred {
 	var o workflows.DeferOptions
 	for _, opt := range opts {
 		opt(&o)

@@ -41,6 +41,8 @@ type Recorder struct {
 	// MaxPending is how many bytes may wait that neither the store nor Temporal takes; what is more is lost. 0 means the
 	// constant of that name.
 	MaxPending int64
+	// Refused hears of each call in an activity that was refused. Nil: nobody does.
+	Refused func(error)
 
 	queue   queue
 	breaker breaker // of the store

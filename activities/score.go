@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -13,10 +12,17 @@ import (
 var TheRun = scoring.Step{Attempt: -1}
 
 // Score records a score that is made in an activity. The run is the activity's; the step is the activity unless rec says
-// otherwise.
-func Score(ctx context.Context, rec scoring.Record) error {
+// otherwise. A record that is refused, for bad or because it breaks a rule, is recorded as a score in state error.
+func Score(ctx context.Context, rec scoring.Record, bad error) {
+	const call = "Score"
 	if !activity.IsActivity(ctx) {
-		return Refuse(scoring.Invalid("context", "not of a workflow or an activity; use Client.Score and say which run"))
+		RefuseOutside(call)
+		return
+	}
+	recorder, ok := RecorderFrom(ctx)
+	if !ok {
+		activity.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", call)
+		return
 	}
 	info := activity.GetInfo(ctx)
 	rec.Source = scoring.FromActivity
@@ -34,23 +40,15 @@ func Score(ctx context.Context, rec scoring.Record) error {
 	if rec.ObservedAt.IsZero() {
 		rec.ObservedAt = rec.RecordedAt
 	}
-	if err := rec.Validate(); err != nil {
-		return Refuse(err)
+	if bad == nil {
+		bad = rec.Validate()
+	}
+	if bad != nil {
+		recorder.refuse(ctx, call, bad)
+		if rec, ok = rec.Refused(bad); !ok {
+			return
+		}
 	}
 	rec.Score = rec.Tidy()
-	recorder, ok := RecorderFrom(ctx)
-	if !ok {
-		activity.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", "Score")
-		return nil
-	}
 	recorder.Record(ctx, rec)
-	return nil
-}
-
-// Refuse makes an invalid input a non-retryable application error of a stable type. Nil stays nil.
-func Refuse(err error) error {
-	if err == nil {
-		return nil
-	}
-	return temporal.NewNonRetryableApplicationError(err.Error(), scoring.ErrorTypeInvalid, err)
 }

@@ -19,6 +19,7 @@ const (
 	Truncated   Cause = "truncated"    // the answer was cut off at the token limit
 	Malformed   Cause = "malformed"    // the answer is not what was asked for
 	OffMenu     Cause = "off_menu"     // the answer names a choice or a number that was not offered
+	Canceled    Cause = "canceled"     // whoever asked was canceled before there was an answer
 )
 
 // Verdict is what a judge says. It is either scored, with a value, or it declines, with a cause. The zero Verdict is
@@ -26,13 +27,13 @@ const (
 type Verdict struct {
 	// Judge is the identity of the judge.
 	Judge ID `json:"judge"`
-	// State is [scoring.Scored] or [scoring.NotApplicable].
+	// State is [scoring.Scored] or [scoring.NotApplicable]; [scoring.Failed] where a workflow asked and there is no verdict.
 	State scoring.State `json:"state"`
 	// Value is set if and only if the verdict is scored.
 	Value scoring.Value `json:"value"`
 	// Label is the choice that the value stands for, if the rubric has choices.
 	Label string `json:"label,omitempty"`
-	// Cause is set if and only if the judge declined.
+	// Cause is set if and only if the judge declined, or failed and it is known why.
 	Cause Cause `json:"cause,omitempty"`
 	// Reason is the judge's rationale, or what was wrong. At most [scoring.MaxReason] bytes.
 	Reason string `json:"reason,omitempty"`
@@ -69,6 +70,13 @@ func Declined(cause Cause, reason string) Verdict {
 	return Verdict{State: scoring.NotApplicable, Cause: cause, Reason: tidy(reason)}
 }
 
+// Failed returns what stands in the place of a verdict that a judge did not give: its state is [scoring.Failed] and it has no
+// value. The cause is a [Class], [scoring.ErrorTypeInvalid], [Canceled], or empty if none of them fits. No judge returns it, and
+// [Verdict.Validate] refuses it.
+func Failed(judge string, cause Cause, reason string) Verdict {
+	return Verdict{Judge: ID{Name: judge}, State: scoring.Failed, Cause: cause, Reason: tidy(reason)}
+}
+
 // Validate refuses a verdict without a judge, one that is neither scored nor declined, and one that is a bit of both.
 func (v Verdict) Validate() error {
 	if err := v.Judge.Validate(); err != nil {
@@ -92,6 +100,11 @@ func (v Verdict) Validate() error {
 // Score returns the verdict as a score named name whose key is the judge's identity. A verdict that is not valid
 // becomes a score in the state [scoring.Failed], without a value.
 func (v Verdict) Score(name string) scoring.Score {
+	if v.State == scoring.Failed && !v.Value.IsSet() {
+		failed := scoring.Failure(name, v.Reason)
+		failed.Key = v.Judge.String()
+		return failed
+	}
 	if err := v.Validate(); err != nil {
 		return scoring.Failure(name, "the judge gave no valid verdict: "+err.Error())
 	}

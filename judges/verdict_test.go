@@ -115,3 +115,13 @@ func TestScripted(t *testing.T) {
 	require.Len(t, j.Calls(), 3)
 	require.Equal(t, "x", j.Calls()[0].Context["c"])
 }
+
+// What stands in the place of a verdict is a score in state error, and no judge may give it.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	v := judges.Failed("good", judges.Cause(judges.Quota), "no money left")
+	require.Error(t, v.Validate())
+	s := v.Score("quality")
+	require.NoError(t, s.Validate())
+	require.Equal(t, scoring.Score{Name: "quality", State: scoring.Failed, Reason: "no money left", Key: "good@"}, s)
+}

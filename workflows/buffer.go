@@ -11,8 +11,8 @@ import (
 )
 
 // Limits of a run's buffer: how many scores, and how many bytes of their texts, as [size] counts them. What they become on
-// their way is another matter (see activities.Batch.Split). Whether a score is taken must be what it was when the run's
-// history was made, since its code may act on that, so these never change.
+// their way is another matter (see activities.Batch.Split). What a run holds is a function of its history, so these never
+// change.
 const (
 	MaxScores      = 1000
 	MaxBufferBytes = 1 << 20
@@ -59,57 +59,79 @@ func newRun(cfg *Config, recorder *activities.Recorder) *run {
 	}
 }
 
-// from returns the run of ctx. Without a plugin there is none, and the caller does nothing: that is said once a call in
-// the log, because it is a mistake everywhere but in a unit test. A query handler and an update's validator run on one
+// from returns the run of ctx, or nil if the call must do nothing. Without a plugin there is none: that is said once a call
+// in the log, because it is a mistake everywhere but in a unit test. A query handler and an update's validator run on one
 // worker, any number of times, and leave nothing in the history: what they say is refused.
-func from(ctx workflow.Context, call string) (*run, error) {
+func from(ctx workflow.Context, call string) *run {
+	r, err := reach(ctx, call)
+	if err != nil {
+		r.refuse(ctx, call, err)
+		return nil
+	}
+	return r
+}
+
+// reach is from for who has an answer to give: it returns why a call is refused.
+func reach(ctx workflow.Context, call string) (*run, error) {
 	r, ok := ctx.Value(runKey{}).(*run)
-	if !ok {
+	switch {
+	case !ok:
 		workflow.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", call)
 		return nil, nil
-	}
-	if r.readOnly {
-		return nil, activities.Refuse(scoring.Invalid("context", "a query handler or a validator only reads: %s is not possible there", call))
+	case r.readOnly:
+		return r, scoring.Invalid("context", "a query handler or a validator only reads: %s is not possible there", call)
 	}
 	return r, nil
 }
 
 // buffering is from for what goes into the buffer: nothing does once that has been handed over.
-func buffering(ctx workflow.Context, call string) (*run, error) {
-	r, err := from(ctx, call)
+func buffering(ctx workflow.Context, call string) *run {
+	r := from(ctx, call)
 	if r != nil && r.ended {
-		err = activities.Refuse(scoring.Invalid("context", "the workflow function has returned: %s comes too late", call))
-		workflow.GetLogger(ctx).Error("Verdict: a coroutine outlived its workflow function", "Call", call, "Error", err)
-		return nil, err
+		r.refuse(ctx, call, scoring.Invalid("context", "a coroutine outlived its workflow function, so %s comes too late", call))
+		return nil
 	}
-	return r, err
+	return r
 }
 
 // Score puts a score on the run of ctx, or on one of its steps. The same name, step and key again is a correction: the
-// last one before a flush is the one that is kept.
-func Score(ctx workflow.Context, s scoring.Score, step scoring.Step) error {
+// last one before a flush is the one that is kept. A score that is refused, for bad or because it breaks a rule, becomes one
+// in state error.
+func Score(ctx workflow.Context, s scoring.Score, step scoring.Step, bad error) {
+	const call = "Score"
+	r := buffering(ctx, call)
+	if r == nil {
+		return
+	}
+	rec := r.record(ctx, s, step)
+	if bad == nil {
+		bad = rec.Validate()
+	}
+	if bad != nil {
+		r.refuseNamed(ctx, call, rec, bad)
+	} else if err := r.put(ctx, rec); err != nil {
+		r.refuse(ctx, call, err)
+	}
+}
+
+// record returns a score of the run's own code as a record.
+func (r *run) record(ctx workflow.Context, s scoring.Score, step scoring.Step) scoring.Record {
 	if s.ObservedAt.IsZero() {
 		s.ObservedAt = workflow.Now(ctx)
 	}
 	info := workflow.GetInfo(ctx)
-	rec := scoring.Record{
-		Score: s, Step: step, Source: scoring.FromWorkflow,
-		Run: runOf(info), OriginalRunID: info.OriginalRunID,
-	}
-	if err := rec.Validate(); err != nil {
-		return activities.Refuse(err)
-	}
-	r, err := buffering(ctx, "Score")
-	if r == nil {
-		return err
-	}
-	same := func(x scoring.Record) bool { return x.Name == s.Name && x.Key == s.Key && x.Step.ID == step.ID }
+	return scoring.Record{Score: s, Step: step, Source: scoring.FromWorkflow, Run: runOf(info), OriginalRunID: info.OriginalRunID}
+}
+
+// put puts a valid record into the buffer, or says that there is no room.
+func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
+	same := func(x scoring.Record) bool { return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID }
 	i, bytes, scores := slices.IndexFunc(r.records, same), r.bytes+size(rec), len(r.records)+1
 	if i >= 0 {
 		bytes, scores = bytes-size(r.records[i]), len(r.records)
 	}
 	if scores > MaxScores || bytes > MaxBufferBytes {
-		return activities.Refuse(scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes))
+		return scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes)
 	}
 	r.bytes = bytes
 	if i >= 0 {
@@ -131,44 +153,47 @@ func size(rec scoring.Record) int {
 }
 
 // Session puts the run into a session. A second id under the same key replaces the first.
-func Session(ctx workflow.Context, s scoring.Session) error {
-	r, err := buffering(ctx, "Session")
-	if err != nil {
-		return err
+func Session(ctx workflow.Context, s scoring.Session) {
+	const call = "Session"
+	r := buffering(ctx, call)
+	if r == nil {
+		return
 	}
-	var sessions []scoring.Session
-	if r != nil {
-		sessions = slices.Clone(r.sessions)
-	}
+	sessions := slices.Clone(r.sessions)
 	if i := slices.IndexFunc(sessions, func(x scoring.Session) bool { return x.Key == s.Key }); i >= 0 {
 		sessions[i] = s
 	} else {
 		sessions = append(sessions, s)
 	}
 	if err := scoring.CheckSessions(sessions); err != nil {
-		return activities.Refuse(err)
+		r.refuse(ctx, call, err)
+		return
 	}
-	if r != nil && r.shadow == nil { // what a session is worth is what was served in it
+	if r.shadow == nil { // what a session is worth is what was served in it
 		r.sessions = sessions
 	}
-	return nil
 }
 
 // DeclareKey gives the run a name by which a service may speak of it.
-func DeclareKey(ctx workflow.Context, key string) error {
-	if err := scoring.CheckRunKey(key); err != nil {
-		return activities.Refuse(err)
-	}
-	r, err := buffering(ctx, "DeclareKey")
-	if r == nil || r.shadow != nil || slices.Contains(r.keys, key) {
-		return err
+func DeclareKey(ctx workflow.Context, key string) {
+	const call = "DeclareKey"
+	r := buffering(ctx, call)
+	if r == nil {
+		return
 	}
 	const most = 20
-	if len(r.keys) >= most {
-		return activities.Refuse(scoring.Invalid("key", "a run declares at most %d", most))
+	err := scoring.CheckRunKey(key)
+	switch {
+	case err != nil:
+	case r.shadow != nil || slices.Contains(r.keys, key):
+		return
+	case len(r.keys) >= most:
+		err = scoring.Invalid("key", "a run declares at most %d", most)
+	default:
+		r.keys = append(r.keys, key)
+		return
 	}
-	r.keys = append(r.keys, key)
-	return nil
+	r.refuse(ctx, call, err)
 }
 
 func runOf(info *workflow.Info) scoring.Run {
@@ -184,15 +209,20 @@ func chainOf(info *workflow.Info) string {
 	return info.FirstRunID
 }
 
-// TokenFor seals the run of ctx into a text.
-func TokenFor(ctx workflow.Context) (string, error) {
-	r, err := from(ctx, "TokenFor")
-	if err != nil {
-		return "", err
+// TokenFor seals the run of ctx into a text, which is empty if it cannot.
+func TokenFor(ctx workflow.Context) string {
+	const call = "TokenFor"
+	r := from(ctx, call)
+	if r == nil {
+		return ""
 	}
-	if r == nil || len(r.cfg.TokenKey) == 0 {
-		return "", activities.Refuse(scoring.Invalid("token key", "the plugin has none"))
+	if len(r.cfg.TokenKey) == 0 {
+		r.refuse(ctx, call, scoring.Invalid("token key", "the plugin has none"))
+		return ""
 	}
 	t, err := token.Seal(r.cfg.TokenKey, runOf(workflow.GetInfo(ctx)))
-	return t, activities.Refuse(err)
+	if err != nil {
+		r.refuse(ctx, call, err)
+	}
+	return t
 }

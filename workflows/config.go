@@ -34,6 +34,8 @@ type Config struct {
 	ScorerTaskQueue string
 	// Off is the kill switch. It is asked inside workflow tasks, so it must answer at once; see [activities.Switch]. Nil means on.
 	Off func() bool
+	// Refused hears of each call in a run that was refused, and not again in a replay. Nil: nobody does.
+	Refused func(error)
 
 	theirs sync.Map // workflow types of the user's that have a scorer's name
 	hosts  sync.Map // by task queue: the host of the worker that polls it

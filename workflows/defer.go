@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -34,21 +34,35 @@ type DeferOptions struct {
 type deferral struct {
 	name, version string
 	options       DeferOptions
+	refused       error // why it must not be
 }
+
+// Deferred names a scorer that was started: the workflow id and run id of its execution. Both are empty if none was.
+type Deferred struct {
+	ID, RunID string
+
+	err error
+}
+
+// Started tells whether the scorer was started.
+func (d Deferred) Started() bool { return d.ID != "" }
+
+// Err says why a scorer that should have been started was not: its input was refused ([scoring.ErrorTypeInvalid]), the run has
+// [MaxDeferred] of them ([ErrorTypeTooManyScorers]), or the server refused it. It is nil where nothing was to be started: in a
+// run that was open when the call was added to its code, and without the plugin.
+func (d Deferred) Err() error { return d.err }
 
 // startScorer starts a scorer as an abandoned child and returns its execution once the server has acknowledged it: a child
 // whose start is not awaited is never started. The context is disconnected, so that the run's cancellation does not
 // take the scorer with it.
-func startScorer(ctx workflow.Context, d deferral, in any) (workflow.Execution, error) {
-	r, err := from(ctx, "Defer")
+func startScorer(ctx workflow.Context, d deferral, in any) Deferred {
+	const what = "Defer"
+	r, err := d.begin(ctx, what, in)
+	if err != nil {
+		return Deferred{err: r.refuseDeferral(ctx, what, d, err)}
+	}
 	if r == nil {
-		return workflow.Execution{}, err
-	}
-	if err := r.mayStart(1); err != nil {
-		return workflow.Execution{}, err
-	}
-	if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {
-		return workflow.Execution{}, err
+		return Deferred{}
 	}
 	// The ordinal gives each call of a scorer a change id and a child id of its own.
 	r.deferred[d.name]++
@@ -59,37 +73,64 @@ func startScorer(ctx workflow.Context, d deferral, in any) (workflow.Execution, 
 	}
 	c := call{kind: deferKind, name: fmt.Sprintf("%s.%d", d.name, ordinal), legacy: legacy, wanted: launched, newest: launched}
 	if r.version(ctx, c) == workflow.DefaultVersion {
-		return workflow.Execution{}, nil
+		return Deferred{}
 	}
-	started, err := r.launch(ctx, d, r.part(c, d.name), []any{in}, []string{strconv.Itoa(ordinal)})
-	return started[0], err
+	return r.launch(ctx, what, d, r.part(c, d.name), []any{in}, []string{strconv.Itoa(ordinal)})[0]
 }
 
 // startScorers starts a scorer for each of ins, under one change id, and returns once the server has acknowledged all.
-func startScorers(ctx workflow.Context, d deferral, ins []any) ([]workflow.Execution, error) {
-	none := make([]workflow.Execution, len(ins))
-	r, err := from(ctx, "DeferAll")
-	if r == nil {
-		return none, err
-	}
-	if err := r.mayStart(len(ins)); err != nil {
-		return none, err
-	}
-	for _, in := range ins {
-		if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {
-			return none, err
+func startScorers(ctx workflow.Context, d deferral, ins []any) []Deferred {
+	const what = "DeferAll"
+	none := make([]Deferred, len(ins))
+	r, err := d.begin(ctx, what, ins...)
+	if err != nil {
+		err = r.refuseDeferral(ctx, what, d, err)
+		for i := range none {
+			none[i].err = err
 		}
+		return none
+	}
+	if r == nil {
+		return none
 	}
 	r.deferredAll[d.name]++
 	c := call{kind: deferAllKind, name: fmt.Sprintf("%s.%d", d.name, r.deferredAll[d.name]), wanted: launched, newest: launched}
 	if r.version(ctx, c) == workflow.DefaultVersion {
-		return none, nil
+		return none
 	}
 	suffixes := make([]string, len(ins))
 	for i := range ins {
 		suffixes[i] = fmt.Sprintf("all-%d/%d", r.deferredAll[d.name], i+1)
 	}
-	return r.launch(ctx, d, r.part(c, d.name), ins, suffixes)
+	return r.launch(ctx, what, d, r.part(c, d.name), ins, suffixes)
+}
+
+// begin returns the run that defers a scorer, or why it may not. Without a plugin it returns neither.
+func (d deferral) begin(ctx workflow.Context, what string, ins ...any) (*run, error) {
+	r, err := reach(ctx, what)
+	if r == nil || err != nil {
+		return r, activities.Refuse(err)
+	}
+	if d.refused != nil {
+		return r, d.refused
+	}
+	if err := r.mayStart(len(ins)); err != nil {
+		return r, err
+	}
+	for _, in := range ins {
+		if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// refuseDeferral makes known that scorers were not started, by a score in state error under the scorer's name as well. Its key
+// is its own: other scorers of that name may have been started. It returns the error.
+func (r *run) refuseDeferral(ctx workflow.Context, what string, d deferral, err error) error {
+	s := scoring.Score{Name: d.name, Key: d.name + "@" + d.version + "/refused"}
+	r.refuseNamed(ctx, what, r.record(ctx, s, d.options.Step), err)
+	return err
 }
 
 func (r *run) mayStart(n int) error {
@@ -102,7 +143,7 @@ func (r *run) mayStart(n int) error {
 
 // launch starts scorers side by side, each with a child id of its own: the scorer's name in ids, what a reset keeps, and
 // the call's own suffix.
-func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, suffixes []string) ([]workflow.Execution, error) {
+func (r *run) launch(ctx workflow.Context, what string, d deferral, name string, ins []any, suffixes []string) []Deferred {
 	if r.cfg.ScorerTaskQueue == "" && !slices.Contains(r.scorers, d.name) {
 		// Nothing is lost: it waits for a worker that has it. But that is hardly what was meant.
 		workflow.GetLogger(ctx).Error("Verdict: the scorer is not among the plugin's Scorers; it waits for a worker that has it", "Scorer", d.name)
@@ -123,7 +164,7 @@ func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, s
 		id := scorerID(name, info.OriginalRunID, suffixes[i], incarnation)
 		return workflow.ExecuteChildWorkflow(r.childOptions(ctx, id, env), ScorerPrefix+d.name, env, ins[i])
 	}
-	started, errs := make([]workflow.Execution, len(ins)), make([]error, len(ins))
+	started := make([]Deferred, len(ins))
 	each := 2 * sizeOfRefs(env.Assigned) // in the envelope, and in the header
 	for _, session := range env.Sessions {
 		each += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
@@ -135,23 +176,30 @@ func (r *run) launch(ctx workflow.Context, d deferral, name string, ins []any, s
 			children[i] = start(i, 1)
 		}
 		for i := begin; i < end; i++ {
-			errs[i] = children[i].GetChildWorkflowExecution().Get(here, &started[i])
-			for n := 1; temporal.IsWorkflowExecutionAlreadyStartedError(errs[i]); {
+			started[i] = acknowledged(here, children[i])
+			for n := 1; temporal.IsWorkflowExecutionAlreadyStartedError(started[i].err); {
 				// The run was reset to before this call, and the scorer of the run that was reset away is still there. Its input may
 				// be another one, so it gives way to a new incarnation.
 				n = r.giveWay(ctx, here, n, func(n int) string { return scorerID(name, info.OriginalRunID, suffixes[i], n) })
-				errs[i] = start(i, n).GetChildWorkflowExecution().Get(here, &started[i])
+				started[i] = acknowledged(here, start(i, n))
 			}
-			if errs[i] == nil {
-				r.open++
+			if err := started[i].err; err != nil {
+				_ = r.refuseDeferral(ctx, what, d, err)
+				continue
 			}
+			r.open++
 		}
 	}
-	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(failed) == 1 {
-		return started, failed[0] // as it is: a run that fails with it has its type
+	return started
+}
+
+// acknowledged waits until the server has acknowledged the start of a scorer, or refused it.
+func acknowledged(here workflow.Context, child workflow.ChildWorkflowFuture) (d Deferred) {
+	var e workflow.Execution
+	if d.err = child.GetChildWorkflowExecution().Get(here, &e); d.err == nil {
+		d.ID, d.RunID = e.ID, e.RunID
 	}
-	return started, errors.Join(failed...)
+	return d
 }
 
 // What is started in one workflow task must fit into the 4 MB of a request: so many scorers, and so many bytes of JSON of

@@ -127,30 +127,32 @@ func validate(in any) error {
 	return nil
 }
 
-// DeferScorer is [Defer] with a typed input, validated here and again where the scorer runs.
-func DeferScorer[In any](ctx workflow.Context, s *Scorer[In], in In, o DeferOptions) (workflow.Execution, error) {
-	if err := s.Check(); err != nil {
-		return workflow.Execution{}, activities.Refuse(err)
-	}
-	if err := validate(in); err != nil {
-		return workflow.Execution{}, activities.Refuse(err)
-	}
-	return startScorer(ctx, deferral{s.name, s.version, o}, in)
+// DeferScorer starts a scorer that outlives the run, with a typed input that is validated here and again where it runs.
+func DeferScorer[In any](ctx workflow.Context, s *Scorer[In], in In, o DeferOptions) Deferred {
+	return startScorer(ctx, s.deferral(o, in), in)
 }
 
 // DeferScorers is [DeferScorer] for each of ins, under one change id: for many of one scorer.
-func DeferScorers[In any](ctx workflow.Context, s *Scorer[In], ins []In, o DeferOptions) ([]workflow.Execution, error) {
-	if err := s.Check(); err != nil {
-		return nil, activities.Refuse(err)
-	}
+func DeferScorers[In any](ctx workflow.Context, s *Scorer[In], ins []In, o DeferOptions) []Deferred {
 	inputs := make([]any, len(ins))
 	for i, in := range ins {
-		if err := validate(in); err != nil {
-			return nil, activities.Refuse(err)
-		}
 		inputs[i] = in
 	}
-	return startScorers(ctx, deferral{s.name, s.version, o}, inputs)
+	return startScorers(ctx, s.deferral(o, ins...), inputs)
+}
+
+// deferral is what a run wants to start, with why it must not, if so.
+func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
+	if s == nil {
+		return deferral{refused: activities.Refuse(scoring.Invalid("scorer", "it is nil; make it with NewScorer"))}
+	}
+	err := s.Check()
+	for _, in := range ins {
+		if err == nil {
+			err = validate(in)
+		}
+	}
+	return deferral{s.name, s.version, o, activities.Refuse(err)}
 }
 
 // NamesOf returns the names of scorers, in their order.

@@ -13,32 +13,47 @@ import (
 
 // Assign returns the run's assignment in an experiment: the one that it was started with, the one that it made before,
 // or one that is made, recorded and kept for the life of the run now. Making one adds three events and no workflow
-// task. A run that was open when the call was added to its code gets control and is not in the experiment.
-func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) (scoring.Assignment, error) {
+// task. A run that was open when the call was added to its code gets control and is not in the experiment, and so does one
+// whose unit or options are refused.
+func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) scoring.Assignment {
+	const what = "Experiment"
 	var o pickOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
 	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), o.pick)
-	if err != nil {
-		return scoring.Assignment{}, activities.Refuse(err)
-	}
-	r, err := from(ctx, "Experiment")
-	if r == nil {
-		return control, err
+	r := from(ctx, what)
+	switch {
+	case r == nil:
+		return control
+	case err != nil:
+		return r.refuseAssignment(ctx, what, control, err)
 	}
 	if a, ok := r.assignment(candidate); ok {
-		return a, nil
+		return a
 	}
 	if r.shadow != nil {
-		return r.keep(control), nil
+		return r.keep(control)
 	}
 	version := r.version(ctx, experimentCall(candidate, r.pick(ctx, assignedByActivity, assignedBySideEffect)))
 	if version == experimentRetired {
 		// The task fails, not the run: code with Retired in its place heals it.
 		panic(fmt.Sprintf("[TMPRL1100] verdict: Retired served this run the shipped variant of %q, which Experiment cannot change", e.Definition().Name))
 	}
-	return r.assignAs(ctx, version, candidate, control), nil
+	return r.assignAs(ctx, version, candidate, control)
+}
+
+// refuseAssignment makes known that a run is not assigned. It is served what it was assigned before, if it was, and control
+// otherwise.
+func (r *run) refuseAssignment(ctx workflow.Context, what string, control scoring.Assignment, err error) scoring.Assignment {
+	r.refuse(ctx, what, err)
+	if a, ok := r.picks[keyOf(control)]; ok {
+		return a
+	}
+	if ref, ok := find(r.assigned, control); ok {
+		control.Variant, control.Epoch = ref.Variant, ref.Epoch
+	}
+	return control
 }
 
 func experimentCall(a scoring.Assignment, wanted workflow.Version) call {
@@ -63,35 +78,36 @@ func (r *run) assignAs(ctx workflow.Context, version workflow.Version, candidate
 // it; a run that had passed the place of the call without one keeps control; every other run gets the shipped variant,
 // out of the statistics, and in its history a version and no assignment. The version tells the three apart, and a
 // history that has nothing else may lose the call later.
-func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) (scoring.Assignment, error) {
+func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) scoring.Assignment {
+	const what = "Retired"
 	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), byHash)
-	if err != nil {
-		return scoring.Assignment{}, activities.Refuse(err)
-	}
 	over := control
 	over.Variant, over.By = shipped, scoring.ByForce
-	if _, ok := over.Probabilities[shipped]; !ok {
-		return scoring.Assignment{}, activities.Refuse(scoring.Invalid("variant", "%q is not a variant of %q", shipped, over.Experiment))
+	if _, ok := over.Probabilities[shipped]; !ok && err == nil {
+		err = scoring.Invalid("variant", "%q is not a variant of %q", shipped, over.Experiment)
 	}
-	r, err := from(ctx, "Retired")
-	if err != nil {
-		return scoring.Assignment{}, err
-	}
+	r, readOnly := reach(ctx, what)
 	plugin := r != nil
 	if !plugin {
 		r = newRun(&Config{}, nil) // with a plugin that is added later this run must find what it was
 	}
+	if readOnly != nil {
+		err = readOnly
+	}
+	if err != nil {
+		return r.refuseAssignment(ctx, what, control, err)
+	}
 	if a, ok := r.assignment(candidate); ok {
-		return a, nil
+		return a
 	}
 	version := r.version(ctx, experimentCall(candidate, experimentRetired))
 	switch {
 	case version == experimentRetired:
-		return r.keep(over), nil
+		return r.keep(over)
 	case !plugin:
-		return control, nil
+		return control
 	}
-	return r.assignAs(ctx, version, candidate, control), nil
+	return r.assignAs(ctx, version, candidate, control)
 }
 
 func keyOf(a scoring.Assignment) string { return a.Experiment + "@" + a.Version }
@@ -194,32 +210,37 @@ func byHash(split *experiments.Split, _ experiments.Definition, unit string) (ex
 	return split.Assign(unit), nil
 }
 
-// candidates returns what the unit gets if it is assigned now, and what it gets if it must not be.
+// candidates returns what the unit gets if it is assigned now, and what it gets if it must not be: with an error too, unless
+// there is no experiment.
 func candidates(
 	e *experiments.Experiment, unit, chain string, how func(*experiments.Split, experiments.Definition, string) (experiments.Pick, error),
 ) (candidate, control scoring.Assignment, err error) {
 	if e == nil {
 		return candidate, control, scoring.Invalid("experiment", "it is nil; make it with experiments.New")
 	}
-	switch def := e.Definition(); {
+	def := e.Definition()
+	switch {
 	case def.Unit == experiments.UnitRun && unit != "":
-		return candidate, control, scoring.Invalid("unit", "%q randomises runs: pass ThisRun", def.Name)
+		err = scoring.Invalid("unit", "%q randomises runs: pass ThisRun", def.Name)
 	case def.Unit == experiments.UnitRun:
 		unit = chain
 	case unit == "":
-		return candidate, control, scoring.Invalid("unit", "%q randomises by %q: pass one", def.Name, def.Unit)
+		err = scoring.Invalid("unit", "%q randomises by %q: pass one", def.Name, def.Unit)
 	}
-	if err := scoring.CheckKey("unit", unit); err != nil {
-		return candidate, control, err
+	if err == nil {
+		err = scoring.CheckKey("unit", unit)
 	}
-	split, err := e.At(experiments.Epoch{}) //workflowcheck:ignore a pure function: it sorts what it ranges over
+	split, splitErr := e.At(experiments.Epoch{}) //workflowcheck:ignore a pure function: it sorts what it ranges over
+	if splitErr != nil {
+		return candidate, control, splitErr // never: the definition was checked
+	}
+	control = split.Assignment(split.Pause(), unit, scoring.Run{}, time.Time{})
 	if err != nil {
 		return candidate, control, err
 	}
-	picked, err := how(split, e.Definition(), unit)
+	picked, err := how(split, def, unit)
 	if err != nil {
 		return candidate, control, err
 	}
-	candidate = split.Assignment(picked, unit, scoring.Run{}, time.Time{})
-	return candidate, split.Assignment(split.Pause(), unit, scoring.Run{}, time.Time{}), nil
+	return split.Assignment(picked, unit, scoring.Run{}, time.Time{}), control, nil
 }

@@ -14,13 +14,15 @@ import (
 // Flush records what the run has scored so far, under a change id of its own, without waiting for its end. It adds
 // three events and no workflow task. Adding a Flush to running code is safe for the first eight names in a run; after
 // them, and to move or remove one, it is a versioned change of the user's.
-func Flush(ctx workflow.Context, name string) error {
-	if err := scoring.CheckName("flush name", name); err != nil {
-		return activities.Refuse(err)
-	}
-	r, err := from(ctx, "Flush")
+func Flush(ctx workflow.Context, name string) {
+	const what = "Flush"
+	r := from(ctx, what)
 	if r == nil {
-		return err
+		return
+	}
+	if err := scoring.CheckName("flush name", name); err != nil {
+		r.refuse(ctx, what, err)
+		return
 	}
 	switch r.version(ctx, call{
 		kind: flushKind, name: name, legacy: name, newest: flushBySideEffect,
@@ -31,7 +33,6 @@ func Flush(ctx workflow.Context, name string) error {
 	case flushBySideEffect:
 		r.writeBySideEffect(ctx, r.set(ctx, r.facts(ctx)))
 	}
-	return nil
 }
 
 // end is called once the user's workflow function has returned. Its command shape is the same whatever was scored.

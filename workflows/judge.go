@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -33,20 +34,54 @@ func JudgeWithin(d time.Duration) JudgeOption {
 
 // Judge asks the judge of that name on the workers of the workflow's own task queue, and waits for the verdict: for
 // [JudgeLimit] at most in a run and for [JudgeLimitInScorer] in a scorer, a minute an attempt. Activity options that ctx
-// carries win over these, and [JudgeWithin] over both.
+// carries win over these, and [JudgeWithin] over both. Where there is no verdict, the answer says why: see judges.Failed.
 //
 // A call adds an activity to the run, and the first one the version verdict/judge, two events more. Adding, moving or
 // removing a call is a versioned change of the user's, as of any activity.
-func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) (judges.Verdict, error) {
+func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) judges.Verdict {
+	verdict, err := judge(ctx, name, sample, opts)
+	if err == nil {
+		return verdict
+	}
+	workflow.GetLogger(ctx).Error("Verdict: a judge gave no verdict", "Judge", name, "Error", err)
+	if s, ok := ctx.Value(scorerKey{}).(*scorer); ok && temporal.IsCanceledError(err) {
+		s.canceled = true
+	}
+	var invalid *scoring.InvalidError
+	var application *temporal.ApplicationError
+	switch {
+	case errors.As(err, &invalid):
+		return judges.Failed(name, judges.Cause(scoring.ErrorTypeInvalid), invalid.Error())
+	case errors.As(err, &application):
+		return judges.Failed(name, judges.Cause(application.Type()), application.Message())
+	case temporal.IsCanceledError(err):
+		return judges.Failed(name, judges.Canceled, "the workflow was canceled before the judge had answered")
+	case temporal.IsTimeoutError(err):
+		return judges.Failed(name, judges.Cause(judges.Timeout), "the judge has not answered in time")
+	}
+	return judges.Failed(name, "", err.Error())
+}
+
+func judge(ctx workflow.Context, name string, sample judges.Sample, opts []JudgeOption) (verdict judges.Verdict, err error) {
 	var o judgeOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if o.limited && o.limit <= 0 {
-		return judges.Verdict{}, activities.Refuse(scoring.Invalid("limit", "%s is no time to wait", o.limit))
+	r, inRun := ctx.Value(runKey{}).(*run)
+	if inRun {
+		_, err = reach(ctx, "Judge")
 	}
-	if err := checkPayload(ctx, "sample", sizeOfSample(sample)); err != nil {
-		return judges.Verdict{}, err
+	if err == nil && o.limited && o.limit <= 0 {
+		err = scoring.Invalid("limit", "%s is no time to wait", o.limit)
+	}
+	if err == nil {
+		err = checkPayload(ctx, "sample", sizeOfSample(sample))
+	}
+	if err != nil {
+		if inRun {
+			r.refuse(ctx, "Judge", err)
+		}
+		return verdict, err
 	}
 	_, inScorer := ctx.Value(scorerKey{}).(*scorer)
 	if !inScorer {
@@ -70,13 +105,12 @@ func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...Judg
 	if options.RetryPolicy == nil {
 		options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute}
 	}
-	options.Summary = "judge " + name
+	options.Summary = summary("judge " + name)
 	here := ctx
-	if r, ok := ctx.Value(runKey{}).(*run); ok {
+	if inRun {
 		here = r.here(ctx)
 	}
-	var verdict judges.Verdict
-	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.JudgeName,
+	err = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.JudgeName,
 		activities.Question{Judge: name, Sample: sample}).Get(here, &verdict)
 	return verdict, err
 }

@@ -3,7 +3,9 @@ package workflows_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,11 +16,12 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// A run starts so many scorers and no more; one more is a typed error that its code can handle. Of many at once none is
-// started if all together are too many.
+// A run starts so many scorers and no more; one more is a typed error that its code may look at, and a score in state error. Of
+// many at once none is started if all together are too many.
 func TestTooManyScorers(t *testing.T) {
 	workflows.LimitScorers(t, 3)
 	b := harness.New(t, nil)
@@ -30,23 +33,37 @@ func TestTooManyScorers(t *testing.T) {
 	b.UserWorker(b.Config(kept), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (int, error) {
 			for n := 0; ; n++ {
-				if _, err := verdict.DeferAll(ctx, kept, []string{key, key, key, key}); !tooMany(err) {
-					return n, errors.Join(errors.New("four at once were not refused"), err)
+				for _, d := range verdict.DeferAll(ctx, kept, []string{key, key, key, key}) {
+					if !tooMany(d.Err()) || d.Started() {
+						return n, errors.Join(errors.New("four at once were not refused"), d.Err())
+					}
 				}
-				_, err := verdict.Defer(ctx, kept, key)
-				if tooMany(err) {
+				d := verdict.Defer(ctx, kept, key)
+				if tooMany(d.Err()) {
 					return n, nil
 				}
-				if err != nil {
-					return n, err
+				if !d.Started() {
+					return n, d.Err()
 				}
 			}
 		}, workflow.RegisterOptions{Name: "greedy"})
 	})
 	var n int
-	require.NoError(t, b.Start("greedy", t.Name()+b.Queue).Get(t.Context(), &n))
+	run := b.Start("greedy", t.Name()+b.Queue)
+	require.NoError(t, run.Get(t.Context(), &n))
 	require.Equal(t, 3, n)
 	b.Waiting(t.Name()+b.Queue, 3)
+	var refused []scoring.Record
+	b.Eventually(func() error {
+		all, err := b.Store.Scores(t.Context(), store.Filter{Run: scoring.Run{Namespace: "default", WorkflowID: run.GetID(), RunID: run.GetRunID()}, Name: "kept"})
+		refused = slices.DeleteFunc(all, func(r scoring.Record) bool { return r.State != scoring.Failed })
+		if err == nil && len(refused) == 0 {
+			err = errors.New("the refusal is not in the store")
+		}
+		return err
+	})
+	require.Len(t, refused, 1)
+	require.Contains(t, refused[0].Reason, "a run starts at most 3 scorers")
 }
 
 // A run holds so many bytes of scores and no more, however they come: what it holds must fit into a workflow's input.
@@ -54,18 +71,18 @@ func TestTooManyBytes(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	b.UserWorker(b.Config(), func(w worker.Worker) {
+	var refused atomic.Int64
+	cfg := b.Config()
+	cfg.Refused = func(error) { refused.Add(1) }
+	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (int, error) {
 			reason := verdict.Because(strings.Repeat("x", scoring.MaxReason))
-			var refused *temporal.ApplicationError
 			for n := range workflows.MaxScores {
-				if err := verdict.Score(ctx, fmt.Sprint(n), 1); err != nil {
-					return 0, err
-				}
+				verdict.Score(ctx, fmt.Sprint(n), 1)
 			}
+			before := refused.Load()
 			for n := range workflows.MaxScores { // corrections
-				err := verdict.Score(ctx, fmt.Sprint(n), 1, reason)
-				if errors.As(err, &refused) && refused.Type() == scoring.ErrorTypeInvalid {
+				if verdict.Score(ctx, fmt.Sprint(n), 1, reason); refused.Load() > before {
 					return n, nil
 				}
 			}

@@ -66,26 +66,27 @@ func all(fs ...form) form {
 }
 
 func score(name string) form {
-	return func(ctx workflow.Context, _ string) error { return verdict.Score(ctx, name, 0.5) }
+	return func(ctx workflow.Context, _ string) error { verdict.Score(ctx, name, 0.5); return nil }
 }
 
-func flush(ctx workflow.Context, _ string) error { return verdict.Flush(ctx, "half-way") }
+func flush(ctx workflow.Context, _ string) error { verdict.Flush(ctx, "half-way"); return nil }
 
 // flushMany and deferMany go past the calls that have a change id of their own.
 func flushMany(ctx workflow.Context, _ string) error {
-	var errs []error
 	for i := range 12 {
-		errs = append(errs, verdict.Flush(ctx, fmt.Sprint("flush ", i)))
+		verdict.Flush(ctx, fmt.Sprint("flush ", i))
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func deferMany(ctx workflow.Context, key string) error {
-	_, err := verdict.DeferAll(ctx, kept, []string{key + "/a", key + "/b"})
-	errs := []error{err}
+	all := verdict.DeferAll(ctx, kept, []string{key + "/a", key + "/b"})
 	for i := range 5 {
-		_, err := verdict.Defer(ctx, kept, fmt.Sprint(key, "/", i))
-		errs = append(errs, err)
+		all = append(all, verdict.Defer(ctx, kept, fmt.Sprint(key, "/", i)))
+	}
+	var errs []error
+	for _, d := range all {
+		errs = append(errs, d.Err())
 	}
 	return errors.Join(errs...)
 }
@@ -107,34 +108,31 @@ var replayedExperiment = func() *experiments.Experiment {
 }()
 
 func assign(ctx workflow.Context, _ string) error {
-	_, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
-	return err
+	verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
+	return nil
 }
 
 func shadow(ctx workflow.Context, key string) error {
-	pick, err := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
-	if err != nil {
-		return err
-	}
-	return verdict.Shadow(ctx, pick, "c", "replayed", key)
+	pick := verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
+	verdict.Shadow(ctx, pick, "c", "replayed", key)
+	return nil
 }
 
 func retire(ctx workflow.Context, _ string) error {
-	_, err := verdict.Retired(ctx, replayedExperiment, verdict.ThisRun, "b")
-	return err
+	verdict.Retired(ctx, replayedExperiment, verdict.ThisRun, "b")
+	return nil
 }
 
 // exact answers what judge asks.
 var exact = judges.NewScripted("exact", judges.Reply{Verdict: judges.Verdict{State: scoring.Scored, Value: scoring.BoolValue(true)}})
 
 func judge(ctx workflow.Context, _ string) error {
-	_, err := verdict.Judge(ctx, "exact", judges.Sample{Output: "a", Expected: []string{"a"}})
-	return err
+	verdict.Judge(ctx, "exact", judges.Sample{Output: "a", Expected: []string{"a"}})
+	return nil
 }
 
 func deferScorer(ctx workflow.Context, key string) error {
-	_, err := verdict.Defer(ctx, kept, key)
-	return err
+	return verdict.Defer(ctx, kept, key).Err()
 }
 
 // kept is the scorer whose histories are recorded.

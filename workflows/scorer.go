@@ -23,7 +23,8 @@ type scorer struct {
 	waits []*wait
 	used  map[*wait]bool // by the function's current pass
 
-	closed *activities.Closed // how the run ended, once that was awaited
+	closed   *activities.Closed // how the run ended, once that was awaited
+	canceled bool               // while a judge was asked
 
 	// origin is when the scorer was called for: when the run called Defer, when it closed, or the time it was to start at.
 	// began is when its function first ran, which is later if no worker was up.
@@ -56,6 +57,9 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 	for {
 		s.used = map[*wait]bool{}
 		scores, err := score(ctx)
+		if s.canceled && err == nil {
+			err = ctx.Err()
+		}
 		if temporal.IsCanceledError(err) && ctx.Err() != nil {
 			return Result{}, s.abandon(ctx, err)
 		}

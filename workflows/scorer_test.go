@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -16,6 +17,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness/patient"
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -327,4 +329,31 @@ func TestWhatAScorerReturns(t *testing.T) {
 		require.Equal(t, b.start.Add(time.Hour), b.expected[0].Window.Until.UTC())
 		require.Equal(t, b.start.Add(70*time.Minute), b.expected[1].Window.Until.UTC(), "the second window begins with the second wait")
 	})
+}
+
+// A judge that fails makes a score in state error; a scorer that is cancelled while it asks one leaves none.
+func TestAJudgeInAScorer(t *testing.T) {
+	t.Parallel()
+	ask := func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
+		s := verdict.Judge(ctx, "good", judges.Sample{Output: "a"}).Score("s")
+		s.Key = ""
+		return []scoring.Score{s}, nil
+	}
+	bench := func(answer error) *scorerBench {
+		b := newScorerBench()
+		b.env.RegisterActivityWithOptions(func(context.Context, activities.Question) (judges.Verdict, error) {
+			return judges.Verdict{}, answer
+		}, activity.RegisterOptions{Name: activities.JudgeName})
+		return b
+	}
+	b := bench(temporal.NewNonRetryableApplicationError("no money left", string(judges.Quota), nil))
+	require.Equal(t, []string{"s:error"}, b.run(t, ask))
+	require.Equal(t, "no money left", b.settled[0].Records[0].Reason)
+
+	b = bench(activity.ErrResultPending)
+	b.env.RegisterDelayedCallback(b.env.CancelWorkflow, time.Second)
+	require.Empty(t, b.run(t, ask))
+	require.True(t, temporal.IsCanceledError(b.env.GetWorkflowError()))
+	require.Len(t, b.settled, 1)
+	require.Empty(t, b.settled[0].Records)
 }

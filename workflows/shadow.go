@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -24,18 +23,23 @@ type shadow struct {
 
 // Shadow starts child beside a run that was assigned a, as another variant, and returns once the server has acknowledged
 // it. The run hears nothing of it again.
-func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child any, args ...any) error {
-	if err := scoring.CheckName("variant", variant); err != nil {
-		return activities.Refuse(err)
+func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child any, args ...any) {
+	const what = "Shadow"
+	r := from(ctx, what)
+	if r == nil {
+		return
 	}
-	r, err := from(ctx, "Shadow")
-	if r == nil || r.shadow != nil {
-		return err // a shadow has none
+	if err := scoring.CheckName("variant", variant); err != nil {
+		r.refuse(ctx, what, err)
+		return
+	}
+	if r.shadow != nil {
+		return // a shadow has none
 	}
 	ref, ok := find(r.assigned, a)
 	name := keyOf(a) + "/" + variant
 	if !ok || ref.Probability == 0 || r.outside[keyOf(a)] || ref.Variant == variant || r.shadowed[name] {
-		return nil
+		return
 	}
 	c := call{kind: shadowKind, name: shadowName(a.Experiment, a.Version, variant), legacy: name, wanted: launched, newest: launched}
 	size := 0
@@ -43,10 +47,11 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 		size += sizeOf(arg)
 	}
 	if err := checkPayload(ctx, "arguments", size); err != nil {
-		return err
+		r.refuse(ctx, what, err)
+		return
 	}
 	if r.version(ctx, c) == workflow.DefaultVersion {
-		return nil
+		return
 	}
 	r.shadowed[name] = true
 	here := r.here(ctx)
@@ -62,12 +67,12 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 	if options.Priority == (temporal.Priority{}) {
 		options.Priority.PriorityKey = 5
 	}
-	err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
+	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
 		GetChildWorkflowExecution().Get(here, nil)
-	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		return nil // the run was reset to before the call: its shadow is there
+	// One that is there already is the shadow of a run that was reset to before the call.
+	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		r.refuse(ctx, what, err)
 	}
-	return err
 }
 
 // shadowKey is the context key under which Shadow tells the interceptor what to send.

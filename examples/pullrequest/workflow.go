@@ -57,6 +57,6 @@ func Propose(ctx workflow.Context, c Change) (PullRequest, error) {
 	if err := workflow.ExecuteActivity(ctx, (*Activities).Open, c).Get(ctx, &pr.Number); err != nil {
 		return pr, err
 	}
-	_, err := verdict.Defer(ctx, Accepted, pr)
-	return pr, err
+	verdict.Defer(ctx, Accepted, pr)
+	return pr, nil
 }

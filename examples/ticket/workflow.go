@@ -45,12 +45,8 @@ func Solve(ctx workflow.Context, t Ticket) error {
 	if t.Calm == 0 {
 		t.Calm = 72 * time.Hour
 	}
-	if err := verdict.Session(ctx, "ticket", t.ID); err != nil {
-		return err
-	}
-	if _, err := verdict.Defer(ctx, StayedClosed, t); err != nil {
-		return err
-	}
+	verdict.Session(ctx, "ticket", t.ID)
+	verdict.Defer(ctx, StayedClosed, t)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 	return workflow.ExecuteActivity(ctx, Close, t).Get(ctx, nil)
 }

@@ -69,10 +69,12 @@ func TestRunsOfALimitedWorker(t *testing.T) {
 				b.Worker(b.Queue, o, func(w worker.Worker) {
 					w.RegisterWorkflowWithOptions(hog(held, release), workflow.RegisterOptions{Name: "hog"})
 					w.RegisterWorkflowWithOptions(func(workflow.Context) error { return nil }, workflow.RegisterOptions{Name: "plain"})
-					w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error { return verdict.Score(ctx, "s", true) }, workflow.RegisterOptions{Name: "scored"})
+					w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error { verdict.Score(ctx, "s", true); return nil }, workflow.RegisterOptions{Name: "scored"})
 					w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
-						pick, err := verdict.Experiment(ctx, e, verdict.ThisRun)
-						return pick.Variant, errors.Join(err, verdict.Score(ctx, "good", true), verdict.Flush(ctx, "half"))
+						pick := verdict.Experiment(ctx, e, verdict.ThisRun)
+						verdict.Score(ctx, "good", true)
+						verdict.Flush(ctx, "half")
+						return pick.Variant, nil
 					}, workflow.RegisterOptions{Name: "assigned"})
 				})
 				b.Start("hog")
@@ -119,8 +121,9 @@ func TestAQueuedAssignmentIsWithdrawn(t *testing.T) {
 	b.Worker(b.Queue, o, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(hog(held, release), workflow.RegisterOptions{Name: "hog"})
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
-			pick, err := verdict.Experiment(ctx, e, verdict.ThisRun)
-			return pick.Variant, errors.Join(err, verdict.Score(ctx, "good", true))
+			pick := verdict.Experiment(ctx, e, verdict.ThisRun)
+			verdict.Score(ctx, "good", true)
+			return pick.Variant, nil
 		}, workflow.RegisterOptions{Name: "queued"})
 	})
 	b.Start("hog")
@@ -158,8 +161,9 @@ func TestABurstCountsWhatItServed(t *testing.T) {
 			if err := workflow.ExecuteLocalActivity(local, func(context.Context) error { return nil }).Get(ctx, nil); err != nil {
 				return "", err
 			}
-			pick, err := verdict.Experiment(ctx, e, verdict.ThisRun)
-			return pick.Variant, errors.Join(err, verdict.Score(ctx, "good", true))
+			pick := verdict.Experiment(ctx, e, verdict.ThisRun)
+			verdict.Score(ctx, "good", true)
+			return pick.Variant, nil
 		}, workflow.RegisterOptions{Name: "burst"})
 	})
 	runs := make([]client.WorkflowRun, 60)
@@ -197,11 +201,12 @@ func TestARetryThatIsServedSomethingElse(t *testing.T) {
 			if workflow.GetInfo(ctx).Attempt > 1 {
 				weight = 1e9 // as if it had been changed meanwhile
 			}
-			pick, err := verdict.Experiment(ctx, experiment(t, name, weight, ""), verdict.ThisRun)
-			if err == nil && pick.Variant == "a" {
-				err = errors.New("again")
+			pick := verdict.Experiment(ctx, experiment(t, name, weight, ""), verdict.ThisRun)
+			verdict.Score(ctx, "good", true)
+			if pick.Variant == "a" {
+				return "", errors.New("again")
 			}
-			return pick.Variant, errors.Join(err, verdict.Score(ctx, "good", true))
+			return pick.Variant, nil
 		}, workflow.RegisterOptions{Name: "retried"})
 	})
 	o := startOptions()

@@ -38,10 +38,12 @@ func TestChangeIDsOfTheUserStayVisible(t *testing.T) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 			var errs []error
 			for i, e := range all {
-				_, err := verdict.Experiment(ctx, e, verdict.ThisRun)
-				_, deferErr := verdict.Defer(ctx, handled, fmt.Sprint(b.Queue, i))
-				_, allErr := verdict.DeferAll(ctx, handled, []string{b.Queue + "x", b.Queue + "y"})
-				errs = append(errs, err, deferErr, allErr, verdict.Flush(ctx, fmt.Sprintf("a flush with a long name <%d>", i)))
+				verdict.Experiment(ctx, e, verdict.ThisRun)
+				errs = append(errs, verdict.Defer(ctx, handled, fmt.Sprint(b.Queue, i)).Err())
+				for _, d := range verdict.DeferAll(ctx, handled, []string{b.Queue + "x", b.Queue + "y"}) {
+					errs = append(errs, d.Err())
+				}
+				verdict.Flush(ctx, fmt.Sprintf("a flush with a long name <%d>", i))
 			}
 			for i := range own {
 				workflow.GetVersion(ctx, fmt.Sprint("my-change-", i), workflow.DefaultVersion, 1)
@@ -89,10 +91,11 @@ func TestDisabledUnderALoop(t *testing.T) {
 			n := 0
 			for ; n < 4; n++ {
 				workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
-				_, err := verdict.Defer(ctx, handled, b.Queue)
-				if err := errors.Join(err, verdict.Score(ctx, "progress", n), verdict.Flush(ctx, "each round")); err != nil {
+				if err := verdict.Defer(ctx, handled, b.Queue).Err(); err != nil {
 					return n, err
 				}
+				verdict.Score(ctx, "progress", n)
+				verdict.Flush(ctx, "each round")
 				if err := workflow.UpsertMemo(ctx, map[string]any{"rounds": n + 1}); err != nil {
 					return n, err
 				}
@@ -157,21 +160,22 @@ func TestCallsAreAddedToOpenRuns(t *testing.T) {
 	code := func(added bool) func(ctx workflow.Context) error {
 		return func(ctx workflow.Context) error {
 			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 60e9})
-			_, err := verdict.Defer(ctx, quality, b.Queue)
-			_, again := verdict.Defer(ctx, quality, b.Queue)
-			_, assigned := verdict.Experiment(ctx, one, verdict.ThisRun)
-			errs := []error{err, again, assigned}
+			started := []verdict.Deferred{verdict.Defer(ctx, quality, b.Queue), verdict.Defer(ctx, quality, b.Queue)}
+			verdict.Experiment(ctx, one, verdict.ThisRun)
 			if added {
-				_, err := verdict.Defer(ctx, second, b.Queue)
-				_, all := verdict.DeferAll(ctx, quality, []string{b.Queue})
-				_, assigned := verdict.Experiment(ctx, other, verdict.ThisRun)
-				errs = append(errs, err, all, assigned, verdict.Flush(ctx, "added"))
+				started = append(started, verdict.Defer(ctx, second, b.Queue))
+				started = append(started, verdict.DeferAll(ctx, quality, []string{b.Queue})...)
+				verdict.Experiment(ctx, other, verdict.ThisRun)
+				verdict.Flush(ctx, "added")
 			}
-			errs = append(errs, workflow.ExecuteActivity(ctx, "noop").Get(ctx, nil))
+			errs := []error{workflow.ExecuteActivity(ctx, "noop").Get(ctx, nil)}
 			workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
 			if added {
-				_, err := verdict.Defer(ctx, second, b.Queue)
-				errs = append(errs, err, verdict.Flush(ctx, "added later"))
+				started = append(started, verdict.Defer(ctx, second, b.Queue))
+				verdict.Flush(ctx, "added later")
+			}
+			for _, d := range started {
+				errs = append(errs, d.Err())
 			}
 			return errors.Join(errs...)
 		}
@@ -208,8 +212,8 @@ func TestResetAgainAndAgain(t *testing.T) {
 			if err := workflow.Sleep(ctx, 1); err != nil {
 				return "", err
 			}
-			d, err := verdict.Defer(ctx, handled, b.Queue)
-			return d.ID, err
+			d := verdict.Defer(ctx, handled, b.Queue)
+			return d.ID, d.Err()
 		}, workflow.RegisterOptions{Name: "oftenReset"})
 	})
 	run := b.Start("oftenReset")

@@ -36,18 +36,12 @@ func TestScoreFromAService(t *testing.T) {
 	cfg.TokenKey = key
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, message string) (string, error) {
-			if err := verdict.DeclareKey(ctx, message); err != nil {
-				return "", err
-			}
-			if err := verdict.Session(ctx, "customer", "c-1"); err != nil {
-				return "", err
-			}
-			if err := verdict.Flush(ctx, "declared"); err != nil {
-				return "", err
-			}
-			token, err := verdict.TokenFor(ctx)
+			verdict.DeclareKey(ctx, message)
+			verdict.Session(ctx, "customer", "c-1")
+			verdict.Flush(ctx, "declared")
+			token := verdict.TokenFor(ctx)
 			workflow.GetSignalChannel(ctx, "end").Receive(ctx, nil)
-			return token, err
+			return token, nil
 		}, workflow.RegisterOptions{Name: "service"})
 	})
 	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
@@ -133,7 +127,7 @@ func TestKeyBeforeItIsDeclared(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	b.UserWorker(b.Config(), func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error { return verdict.DeclareKey(ctx, key) },
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error { verdict.DeclareKey(ctx, key); return nil },
 			workflow.RegisterOptions{Name: "declares"})
 	})
 	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, Patience: 50 * time.Millisecond})
@@ -152,7 +146,8 @@ func TestThumbOnAnOpenRun(t *testing.T) {
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
 			workflow.GetSignalChannel(ctx, "end").Receive(ctx, nil)
-			return verdict.DeclareKey(ctx, key)
+			verdict.DeclareKey(ctx, key)
+			return nil
 		}, workflow.RegisterOptions{Name: "open"})
 	})
 	key, mistyped := uuid.NewString(), uuid.NewString()
@@ -223,8 +218,8 @@ func TestRepeatedDeliveriesAreCounted(t *testing.T) {
 	b.StoreWorker()
 	b.UserWorker(b.Config(merged), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest) error {
-			_, err := verdict.Defer(ctx, merged, pr)
-			return err
+			verdict.Defer(ctx, merged, pr)
+			return nil
 		}, workflow.RegisterOptions{Name: "repeats"})
 	})
 	pr := pullRequest{uuid.NewString()}
@@ -293,10 +288,9 @@ func TestSearchAttributes(t *testing.T) {
 	cfg.SearchAttributes, cfg.Client = true, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest, quality float64) error {
-			if _, err := verdict.Defer(ctx, merged, pr); err != nil {
-				return err
-			}
-			return verdict.Score(ctx, "quality_"+b.Queue, quality)
+			verdict.Defer(ctx, merged, pr)
+			verdict.Score(ctx, "quality_"+b.Queue, quality)
+			return nil
 		}, workflow.RegisterOptions{Name: "found"})
 	})
 	pr := pullRequest{uuid.NewString()}
@@ -318,8 +312,8 @@ func TestSearchAttributes(t *testing.T) {
 	require.Equal(t, "WorkflowExecutionCompleted", shape[len(shape)-1])
 	replay(t, b, run, func(r worker.WorkflowReplayer) {
 		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest, quality float64) error {
-			_, err := verdict.Defer(ctx, merged, pr)
-			return err
+			verdict.Defer(ctx, merged, pr)
+			return nil
 		}, workflow.RegisterOptions{Name: "found"})
 	}, verdict.NewPlugin(b.Config(merged))) // search attributes off now: the run keeps its shape
 }

@@ -58,7 +58,7 @@ func startEverything(b *harness.Bench) *everything {
 	b.UserWorker(b.Config(merged, resulted), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(e.parent, workflow.RegisterOptions{Name: "parent"})
 		w.RegisterWorkflowWithOptions(e.child, workflow.RegisterOptions{Name: "child"})
-		w.RegisterActivityWithOptions(func(ctx context.Context) error { return verdict.Score(ctx, "step", 3) }, registerActivity("step"))
+		w.RegisterActivityWithOptions(func(ctx context.Context) error { verdict.Score(ctx, "step", 3); return nil }, registerActivity("step"))
 	})
 	e.run = b.Start("parent")
 	require.NoError(b.T, e.run.Get(b.T.Context(), nil))
@@ -71,39 +71,26 @@ func startEverything(b *harness.Bench) *everything {
 
 func (e *everything) parent(ctx workflow.Context) (string, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
-	if err := verdict.DeclareKey(ctx, e.key); err != nil {
-		return "", err
-	}
-	if err := verdict.Score(ctx, "first", 1); err != nil {
-		return "", err
-	}
-	if err := verdict.Flush(ctx, "half"); err != nil {
-		return "", err
-	}
-	if _, err := verdict.Experiment(ctx, e.exp, verdict.ThisRun); err != nil {
-		return "", err
-	}
-	if _, err := verdict.Defer(ctx, merged, pullRequest{e.key}); err != nil {
-		return "", err
-	}
-	if _, err := verdict.Defer(ctx, resulted, "the result"); err != nil {
-		return "", err
-	}
+	verdict.DeclareKey(ctx, e.key)
+	verdict.Score(ctx, "first", 1)
+	verdict.Flush(ctx, "half")
+	verdict.Experiment(ctx, e.exp, verdict.ThisRun)
+	verdict.Defer(ctx, merged, pullRequest{e.key})
+	verdict.Defer(ctx, resulted, "the result")
 	if err := workflow.ExecuteActivity(ctx, "step").Get(ctx, nil); err != nil {
 		return "", err
 	}
 	if err := workflow.ExecuteChildWorkflow(ctx, "child").Get(ctx, nil); err != nil {
 		return "", err
 	}
-	return "the result", verdict.Score(ctx, "last", 2)
+	verdict.Score(ctx, "last", 2)
+	return "the result", nil
 }
 
 func (e *everything) child(ctx workflow.Context) error {
-	pick, err := verdict.Experiment(ctx, e.exp, verdict.ThisRun)
-	if err != nil {
-		return err
-	}
-	return verdict.Score(ctx, "child", pick.Variant == "b")
+	pick := verdict.Experiment(ctx, e.exp, verdict.ThisRun)
+	verdict.Score(ctx, "child", pick.Variant == "b")
+	return nil
 }
 
 // stored waits until all of it is in the store.
@@ -146,7 +133,7 @@ func TestEncrypted(t *testing.T) {
 	queue := "controlled-" + b.Queue
 	b.Worker(queue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}}, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
-			p, err := verdict.Experiment(ctx, exp, verdict.ThisRun)
+			p := verdict.Experiment(ctx, exp, verdict.ThisRun)
 			return p.Variant, err
 		}, workflow.RegisterOptions{Name: "assigned"})
 	})
@@ -198,8 +185,8 @@ func TestAScorerThatCannotBeDecodedWaits(t *testing.T) {
 	cfg.ScorerTaskQueue = "scorers-" + b.Queue
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
-			_, err := verdict.Defer(ctx, merged, pullRequest{key})
-			return err
+			verdict.Defer(ctx, merged, pullRequest{key})
+			return nil
 		}, workflow.RegisterOptions{Name: "defers"})
 	})
 	scorers := func(b *harness.Bench) func() {

@@ -224,7 +224,7 @@ func TestRunsFollowTheControl(t *testing.T) {
 	cfg := b.Config()
 	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	pick := func(ctx workflow.Context) (verdict.Pick, error) {
-		return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+		return verdict.Experiment(ctx, c.exp, verdict.ThisRun), nil
 	}
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(pick, workflow.RegisterOptions{Name: "pick"})
@@ -385,12 +385,11 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Pick, error) {
-			pick, err := verdict.Experiment(ctx, c.exp, verdict.ThisRun)
-			if err != nil || key == "" {
-				return pick, err
+			pick := verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+			if key == "" {
+				return pick, nil
 			}
-			_, err = verdict.Defer(ctx, rated, key)
-			return pick, err
+			return pick, verdict.Defer(ctx, rated, key).Err()
 		}, workflow.RegisterOptions{Name: "served"})
 	})
 	served := func() (p verdict.Pick) {
@@ -493,7 +492,7 @@ func TestRetiredExperiment(t *testing.T) {
 		}
 	}
 	before := b.UserWorker(b.Config(), picks(func(ctx workflow.Context) (verdict.Pick, error) {
-		return verdict.Experiment(ctx, c.exp, verdict.ThisRun)
+		return verdict.Experiment(ctx, c.exp, verdict.ThisRun), nil
 	}))
 	var old []client.WorkflowRun
 	for range 3 {
@@ -502,7 +501,7 @@ func TestRetiredExperiment(t *testing.T) {
 	b.Eventually(func() error {
 		all, err := b.Store.Assignments(t.Context(), c.name, c.version)
 		if err == nil && len(all) < len(old) {
-			err = errors.New("not yet assigned")
+			err = errors.Join(errors.New("not yet assigned"), err)
 		}
 		return err
 	})
@@ -518,7 +517,7 @@ func TestRetiredExperiment(t *testing.T) {
 	})
 	before()
 	b.UserWorker(b.Config(), picks(func(ctx workflow.Context) (verdict.Pick, error) {
-		return verdict.Retired(ctx, c.exp, verdict.ThisRun, "b")
+		return verdict.Retired(ctx, c.exp, verdict.ThisRun, "b"), nil
 	}))
 	fresh := b.Start("picks")
 	for _, run := range append(old, fresh) {

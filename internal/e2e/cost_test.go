@@ -72,7 +72,7 @@ func TestCostOfADeferredScorer(t *testing.T) {
 			if pr.Key == "" {
 				return verdict.Deferred{}, nil
 			}
-			return verdict.Defer(ctx, merged, pr)
+			return verdict.Defer(ctx, merged, pr), nil
 		}, workflow.RegisterOptions{Name: "deferring"})
 	})
 	plain := b.Start("deferring", pullRequest{})

@@ -49,8 +49,8 @@ func (d deployment) build(id string, scorers ...*verdict.Scorer[pullRequest]) (s
 		if signalled {
 			workflow.GetSignalChannel(ctx, "ship").Receive(ctx, nil)
 		}
-		_, err := verdict.Defer(ctx, newest, pr)
-		return err
+		verdict.Defer(ctx, newest, pr)
+		return nil
 	}
 	return d.Worker(d.Queue, worker.Options{
 		Plugins: []worker.Plugin{verdict.NewPlugin(d.Config(all...))},
@@ -190,8 +190,8 @@ func TestScorerBeginsInTheNextBuild(t *testing.T) {
 		},
 	}, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest, _ bool) error {
-			_, err := verdict.Defer(ctx, forgotten, pr)
-			return err
+			verdict.Defer(ctx, forgotten, pr)
+			return nil
 		}, workflow.RegisterOptions{Name: "ShipPinned", VersioningBehavior: workflow.VersioningBehaviorPinned})
 	})
 	d.route("1")

@@ -45,21 +45,13 @@ func TestVariantLastsForTheLifeOfTheRun(t *testing.T) {
 	var current atomic.Pointer[experiments.Experiment]
 	current.Store(experiment(t, name, 1, ""))
 	child := func(ctx workflow.Context) (string, error) {
-		pick, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
-		if err != nil {
-			return "", err
-		}
-		return pick.Variant, verdict.Score(ctx, "in_child", true)
+		pick := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
+		verdict.Score(ctx, "in_child", true)
+		return pick.Variant, nil
 	}
 	life := func(ctx workflow.Context, before []string) ([]string, error) {
-		pick, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
-		if err != nil {
-			return nil, err
-		}
-		again, err := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
-		if err != nil {
-			return nil, err
-		}
+		pick := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
+		again := verdict.Experiment(ctx, current.Load(), verdict.ThisRun)
 		seen := append(before, pick.Variant, again.Variant)
 		var inChild string
 		if err := workflow.ExecuteChildWorkflow(ctx, "life-child").Get(ctx, &inChild); err != nil {
@@ -126,19 +118,14 @@ func TestSeveralExperiments(t *testing.T) {
 	one, two := experiment(t, "one-"+b.Queue, 1, ""), experiment(t, "two-"+b.Queue, 1, "customer")
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, customer string) ([]string, error) {
-			p, err := verdict.Experiment(ctx, one, verdict.ThisRun)
-			if err != nil {
-				return nil, err
-			}
-			q, err := verdict.Experiment(ctx, two, customer)
-			if err != nil {
-				return nil, err
-			}
+			p := verdict.Experiment(ctx, one, verdict.ThisRun)
+			q := verdict.Experiment(ctx, two, customer)
 			fn, err := verdict.Of(q, map[string]func() bool{"a": func() bool { return false }, "b": func() bool { return true }})
 			if err != nil {
 				return nil, err
 			}
-			return []string{p.Variant, q.Variant}, verdict.Score(ctx, "good", fn())
+			verdict.Score(ctx, "good", fn())
+			return []string{p.Variant, q.Variant}, nil
 		}, workflow.RegisterOptions{Name: "several"})
 	})
 	customer := uuid.NewString()
@@ -173,16 +160,13 @@ func TestVariantsAsChildWorkflows(t *testing.T) {
 	name := "children-" + b.Queue
 	exp := experiment(t, name, 1, "customer")
 	variant := func(good bool) func(workflow.Context) error {
-		return func(ctx workflow.Context) error { return verdict.Score(ctx, "good", good) }
+		return func(ctx workflow.Context) error { verdict.Score(ctx, "good", good); return nil }
 	}
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(variant(false), workflow.RegisterOptions{Name: "variant-a"})
 		w.RegisterWorkflowWithOptions(variant(true), workflow.RegisterOptions{Name: "variant-b"})
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, customer string) error {
-			pick, err := verdict.Experiment(ctx, exp, customer)
-			if err != nil {
-				return err
-			}
+			pick := verdict.Experiment(ctx, exp, customer)
 			return workflow.ExecuteChildWorkflow(ctx, "variant-"+pick.Variant).Get(ctx, nil)
 		}, workflow.RegisterOptions{Name: "parent"})
 	})
@@ -215,7 +199,7 @@ func TestVariantsAsChildWorkflows(t *testing.T) {
 }
 
 // Whoever calls has a say in the pick: whom the experiment is for, an override, or a choice of their own with the
-// probabilities that it had. What contradicts the definition is refused and changes nothing.
+// probabilities that it had. What contradicts the definition is refused, and the run served control, out of the statistics.
 func TestPickOptions(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
@@ -229,36 +213,37 @@ func TestPickOptions(t *testing.T) {
 	require.NoError(t, err)
 	cfg := b.Config()
 	cfg.Store = b.Store
-	calls := map[string]func(workflow.Context) (verdict.Pick, error){
-		"targeted": func(ctx workflow.Context) (verdict.Pick, error) {
+	refused := make(chan error, 1)
+	cfg.Refused = func(err error) { refused <- err }
+	calls := map[string]func(workflow.Context) verdict.Pick{
+		"targeted": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(true))
 		},
-		"not targeted": func(ctx workflow.Context) (verdict.Pick, error) {
+		"not targeted": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(false))
 		},
-		"forced": func(ctx workflow.Context) (verdict.Pick, error) {
+		"forced": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Targeted(false), verdict.Forced("b"))
 		},
-		"chosen": func(ctx workflow.Context) (verdict.Pick, error) {
+		"chosen": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, custom, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": .75, "b": .25}))
 		},
-		"forced to what is not there": func(ctx workflow.Context) (verdict.Pick, error) {
+		"forced to what is not there": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Forced("c"))
 		},
-		"chosen where the hash picks": func(ctx workflow.Context) (verdict.Pick, error) {
+		"chosen where the hash picks": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, hashed, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": .5, "b": .5}))
 		},
-		"nothing chosen": func(ctx workflow.Context) (verdict.Pick, error) {
+		"nothing chosen": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, custom, verdict.ThisRun)
 		},
-		"chosen with no probability": func(ctx workflow.Context) (verdict.Pick, error) {
+		"chosen with no probability": func(ctx workflow.Context) verdict.Pick {
 			return verdict.Experiment(ctx, custom, verdict.ThisRun, verdict.Chosen("b", map[string]float64{"a": 1}))
 		},
 	}
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, call string) (string, error) {
-			pick, err := calls[call](ctx)
-			return pick.Variant, err
+			return calls[call](ctx).Variant, nil
 		}, workflow.RegisterOptions{Name: "picks"})
 	})
 	call := func(name string) (run string, variant string, err error) {
@@ -301,10 +286,11 @@ func TestPickOptions(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"forced to what is not there", "chosen where the hash picks", "nothing chosen", "chosen with no probability"} {
-		run, _, err := call(name)
-		var refused *temporal.ApplicationError
-		require.ErrorAs(t, err, &refused, name)
-		require.Equal(t, scoring.ErrorTypeInvalid, refused.Type(), name)
+		run, variant, err := call(name)
+		require.NoError(t, err, name)
+		require.Equal(t, "a", variant, "%s: it is served control", name)
+		var invalid *scoring.InvalidError
+		require.ErrorAs(t, <-refused, &invalid, name)
 		require.Empty(t, assigned(hashed, run), name)
 		require.Empty(t, assigned(custom, run), name)
 	}
@@ -325,10 +311,7 @@ func TestRemovedVariant(t *testing.T) {
 				return verdict.Of(p, texts)
 			}, registerActivity("text-of"))
 			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, how string) (text string, err error) {
-				pick, err := verdict.Experiment(ctx, exp, verdict.ThisRun, verdict.Forced("b"))
-				if err != nil {
-					return "", err
-				}
+				pick := verdict.Experiment(ctx, exp, verdict.ThisRun, verdict.Forced("b"))
 				workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
 				if how == "in an activity" {
 					ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -403,10 +386,7 @@ func TestRemovedVariantFailsTheRunWhereThatIsWanted(t *testing.T) {
 	o := worker.Options{WorkflowPanicPolicy: worker.FailWorkflow, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
 	b.Worker(b.Queue, o, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
-			pick, err := verdict.Experiment(ctx, exp, verdict.ThisRun)
-			if err != nil {
-				return "", err
-			}
+			pick := verdict.Experiment(ctx, exp, verdict.ThisRun)
 			return verdict.Of(pick, map[string]string{})
 		}, workflow.RegisterOptions{Name: "removed"})
 	})

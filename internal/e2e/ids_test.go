@@ -177,7 +177,7 @@ func TestExperimentsOfAnyScript(t *testing.T) {
 	cfg.Experiments, cfg.Client = []*experiments.Experiment{exp}, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
-			p, err := verdict.Experiment(ctx, exp, verdict.ThisRun)
+			p := verdict.Experiment(ctx, exp, verdict.ThisRun)
 			return p.Variant, err
 		}, workflow.RegisterOptions{Name: "assigned"})
 	})

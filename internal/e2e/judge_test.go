@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -20,12 +19,11 @@ import (
 
 // judged scores a run by a judge, in a scorer.
 var judged = verdict.NewScorer("judged", "1", func(ctx workflow.Context, _ string) (scoring.Score, error) {
-	v, err := verdict.Judge(ctx, "good", judges.Sample{Output: "a"})
-	return v.Score("judged"), err
+	return verdict.Judge(ctx, "good", judges.Sample{Output: "a"}).Score("judged"), nil
 })
 
 // A run waits for a judge so long and no longer, whatever activity options it has; a scorer, for which nobody waits, waits for
-// an hour. The first judgement of a run has a version.
+// an hour. The first judgement of a run has a version. A run never fails for a judge.
 func TestJudgeIsBounded(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
@@ -40,23 +38,18 @@ func TestJudgeIsBounded(t *testing.T) {
 		"in all":     {ScheduleToCloseTimeout: 10 * time.Minute},
 	}
 	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, judge, which string, within time.Duration) error {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, judge, which string, within time.Duration) (last judges.Verdict, err error) {
 			var o []verdict.JudgeOption
 			if within != 0 {
 				o = append(o, verdict.JudgeWithin(within))
 			}
 			ctx = workflow.WithActivityOptions(ctx, options[which])
 			for range 2 {
-				v, err := verdict.Judge(ctx, judge, judges.Sample{Output: "a"}, o...)
-				if err != nil {
-					return err
-				}
-				if err := verdict.Record(ctx, v.Score("good")); err != nil {
-					return err
-				}
+				last = verdict.Judge(ctx, judge, judges.Sample{Output: "a"}, o...)
+				verdict.Record(ctx, last.Score("good"))
 			}
-			_, err := verdict.Defer(ctx, judged, "")
-			return err
+			verdict.Defer(ctx, judged, "")
+			return last, nil
 		}, workflow.RegisterOptions{Name: "judging"})
 	})
 	asked := func(h *historypb.History) (all []*historypb.ActivityTaskScheduledEventAttributes) {
@@ -104,17 +97,23 @@ func TestJudgeIsBounded(t *testing.T) {
 		require.NotContains(t, harness.Shape(h), "MarkerRecorded")
 	}
 
-	var refused *temporal.ApplicationError
-	err := b.Start("judging", "away", "none", 300*time.Millisecond).Get(t.Context(), nil)
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, string(judges.Unavailable), refused.Type())
-
-	// A judge that no worker has.
-	err = b.Start("judging", "unknown", "none", time.Second).Get(t.Context(), nil)
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, scoring.ErrorTypeInvalid, refused.Type())
-
-	err = b.Start("judging", "good", "none", -time.Second).Get(t.Context(), nil)
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, scoring.ErrorTypeInvalid, refused.Type())
+	// A judge that gives no verdict fails nothing: its score is an error, and has the reason.
+	for _, c := range []struct {
+		judge  string
+		within time.Duration
+		cause  judges.Cause
+		reason string
+	}{
+		{"away", 300 * time.Millisecond, judges.Cause(judges.Unavailable), "no route"},
+		{"unknown", time.Second, scoring.ErrorTypeInvalid, `this worker has no judge named "unknown"`},
+		{"good", -time.Second, scoring.ErrorTypeInvalid, "-1s is no time to wait"},
+	} {
+		run := b.Start("judging", c.judge, "none", c.within)
+		var last judges.Verdict
+		require.NoError(t, run.Get(t.Context(), &last))
+		require.Equal(t, scoring.Failed, last.State)
+		require.Equal(t, c.cause, last.Cause)
+		require.Contains(t, last.Reason, c.reason)
+		require.ElementsMatch(t, []string{"good:error", "judged=true"}, b.Scores(run, 2))
+	}
 }

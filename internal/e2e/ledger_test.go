@@ -24,7 +24,7 @@ import (
 func deferring[In any](b *harness.Bench, s *verdict.Scorer[In], opts ...verdict.DeferOption) {
 	b.UserWorker(b.Config(s), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in In) (verdict.Deferred, error) {
-			return verdict.Defer(ctx, s, in, opts...)
+			return verdict.Defer(ctx, s, in, opts...), nil
 		}, workflow.RegisterOptions{Name: "deferring"})
 	})
 }
@@ -196,7 +196,7 @@ func TestScorerVersionsRunSideBySide(t *testing.T) {
 	deploy := func(deferred *verdict.Scorer[string], scorers ...verdict.ScorerDefinition) (stop func()) {
 		return b.UserWorker(b.Config(scorers...), func(w worker.Worker) {
 			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
-				return verdict.Defer(ctx, deferred, key)
+				return verdict.Defer(ctx, deferred, key), nil
 			}, workflow.RegisterOptions{Name: "graded"})
 		})
 	}

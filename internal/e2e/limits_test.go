@@ -55,15 +55,11 @@ func TestNamesThatJSONEscapes(t *testing.T) {
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, name string, n int) error {
 			for i := range n {
-				if err := verdict.Score(ctx, fmt.Sprintf(name, i), i, verdict.OnStep(fmt.Sprint(i%3), "")); err != nil {
-					return err
-				}
+				verdict.Score(ctx, fmt.Sprintf(name, i), i, verdict.OnStep(fmt.Sprint(i%3), ""))
 			}
-			if err := verdict.Flush(ctx, "middle"); err != nil {
-				return err
-			}
-			_, err := verdict.Defer(ctx, deferred, name)
-			return err
+			verdict.Flush(ctx, "middle")
+			verdict.Defer(ctx, deferred, name)
+			return nil
 		}, workflow.RegisterOptions{Name: "escaped"})
 	})
 	type started struct {
@@ -168,11 +164,10 @@ func TestNoRoomForSearchAttributes(t *testing.T) {
 				workflow.GetVersion(ctx, fmt.Sprint(i, strings.Repeat("v", 36)), workflow.DefaultVersion, 1)
 			}
 			for i := range 60 {
-				if err := verdict.Score(ctx, fmt.Sprintf(nasty["html"], i), true); err != nil {
-					return err
-				}
+				verdict.Score(ctx, fmt.Sprintf(nasty["html"], i), true)
 			}
-			return verdict.Score(ctx, "quality", 0.5)
+			verdict.Score(ctx, "quality", 0.5)
+			return nil
 		}, workflow.RegisterOptions{Name: "full"})
 	})
 	for bytes, want := range map[int]bool{200: true, 2040: false} {
@@ -200,32 +195,29 @@ var reasons = map[string]string{
 	"no text": strings.Repeat("\xff", scoring.MaxReason), "hardly text": strings.Repeat("\xffa", scoring.MaxReason/2),
 }
 
-// What a call accepts is stored and what it refuses is an error at the call, however much it becomes on its way: in the
+// What a run holds is stored, however much it becomes on its way, and what it has no room for costs nothing else: in the
 // default configuration, where all of it is handed over through Temporal.
 func TestReasonsThatJSONEscapes(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	score := func(ctx context.Context, name, kind string) error {
-		return verdict.Score(ctx, name, 1, verdict.Because(reasons[kind]), verdict.OnRun())
+		verdict.Score(ctx, name, 1, verdict.Because(reasons[kind]), verdict.OnRun())
+		return nil
 	}
 	register := func(w worker.Worker) {
 		w.RegisterActivityWithOptions(score, activity.RegisterOptions{Name: "score"})
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int, kind string) (taken int, err error) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int, kind string) error {
 			for i := range n {
-				if err := verdict.Score(ctx, fmt.Sprint("s", i), i, verdict.Because(reasons[kind])); err == nil {
-					taken++
-				} else if !temporal.IsApplicationError(err) {
-					return 0, err
-				}
+				verdict.Score(ctx, fmt.Sprint("s", i), i, verdict.Because(reasons[kind]))
 			}
 			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 			for i := range 3 {
 				if err := workflow.ExecuteActivity(ctx, "score", fmt.Sprint("a", i), kind).Get(ctx, nil); err != nil {
-					return 0, err
+					return err
 				}
 			}
-			return taken, nil
+			return nil
 		}, workflow.RegisterOptions{Name: "reasons"})
 	}
 	b.UserWorker(b.Config(), register)
@@ -241,8 +233,19 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			}
 			reason := reasons[kind]
 			run := b.Start("reasons", workflows.MaxScores, kind)
-			var taken int
-			require.NoError(t, run.Get(t.Context(), &taken))
+			require.NoError(t, run.Get(t.Context(), nil))
+			var asked []scoring.Record // the buffer, in as many answers as it takes
+			for {
+				answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery, len(asked))
+				require.NoError(t, err)
+				var next []scoring.Record
+				require.NoError(t, answer.Get(&next))
+				if len(next) == 0 {
+					break
+				}
+				asked = append(asked, next...)
+			}
+			taken := len(asked)
 			require.GreaterOrEqual(t, taken, 235)
 			for i := range 3 {
 				about := verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
@@ -261,18 +264,6 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, scoring.RunCompleted, facts[0].Status)
 
-			var asked []scoring.Record // the buffer, in as many answers as it takes
-			for {
-				answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery, len(asked))
-				require.NoError(t, err)
-				var next []scoring.Record
-				require.NoError(t, answer.Get(&next))
-				if len(next) == 0 {
-					break
-				}
-				asked = append(asked, next...)
-			}
-			require.Equal(t, taken, len(asked))
 			answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery)
 			require.NoError(t, err)
 			var first []scoring.Record
@@ -327,9 +318,7 @@ func TestACodecThatMakesMore(t *testing.T) {
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int) error {
 			for i := range n {
-				if err := verdict.Score(ctx, fmt.Sprint(i), i, verdict.Because(reasons["words"])); err != nil {
-					return err
-				}
+				verdict.Score(ctx, fmt.Sprint(i), i, verdict.Because(reasons["words"]))
 			}
 			return nil
 		}, workflow.RegisterOptions{Name: "wasted"})
@@ -362,7 +351,7 @@ func TestAScorerWithMoreThanFits(t *testing.T) {
 	})
 	b.UserWorker(b.Config(full), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
-			return verdict.Defer(ctx, full, key)
+			return verdict.Defer(ctx, full, key), nil
 		}, workflow.RegisterOptions{Name: "fuller"})
 	})
 	key := uuid.NewString()
@@ -405,16 +394,9 @@ func TestWhatIsTooLargeForTheServerIsRefused(t *testing.T) {
 	cfg := b.Config(many)
 	cfg.Judges = []judges.Judge{exact}
 	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, bytes, events int) (kind string, err error) {
-			_, err = verdict.Judge(ctx, "exact", judges.Sample{Output: strings.Repeat("<", bytes), Expected: []string{"x"}})
-			var application *temporal.ApplicationError
-			if errors.As(err, &application) {
-				kind = application.Type()
-			} else if err != nil {
-				return "", err
-			}
-			_, err = verdict.Defer(ctx, many, events)
-			return kind, err
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, bytes, events int) (cause judges.Cause, err error) {
+			v := verdict.Judge(ctx, "exact", judges.Sample{Output: strings.Repeat("<", bytes), Expected: []string{"x"}})
+			return v.Cause, verdict.Defer(ctx, many, events).Err()
 		}, workflow.RegisterOptions{Name: "too large"})
 	})
 	for bytes, want := range map[int]string{300_000: "", 400_000: scoring.ErrorTypeInvalid} {
@@ -448,8 +430,8 @@ func TestPayloadsThatJSONEscapes(t *testing.T) {
 	})
 	b.UserWorker(b.Config(read), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
-			_, err := verdict.Defer(ctx, read, key)
-			return err
+			verdict.Defer(ctx, read, key)
+			return nil
 		}, workflow.RegisterOptions{Name: "reads"})
 	})
 	for kind, text := range map[string]string{

@@ -42,9 +42,7 @@ func scoreTimes(ctx workflow.Context, times int) (int, error) {
 		return 0, err
 	}
 	for i := range times {
-		if err := verdict.Score(ctx, fmt.Sprintf("score_%d", i), float64(i)/10); err != nil {
-			return 0, err
-		}
+		verdict.Score(ctx, fmt.Sprintf("score_%d", i), float64(i)/10)
 	}
 	return n, nil
 }
@@ -93,7 +91,9 @@ func TestNoPhantomWhenACompletionIsRefused(t *testing.T) {
 			if signals > 0 {
 				name = "only_with_signal"
 			}
-			return errors.Join(verdict.Score(ctx, "always", true), verdict.Score(ctx, name, true))
+			verdict.Score(ctx, "always", true)
+			verdict.Score(ctx, name, true)
+			return nil
 		}, workflow.RegisterOptions{Name: "phantom"})
 	})
 	run := b.Start("phantom")
@@ -134,9 +134,7 @@ func TestRunsThatEndedWithoutAFlushAreListed(t *testing.T) {
 	o := worker.Options{WorkflowPanicPolicy: worker.FailWorkflow, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
 	b.Worker(b.Queue, o, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, how string) error {
-			if err := verdict.Score(ctx, "quality", 1); err != nil {
-				return err
-			}
+			verdict.Score(ctx, "quality", 1)
 			switch how {
 			case "panic":
 				panic("a mistake of the user's")
@@ -267,7 +265,8 @@ func TestResetSupersedes(t *testing.T) {
 			if err := workflow.SideEffect(ctx, func(workflow.Context) any { return quality.Load() }).Get(&q); err != nil {
 				return err
 			}
-			return verdict.Score(ctx, "quality", q)
+			verdict.Score(ctx, "quality", q)
+			return nil
 		}, workflow.RegisterOptions{Name: "resettable"})
 	})
 	run := b.Start("resettable")
@@ -303,9 +302,7 @@ func TestPanicIsLeftToThePolicy(t *testing.T) {
 			o := worker.Options{WorkflowPanicPolicy: policy, Plugins: []worker.Plugin{verdict.NewPlugin(b.Config())}}
 			b.Worker(b.Queue, o, func(w worker.Worker) {
 				w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
-					if err := verdict.Score(ctx, "before", true); err != nil {
-						return err
-					}
+					verdict.Score(ctx, "before", true)
 					if !calm.Load() {
 						panics.Add(1)
 						panic("a mistake of the user's")
@@ -381,12 +378,8 @@ func TestStepScoreFromAnActivity(t *testing.T) {
 		}, workflow.RegisterOptions{Name: "steps"})
 		w.RegisterActivityWithOptions(func(ctx context.Context) error {
 			n := attempt.Add(1)
-			if err := verdict.Score(ctx, "precision", float64(n)/10, verdict.Because("attempt")); err != nil {
-				return err
-			}
-			if err := verdict.Score(ctx, "seen", true, verdict.OnRun()); err != nil {
-				return err
-			}
+			verdict.Score(ctx, "precision", float64(n)/10, verdict.Because("attempt"))
+			verdict.Score(ctx, "seen", true, verdict.OnRun())
 			if n < 3 {
 				return errors.New("again")
 			}
@@ -409,71 +402,94 @@ func TestStepScoreFromAnActivity(t *testing.T) {
 	require.Equal(t, scoring.Step{ID: "the-step", Type: "retrieve", Attempt: 3}, current[0].Step)
 }
 
-// Bad input is a typed, non-retryable error at the call and changes nothing.
-func TestBadInputIsRefusedAtTheCall(t *testing.T) {
+// Bad input in a run fails nothing: it is a score in state error with its reason, if it has a name, and is made known in any
+// case. In a service it is a typed error at the call.
+func TestBadInputIsRefused(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	long := strings.Repeat("x", scoring.MaxName+1)
 	milliseconds := time.Unix(time.Now().UnixMilli(), 0) // taken for seconds
-	bad := map[string]func(verdict.Context) error{
-		"no name":     func(ctx verdict.Context) error { return verdict.Score(ctx, "", 1) },
-		"a long name": func(ctx verdict.Context) error { return verdict.Score(ctx, long, 1) },
-		"a newline":   func(ctx verdict.Context) error { return verdict.Score(ctx, "a\nb", 1) },
-		"no number":   func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", math.NaN()) },
-		"no end":      func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", math.Inf(-1)) },
-		"another age": func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.ObservedAt(milliseconds)) },
-		"before time": func(ctx verdict.Context) error {
-			return verdict.Score(ctx, "bad", 1, verdict.ObservedAt(time.Time{}.AddDate(-1, 0, 0)))
+	nameless := []string{"", strings.Repeat("x", scoring.MaxName+1), "a\nb"}
+	bad := map[string]func(ctx verdict.Context, name string){
+		"no number":   func(ctx verdict.Context, name string) { verdict.Score(ctx, name, math.NaN()) },
+		"no end":      func(ctx verdict.Context, name string) { verdict.Score(ctx, name, math.Inf(-1)) },
+		"another age": func(ctx verdict.Context, name string) { verdict.Score(ctx, name, 1, verdict.ObservedAt(milliseconds)) },
+		"before time": func(ctx verdict.Context, name string) {
+			verdict.Score(ctx, name, 1, verdict.ObservedAt(time.Time{}.AddDate(-1, 0, 0)))
 		},
-		"a step's id":   func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.OnStep("a\nb", "")) },
-		"a step's type": func(ctx verdict.Context) error { return verdict.Score(ctx, "bad", 1, verdict.OnStep("a", "\x00")) },
-		"a long step": func(ctx verdict.Context) error {
-			return verdict.Score(ctx, "bad", 1, verdict.OnStep(strings.Repeat("x", 1001), ""))
+		"a step's id":   func(ctx verdict.Context, name string) { verdict.Score(ctx, name, 1, verdict.OnStep("a\nb", "")) },
+		"a step's type": func(ctx verdict.Context, name string) { verdict.Score(ctx, name, 1, verdict.OnStep("a", "\x00")) },
+		"a long step": func(ctx verdict.Context, name string) {
+			verdict.Score(ctx, name, 1, verdict.OnStep(strings.Repeat("x", 1001), ""))
 		},
-		"a long key": func(ctx verdict.Context) error {
-			return verdict.Score(ctx, "bad", 1, verdict.Keyed(strings.Repeat("x", 513)))
+		"a long key": func(ctx verdict.Context, name string) {
+			verdict.Score(ctx, name, 1, verdict.Keyed(strings.Repeat("x", 513)))
 		},
-		"a long reason": func(ctx verdict.Context) error {
-			return verdict.Score(ctx, "bad", 1, verdict.Because(strings.Repeat("x", 4097)))
+		"a long reason": func(ctx verdict.Context, name string) {
+			verdict.Score(ctx, name, 1, verdict.Because(strings.Repeat("x", 4097)))
 		},
-		"half a session": func(ctx verdict.Context) error {
-			return verdict.Score(ctx, "bad", 1, verdict.InSession("customer", ""))
+		"half a session": func(ctx verdict.Context, name string) {
+			verdict.Score(ctx, name, 1, verdict.InSession("customer", ""))
 		},
-		"a hope": func(ctx verdict.Context) error {
-			return verdict.Record(ctx, scoring.Score{Name: "bad", State: scoring.Pending})
+		"a hope": func(ctx verdict.Context, name string) {
+			verdict.Record(ctx, scoring.Score{Name: name, State: scoring.Pending})
 		},
-		"a void": func(ctx verdict.Context) error {
-			return verdict.Record(ctx, scoring.Score{Name: "bad", State: scoring.Scored})
+		"a void": func(ctx verdict.Context, name string) {
+			verdict.Record(ctx, scoring.Score{Name: name, State: scoring.Scored})
 		},
 	}
-	// accepted returns the bad calls that are not refused with the type, for good.
-	accepted := func(ctx verdict.Context) (all []string) {
-		for _, name := range slices.Sorted(maps.Keys(bad)) { //workflowcheck:ignore they are sorted
-			var refused *temporal.ApplicationError
-			if err := bad[name](ctx); !errors.As(err, &refused) || refused.Type() != scoring.ErrorTypeInvalid || !refused.NonRetryable() {
-				all = append(all, fmt.Sprintf("%s: %v", name, err))
-			}
+	all := func(ctx verdict.Context) {
+		for _, name := range nameless {
+			verdict.Score(ctx, name, 1)
 		}
-		return all
+		for _, name := range slices.Sorted(maps.Keys(bad)) { //workflowcheck:ignore they are sorted
+			bad[name](ctx, name)
+		}
 	}
-	b.UserWorker(b.Config(), func(w worker.Worker) {
-		w.RegisterActivityWithOptions(func(ctx context.Context) ([]string, error) {
-			return accepted(ctx), verdict.Score(ctx, "good", 2)
+	var refused atomic.Int64
+	cfg := b.Config()
+	cfg.Refused = func(err error) {
+		if _, ok := errors.AsType[*scoring.InvalidError](err); ok {
+			refused.Add(1)
+		}
+	}
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterActivityWithOptions(func(ctx context.Context) error {
+			all(ctx)
+			verdict.Score(ctx, "good", 2)
+			return nil
 		}, activity.RegisterOptions{Name: "bad"})
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (all []string, err error) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
-			if err := workflow.ExecuteActivity(ctx, "bad").Get(ctx, &all); err != nil {
-				return nil, err
+			if err := workflow.ExecuteActivity(ctx, "bad").Get(ctx, nil); err != nil {
+				return err
 			}
-			return append(all, accepted(ctx)...), verdict.Score(ctx, "good", 1)
+			all(ctx)
+			verdict.Session(ctx, "customer", "")
+			verdict.DeclareKey(ctx, "")
+			verdict.Flush(ctx, "")
+			verdict.TokenFor(ctx) // the plugin has no key
+			verdict.Score(ctx, "good", 1)
+			return nil
 		}, workflow.RegisterOptions{Name: "bad"})
 	})
 	run := b.Start("bad")
-	var all []string
-	require.NoError(t, run.Get(t.Context(), &all))
-	require.Empty(t, all)
-	require.ElementsMatch(t, []string{"good=1", "good=2"}, b.Scores(run, 2), "what is refused costs nothing else")
+	require.NoError(t, run.Get(t.Context(), nil))
+	want := []string{"good=1", "good=2"}
+	for name := range bad {
+		want = append(want, name+":error", name+":error")
+	}
+	require.ElementsMatch(t, want, b.Scores(run, len(want)), "what is refused costs nothing else")
+	require.EqualValues(t, 2*(len(bad)+len(nameless))+4, refused.Load())
+	kept, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run)})
+	require.NoError(t, err)
+	for _, r := range kept {
+		if r.State == scoring.Failed {
+			require.Contains(t, r.Reason, "verdict: invalid ", r.Name)
+		}
+	}
+	shape := harness.Shape(b.History(run))
+	require.Equal(t, 2, len(slices.DeleteFunc(shape, func(e string) bool { return e != "MarkerRecorded" })), "the version of the end, and its flush")
 
 	for name, call := range map[string]func() error{
 		"another age": func() error {
@@ -492,7 +508,7 @@ func TestBadInputIsRefusedAtTheCall(t *testing.T) {
 		var invalid *scoring.InvalidError
 		require.ErrorAs(t, call(), &invalid, name)
 	}
-	b.Scores(run, 2)
+	b.Scores(run, len(want))
 }
 
 // Local activities have ids of their own series: their scores and those of activities are of different steps.
@@ -500,7 +516,7 @@ func TestScoresOfLocalActivities(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	scoreStep := func(ctx context.Context, q int) error { return verdict.Score(ctx, "q", q) }
+	scoreStep := func(ctx context.Context, q int) error { verdict.Score(ctx, "q", q); return nil }
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterActivityWithOptions(scoreStep, activity.RegisterOptions{Name: "score"})
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
@@ -546,16 +562,13 @@ func TestCurrentDetails(t *testing.T) {
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 			workflow.SetCurrentDetails(ctx, "the user's own text")
-			if err := verdict.Score(ctx, "quality", 0.93); err != nil {
-				return err
-			}
+			verdict.Score(ctx, "quality", 0.93)
 			workflow.SetCurrentDetails(ctx, workflow.GetCurrentDetails(ctx)+"\nand more of it")
 			for i := range 900 {
-				if err := verdict.Score(ctx, fmt.Sprintf("score number %d of a great many", i), i); err != nil {
-					return err
-				}
+				verdict.Score(ctx, fmt.Sprintf("score number %d of a great many", i), i)
 			}
-			return verdict.Score(ctx, "quality", 0.95)
+			verdict.Score(ctx, "quality", 0.95)
+			return nil
 		}, workflow.RegisterOptions{Name: "detailed"})
 	})
 	run := b.Start("detailed")

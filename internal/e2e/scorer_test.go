@@ -60,12 +60,8 @@ func outcome(name, key string) verdict.Outcome {
 
 // propose defers both scorers and ends as told.
 func propose(ctx workflow.Context, pr pullRequest, end string) error {
-	if _, err := verdict.Defer(ctx, merged, pr); err != nil {
-		return err
-	}
-	if _, err := verdict.Defer(ctx, fast, pr); err != nil {
-		return err
-	}
+	verdict.Defer(ctx, merged, pr)
+	verdict.Defer(ctx, fast, pr)
 	switch end {
 	case "fail":
 		return temporal.NewNonRetryableApplicationError("no", "No", nil)
@@ -235,7 +231,7 @@ func TestWindowEnds(t *testing.T) {
 			})
 			b.UserWorker(b.Config(w), func(r worker.Worker) {
 				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
-					return verdict.Defer(ctx, w, key)
+					return verdict.Defer(ctx, w, key), nil
 				}, workflow.RegisterOptions{Name: "window"})
 			})
 			run := b.Start("window", uuid.NewString())
@@ -244,14 +240,13 @@ func TestWindowEnds(t *testing.T) {
 	}
 }
 
-// A scorer's input is validated where it is called.
+// A scorer's input is validated where it is called. What is refused is a score in state error, and fails nothing.
 func TestDeferValidatesItsInput(t *testing.T) {
 	t.Parallel()
 	b := scorerBench(t)
-	err := b.Start(propose, pullRequest{}, "").Get(t.Context(), nil)
-	var application *temporal.ApplicationError
-	require.ErrorAs(t, err, &application)
-	require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
+	run := b.Start(propose, pullRequest{}, "")
+	require.NoError(t, run.Get(t.Context(), nil))
+	require.ElementsMatch(t, []string{"merged:error", "fast:error"}, b.Scores(run, 2))
 }
 
 // Start modes, the closed run's facts, cancellation and the result from outside.
@@ -279,9 +274,7 @@ func TestStartModes(t *testing.T) {
 		r.RegisterActivity(double)
 		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, mode, end string) (int, error) {
 			option := map[string]verdict.DeferOption{"close": verdict.OnClose(), "success": verdict.OnSuccess(), "failure": verdict.OnFailure()}[mode]
-			if _, err := verdict.Defer(ctx, ended, "", option); err != nil {
-				return 0, err
-			}
+			verdict.Defer(ctx, ended, "", option)
 			n, err := scoreTimes(ctx, 0)
 			if end == "fail" {
 				return 0, temporal.NewNonRetryableApplicationError("no", "No", nil)
@@ -325,9 +318,7 @@ func TestAStopWhileARunIsFollowed(t *testing.T) {
 	})
 	b.UserWorker(b.Config(ended), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
-			if _, err := verdict.Defer(ctx, ended, ""); err != nil {
-				return err
-			}
+			verdict.Defer(ctx, ended, "")
 			workflow.GetSignalChannel(ctx, "go").Receive(ctx, nil)
 			return nil
 		}, workflow.RegisterOptions{Name: "open"})
@@ -400,7 +391,7 @@ func TestGrace(t *testing.T) {
 	})
 	b.UserWorker(b.Config(graceful), func(r worker.Worker) {
 		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
-			return verdict.Defer(ctx, graceful, key)
+			return verdict.Defer(ctx, graceful, key), nil
 		}, workflow.RegisterOptions{Name: "graced"})
 	})
 	key := uuid.NewString()
@@ -446,12 +437,8 @@ func TestMoreThanAResultHolds(t *testing.T) {
 		r.RegisterActivityWithOptions(func() ([]byte, error) { return make([]byte, 900_000), nil }, activity.RegisterOptions{Name: "large"})
 		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
 			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
-			if _, err := verdict.Defer(ctx, early, key); err != nil {
-				return err
-			}
-			if _, err := verdict.Defer(ctx, steps, key); err != nil {
-				return err
-			}
+			verdict.Defer(ctx, early, key)
+			verdict.Defer(ctx, steps, key)
 			for range 3 {
 				if err := workflow.ExecuteActivity(ctx, "large").Get(ctx, nil); err != nil {
 					return err
@@ -496,7 +483,7 @@ func TestGraceWithoutAWorker(t *testing.T) {
 			})
 			register := func(r worker.Worker) {
 				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
-					return verdict.Defer(ctx, scorer, key)
+					return verdict.Defer(ctx, scorer, key), nil
 				}, workflow.RegisterOptions{Name: "graced"})
 			}
 			stop := b.UserWorker(b.Config(scorer), register)

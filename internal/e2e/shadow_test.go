@@ -46,33 +46,26 @@ func newShadowed(t *testing.T) shadowed {
 	b.StoreWorker()
 	s := shadowed{b, experiment(t, "one-"+b.Queue, 1, ""), experiment(t, "two-"+b.Queue, 1, "customer"), experiment(t, "three-"+b.Queue, 1, "")}
 	child := func(ctx workflow.Context, key string) error {
-		return errors.Join(verdict.DeclareKey(ctx, key), verdict.Score(ctx, "in_child", true))
+		verdict.DeclareKey(ctx, key)
+		verdict.Score(ctx, "in_child", true)
+		return nil
 	}
 	served := func(ctx workflow.Context, key string) (string, error) {
-		pick, err := verdict.Experiment(ctx, s.one, verdict.ThisRun)
-		if err != nil {
-			return "", err
-		}
-		other, err := verdict.Experiment(ctx, s.two, key)
-		if err != nil {
-			return "", err
-		}
-		if err := verdict.Shadow(ctx, pick, "c", "served", key); err != nil {
-			return "", err
-		}
-		if err := errors.Join(verdict.Shadow(ctx, pick, "c", "served", key), verdict.DeclareKey(ctx, key), verdict.Session(ctx, "customer", key),
-			verdict.Score(ctx, "good", pick.Variant == "c"), verdict.Score(ctx, "other", other.Variant == "b")); err != nil {
-			return "", err
-		}
-		if _, err := verdict.Defer(ctx, accepted, key); err != nil {
-			return "", err
-		}
+		pick := verdict.Experiment(ctx, s.one, verdict.ThisRun)
+		other := verdict.Experiment(ctx, s.two, key)
+		verdict.Shadow(ctx, pick, "c", "served", key)
+		verdict.Shadow(ctx, pick, "c", "served", key)
+		verdict.DeclareKey(ctx, key)
+		verdict.Session(ctx, "customer", key)
+		verdict.Score(ctx, "good", pick.Variant == "c")
+		verdict.Score(ctx, "other", other.Variant == "b")
+		verdict.Defer(ctx, accepted, key)
 		if pick.Variant != "c" {
 			return pick.Variant, nil
 		}
-		third, err := verdict.Experiment(ctx, s.three, verdict.ThisRun)
-		if err != nil || third.Variant != "a" {
-			return "", errors.Join(err, errors.New("not served control"))
+		third := verdict.Experiment(ctx, s.three, verdict.ThisRun)
+		if third.Variant != "a" {
+			return "", errors.New("not served control")
 		}
 		workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
 		if err := workflow.ExecuteChildWorkflow(ctx, "shadowed-child", key).Get(ctx, nil); err != nil { // nil if it was cancelled
@@ -81,27 +74,20 @@ func newShadowed(t *testing.T) shadowed {
 		return "", errors.New("a shadow may fail")
 	}
 	waiting := func(ctx workflow.Context, key string) error {
-		pick, err := verdict.Experiment(ctx, s.one, verdict.ThisRun)
-		if err != nil {
-			return err
-		}
-		if err := verdict.Shadow(ctx, pick, "c", "served", key); err != nil {
-			return err
-		}
+		pick := verdict.Experiment(ctx, s.one, verdict.ThisRun)
+		verdict.Shadow(ctx, pick, "c", "served", key)
 		cancelled := workflow.Sleep(ctx, time.Hour)
 		ctx, stop := workflow.NewDisconnectedContext(ctx)
 		defer stop()
 		return errors.Join(workflow.Sleep(ctx, time.Millisecond), cancelled) // a cancellation has gone out by then
 	}
 	forced := func(ctx workflow.Context, key string) error {
-		pick, err := verdict.Experiment(ctx, s.one, verdict.ThisRun, verdict.Forced("b"))
-		if err != nil {
-			return err
-		}
+		pick := verdict.Experiment(ctx, s.one, verdict.ThisRun, verdict.Forced("b"))
 		if pick.Variant != "b" {
 			return temporal.NewNonRetryableApplicationError("it is not forced", "", nil)
 		}
-		return verdict.Shadow(ctx, pick, "c", "served", key)
+		verdict.Shadow(ctx, pick, "c", "served", key)
+		return nil
 	}
 	cfg := b.Config(accepted)
 	cfg.Store = b.Store

@@ -134,7 +134,8 @@ func TestDataConverterWithoutJSON(t *testing.T) {
 		b := on(t, client.Options{DataConverter: bytes})
 		b.UserWorker(b.Config(), func(w worker.Worker) {
 			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in []byte) ([]byte, error) {
-				return in, verdict.Score(ctx, "quality", 0.5)
+				verdict.Score(ctx, "quality", 0.5)
+				return in, nil
 			}, workflow.RegisterOptions{Name: "bytes"})
 		})
 		run := b.Start("bytes", []byte("in"))

@@ -74,7 +74,10 @@ func (u user) registerWorkflows(r interface {
 
 // step scores three times; the last one holds.
 func step(ctx context.Context, j job) error {
-	return errors.Join(verdict.Score(ctx, j.name("step"), 1), verdict.Score(ctx, j.name("step"), 2), verdict.Score(ctx, j.name("step"), 3))
+	for n := range 3 {
+		verdict.Score(ctx, j.name("step"), n+1)
+	}
+	return nil
 }
 
 // run does its job in the workflow function or in an update handler, and returns what it was served.
@@ -100,43 +103,53 @@ func (u user) run(ctx workflow.Context, j job, again bool) (string, error) {
 }
 
 func (u user) do(ctx workflow.Context, j job, again bool) (served string, err error) {
-	score := func(name string, value float64) error { return verdict.Score(ctx, j.name(name), value) }
+	score := func(name string, value float64) { verdict.Score(ctx, j.name(name), value) }
 	switch j.Does {
 	case "score", "reset":
-		err = errors.Join(score("a", 1), verdict.Flush(ctx, j.name("half")), score("b", 2))
+		score("a", 1)
+		verdict.Flush(ctx, j.name("half"))
+		score("b", 2)
 	case "correct":
-		err = errors.Join(score("a", 1), score("a", 2), verdict.Flush(ctx, j.name("half")), score("a", 3),
-			workflow.ExecuteActivity(ctx, "step", j).Get(ctx, nil))
+		score("a", 1)
+		score("a", 2)
+		verdict.Flush(ctx, j.name("half"))
+		score("a", 3)
+		err = workflow.ExecuteActivity(ctx, "step", j).Get(ctx, nil)
 	case "flush in a loop":
 		for i := range 4 {
-			err = errors.Join(err, score("a", float64(i)), verdict.Flush(ctx, j.name("round")))
+			score("a", float64(i))
+			verdict.Flush(ctx, j.name("round"))
 		}
 	case "experiment":
-		pick, pickErr := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
-		return pick.Variant, errors.Join(pickErr, score("good", 1))
+		pick := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
+		score("good", 1)
+		return pick.Variant, nil
 	case "defer":
-		_, one := verdict.Defer(ctx, u.scorers[j.Names], j.Key)
-		_, many := verdict.DeferAll(ctx, u.scorers[j.Names], []string{j.Key + "/1", j.Key + "/2"})
-		err = errors.Join(one, many, score("a", 1))
+		err = verdict.Defer(ctx, u.scorers[j.Names], j.Key).Err()
+		for _, d := range verdict.DeferAll(ctx, u.scorers[j.Names], []string{j.Key + "/1", j.Key + "/2"}) {
+			err = errors.Join(err, d.Err())
+		}
+		score("a", 1)
 	case "child":
-		pick, pickErr := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
+		pick := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
 		var inChild string
 		err = workflow.ExecuteChildWorkflow(ctx, "promised child", j).Get(ctx, &inChild)
 		if inChild != pick.Variant {
 			err = errors.Join(err, fmt.Errorf("the child was served %q, the run %q", inChild, pick.Variant))
 		}
-		return pick.Variant, errors.Join(pickErr, err, score("good", 1))
+		score("good", 1)
+		return pick.Variant, err
 	case "continue as new", "continue with options":
-		pick, pickErr := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
-		if err := errors.Join(pickErr, score("good", 1)); err != nil || again {
-			return pick.Variant, err
+		pick := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
+		if score("good", 1); again {
+			return pick.Variant, nil
 		}
 		if j.Does == "continue as new" {
 			return "", workflow.NewContinueAsNewError(ctx, "promised", j, true)
 		}
 		return "", workflow.NewContinueAsNewErrorWithOptions(ctx, workflow.ContinueAsNewErrorOptions{}, "promised", j, true)
 	case "retry":
-		if err = score("a", 1); err == nil && workflow.GetInfo(ctx).Attempt == 1 {
+		if score("a", 1); workflow.GetInfo(ctx).Attempt == 1 {
 			return "", temporal.NewApplicationError("again", "again")
 		}
 	}
@@ -144,6 +157,7 @@ func (u user) do(ctx workflow.Context, j job, again bool) (served string, err er
 }
 
 func (u user) child(ctx workflow.Context, j job) (string, error) {
-	pick, err := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
-	return pick.Variant, errors.Join(err, verdict.Score(ctx, j.name("child"), 1))
+	pick := verdict.Experiment(ctx, u.exps[j.Names], verdict.ThisRun)
+	verdict.Score(ctx, j.name("child"), 1)
+	return pick.Variant, nil
 }

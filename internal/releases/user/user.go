@@ -60,36 +60,21 @@ func Answer(ctx workflow.Context, c Case) (Reply, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{InitialInterval: 10 * time.Millisecond},
 	})
-	pick, err := verdict.Experiment(ctx, Ranking, verdict.ThisRun)
-	if err != nil {
-		return Reply{}, err
-	}
-	tone, err := verdict.Experiment(ctx, Tone, c.Customer)
-	if err != nil {
-		return Reply{}, err
-	}
+	pick := verdict.Experiment(ctx, Ranking, verdict.ThisRun)
+	tone := verdict.Experiment(ctx, Tone, c.Customer)
 	reply := Reply{Variant: pick.Variant, Tone: tone.Variant}
-	if err := errors.Join(verdict.Session(ctx, "customer", c.Customer), verdict.DeclareKey(ctx, "message-"+c.Key)); err != nil {
-		return reply, err
-	}
-	if reply.Token, err = verdict.TokenFor(ctx); err != nil {
-		return reply, err
-	}
+	verdict.Session(ctx, "customer", c.Customer)
+	verdict.DeclareKey(ctx, "message-"+c.Key)
+	reply.Token = verdict.TokenFor(ctx)
 	var found int
 	if err := workflow.ExecuteActivity(ctx, Look, c).Get(ctx, &found); err != nil {
 		return reply, err
 	}
-	if err := verdict.Score(ctx, "found", found, verdict.Because("so many passages")); err != nil {
-		return reply, err
-	}
-	if err := verdict.Flush(ctx, "draft"); err != nil {
-		return reply, err
-	}
+	verdict.Score(ctx, "found", found, verdict.Because("so many passages"))
+	verdict.Flush(ctx, "draft")
 	if c.Shadow {
 		beside := Case{Key: c.Key + "-beside", Customer: c.Customer}
-		if err := verdict.Shadow(ctx, pick, other(pick.Variant), "Answer", beside); err != nil {
-			return reply, err
-		}
+		verdict.Shadow(ctx, pick, other(pick.Variant), "Answer", beside)
 	}
 	for _, name := range c.Scorers {
 		if err := deferred(ctx, name, Wanted{c.Key, c.Window}); err != nil {
@@ -99,9 +84,7 @@ func Answer(ctx workflow.Context, c Case) (Reply, error) {
 	if c.Wait {
 		workflow.GetSignalChannel(ctx, GoOn).Receive(ctx, nil)
 	}
-	if err := verdict.Score(ctx, "short", found < 5, verdict.Keyed("length")); err != nil {
-		return reply, err
-	}
+	verdict.Score(ctx, "short", found < 5, verdict.Keyed("length"))
 	switch {
 	case c.Again > 0:
 		c.Again--
@@ -128,8 +111,8 @@ func deferred(ctx workflow.Context, name string, in Wanted) error {
 	case "broken":
 		s = Broken
 	}
-	_, err := verdict.Defer(ctx, s, in, opts...)
-	return err
+	verdict.Defer(ctx, s, in, opts...)
+	return nil
 }
 
 func other(variant string) string {
@@ -142,14 +125,12 @@ func other(variant string) string {
 // Look is the step: it scores itself and the run.
 func Look(ctx context.Context, c Case) (int, error) {
 	attempt := int(activity.GetInfo(ctx).Attempt)
-	err := errors.Join(
-		verdict.Score(ctx, "precision", 0.5+float64(len(c.Key)%4)/10+float64(attempt)/100),
-		verdict.Score(ctx, "tokens", 100*attempt, verdict.OnRun()),
-	)
-	if err == nil && c.Retry && attempt == 1 {
-		err = errors.New("the first attempt fails")
+	verdict.Score(ctx, "precision", 0.5+float64(len(c.Key)%4)/10+float64(attempt)/100)
+	verdict.Score(ctx, "tokens", 100*attempt, verdict.OnRun())
+	if c.Retry && attempt == 1 {
+		return 0, errors.New("the first attempt fails")
 	}
-	return 3 + len(c.Key)%4, err
+	return 3 + len(c.Key)%4, nil
 }
 
 // The scorers.

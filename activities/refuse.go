@@ -1,0 +1,43 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// MetricRefused counts the calls in runs and activities that were refused. The log says which and why.
+const MetricRefused = "verdict_refused"
+
+// CountRefused counts a refusal on the metrics handler of a workflow.
+func CountRefused(h client.MetricsHandler) {
+	h.WithTags(map[string]string{tagActivityType: tagNone}).Counter(MetricRefused).Inc(1)
+}
+
+// Refuse makes an invalid input a non-retryable application error of a stable type. Nil stays nil.
+func Refuse(err error) error {
+	if err == nil {
+		return nil
+	}
+	return temporal.NewNonRetryableApplicationError(err.Error(), scoring.ErrorTypeInvalid, err)
+}
+
+// refuse makes known that a call in an activity was refused.
+func (r *Recorder) refuse(ctx context.Context, call string, err error) {
+	activity.GetLogger(ctx).Error("Verdict refused a call", "Call", call, "Error", err)
+	activity.GetMetricsHandler(ctx).Counter(MetricRefused).Inc(1)
+	if r.Refused != nil {
+		r.Refused(fmt.Errorf("%s: %w", call, err))
+	}
+}
+
+// RefuseOutside makes known that a call was made where there is neither a workflow nor an activity.
+func RefuseOutside(call string) {
+	slog.Error("Verdict refused a call: its context is of no workflow and no activity; use a Client and say which run", "Call", call)
+}

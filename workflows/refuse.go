@@ -1,0 +1,34 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// refuse makes known that a call in a run was refused: in the log, as a count, and to [Config.Refused]. It never fails the
+// run, and adds nothing to it.
+func (r *run) refuse(ctx workflow.Context, call string, err error) {
+	workflow.GetLogger(ctx).Error("Verdict refused a call", "Call", call, "Error", err)
+	activities.CountRefused(workflow.GetMetricsHandler(ctx))
+	// What only reads is never replayed, though a query may come while the run is.
+	if r.cfg.Refused != nil && (r.readOnly || !workflow.IsReplaying(ctx)) {
+		r.cfg.Refused(fmt.Errorf("%s: %w", call, err))
+	}
+}
+
+// refuseNamed is refuse for what has a name: a score in state error stands under it.
+func (r *run) refuseNamed(ctx workflow.Context, call string, rec scoring.Record, err error) {
+	r.refuse(ctx, call, err)
+	var invalid *scoring.InvalidError
+	if errors.As(err, &invalid) {
+		err = invalid // without the words of the SDK
+	}
+	if rec, ok := rec.Refused(err); ok && !r.readOnly && !r.ended {
+		_ = r.put(ctx, rec) // a full buffer has no room for it either
+	}
+}
