@@ -12,8 +12,11 @@ func (r Record) Refused(err error) (Record, bool) {
 	if CheckSessions(r.Sessions) == nil {
 		refused.Sessions = r.Sessions
 	}
-	if CheckKey("key", r.Key) != nil || r.Step.Validate() != nil {
+	badStep := r.Step.Validate() != nil
+	if badStep || CheckKey("key", r.Key) != nil {
 		refused.Key = "refused/" + mark(r.Key, r.Step.ID, r.Step.Type)
+	}
+	if badStep {
 		r.Step = Step{}
 	}
 	r.Score = refused
