@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -88,7 +89,7 @@ func play(t *testing.T, mine func(cell) bool) {
 // playTogether plays cells in one environment and tells how many passed.
 func playTogether(t *testing.T, cells []cell) (passed int) {
 	e := newEnvironment(t, cells[0])
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	all, errs := make([]played, len(cells)), make([]error, len(cells))
 	var runs sync.WaitGroup
