@@ -38,7 +38,7 @@ func (s *server) QueryWorkflow(context.Context, string, string, string, ...any) 
 }
 
 func serving(t *testing.T, s rollout.Served) *server {
-	s.Fingerprint = liveExperiment(t).Definition().Fingerprint()
+	s.Fingerprint = managedExperiment(t).Definition().Fingerprint()
 	payload, err := converter.GetDefaultDataConverter().ToPayload(s)
 	require.NoError(t, err)
 	return described(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, payload)
@@ -53,7 +53,7 @@ func described(status enumspb.WorkflowExecutionStatus, memo *commonpb.Payload) *
 	return &server{describe: func(context.Context) (*client.WorkflowExecutionDescription, error) { return d, nil }}
 }
 
-func liveExperiment(t *testing.T) *experiments.Experiment {
+func managedExperiment(t *testing.T) *experiments.Experiment {
 	e, err := experiments.New(experiments.Definition{
 		Name: "e", Version: "1", Control: "a",
 		Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}},
@@ -84,7 +84,7 @@ var onlyB = experiments.Epoch{Number: 3, Weights: map[string]float64{"a": 0, "b"
 
 func TestLiveServesWhatTheExperimentIs(t *testing.T) {
 	t.Parallel()
-	e := liveExperiment(t)
+	e := managedExperiment(t)
 	own := candidate(t, e)
 	live := func(s *server) scoring.Assignment { return begun(t, e, s).assign(own) }
 
@@ -120,9 +120,9 @@ func TestLiveServesWhatTheExperimentIs(t *testing.T) {
 }
 
 // Whatever cannot be read, or says what the code cannot serve, leaves the definition's own weights.
-func TestLiveWithoutControlIsTheDefinition(t *testing.T) {
+func TestManagedWithoutAStartIsTheDefinition(t *testing.T) {
 	t.Parallel()
-	e := liveExperiment(t)
+	e := managedExperiment(t)
 	own := candidate(t, e)
 	failing := func(err error) *server {
 		return &server{describe: func(context.Context) (*client.WorkflowExecutionDescription, error) { return nil, err }}
@@ -150,7 +150,7 @@ func TestLiveWithoutControlIsTheDefinition(t *testing.T) {
 // What was read is believed while the server does not answer, for so long and no longer.
 func TestLiveOutlastsTheServer(t *testing.T) {
 	t.Parallel()
-	e := liveExperiment(t)
+	e := managedExperiment(t)
 	own := candidate(t, e)
 	s := serving(t, rollout.Served{Status: rollout.Running, Epoch: onlyB})
 	answer := s.describe
@@ -181,7 +181,7 @@ func TestLiveOutlastsTheServer(t *testing.T) {
 // A run never waits: a server that hangs changes nothing for it.
 func TestLiveNeverWaits(t *testing.T) {
 	t.Parallel()
-	e := liveExperiment(t)
+	e := managedExperiment(t)
 	own := candidate(t, e)
 	hanging := make(chan struct{})
 	s := &server{describe: func(ctx context.Context) (*client.WorkflowExecutionDescription, error) {
@@ -207,7 +207,7 @@ func TestLiveNeverWaits(t *testing.T) {
 // Several workers share one reading, which ends with the last of them.
 func TestLiveEndsWithTheLastWorker(t *testing.T) {
 	t.Parallel()
-	l := begun(t, liveExperiment(t), serving(t, rollout.Served{Status: rollout.Running, Epoch: onlyB}))
+	l := begun(t, managedExperiment(t), serving(t, rollout.Served{Status: rollout.Running, Epoch: onlyB}))
 	l.Began(t.Context(), "second", nil)
 	l.Ended("worker")
 	require.NotNil(t, l.stop)
@@ -219,7 +219,7 @@ func TestLiveEndsWithTheLastWorker(t *testing.T) {
 
 func TestNewManagedRefuses(t *testing.T) {
 	t.Parallel()
-	e := liveExperiment(t)
+	e := managedExperiment(t)
 	for want, call := range map[string]func() (*Managed, error){
 		"one is nil":             func() (*Managed, error) { return NewManaged([]*experiments.Experiment{nil}, 0) },
 		`"e@1" is there twice`:   func() (*Managed, error) { return NewManaged([]*experiments.Experiment{e, e}, 0) },
@@ -242,12 +242,12 @@ func TestLayersOfAWorker(t *testing.T) {
 	again.Version = "2"
 	second, err := experiments.New(again)
 	require.NoError(t, err)
-	_, err = NewManaged([]*experiments.Experiment{layered(t, "x", 0, .5), layered(t, "y", .5, 1), second, liveExperiment(t)}, 0)
+	_, err = NewManaged([]*experiments.Experiment{layered(t, "x", 0, .5), layered(t, "y", .5, 1), second, managedExperiment(t)}, 0)
 	require.NoError(t, err)
 }
 
 func layered(t *testing.T, name string, from, to float64) *experiments.Experiment {
-	d := liveExperiment(t).Definition()
+	d := managedExperiment(t).Definition()
 	d.Name, d.Layer = name, experiments.Layer{Name: "checkout", From: from, To: to}
 	e, err := experiments.New(d)
 	require.NoError(t, err)

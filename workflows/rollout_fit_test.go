@@ -46,8 +46,8 @@ func crowded() rollout.State {
 	return c
 }
 
-// What a controller answers and what it goes on with fit into a payload, however long its history is.
-func TestAControllerFits(t *testing.T) {
+// What a started experiment answers and what it goes on with fit into a payload, however long its history is.
+func TestAStartedExperimentFits(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, says(experiments.Continue))
 	whole := crowded()

@@ -45,9 +45,9 @@ func recordTo(t *testing.T, b *harness.Bench) (save func(name string, run client
 	}
 }
 
-// The controller's histories are made and replayed in every test run, and recorded with -record: one that people change
+// The histories of started experiments are made and replayed in every test run, and recorded with -record: one that people change
 // and that continues as new, and one whose policy stops a harmful variant.
-func TestControllerHistoriesOfThisRelease(t *testing.T) {
+func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
@@ -161,14 +161,14 @@ func TestRetiredExperimentsReplay(t *testing.T) {
 	}
 }
 
-func TestRecordedControllersReplay(t *testing.T) {
+func TestRecordedRolloutsReplay(t *testing.T) {
 	t.Parallel()
 	for _, file := range recorded(t, "controller_*") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, replay(t, file, "plain", kept, true, verdict.Config{}))
 
-			// The replay can fail: a controller that does something more first.
+			// The replay can fail: one that does something more first.
 			r := worker.NewWorkflowReplayer()
 			r.RegisterWorkflowWithOptions(func(ctx workflow.Context, c rollout.State) error {
 				if err := workflow.Sleep(ctx, time.Second); err != nil {

@@ -23,7 +23,7 @@ import (
 
 const day = 24 * time.Hour
 
-// stage runs a controller in the SDK's test environment, where days pass at once. What is about the server is tested on
+// stage runs a started experiment in the SDK's test environment, where days pass at once. What is about the server is tested on
 // a server.
 type stage struct {
 	*testing.T
@@ -321,7 +321,7 @@ func TestActionsByStatus(t *testing.T) {
 	}
 }
 
-func TestControllerRefusesWhatItCannotHold(t *testing.T) {
+func TestAStartedExperimentRefusesWhatItCannotHold(t *testing.T) {
 	t.Parallel()
 	for text, c := range map[string]rollout.State{
 		"invalid name":  {Definition: experiments.Definition{}},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,8 +100,8 @@ func (s *starter) experimentStart() *cobra.Command {
 	var f experimentFlags
 	return s.command(&cobra.Command{
 		Use:   "start [NAME@VERSION] --definition FILE",
-		Short: "Put an experiment under live control and start it",
-		Long: "Put an experiment under live control and start it.\n\nThe file has the definition as JSON, as the code has it. A duration may be a text such as \"168h\".\n" +
+		Short: "Start an experiment",
+		Long: "Start an experiment: a workflow manages it from then on.\n\nThe file has the definition as JSON, as the code has it. A duration may be a text such as \"168h\".\n" +
 			"The weights are those of epoch 0, and workers obey changes of them if their plugin knows the experiment.",
 		Example: "  starter experiment start --definition retriever.json --stop-harm --why 'is it worth its price?'",
 		Args:    atMostOne,
@@ -139,11 +140,22 @@ func (s *starter) experimentChange(ctx context.Context, action rollout.Action, n
 	})
 }
 
+// login names the user of the environment, or else the one that the process runs as: cron and containers set no $USER.
+func login(env environ) string {
+	if name, _ := env.LookupEnv("USER"); name != "" {
+		return name
+	}
+	me, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return me.Username
+}
+
 // asExperimenter makes a change in the name of whoever runs the command, and prints the revision.
 func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do func(client.Client) (rollout.Revision, string, error)) error {
-	user, _ := environ(s.Environ).LookupEnv("USER")
-	if f.change.Who = cmp.Or(s.conn.identity, user); f.change.Who == "" {
-		return usage("nobody is named in $USER: --identity says who asks")
+	if f.change.Who = cmp.Or(s.conn.identity, login(environ(s.Environ))); f.change.Who == "" {
+		return usage("neither $USER nor the operating system names who asks: --identity does")
 	}
 	f.updateID = cmp.Or(f.updateID, uuid.NewString())
 	c, _, err := s.dial(ctx)
@@ -165,7 +177,7 @@ func experimentError(key string, err error) error {
 	var notFound *serviceerror.NotFound
 	switch {
 	case errors.As(err, &notFound):
-		return usage("%s is not under live control: `starter experiment start` puts it there", key)
+		return usage("nobody has started %s: `starter experiment start` does", key)
 	case errors.As(err, &application) && application.Type() == scoring.ErrorTypeInvalid:
 		return usage("%s", application.Message())
 	case errors.As(err, &invalid):
@@ -174,7 +186,7 @@ func experimentError(key string, err error) error {
 	return err
 }
 
-// findExperiment reads NAME@VERSION, or finds the one version of NAME that is under live control.
+// findExperiment reads NAME@VERSION, or finds the one version of NAME that was started.
 func findExperiment(ctx context.Context, c client.Client, named string) (name, version string, err error) {
 	if i := strings.LastIndex(named, "@"); i >= 0 {
 		return named[:i], named[i+1:], nil
@@ -194,22 +206,22 @@ func findExperiment(ctx context.Context, c client.Client, named string) (name, v
 			continue // the prefix has a letter that stands for any in a query
 		}
 		if wire.Encoded(version) {
-			control, err := activities.ReadRollout(ctx, c, e.Execution.WorkflowId)
+			state, err := activities.ReadRollout(ctx, c, e.Execution.WorkflowId)
 			if err != nil {
 				return "", "", err
 			}
-			version = control.Definition.Version
+			version = state.Definition.Version
 		}
 		versions = append(versions, version)
 	}
 	slices.Sort(versions)
 	switch len(versions) {
 	case 0:
-		return "", "", usage("no version of %s is under live control: `starter experiment start` puts one there", named)
+		return "", "", usage("nobody has started a version of %s: `starter experiment start` does", named)
 	case 1:
 		return named, versions[0], nil
 	}
-	return "", "", usage("several versions of %s are under live control: say %s@ and one of %s", named, named, strings.Join(versions, ", "))
+	return "", "", usage("several versions of %s were started: say %s@ and one of %s", named, named, strings.Join(versions, ", "))
 }
 
 // argumentsOf asks for as many arguments as a usage line names.

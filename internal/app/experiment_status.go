@@ -33,15 +33,15 @@ func (s *starter) experimentStatus() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		control, err := activities.ReadExperiment(ctx, c, name, version)
+		state, err := activities.ReadExperiment(ctx, c, name, version)
 		if err != nil {
 			return experimentError(name+"@"+version, err)
 		}
-		return s.print(control, func(w io.Writer) error { return printControl(w, control) })
+		return s.print(state, func(w io.Writer) error { return printState(w, state) })
 	})
 }
 
-func printControl(w io.Writer, c rollout.State) error {
+func printState(w io.Writer, c rollout.State) error {
 	d, epoch := c.Definition, c.Epoch()
 	var b strings.Builder
 	fmt.Fprintf(&b, "experiment %s, version %s: %s", d.Name, d.Version, c.Status)

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"os"
+	"os/user"
 	"path/filepath"
 	"testing"
 	"time"
@@ -89,11 +90,22 @@ func TestMistakesOfExperimenters(t *testing.T) {
 		{[]string{"start"}, "--definition: must not be empty"},
 		{[]string{"start", "bm25", "--definition", file}, `"bm25" is not the experiment of the definition, retriever@2`},
 		{[]string{"start", "--definition", file, "--every", "1ms"}, "verdict: invalid every: 1ms is less than a second"},
-		{[]string{"start", "--definition", file}, "nobody is named in $USER: --identity says who asks"},
 	} {
 		got := call(t, RunStarter, []string{away}, append([]string{"experiment"}, c.args...)...)
 		require.EqualError(t, got.err, c.want, "%v", c.args)
 		require.True(t, isUsage(got.err), "%v", c.args)
+	}
+}
+
+// Cron and containers set no $USER.
+func TestWhoAsks(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "ada", login(environ{"USER=ada"}))
+	me, err := user.Current()
+	require.NoError(t, err)
+	require.NotEmpty(t, me.Username)
+	for _, env := range []environ{nil, {"USER="}} {
+		require.Equal(t, me.Username, login(env))
 	}
 }
 
@@ -108,8 +120,8 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 		require.ErrorContains(t, got.err, want)
 		require.True(t, isUsage(got.err), "%v", got.err)
 	}
-	refused("retriever@2 is not under live control", "pause", "retriever@2")
-	refused("no version of retriever is under live control", "status", "retriever")
+	refused("nobody has started retriever@2", "pause", "retriever@2")
+	refused("nobody has started a version of retriever", "status", "retriever")
 
 	require.Equal(t, "retriever@2: revision 1, running, epoch 0\n", p.starter("experiment", "start", "retriever", "--definition", file, "--stop-harm", "--why", "is it worth it?"))
 	refused("verdict: invalid status: the experiment is running", "start", "--definition", file)
@@ -136,10 +148,10 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	require.Equal(t, "retriever@2: revision 5, stopped, epoch 1\n", p.starter("experiment", "stop", "retriever@2"))
 	refused(`"vector" is not a variant`, "promote", "retriever@2", "vector")
 	require.Equal(t, "retriever@2: revision 6, promoted, epoch 1\n", p.starter("experiment", "promote", "retriever@2", "vectors"))
-	var control rollout.State
-	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &control))
-	require.Equal(t, "vectors", control.Variant)
-	require.Len(t, control.Revisions, 6)
+	var state rollout.State
+	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &state))
+	require.Equal(t, "vectors", state.Variant)
+	require.Len(t, state.Revisions, 6)
 
 	// The report and the page have the definition from there.
 	db, err := sqlite.Open(t.Context(), p.db)

@@ -124,7 +124,7 @@ func TestEncrypted(t *testing.T) {
 	d.Name, d.Version = "control-"+b.Queue, "1"
 	exp, err := experiments.New(d)
 	require.NoError(t, err)
-	c := &controlled{b, exp, d.Name, d.Version}
+	c := &managed{b, exp, d.Name, d.Version}
 	_, err = c.start(rollout.Policy{})
 	require.NoError(t, err)
 	c.must(rollout.Promote, rollout.Change{Variant: "b"})

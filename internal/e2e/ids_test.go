@@ -158,7 +158,7 @@ func TestTextsAreTakenOrRefusedAtTheCall(t *testing.T) {
 	})
 }
 
-// An experiment of any script is controlled as any other is.
+// An experiment of any script is managed as any other is.
 func TestExperimentsOfAnyScript(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
@@ -167,7 +167,7 @@ func TestExperimentsOfAnyScript(t *testing.T) {
 	d.Name, d.Version = "größe-"+b.Queue, "zwölf"
 	exp, err := experiments.New(d)
 	require.NoError(t, err)
-	c := &controlled{b, exp, d.Name, d.Version}
+	c := &managed{b, exp, d.Name, d.Version}
 	first, err := c.start(rollout.Policy{})
 	require.NoError(t, err)
 	require.Equal(t, rollout.Start, first.Action)

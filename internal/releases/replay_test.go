@@ -15,7 +15,7 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// Every history that a release left, open or closed, replays: the user's runs, the scorers, the controllers, what hands
+// Every history that a release left, open or closed, replays: the user's runs, the scorers, the started experiments, what hands
 // over.
 func TestHistoriesReplay(t *testing.T) {
 	t.Parallel()

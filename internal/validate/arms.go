@@ -151,7 +151,7 @@ func manyArms(s size) []row {
 		{what: one + ", median units", method: "e-processes alone, all pairs", measured: fmt.Sprintf("%.0f", all), rule: "shown", ok: true},
 		{what: one + ", median units", method: "the package's rule", measured: fmt.Sprintf("%.0f", median(took)), rule: "shown", ok: true},
 		never(two, "the package's rule", wrong, alpha),
-		control(two, "z test of the leader", peeked, s.naive()),
+		erring(two, "z test of the leader", peeked, s.naive()),
 	}
 }
 
@@ -223,7 +223,7 @@ func bandits(s size) []row {
 		even, ts, tt := regret(1100+c, experiments.Manual, delay), regret(1110+c, experiments.Thompson, delay), regret(1120+c, experiments.TopTwo, delay)
 		want := []float64{111, 151}[c]
 		rows = append(rows,
-			near(what, "equal weights (control)", even, 480, s.slack(.02)),
+			near(what, "equal weights (naive)", even, 480, s.slack(.02)),
 			row{what: what, method: "Thompson", measured: fmt.Sprintf("%.0f", ts), rule: fmt.Sprintf("< half of equal (%.0f elsewhere)", want), ok: ts < even/2},
 			row{what: what, method: "top-two", measured: fmt.Sprintf("%.0f", tt), rule: "between", ok: ts < tt && tt < even})
 	}

@@ -112,7 +112,7 @@ func delays(s size) []row {
 	const a, b = "no effect, delays of 1 and 3 days", "no effect, delays of 1 and 1 day"
 	return []row{
 		never(a, "matured units, sequence", differ.matured, alpha), never(a, "matured units, e-process", differ.bet, alpha),
-		never(a, "Kaplan-Meier, sequence", differ.early, alpha), control(a, "outcomes so far", differ.naive, .3),
+		never(a, "Kaplan-Meier, sequence", differ.early, alpha), erring(a, "outcomes so far", differ.naive, .3),
 		never(b, "matured units, sequence", same.matured, alpha), never(b, "outcomes so far", same.naive, alpha),
 	}
 }
@@ -167,7 +167,7 @@ func drift(s size) []row {
 		bet.add(missE)
 	}
 	const what = "no effect, baseline +27 points, ramp 50% to 80%"
-	return []row{never(what, "by epoch, sequence", stratified, alpha), never(what, "e-process", bet, alpha), control(what, "pooled epochs", pooled, .5)}
+	return []row{never(what, "by epoch, sequence", stratified, alpha), never(what, "e-process", bet, alpha), erring(what, "pooled epochs", pooled, .5)}
 }
 
 // clusters has customers with 20 runs each, whose rates differ.
@@ -218,5 +218,5 @@ func clusters(s size) []row {
 		entities.add(min(better.PValue(), worse.PValue()) <= alpha/2)
 	}
 	const what = "no effect, 1,000 customers with 20 runs"
-	return []row{never(what, "customers, e-process", entities, alpha), never(what, "ratio, delta method", ratio, alpha), control(what, "runs as units", runs, .5)}
+	return []row{never(what, "customers, e-process", entities, alpha), never(what, "ratio, delta method", ratio, alpha), erring(what, "runs as units", runs, .5)}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The fast subset of every check, with its negative controls, must hold; the full sizes are a command.
+// The fast subset of every check, with its naive methods, must hold; the full sizes are a command.
 func TestFastSubset(t *testing.T) {
 	t.Parallel()
 	for _, c := range checks {
@@ -34,15 +34,15 @@ func TestFastSubset(t *testing.T) {
 var slow = map[string]bool{"V1": true, "V2": true, "V3": true, "V4": true, "V7": true, "V10": true, "V11": true, "V12": true}
 
 // Every kind of error rate is measured beside a naive method that must be seen to err.
-func TestEveryErrorRateHasAControl(t *testing.T) {
+func TestEveryErrorRateHasANaiveMethod(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	_, err := run(&out, false, 1, "V9")
 	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(out.String(), "(control)"))
+	require.Equal(t, 1, strings.Count(out.String(), "(naive)"))
 	broken := never("", "", rate{hits: 12, n: 100}, alpha)
 	require.False(t, broken.ok)
-	require.False(t, control("", "", rate{hits: 12, n: 100}, .3).ok)
+	require.False(t, erring("", "", rate{hits: 12, n: 100}, .3).ok)
 	require.False(t, near("", "", 112, 100, .1).ok)
 	require.True(t, never("", "", rate{hits: 11, n: 100}, alpha).ok)
 }

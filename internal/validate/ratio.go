@@ -30,7 +30,7 @@ func ratioAlarms(s size) []row {
 		chi.add(c)
 	}
 	const what = "no mismatch, false alarms"
-	return []row{never(what, "e >= 100", e100, .01), never(what, "e >= 20", e20, .05), control(what, "chi-square p < 0.05", chi, .3)}
+	return []row{never(what, "e >= 100", e100, .01), never(what, "e >= 20", e20, .05), erring(what, "chi-square p < 0.05", chi, .3)}
 }
 
 // ratioDetection measures how many units it takes to see a mismatch.

@@ -179,7 +179,7 @@ func nulls(s size, check int, pi float64) []row {
 		} else {
 			rows = append(rows, shown(what, "confidence sequence", cs))
 		}
-		rows = append(rows, control(what, "z test at every look", naive, s.naive()))
+		rows = append(rows, erring(what, "z test at every look", naive, s.naive()))
 	}
 	return rows
 }
@@ -230,7 +230,7 @@ func coverage(s size) []row {
 		}
 		what := fmt.Sprintf("%.2f v %.3g, ever missed", p[0], p[1])
 		rows = append(rows, never(what, "difference", absolute, .06), never(what, "lift", relative, .06),
-			shown(what, "lift, also where marked approximate", marked), control(what, "fixed interval", fixed, s.naive()))
+			shown(what, "lift, also where marked approximate", marked), erring(what, "fixed interval", fixed, s.naive()))
 	}
 	return rows
 }

@@ -51,7 +51,7 @@ type Config struct {
 	Listen string
 	// UI is the base URL of the Temporal UI, for links.
 	UI string
-	// Definitions are those of experiments that are known, for the page. That of another one its control knows, or it is
+	// Definitions are those of experiments that are known, for the page. That of another one its workflow knows, or it is
 	// inferred.
 	Definitions []*experiments.Experiment
 	// APITokens let clients in. Without any, the API and the page are served on a loopback address only.

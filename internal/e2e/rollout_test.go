@@ -28,18 +28,18 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// controlled is an experiment under live control on a bench.
-type controlled struct {
+// managed is an experiment that a workflow manages, on a bench.
+type managed struct {
 	*harness.Bench
 	exp           *experiments.Experiment
 	name, version string
 }
 
-func control(b *harness.Bench, d experiments.Definition) *controlled {
-	d.Name, d.Version = "control-"+b.Queue, "1"
+func manage(b *harness.Bench, d experiments.Definition) *managed {
+	d.Name, d.Version = "managed-"+b.Queue, "1"
 	exp, err := experiments.New(d)
 	require.NoError(b.T, err)
-	return &controlled{b, exp, d.Name, d.Version}
+	return &managed{b, exp, d.Name, d.Version}
 }
 
 var twoArms = experiments.Definition{
@@ -47,16 +47,16 @@ var twoArms = experiments.Definition{
 	Primary: experiments.Metric{Name: "good", Type: experiments.Boolean},
 }
 
-func (c *controlled) start(p rollout.Policy) (rollout.Revision, error) {
+func (c *managed) start(p rollout.Policy) (rollout.Revision, error) {
 	return activities.StartExperiment(c.T.Context(), c.Client, c.VerdictQueue, "start", c.exp.Definition(), p, rollout.Change{Who: "ada"})
 }
 
-func (c *controlled) change(action rollout.Action, id string, change rollout.Change) (rollout.Revision, error) {
+func (c *managed) change(action rollout.Action, id string, change rollout.Change) (rollout.Revision, error) {
 	change.Who = "ada"
 	return activities.ChangeExperiment(c.T.Context(), c.Client, c.name, c.version, action, id, change)
 }
 
-func (c *controlled) must(action rollout.Action, change rollout.Change) rollout.Revision {
+func (c *managed) must(action rollout.Action, change rollout.Change) rollout.Revision {
 	c.T.Helper()
 	r, err := c.change(action, "", change)
 	require.NoError(c.T, err)
@@ -64,7 +64,7 @@ func (c *controlled) must(action rollout.Action, change rollout.Change) rollout.
 }
 
 // read asks again when the server had sent the query to a worker that is no more.
-func (c *controlled) read() (state rollout.State) {
+func (c *managed) read() (state rollout.State) {
 	c.T.Helper()
 	c.Eventually(func() (err error) {
 		state, err = activities.ReadExperiment(c.T.Context(), c.Client, c.name, c.version)
@@ -73,8 +73,8 @@ func (c *controlled) read() (state rollout.State) {
 	return state
 }
 
-// runs returns the runs of the controller's chain, oldest first.
-func (c *controlled) runs() []client.WorkflowRun {
+// runs returns the runs of its workflow's chain, oldest first.
+func (c *managed) runs() []client.WorkflowRun {
 	c.T.Helper()
 	id := activities.ExperimentID(c.name, c.version)
 	var all []client.WorkflowRun
@@ -89,8 +89,8 @@ func (c *controlled) runs() []client.WorkflowRun {
 	}
 }
 
-// replay replays every run of the controller.
-func (c *controlled) replay() {
+// replay replays every run of its workflow.
+func (c *managed) replay() {
 	c.T.Helper()
 	for _, run := range c.runs() {
 		r := worker.NewWorkflowReplayer()
@@ -109,11 +109,11 @@ func refused(t *testing.T, err error, text string) {
 
 // Every change is a revision that says who, when and why; a wrong one is refused and changes nothing; the same update
 // again is the same revision; and all of that is the same after a crash and in the next run.
-func TestExperimentIsControlled(t *testing.T) {
+func TestAnExperimentIsManaged(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	stop := b.StoreWorker()
-	c := control(b, twoArms)
+	c := manage(b, twoArms)
 	policy := rollout.Policy{ContinueAfter: 50, Every: time.Hour}
 	begun := time.Now()
 
@@ -216,11 +216,11 @@ func TestExperimentIsControlled(t *testing.T) {
 }
 
 // What a run gets follows the control without a deploy and without waiting; what it got stays.
-func TestRunsFollowTheControl(t *testing.T) {
+func TestRunsFollowARollout(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	stopStore := b.StoreWorker()
-	c := control(b, twoArms)
+	c := manage(b, twoArms)
 	cfg := b.Config()
 	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	pick := func(ctx workflow.Context) (verdict.Pick, error) {
@@ -340,7 +340,7 @@ var rated = verdict.NewScorer("good", "1", func(ctx workflow.Context, key string
 const window = 10 * time.Second
 
 // feed has n runs served, and each rated after its end: of ten runs of a variant as many as its share find it good.
-func (c *controlled) feed(n int, share map[string]int) {
+func (c *managed) feed(n int, share map[string]int) {
 	c.T.Helper()
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -375,7 +375,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	stop := b.StoreWorker()
-	c := control(b, experiments.Definition{
+	c := manage(b, experiments.Definition{
 		Control: "now", Maturity: window,
 		Variants: []experiments.Variant{{Name: "now", Weight: 1}, {Name: "better", Weight: 1}, {Name: "worse", Weight: 1}},
 		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
@@ -471,7 +471,7 @@ func TestRetiredExperiment(t *testing.T) {
 	b.StoreWorker()
 	d := twoArms
 	d.Variants = []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1e-15}} // everyone gets a
-	c := control(b, d)
+	c := manage(b, d)
 	picks := func(pick func(workflow.Context) (verdict.Pick, error)) func(worker.Worker) {
 		return func(w worker.Worker) {
 			w.RegisterWorkflowWithOptions(func(ctx workflow.Context) ([]string, error) {

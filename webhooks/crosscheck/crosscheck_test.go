@@ -1,4 +1,4 @@
-package webhooks_test
+package crosscheck_test
 
 import (
 	"bytes"
@@ -166,7 +166,7 @@ func requireSameEvent(t *rapid.T, want event.Event, got webhooks.Delivery) {
 
 func TestCrossCheckCloudEvents(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, events)
+	v := cloudEvents(t)
 	rapid.Check(t, func(t *rapid.T) {
 		sent := randomEvent(t)
 		ctx := binding.WithForceBinary(context.Background())
@@ -190,7 +190,7 @@ func TestCrossCheckCloudEvents(t *testing.T) {
 
 func TestCrossCheckCloudEventsBatch(t *testing.T) {
 	t.Parallel()
-	v := verifier(t, events)
+	v := cloudEvents(t)
 	rapid.Check(t, func(t *rapid.T) {
 		sent := make([]event.Event, rapid.IntRange(0, 5).Draw(t, "n"))
 		for i := range sent {
