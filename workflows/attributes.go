@@ -154,6 +154,7 @@ func (u updates) sizeIn(info *workflow.Info) int {
 		size += around + len(d.key.GetName())
 		ours = append(ours, d.key.GetName())
 	}
+	//lint:ignore SA1019 the typed attributes do not say how many bytes they take, and another sum would not replay
 	fields := info.SearchAttributes.GetIndexedFields()
 	names := slices.Sorted(maps.Keys(fields)) //workflowcheck:ignore sorted
 	for _, name := range names {

@@ -11,8 +11,9 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/verdict-dev/verdict/internal/devserver"
 )
 
 // stageProcess is a process of the demo. It ends when the pipe to its standard input closes, so it never outlives its
@@ -33,7 +34,7 @@ func startStage(ctx context.Context, name string, in stageInput, stderr io.Write
 	}
 	p := &stageProcess{cmd: exec.Command(self, append([]string{name}, in.Connection...)...), done: make(chan struct{})}
 	// A group of its own: an interrupt from the terminal is for the parent, which then ends its processes in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	devserver.OwnGroup(p.cmd)
 	p.cmd.Stderr = stderr
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {

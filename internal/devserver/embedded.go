@@ -151,7 +151,7 @@ func build(ctx context.Context, goCommand, source, binary string, log io.Writer)
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	output := &tail{}
 	cmd.Stdout, cmd.Stderr = output, output
-	ownGroup(cmd)
+	OwnGroup(cmd)
 	cmd.Cancel = func() error { killGroup(cmd); return nil }
 	cmd.WaitDelay = time.Second
 

@@ -33,7 +33,7 @@ type process struct {
 
 func startProcess(cmd *exec.Cmd, stdout, log io.Writer) (*process, error) {
 	p := &process{cmd: cmd, stderr: &tail{tee: log}, exited: make(chan struct{})}
-	ownGroup(cmd)
+	OwnGroup(cmd)
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()

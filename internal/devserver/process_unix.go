@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps a terminal's Ctrl-C from the child: it goes to the whole
+// OwnGroup keeps a terminal's Ctrl-C from the child: it goes to the whole
 // foreground group, and the server must outlive the workers that use it.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func OwnGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 

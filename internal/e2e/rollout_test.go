@@ -309,7 +309,7 @@ func TestRunsFollowARollout(t *testing.T) {
 	c.must(rollout.Resume, rollout.Change{})
 	stopStore()
 	until("resumed", func(a scoring.Assignment) bool { return a.Epoch == 1 && a.By == scoring.ByWeight })
-	stopStore = b.StoreWorker()
+	b.StoreWorker()
 
 	// What was assigned under other weights, or while it was paused, is so for the life of the run.
 	for run, variant := range map[client.WorkflowRun]string{life: served, paused: "a"} {

@@ -129,7 +129,7 @@ func compete(rng *rand.Rand, e *experiments.Experiment, rates []float64, n int) 
 
 // manyArms looks for the best of five, and for one where there is none.
 func manyArms(s size) []row {
-	e := arms(5, func(d *experiments.Definition) { d.AlphaHarm, d.MaxUnits = 1e-300, 1<<40 })
+	e := arms(5, func(d *experiments.Definition) { d.AlphaHarm, d.MaxUnits = 1e-300, 1<<30 })
 	var right, wrong, peeked rate
 	var took, bare, pairs []float64
 	reps, most := s.pick(8, 400), 30_000

@@ -97,7 +97,7 @@ func endToEnd(s size) []row {
 		if adaptive {
 			how, allocator = "Thompson weights", experiments.Thompson
 		}
-		e := arms(3, func(d *experiments.Definition) { d.Maturity, d.Allocator, d.MaxUnits = window, allocator, 1<<40 })
+		e := arms(3, func(d *experiments.Definition) { d.Maturity, d.Allocator, d.MaxUnits = window, allocator, 1<<30 })
 		reps := s.pick(12, 600)
 		var wrong, tied, found, harm, falseHarm rate
 		var days []float64

@@ -26,10 +26,10 @@ func main() {
 
 // row is a line of the table: what was measured of a method, and whether it is as it must be.
 type row struct {
-	check, what, method string
-	measured            string
-	rule                string
-	ok                  bool
+	what, method string
+	measured     string
+	rule         string
+	ok           bool
 }
 
 // checks are the simulations in the order of the table.

@@ -14,13 +14,11 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -190,8 +188,7 @@ func start() (server, error) {
 func keep(port int, script string, args ...string) (_ server, err error) {
 	keeper := exec.Command("sh", append([]string{"-c", script, "sh"}, args...)...)
 	keeper.Dir = "/"
-	keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is ours to handle
-	if keeper.SysProcAttr.Credential, err = unprivileged(); err != nil {
+	if err := apart(keeper); err != nil {
 		return server{}, err
 	}
 	keeper.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TMPDIR=" + os.TempDir()}
@@ -235,26 +232,6 @@ func (s server) await(said *bytes.Buffer) error {
 		case <-poll.C:
 		}
 	}
-}
-
-// unprivileged returns the user that Postgres runs as when the tests run as root, as which it refuses to run.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
-		gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
-		if err := errors.Join(errUID, errGID); err != nil {
-			return nil, err
-		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-	}
-	return nil, errors.New("the tests run as root, and there is no user postgres or nobody to run Postgres as")
 }
 
 func freePort() (int, error) {
