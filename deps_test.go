@@ -14,7 +14,7 @@ const module = "github.com/verdict-dev/verdict"
 func TestRootPackageIsLight(t *testing.T) {
 	t.Parallel()
 	deptest.Forbid(t, module, deptest.Heavy...)
-	deptest.Forbid(t, module, module+"/store/", module+"/webhooks", module+"/judges/openai", module+"/experiments/analysis", module+"/internal/estimate")
+	deptest.Forbid(t, module, module+"/store/", module+"/storeworker", module+"/webhooks", module+"/judges/openai", module+"/experiments/analysis", module+"/internal/estimate")
 	require.Contains(t, deptest.Deps(t, module), "go.temporal.io/sdk/workflow") // the list is a real one
 }
 
@@ -29,6 +29,7 @@ func TestPublicPackagesKeepToTheirImports(t *testing.T) {
 		"webhooks":    append([]string{"testing", "github.com/stretchr/"}, deptest.Heavy...),
 		"activities":  deptest.Heavy,
 		"workflows":   deptest.Heavy,
+		"storeworker": {"modernc.org/", "github.com/jackc/", "database/sql", "go.temporal.io/server", "github.com/spf13/"},
 	} {
 		t.Run(pkg, func(t *testing.T) {
 			t.Parallel()

@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/internal/app/service"
 	"github.com/verdict-dev/verdict/internal/demo"
 	"github.com/verdict-dev/verdict/internal/demo/user"
 	"github.com/verdict-dev/verdict/internal/stdlibqa"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/judges/openai"
 	"github.com/verdict-dev/verdict/store/sqlite"
+	"github.com/verdict-dev/verdict/storeworker"
 )
 
 // newDemoCommand is `starter demo`.
@@ -137,10 +137,10 @@ func (s *starter) demoWorker(ctx context.Context, in stageInput, ready func(any)
 		return errors.Join(err, db.Close())
 	}
 	connection.HostPort, connection.Namespace = in.Address, in.Namespace
-	svc, err := service.Start(ctx, service.Config{
+	svc, err := storeworker.Start(ctx, storeworker.Options{
 		Client: connection,
 		Store:  db, SearchAttributes: true, Listen: in.Listen, UI: in.UI,
-		Webhooks: service.Webhooks{Standard: []string{in.Secret}}, Logger: logger,
+		Webhooks: storeworker.Webhooks{Standard: []string{in.Secret}}, Logger: logger,
 		Definitions: []*experiments.Experiment{exp},
 	})
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
-	"github.com/verdict-dev/verdict/internal/app/proxy"
-	"github.com/verdict-dev/verdict/internal/app/service"
+	"github.com/verdict-dev/verdict/internal/proxy"
 	"github.com/verdict-dev/verdict/internal/token"
+	"github.com/verdict-dev/verdict/storeworker"
 )
 
 // workerConfig is what the worker is told.
@@ -30,8 +30,8 @@ type workerConfig struct {
 	stopTimeout               time.Duration
 	apiTokens, tokenKeys      []string
 	trustedProxies            proxy.Trusted
-	keep                      service.Keep
-	hooks                     service.Webhooks
+	keep                      storeworker.Keep
+	hooks                     storeworker.Webhooks
 }
 
 // settings are all that the worker can be told besides the connection to Temporal.
@@ -66,8 +66,8 @@ func (c *workerConfig) settings() settings {
 		secret("VERDICT_CLOUDEVENTS_TOKEN", "accept CloudEvents with this bearer token at /webhooks/cloudevents", &c.hooks.CloudEvents),
 		secret("VERDICT_HMAC_SECRET", "accept JSON signed with HMAC-SHA256 at /webhooks/hmac", &c.hooks.HMAC),
 		{flag: "stripe-test-mode", env: "VERDICT_STRIPE_TEST_MODE", fallback: "false", kind: "bool", usage: "count events of Stripe's test mode, in which nobody pays", read: boolOf(&c.hooks.StripeTestMode)},
-		{flag: "hmac-header", env: "VERDICT_HMAC_HEADER", fallback: service.DefaultHMACHeader, kind: "header", usage: "header with the signature of /webhooks/hmac", read: nonEmpty(&c.hooks.HMACHeader)},
-		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: service.DefaultHMACPrefix, kind: "string", usage: "what precedes that signature", read: textOf(&c.hooks.HMACPrefix)},
+		{flag: "hmac-header", env: "VERDICT_HMAC_HEADER", fallback: storeworker.DefaultHMACHeader, kind: "header", usage: "header with the signature of /webhooks/hmac", read: nonEmpty(&c.hooks.HMACHeader)},
+		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: storeworker.DefaultHMACPrefix, kind: "string", usage: "what precedes that signature", read: textOf(&c.hooks.HMACPrefix)},
 	}
 }
 
@@ -151,7 +151,7 @@ func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, 
 		return unlessTold(ctx, log, err)
 	}
 	warnExposed(log, cfg.db)
-	s, err := service.Start(ctx, service.Config{
+	s, err := storeworker.Start(ctx, storeworker.Options{
 		Client: temporal, Store: db, TaskQueue: cfg.taskQueue, Worker: cfg.options(),
 		SearchAttributes: cfg.searchAttributes, Listen: cfg.listen, UI: cfg.ui,
 		APITokens: cfg.apiTokens, TrustedProxies: cfg.trustedProxies, TokenKeys: bytesOf(cfg.tokenKeys), Webhooks: cfg.hooks, Keep: cfg.keep, Logger: log,

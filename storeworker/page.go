@@ -1,4 +1,4 @@
-package service
+package storeworker
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/internal/app/page"
+	"github.com/verdict-dev/verdict/internal/page"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -16,7 +16,7 @@ import (
 var errAway = errors.New("temporal is away")
 
 // page is the report as a page. While Temporal is away it is not asked: who looks would wait for it.
-func (s *Service) page(cfg Config) http.Handler {
+func (s *Worker) page(cfg Options) http.Handler {
 	away := func(ctx context.Context) bool { return slices.Contains(s.parts.look(ctx), "temporal") }
 	ask, define := report.AskTemporal(s.temporal), report.DefinedByControl(s.temporal)
 	closed := report.ClosedOnTemporal(s.temporal, cfg.Client.Namespace)

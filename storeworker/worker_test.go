@@ -1,4 +1,4 @@
-package service
+package storeworker
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func (f stopFunc) Close() error { f(); return nil }
 func TestStopOrder(t *testing.T) {
 	t.Parallel()
 	var order []string
-	s := &Service{log: silent, fatal: make(chan error, 1)}
+	s := &Worker{log: silent, fatal: make(chan error, 1)}
 	h := health{ready: &s.ready, parts: &parts{log: silent}}
 	underWay, release := make(chan struct{}), make(chan struct{})
 	mux := http.NewServeMux()
@@ -229,7 +229,7 @@ func TestStartFailsWithoutAServer(t *testing.T) {
 	t.Parallel()
 	db, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
-	_, err = Start(t.Context(), Config{
+	_, err = Start(t.Context(), Options{
 		Client: client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(silent)}, Store: db, Listen: "127.0.0.1:0", Logger: silent,
 	})
 	require.ErrorContains(t, err, "no Temporal server at 127.0.0.1:1")

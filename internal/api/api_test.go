@@ -18,8 +18,8 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/verdict-dev/verdict/internal/app/api"
-	"github.com/verdict-dev/verdict/internal/app/proxy"
+	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/internal/proxy"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -93,8 +93,7 @@ func newBench(t *testing.T, s server, g api.Guard) *bench {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	b := &bench{T: t, store: &keeper{Store: db, seen: map[string]string{}}}
-	mux := http.NewServeMux()
-	api.Register(mux, g, api.Options{
+	mux := api.New(g, api.Options{
 		Store: b.store, Temporal: s, Namespace: "default", TokenKeys: [][]byte{tokenKey}, Logger: slog.New(slog.DiscardHandler),
 		Deliver: func(ctx context.Context, o scoring.Outcome) (bool, error) {
 			if err := ctx.Err(); err != nil {
@@ -370,8 +369,7 @@ func TestStoreThatRemembersNothing(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	mux := http.NewServeMux()
-	api.Register(mux, api.Guard{Tokens: []string{secret}}, api.Options{
+	mux := api.New(api.Guard{Tokens: []string{secret}}, api.Options{
 		Store: struct{ store.Store }{db}, Temporal: server{runs: map[string]string{"order-7": "r7"}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	b := &bench{T: t, handler: mux}
@@ -489,15 +487,14 @@ func FuzzScores(f *testing.F) {
 	f.Add(`{"workflow_id":"order-7","name":"quality","value":0.5}`)
 	f.Add(`{"workflow_id":"order-7","name":"quality","state":"not_applicable","sessions":[{"key":"a","id":"b"}]}`)
 	f.Add(`{"token":"x","value":1e400}`)
-	mux := http.NewServeMux()
 	db, err := sqlite.Open(f.Context(), sqlite.Memory)
 	require.NoError(f, err)
 	f.Cleanup(func() { require.NoError(f, db.Close()) })
-	api.Register(mux, api.Guard{Tokens: []string{secret}}, api.Options{
+	h := api.New(api.Guard{Tokens: []string{secret}}, api.Options{
 		Store: db, Temporal: server{runs: map[string]string{"order-7": "r7"}}, TokenKeys: [][]byte{tokenKey}, Logger: slog.New(slog.DiscardHandler),
 	})
 	f.Fuzz(func(t *testing.T, body string) {
-		b := &bench{T: t, handler: mux}
+		b := &bench{T: t, handler: h}
 		w := b.post("/v1/scores", body)
 		require.Contains(t, []int{201, 400, 404, 413, 422}, w.Code, w.Body.String())
 		require.True(t, json.Valid(w.Body.Bytes()))

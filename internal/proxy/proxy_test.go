@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/verdict-dev/verdict/internal/app/proxy"
+	"github.com/verdict-dev/verdict/internal/proxy"
 )
 
 func request(remote string, forwarded ...string) *http.Request {

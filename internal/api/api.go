@@ -72,11 +72,13 @@ type Once interface {
 
 type api struct{ Options }
 
-// Register adds the routes to mux, each behind the guard.
-func Register(mux *http.ServeMux, g Guard, o Options) {
+// New answers the routes, each behind the guard.
+func New(g Guard, o Options) http.Handler {
 	a := &api{o}
+	mux := http.NewServeMux()
 	mux.Handle("/v1/scores", g.Protect(a.post(a.scores), false))
 	mux.Handle("/v1/outcomes", g.Protect(a.post(a.outcomes), false))
+	return mux
 }
 
 // post makes a handler of a function that answers with the status and the body of a success, or with an error.

@@ -1,0 +1,123 @@
+package storeworker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/internal/proxy"
+	"github.com/verdict-dev/verdict/webhooks"
+)
+
+// handlers are the parts of what a store worker answers.
+type handlers struct {
+	health, webhooks, api, pages, numbers http.Handler
+}
+
+// Handler answers everything: the health checks and what [Worker.Webhooks], [Worker.API], [Worker.Pages] and
+// [Worker.Metrics] answer. Under a prefix, mount it behind http.StripPrefix.
+func (s *Worker) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/", s.webhooks)
+	mux.Handle("/v1/", s.api)
+	mux.Handle("/metrics", s.numbers)
+	mux.Handle("/livez", s.health)
+	mux.Handle("/readyz", s.health)
+	mux.Handle("/", s.pages)
+	return mux
+}
+
+// Webhooks answers POST /webhooks/{sender} of each sender that has a secret.
+func (s *Worker) Webhooks() http.Handler { return s.webhooks }
+
+// API answers POST /v1/scores and POST /v1/outcomes.
+func (s *Worker) API() http.Handler { return s.api }
+
+// Pages answers GET / and the plots below GET /experiments/, which the page names relative to itself.
+func (s *Worker) Pages() http.Handler { return s.pages }
+
+// Metrics answers GET /metrics in the text format of Prometheus.
+func (s *Worker) Metrics() http.Handler { return s.numbers }
+
+func (s *Worker) serve(h http.Handler) {
+	s.server = &http.Server{
+		Handler: h, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
+	go func() {
+		if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.fail(fmt.Errorf("http: %w", err))
+		}
+	}()
+}
+
+// sender names the sender of a request: whom a trusted proxy forwards for, else who is connected.
+func sender(trusted proxy.Trusted) func(*http.Request) string {
+	return func(r *http.Request) string {
+		client, ok := trusted.Client(r)
+		if !ok {
+			return r.RemoteAddr
+		}
+		return webhooks.Network(client)
+	}
+}
+
+// handle makes the handlers.
+func (s *Worker) handle(cfg Options) error {
+	s.parts = &parts{log: s.log, all: []part{{"temporal", tryTemporal(s.temporal)}, {"store", tryStore(cfg.Store)}}}
+	h := health{ready: &s.ready, parts: s.parts, alone: []string{"temporal"}}
+	if _, ok := cfg.Store.(untold); ok {
+		h.alone = append(h.alone, "store")
+	}
+	s.health = routes(map[string]http.Handler{"GET /livez": http.HandlerFunc(h.live), "GET /readyz": http.HandlerFunc(h.readiness)})
+
+	d := s.delivery(cfg)
+	refused := rejections{cfg.Store, s.log}
+	hooks, err := cfg.Webhooks.handlers(webhooks.Options{
+		Sink: d, Rejected: refused.One, RejectedMore: refused.More, Sender: sender(cfg.TrustedProxies), Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	for path, hook := range hooks {
+		if c, ok := hook.(io.Closer); ok {
+			s.hooks = append(s.hooks, c)
+		}
+		hooks[path] = s.metrics.counted(strings.TrimPrefix(path, "/webhooks/"), hook)
+		s.log.Info("webhooks are received", "path", path)
+	}
+	s.webhooks = routes(hooks)
+
+	guard := api.Guard{
+		Tokens: cfg.APITokens, Loopback: cfg.Listen == "" || api.IsLoopback(cfg.Listen), Proxies: cfg.TrustedProxies, Open: cfg.Authenticated,
+	}
+	if len(guard.Tokens) == 0 && !guard.Loopback && !guard.Open {
+		s.log.Warn("the API and the page are not served: this is no loopback address and there is no VERDICT_API_TOKEN", "http", cfg.Listen)
+	}
+	s.api = api.New(guard, api.Options{
+		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
+		TokenKeys: cfg.TokenKeys, Logger: s.log,
+	})
+	pages := guard.Protect(s.page(cfg), true)
+	s.pages = routes(map[string]http.Handler{"GET /{$}": pages, "GET /experiments/": pages})
+	s.numbers = routes(map[string]http.Handler{"GET /metrics": guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.metrics.away(s.parts.all, s.parts.look(r.Context()))
+		s.metrics.ServeHTTP(w, r)
+	}), false)})
+	return nil
+}
+
+func routes(all map[string]http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	for pattern, h := range all {
+		mux.Handle(pattern, h)
+	}
+	return mux
+}

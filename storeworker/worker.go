@@ -1,0 +1,262 @@
+// Package storeworker is the worker that keeps the store, as a library: a Temporal worker with Verdict's own workflows and
+// activities, and HTTP handlers for health checks, webhooks, API, pages and metrics.
+//
+// [NewPlugin] makes a worker process of yours the store worker as well, so that nothing else has to be deployed. [Start] runs
+// one by itself, as the program worker does. Both run in as many processes as the store allows: one for SQLite, any number for
+// Postgres.
+package storeworker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
+)
+
+// drainLimit is how long a stop waits for the HTTP requests that are under way. A webhook is answered well within it. It is
+// also what a stop may take beyond what the Temporal worker may.
+const drainLimit = 5 * time.Second
+
+// endLimit is what is left of that for the process to end.
+const endLimit = 500 * time.Millisecond
+
+// Options are what a store worker works with.
+type Options struct {
+	// Client says how to reach Temporal: address and namespace, TLS, data converter and codec, interceptors, metrics handler.
+	// Verdict's own plugin is added to its Plugins. [NewPlugin] takes the options of the client that it is on instead.
+	Client client.Options
+	// Store is where everything is kept. [Start] closes it when it stops, also when it does not start. [NewPlugin] takes that
+	// of its verdict.Config and leaves it open.
+	Store store.Store
+	// TaskQueue is where recording workflows and deliveries are started, and nothing else polls. Default: "verdict".
+	TaskQueue string
+	// Worker are the options of the Temporal worker.
+	Worker worker.Options
+	// SearchAttributes puts scores into visibility; a store worker does not start if the attributes are not registered.
+	SearchAttributes bool
+	// Listen is the address of an HTTP server of its own for [Worker.Handler], such as "127.0.0.1:8080". Empty: none; mount the
+	// handlers.
+	Listen string
+	// UI is the base URL of the Temporal UI, for links.
+	UI string
+	// Definitions are those of experiments that are known, for the page. That of another one its rollout knows, or it is
+	// inferred.
+	Definitions []*experiments.Experiment
+	// APITokens let clients in. Without any, API, pages and metrics answer only what comes from this host.
+	APITokens []string
+	// Authenticated says that whoever mounts the handlers lets nobody in who must not be: they ask for no token.
+	Authenticated bool
+	// TrustedProxies are networks whose proxies are believed when they say whom they forward for, and decide who reaches API, pages
+	// and metrics where there are no APITokens.
+	TrustedProxies []netip.Prefix
+	// TokenKeys open run tokens; each has at least 32 bytes.
+	TokenKeys [][]byte
+	// Webhooks are the senders that deliveries are accepted from.
+	Webhooks Webhooks
+	// Keep says for how long things are kept.
+	Keep Keep
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// complete fills in what is left out.
+func (o *Options) complete() {
+	o.TaskQueue = cmp.Or(o.TaskQueue, activities.DefaultTaskQueue)
+	o.Client.HostPort = cmp.Or(o.Client.HostPort, client.DefaultHostPort)
+	o.Client.Namespace = cmp.Or(o.Client.Namespace, client.DefaultNamespace)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+}
+
+// Worker is a store worker that runs.
+type Worker struct {
+	log      *slog.Logger
+	ready    atomic.Bool
+	fatal    chan error
+	listener net.Listener
+	server   *http.Server
+	worker   stopper
+	hooks    []io.Closer // the webhooks' handlers
+	upkeep   *upkeep
+	temporal client.Client
+	store    io.Closer // nil: somebody else's
+
+	handlers
+	parts     *parts
+	metrics   *metrics
+	stopLimit time.Duration
+	step      atomic.Value // of a stop: its name
+}
+
+// stopper is the part of a Temporal worker that a stop needs.
+type stopper interface{ Stop() }
+
+// Start starts a store worker. When it returns without an error the worker polls, and requests are answered. Stop it.
+func Start(ctx context.Context, o Options) (*Worker, error) { return start(ctx, o, o.Store) }
+
+// start starts a store worker which closes what it owns when it stops.
+func start(ctx context.Context, cfg Options, owned io.Closer) (_ *Worker, err error) {
+	cfg.complete()
+	s := &Worker{
+		log: cfg.Logger, fatal: make(chan error, 2), store: owned, metrics: &metrics{handler: cfg.Client.MetricsHandler},
+		stopLimit: cfg.Worker.WorkerStopTimeout + drainLimit - endLimit,
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if cfg.Store == nil {
+		return nil, errors.New("a store worker needs a store: open one of package store/sqlite or store/postgres")
+	}
+	plugin := verdict.NewPlugin(verdict.Config{
+		Store: cfg.Store, TaskQueue: cfg.TaskQueue, SearchAttributes: cfg.SearchAttributes,
+	})
+	cfg.Client.Plugins = append(slices.Clip(cfg.Client.Plugins), plugin)
+	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {
+		return nil, fmt.Errorf("no Temporal server at %s (--address or TEMPORAL_ADDRESS says where): %w", cfg.Client.HostPort, err)
+	}
+	if err := s.handle(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Listen != "" {
+		if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return nil, fmt.Errorf("http: %w", err)
+		}
+		s.serve(s.Handler())
+	}
+	if err := s.startWorker(cfg); err != nil {
+		return nil, err
+	}
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"look what is away", lookEvery, func(ctx context.Context) error {
+		s.metrics.away(s.parts.all, s.parts.look(ctx))
+		return nil
+	}}))
+	s.ready.Store(true)
+	s.log.Info("ready", "http", s.URL(), "namespace", cfg.Client.Namespace, "task_queue", cfg.TaskQueue)
+	return s, nil
+}
+
+func (s *Worker) startWorker(cfg Options) error {
+	fatal := cfg.Worker.OnFatalError
+	cfg.Worker.OnFatalError = func(err error) {
+		s.fail(fmt.Errorf("temporal worker: %w", err))
+		if fatal != nil {
+			fatal(err)
+		}
+	}
+	w := worker.New(s.temporal, cfg.TaskQueue, cfg.Worker)
+	workflows.Register(w)
+	(&activities.Set{Store: cfg.Store, Client: s.temporal, Find: analysis.Find}).Register(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("temporal worker: %w", err)
+	}
+	s.worker = w
+	return nil
+}
+
+// fail says, once, that the store worker cannot go on.
+func (s *Worker) fail(err error) {
+	select {
+	case s.fatal <- err:
+	default:
+	}
+}
+
+// Failed returns the channel on which the store worker says that it cannot go on and must be stopped.
+func (s *Worker) Failed() <-chan error { return s.fatal }
+
+// URL is the base URL of the HTTP server; empty if there is none.
+func (s *Worker) URL() string {
+	if s.listener == nil {
+		return ""
+	}
+	return "http://" + s.listener.Addr().String()
+}
+
+// Client is the Temporal client, with the plugin.
+func (s *Worker) Client() client.Client { return s.temporal }
+
+// lookEvery is how often it is looked what is away, whether somebody asks or not.
+const lookEvery = 10 * time.Second
+
+// delivery is how outcomes are delivered.
+func (s *Worker) delivery(cfg Options) delivery {
+	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
+}
+
+// Stop stops in the order in which nothing is lost: no longer ready, so that a load balancer looks elsewhere; no new
+// request, and those that are under way to their end; no new task, and those that are under way to their end; and then
+// what all of them used. It ends after the time that the Temporal worker may take to stop and 5 s, whatever hangs: what was
+// under way then is done again by another worker.
+func (s *Worker) Stop() error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	limit := time.NewTimer(max(s.stopLimit, drainLimit-endLimit))
+	defer limit.Stop()
+	select {
+	case err := <-stopped:
+		return err
+	case <-limit.C:
+		s.log.Warn("stopped without waiting any longer; what was under way is done again by another worker", "step", s.step.Load(), "limit", s.stopLimit)
+		return nil
+	}
+}
+
+func (s *Worker) stop() error {
+	var errs []error
+	begin := func(step string) {
+		s.step.Store(step)
+		s.log.Info("stopping", "step", step)
+	}
+	s.ready.Store(false)
+	if s.server != nil {
+		begin("http")
+		ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+		defer cancel()
+		if err := s.server.Shutdown(ctx); err != nil {
+			// Whoever dawdles comes again: it was not told that anything is held.
+			s.log.Warn("requests were cut off", "after", drainLimit, "error", errors.Join(err, s.server.Close()))
+		}
+	}
+	if s.worker != nil {
+		begin("worker")
+		s.worker.Stop()
+	}
+	if s.upkeep != nil {
+		begin("upkeep")
+		s.upkeep.stop()
+	}
+	for _, h := range s.hooks {
+		errs = append(errs, h.Close()) // what they have counted goes into the ledger
+	}
+	if s.store != nil {
+		begin("store")
+		if err := s.store.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("store: %w", err))
+		}
+	}
+	if s.temporal != nil {
+		s.temporal.Close()
+	}
+	return errors.Join(errs...)
+}
