@@ -72,7 +72,7 @@ func (c Config) validate() error {
 	for _, s := range c.Scorers {
 		id := s.Name() + "@" + s.Version()
 		if errs = append(errs, s.Check()); seen[id] {
-			errs = append(errs, scoring.Invalid("scorers", "%q is there twice", id))
+			errs = append(errs, scoring.Invalid("scorers", "%q appears twice", id))
 		}
 		seen[id] = true
 	}

@@ -26,7 +26,7 @@ func NewJudges(list []judges.Judge) (Judges, error) {
 			return nil, err
 		}
 		if _, ok := all[id.Name]; ok {
-			return nil, scoring.Invalid("judges", "%q is there twice", id.Name)
+			return nil, scoring.Invalid("judges", "%q appears twice", id.Name)
 		}
 		all[id.Name] = j
 	}

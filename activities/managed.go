@@ -56,7 +56,7 @@ type reading struct {
 }
 
 // NewManaged returns a Managed of experiments that obey whoever starts and changes them. They are read as often as what is known may be
-// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that is there twice, two experiments of one layer
+// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that appears twice, two experiments of one layer
 // whose ranges overlap, and an age that is negative or under a tenth of a second.
 func NewManaged(list []*experiments.Experiment, maxAge time.Duration) (*Managed, error) {
 	if maxAge == 0 {
@@ -73,7 +73,7 @@ func NewManaged(list []*experiments.Experiment, maxAge time.Duration) (*Managed,
 		d := e.Definition()
 		key := experimentKey(d.Name, d.Version)
 		if _, ok := m.experiments[key]; ok {
-			return nil, scoring.Invalid("experiments", "%q is there twice", key)
+			return nil, scoring.Invalid("experiments", "%q appears twice", key)
 		}
 		for _, o := range list {
 			if o == nil {

@@ -222,7 +222,7 @@ func TestNewManagedRefuses(t *testing.T) {
 	e := managedExperiment(t)
 	for want, call := range map[string]func() (*Managed, error){
 		"one is nil":             func() (*Managed, error) { return NewManaged([]*experiments.Experiment{nil}, 0) },
-		`"e@1" is there twice`:   func() (*Managed, error) { return NewManaged([]*experiments.Experiment{e, e}, 0) },
+		`"e@1" appears twice`:    func() (*Managed, error) { return NewManaged([]*experiments.Experiment{e, e}, 0) },
 		"1ms is less than 100ms": func() (*Managed, error) { return NewManaged(nil, time.Millisecond) },
 		"-1s is less than 100ms": func() (*Managed, error) { return NewManaged(nil, -time.Second) },
 		"share units of": func() (*Managed, error) {

@@ -284,7 +284,7 @@ func (d Definition) checkVariants() error {
 		if err := scoring.CheckName(field, v.Name); err != nil {
 			errs = append(errs, err)
 		} else if seen[v.Name] {
-			errs = append(errs, scoring.Invalid(field, "%q is there twice", v.Name))
+			errs = append(errs, scoring.Invalid(field, "%q appears twice", v.Name))
 		}
 		seen[v.Name] = true
 		if !(v.Weight > 0 && finite(v.Weight)) {
@@ -309,7 +309,7 @@ func (d Definition) checkMetrics() error {
 		errs = append(errs, g.check(field))
 		k := key{g.Name, g.Step, g.Per}
 		if seen[k] {
-			errs = append(errs, scoring.Invalid(field, "%q is there twice", g.String()))
+			errs = append(errs, scoring.Invalid(field, "%q appears twice", g.String()))
 		}
 		seen[k] = true
 	}

@@ -1,7 +1,7 @@
 // Package judges says how good a content is: a text, an answer, a document.
 //
 // There are two kinds of judge. The deterministic ones ([Exact], [Includes], [Levenshtein] and so on) are plain
-// functions without I/O, clock or randomness, so workflow code may call them directly. Those that ask a language model
+// functions without I/O, clock or randomness, so workflow code may call them directly. Judges that ask a language model
 // implement [Judge] and belong in an activity; judges/openai is one.
 //
 // A judge has exactly three ways to end, and never mixes them up:

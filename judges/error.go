@@ -23,7 +23,7 @@ const (
 	BadRequest   Class = "verdict.judge.BadRequest"   // the provider will never accept this request
 )
 
-// Error is a failure of what a judge depends on. It is never a value, and says nothing about the sample.
+// Error is a failure of something that a judge depends on. It is never a value, and means nothing for the sample.
 type Error struct {
 	Class Class
 	// RetryAfter is how long the provider asks to wait. 0 when it does not say.

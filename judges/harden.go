@@ -7,16 +7,16 @@ import (
 	"unicode"
 )
 
-// marker finds what looks like the beginning of one of our delimiters, in any case, with any spaces and with invisible
-// characters anywhere in it, all of which a model reads as the delimiter.
+// marker finds anything that looks like the start of one of our delimiters, in any case, with any spaces and with
+// invisible characters anywhere in it. A model reads all of these as the delimiter.
 var marker = func() *regexp.Regexp {
 	const invisible, space = `\p{Cf}*`, `[\s\p{Z}\p{Cf}]`
 	word := func(w string) string { return strings.Join(strings.Split(w, ""), invisible) }
 	return regexp.MustCompile(`(?i)\[` + space + `*(` + word("BEGIN") + `|` + word("END") + `)` + space + `+(` + word("DATA") + `)`)
 }()
 
-// Neutralize returns text in which nothing is a delimiter of [Fence] any more: "[END DATA" becomes "[END-DATA".
-// Everything else stays as it is. Neutralizing twice is the same as once.
+// Neutralize returns text without any delimiter of [Fence]: "[END DATA" becomes "[END-DATA". Everything else stays.
+// Neutralizing twice is the same as once.
 func Neutralize(text string) string {
 	return marker.ReplaceAllStringFunc(text, func(found string) string {
 		m := marker.FindStringSubmatch(found)

@@ -11,14 +11,14 @@ import (
 )
 
 // ValidJSON tells whether output is, as a whole, one JSON object or array in valid UTF-8. A bare number, string,
-// boolean or null is valid JSON but rarely what a program that asked for JSON can use, so it does not count.
+// boolean or null is valid JSON but a program that asked for JSON can rarely use it, so it does not count.
 func ValidJSON(output string) bool {
 	return utf8.ValidString(output) && json.Valid([]byte(output)) && strings.ContainsAny(strings.TrimSpace(output)[:1], "{[")
 }
 
 // SameJSON tells whether both texts are JSON and mean the same: the order of keys, spaces and the notation of numbers
 // (1, 1.0, 1e0) do not matter, the order in arrays does. Numbers are compared exactly, not as floats, so long ids that
-// differ in the last digit differ. An object that has a key twice means nothing definite and is the same as no other.
+// differ in the last digit differ. An object that has a key twice is ambiguous and never the same as another.
 func SameJSON(output, expected string) bool {
 	a, err := decode(output)
 	if err != nil {
@@ -28,8 +28,8 @@ func SameJSON(output, expected string) bool {
 	return err == nil && same(a, b)
 }
 
-// decode reads text as one JSON value, keeping numbers as they are written. It refuses a key that is there twice, which
-// the standard decoder resolves silently.
+// decode reads text as one JSON value, keeping the spelling of numbers. It refuses an object that has a key twice; the
+// standard decoder silently picks one.
 func decode(text string) (any, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("not valid UTF-8")
@@ -69,7 +69,7 @@ func value(dec *json.Decoder) (any, error) {
 			}
 			name := key.(string) // the grammar was checked
 			if _, twice := object[name]; twice {
-				return nil, fmt.Errorf("key %.40q is there twice", name)
+				return nil, fmt.Errorf("key %.40q appears twice", name)
 			}
 			if object[name], err = value(dec); err != nil {
 				return nil, err

@@ -12,12 +12,13 @@ type Judge interface {
 	// could answer differently because of how they are set up.
 	ID() ID
 	// Judge returns a valid verdict whose Judge field is ID(), or an error and the zero Verdict. Bad input is a
-	// [scoring.InvalidError]; a failure of what the judge depends on is an [Error]; when ctx ends, an error that wraps
-	// ctx's. It makes one attempt: retries are Temporal's. It must not change the sample, and is safe for concurrent use.
+	// [scoring.InvalidError]; a failure of something that the judge depends on is an [Error]; when ctx ends, an error that
+	// wraps ctx's. It makes one attempt: retries are Temporal's. It must not change the sample, and is safe for concurrent
+	// use.
 	Judge(ctx context.Context, s Sample) (Verdict, error)
 }
 
-// ID is the identity of a judge. It is part of the identity of the scores that the judge gives, so that those of two
+// ID is the identity of a judge. It is part of the identity of the scores that the judge gives, so that scores of two
 // rubric versions never mix.
 type ID struct {
 	// Name is what people call the judge. At most [scoring.MaxName] bytes.
@@ -27,7 +28,7 @@ type ID struct {
 	Version string `json:"version"`
 }
 
-// String returns "name@version", the form in which an ID is a score's key.
+// String returns "name@version", which is the key of the judge's scores.
 func (id ID) String() string { return id.Name + "@" + id.Version }
 
 // Validate refuses an ID without a name or a version.

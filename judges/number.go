@@ -34,15 +34,15 @@ const (
 	LastNumber  Place = iota // the last number in the text
 	FirstNumber              // the first number in the text
 	AnyNumber                // any of its numbers
-	WholeText                // the text is the number and nothing else
+	WholeText                // the whole text is the number
 )
 
 // NumericMatch tells whether the number that stands at a place in output is expected, by value: 1000 is 1e3 and 1,000.
 //
 // Numbers are words: spaces, quotes, brackets, sentence and Markdown marks around them and a currency sign before them
-// do not count, but 42abc is no number. Commas group thousands; the decimal sign is the dot. Unicode minus signs,
+// do not count, but 42abc is not a number. Commas group thousands; the decimal sign is the dot. Unicode minus signs,
 // fullwidth digits and fractions such as ½ and 2½ are read. A percentage is a number only where a percentage is
-// expected: 60% is not 60. An expected text that is not a number is matched by nothing.
+// expected: 60% is not 60. Nothing matches an expected text that is not a number.
 func NumericMatch(output, expected string, place Place) bool {
 	want, ok := parseNumber(strings.TrimSpace(expected))
 	if !ok {

@@ -13,14 +13,14 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Rubric is what a language model is asked to judge by, and how it may answer. It knows no provider: an adapter sends
-// [Rubric.Prompt] and [Rubric.Schema], and hands the reply to [Rubric.Read].
+// Rubric tells a language model by which criteria to judge and how it may answer. It is independent of providers: an
+// adapter sends [Rubric.Prompt] and [Rubric.Schema], and hands the reply to [Rubric.Read].
 type Rubric struct {
 	// Required.
 
 	// Name names the judge. At most [scoring.MaxName] bytes.
 	Name string `json:"name"`
-	// Instructions say what is good and what is bad. They are trusted: put nothing into them that a user wrote.
+	// Instructions describe good and bad outputs. They are trusted: never put text of a user into them.
 	Instructions string `json:"instructions"`
 
 	// Exactly one of the two.
@@ -148,7 +148,7 @@ func (r Rubric) ID(model string, settings any) (ID, error) {
 	return ID{Name: r.Name, Version: hex.EncodeToString(sum[:8])}, nil
 }
 
-// menu says in words what the verdict may be.
+// menu describes the allowed verdicts in words.
 func (r Rubric) menu() string {
 	var words string
 	if r.scaled() {

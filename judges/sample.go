@@ -6,11 +6,11 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Sample is what a judge looks at. All of it is untrusted: judges treat it as data, never as instructions.
+// Sample is the material that a judge looks at. All of it is untrusted: judges treat it as data, never as instructions.
 type Sample struct {
-	// Input is what was asked. Optional.
+	// Input is the question. Optional.
 	Input string `json:"input,omitempty"`
-	// Output is what is judged. An empty output is an answer like any other.
+	// Output is the text to judge. An empty output is an answer like any other.
 	Output string `json:"output"`
 	// Expected has the acceptable answers; meeting one of them is enough. None means that there is no reference.
 	Expected []string `json:"expected,omitempty"`

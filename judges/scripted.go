@@ -17,7 +17,7 @@ type Reply struct {
 }
 
 // Scripted is a judge for tests, without a model or a network: it answers with its replies one after the other, the
-// last one for ever, and remembers what it was asked. It is safe for concurrent use.
+// last one for ever, and remembers the samples that it got. It is safe for concurrent use.
 type Scripted struct {
 	id      ID
 	replies []Reply
@@ -66,7 +66,7 @@ func (s *Scripted) take(sample Sample) (Reply, error) {
 	return s.replies[min(n, len(s.replies)-1)], nil
 }
 
-// Calls returns what the judge was asked so far, in order.
+// Calls returns the samples that the judge got so far, in order.
 func (s *Scripted) Calls() []Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// Exact tells whether output is expected. Two JSON objects or arrays are compared by meaning (see [SameJSON]), all else
-// byte by byte.
+// Exact tells whether output is expected. Two JSON objects or arrays are compared by meaning (see [SameJSON]), anything
+// else byte by byte.
 func Exact(output, expected string) bool {
 	return output == expected || ValidJSON(output) && ValidJSON(expected) && SameJSON(output, expected)
 }
@@ -20,8 +20,8 @@ func IncludesFold(output, expected string) bool {
 }
 
 // Normalized tells whether output and expected have the same words in the same order, without regard to case,
-// punctuation, spaces, hyphens and the articles a, an and the; numbers are compared by value, so 3,000 is 3000.0.
-// An expected text of which nothing remains is compared byte by byte.
+// punctuation, spaces, hyphens and the articles a, an and the; numbers are compared by value, so 3,000 is 3000.0. If
+// nothing of the expected text remains, the two are compared byte by byte.
 //
 // It is the comparison of the SQuAD evaluation (Rajpurkar et al. 2016, arXiv:1606.05250, §6.1) with the numbers of
 // DROP (Dua et al. 2019, arXiv:1903.00161, §5).
@@ -60,6 +60,6 @@ func normalize(text string) string {
 	return strings.Join(words, " ")
 }
 
-// fold maps letters that differ only in case to the same letter. Upper case first brings together what has two lower
-// cases, such as the Greek sigmas.
+// fold maps letters that differ only in case to the same letter. Upper case comes first because some letters have two
+// lower cases, such as the Greek sigma.
 func fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }

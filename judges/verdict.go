@@ -17,12 +17,12 @@ const (
 	Refused     Cause = "refused"      // the model refused to answer
 	Filtered    Cause = "filtered"     // the provider's content filter withheld the question or the answer
 	Truncated   Cause = "truncated"    // the answer was cut off at the token limit
-	Malformed   Cause = "malformed"    // the answer is not what was asked for
+	Malformed   Cause = "malformed"    // the answer does not have the form that was asked for
 	OffMenu     Cause = "off_menu"     // the answer names a choice or a number that was not offered
-	Canceled    Cause = "canceled"     // whoever asked was canceled before there was an answer
+	Canceled    Cause = "canceled"     // the caller was canceled before the answer came
 )
 
-// Verdict is what a judge says. It is either scored, with a value, or it declines, with a cause. The zero Verdict is
+// Verdict is a judge's answer. It is either scored, with a value, or it declines, with a cause. The zero Verdict is
 // neither and is not valid: a forgotten verdict is not a 0.
 type Verdict struct {
 	// Judge is the identity of the judge.
@@ -35,19 +35,20 @@ type Verdict struct {
 	Label string `json:"label,omitempty"`
 	// Cause is set if and only if the judge declined, or failed and it is known why.
 	Cause Cause `json:"cause,omitempty"`
-	// Reason is the judge's rationale, or what was wrong. At most [scoring.MaxReason] bytes.
+	// Reason is the judge's rationale, or the cause of a failure in words. At most [scoring.MaxReason] bytes.
 	Reason string `json:"reason,omitempty"`
-	// Usage is what the verdict cost. A declined one can have a cost too.
+	// Usage is the cost of the verdict. A declined one can have a cost too.
 	Usage Usage `json:"usage,omitzero"`
 }
 
-// Usage is what a language model reports of a call. The counts are tokens; 0 when the provider does not say.
+// Usage is the cost of a call, as the language model reports it. The counts are tokens; 0 when the provider does not
+// say.
 type Usage struct {
-	// Model is the model that answered, which need not be the one that was asked for.
+	// Model is the model that answered. It can differ from the requested one.
 	Model string `json:"model,omitempty"`
 	// Fingerprint names the provider's configuration behind the model; a change of it can change answers.
 	Fingerprint string `json:"fingerprint,omitempty"`
-	// Prompt and Completion are what was read and written; Cached is the part of Prompt that was cached, Reasoning the
+	// Prompt and Completion count the tokens read and written; Cached is the part of Prompt that was cached, Reasoning the
 	// part of Completion that is not in the answer.
 	Prompt     int `json:"prompt_tokens,omitempty"`
 	Cached     int `json:"cached_tokens,omitempty"`
@@ -70,9 +71,9 @@ func Declined(cause Cause, reason string) Verdict {
 	return Verdict{State: scoring.NotApplicable, Cause: cause, Reason: tidy(reason)}
 }
 
-// Failed returns what stands in the place of a verdict that a judge did not give: its state is [scoring.Failed] and it has no
-// value. The cause is a [Class], [scoring.ErrorTypeInvalid], [Canceled], or empty if none of them fits. No judge returns it, and
-// [Verdict.Validate] refuses it.
+// Failed returns a placeholder for a verdict that a judge did not give: its state is [scoring.Failed] and it has no
+// value. The cause is a [Class], [scoring.ErrorTypeInvalid], [Canceled], or empty if none of them fits. No judge
+// returns it, and [Verdict.Validate] refuses it.
 func Failed(judge string, cause Cause, reason string) Verdict {
 	return Verdict{Judge: ID{Name: judge}, State: scoring.Failed, Cause: cause, Reason: tidy(reason)}
 }
@@ -119,7 +120,7 @@ func (v Verdict) score(name string) scoring.Score {
 	return s
 }
 
-// tidy cuts a text that a model wrote to [scoring.MaxReason] bytes on a rune boundary and drops what a store or a
+// tidy cuts a text that a model wrote to [scoring.MaxReason] bytes on a rune boundary and drops bytes that a store or a
 // terminal would choke on: invalid UTF-8 and control characters other than newline and tab.
 func tidy(s string) string {
 	s = strings.Map(func(r rune) rune {

@@ -16,7 +16,7 @@ const (
 	ByCustom AssignedBy = "custom"   // the user's function
 	ByForce  AssignedBy = "forced"   // an override; kept out of the statistics
 	ByPause  AssignedBy = "paused"   // the experiment was paused: control; kept out of the statistics
-	ByShadow AssignedBy = "shadow"   // a run beside the one that is served; kept out of the statistics. Unit is the served chain's first run
+	ByShadow AssignedBy = "shadow"   // a run in parallel to the served one; kept out of the statistics. Unit is the served chain's first run
 )
 
 // Assignment is the recorded fact that a unit got a variant, with the probability that each variant had. It is made
@@ -29,22 +29,24 @@ type Assignment struct {
 	By         AssignedBy `json:"by"`
 	// Probabilities has the probability of each variant at the moment of the assignment. They sum to 1.
 	Probabilities map[string]float64 `json:"probabilities"`
-	// Unit is what was randomised: the first run id of the chain, or the bucket's unit.
+	// Unit is the randomized unit: the first run id of the chain, or the bucket's unit.
 	Unit string `json:"unit"`
-	// Run is the run in which the pick was made; FirstRunID the first of its chain; OriginalRunID survives a reset.
+	// Run is the run that made the pick; FirstRunID the first of its chain; OriginalRunID survives a reset.
 	Run           Run       `json:"run"`
 	FirstRunID    string    `json:"first_run_id,omitempty"`
 	OriginalRunID string    `json:"original_run_id,omitempty"`
 	WorkflowType  string    `json:"workflow_type,omitempty"`
 	At            time.Time `json:"at"`
-	// Vouched says that its worker takes back what the run is not served. Workers of releases before did not, and what they
-	// recorded counts as it is.
+	// Vouched marks an assignment whose worker withdraws it if the run is served something else. Workers of earlier
+	// releases did not; their assignments count unchanged.
 	Vouched bool `json:"vouched,omitempty"`
-	// Disowned makes it the statement that the run was served control instead of whatever is kept of this unit.
+	// Disowned turns it into the statement that the run was served the control, not the variant that is kept for this
+	// unit.
 	Disowned bool `json:"disowned,omitempty"`
 	// Superseded is set by the store when the run was reset away.
 	Superseded bool `json:"superseded,omitempty"`
-	// Unserved is set by the store when the unit was served something else than what is kept. It is out of the statistics.
+	// Unserved is set by the store when the unit was served something other than its recorded assignment. The unit is out
+	// of the statistics.
 	Unserved bool `json:"unserved,omitempty"`
 }
 
@@ -90,7 +92,7 @@ type Ref struct {
 	Epoch       int     `json:"epoch"`
 	Variant     string  `json:"variant"`
 	Probability float64 `json:"probability"`
-	// FirstRunID is the first run of the chain in which the assignment was made: what a child scores counts for it.
+	// FirstRunID is the first run of the chain that made the assignment: scores of children count for it.
 	FirstRunID string `json:"first_run_id,omitempty"`
 }
 

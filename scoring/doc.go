@@ -1,3 +1,3 @@
-// Package scoring is the domain of Verdict: what a score is, what it is about, which state it is in, what an
-// outcome is and when it counts. It imports the standard library only and reads no clock: every time is passed in.
+// Package scoring is the domain of Verdict: scores, their subjects and states, outcomes and the windows in which they
+// count. It imports the standard library only and reads no clock: every time is passed in.
 package scoring

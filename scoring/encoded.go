@@ -6,9 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// What travels through Temporal is JSON in which <, >, &, control characters, U+2028, U+2029 and bytes that are no UTF-8
-// take six bytes each, quotes and backslashes two. Whatever has a limit on its way is measured as it is sent, with the
-// functions here.
+// Temporal carries JSON. There <, >, &, control characters, U+2028, U+2029 and bytes that are not UTF-8 take six bytes
+// each, quotes and backslashes two. The functions here measure values in this form, the one that limits apply to.
 
 // EncodedText returns the length in bytes of s as a string in JSON, quotes included, without writing it.
 func EncodedText(s string) int {
@@ -20,8 +19,8 @@ func EncodedText(s string) int {
 	return n
 }
 
-// EncodedSize returns the length in bytes of the JSON that Temporal's data converter makes of v. The error is that of a
-// value which has no JSON.
+// EncodedSize returns the length in bytes of the JSON that Temporal's data converter makes of v. It fails for a value
+// that JSON cannot represent.
 func EncodedSize(v any) (int, error) {
 	data, err := json.Marshal(v)
 	return len(data), err
@@ -33,7 +32,7 @@ func Clip(s string, n int) string {
 		return s
 	}
 	n = max(n, 0)
-	// In text that is no UTF-8 there may be no beginning of a character near.
+	// Text that is not UTF-8 may have no start of a character nearby.
 	for back := 1; back < utf8.UTFMax && n > 0 && !utf8.RuneStart(s[n]); back++ {
 		n--
 	}
@@ -53,7 +52,7 @@ func ClipEncoded(s string, n int) string {
 	return s
 }
 
-// unescaped returns JSON in which the characters stand for themselves that encoding/json escapes and need not.
+// unescaped undoes the escapes of encoding/json that JSON does not need.
 func unescaped(data []byte) []byte {
 	plain := map[string]string{"003c": "<", "003e": ">", "0026": "&", "2028": "\u2028", "2029": "\u2029"}
 	out := make([]byte, 0, len(data))

@@ -3,14 +3,14 @@ package scoring
 import "fmt"
 
 // ErrorTypeInvalid is the stable application error type of an [InvalidError] that crosses Temporal. It is never
-// retryable: the same call is refused again however often it is made.
+// retryable: the same call is refused every time.
 const ErrorTypeInvalid = "verdict.Invalid"
 
-// InvalidError says which field of a call was refused and why. Whatever was refused changed nothing.
+// InvalidError says which field of a call was refused and why. A refused call has changed nothing.
 type InvalidError struct {
 	// Field is the name of the refused argument, in lower case, such as "name" or "value".
 	Field string
-	// Reason says what is wrong and, where there is one, the limit.
+	// Reason describes the problem and, where there is one, the limit.
 	Reason string
 }
 

@@ -8,14 +8,14 @@ import (
 
 // Said is one time at which a revision was said.
 type Said struct {
-	// ObservedAt is when what is said happened; the zero time means RecordedAt.
+	// ObservedAt is the time of the event that the score is about; the zero time means RecordedAt.
 	ObservedAt time.Time `json:"observed_at,omitzero"`
 	RecordedAt time.Time `json:"recorded_at,omitzero"`
-	// Attempt is the attempt of the step that said so; 0: none, or not known.
+	// Attempt is the attempt of the step that recorded it; 0: none, or not known.
 	Attempt int32 `json:"attempt,omitempty"`
 }
 
-// At is when it was said: when what it speaks of was observed, or recorded if that is not known or claims to be later.
+// At is the time that counts: ObservedAt, or RecordedAt if ObservedAt is zero or later.
 func (s Said) At() time.Time {
 	if s.ObservedAt.IsZero() || (!s.RecordedAt.IsZero() && s.ObservedAt.After(s.RecordedAt)) {
 		return s.RecordedAt
@@ -23,7 +23,7 @@ func (s Said) At() time.Time {
 	return s.ObservedAt
 }
 
-// Times returns every time at which r was said, at least one, in the order in which they became known.
+// Times returns every time at which r was said, at least one, in the order of arrival at the store.
 func (r Record) Times() []Said {
 	if len(r.Said) > 0 {
 		return r.Said
@@ -41,7 +41,7 @@ func (r Record) LastSaid() time.Time {
 	return slices.MaxFunc(r.Times(), func(a, b Said) int { return a.At().Compare(b.At()) }).At()
 }
 
-// AsOf returns r as it was known at the given moment. ok is false if nobody had said it by then.
+// AsOf returns r with only the times recorded by now. ok is false if there are none.
 func (r Record) AsOf(now time.Time) (asOf Record, ok bool) {
 	known := slices.DeleteFunc(slices.Clone(r.Times()), func(s Said) bool { return s.RecordedAt.After(now) })
 	if len(r.Said) > 0 {
@@ -50,16 +50,17 @@ func (r Record) AsOf(now time.Time) (asOf Record, ok bool) {
 	return r, len(known) > 0
 }
 
-// Holding returns which revision of one identity holds, of history, which has all of them in any order: of what was
-// said before the given time, or, if that is zero, of all. since is from when on it was said without anything else in
-// between. ok is false if nothing holds.
+// Holding returns the revision of one identity that holds. history has all its revisions, in any order; with a time
+// before, only statements made earlier than that count. since is the time from which the sources said the same without
+// interruption. ok is false if nothing holds.
 //
-//   - What was said last holds, by [Said.At] and then by when it was recorded, whoever said it and whenever it arrived.
-//   - Of the attempts of a step, only what the last of them says counts.
-//   - Of what a run's own code says, its last complete set counts, and of a deferred scorer its last settlement. Where that
-//     is of a later time, what they had said before counts.
-//   - A retraction takes back what its own source says, and nothing else.
-//   - What is pending holds only while there is nothing else.
+//   - The latest statement holds, by [Said.At] and then by the time it was recorded, from any source and in any order
+//     of arrival.
+//   - Of the attempts of a step, only the last one counts.
+//   - From a run's own code the last complete set counts, and from a deferred scorer the last settlement. If that is
+//     not earlier than before, their earlier statements count.
+//   - A retraction takes back statements of its own source only.
+//   - A pending revision holds only while there is no other.
 func Holding(history []Record, before time.Time) (held Record, since time.Time, ok bool) {
 	all := statements(history)
 	words := []statement{}
@@ -90,8 +91,8 @@ func Holding(history []Record, before time.Time) (held Record, since time.Time, 
 	return *last.r, last.since(all), true
 }
 
-// Revises tells whether what a source says replaces what it said before, whatever the times are: a run's code hands over
-// complete sets, and a scorer settles again.
+// Revises tells whether each statement of a source replaces its earlier ones, regardless of their times: a run's code
+// hands over complete sets, and a scorer settles again.
 func (s Source) Revises() bool { return s == FromWorkflow || s == FromScorer }
 
 // statement is a revision at one of the times at which it was said.
@@ -121,12 +122,12 @@ func (s statement) order(t statement) int {
 		return 1
 	}
 	return cmp.Or(cmp.Compare(waits(s.r), waits(t.r)), s.At().Compare(t.At()), s.RecordedAt.Compare(t.RecordedAt),
-		// Said at the same moment: by what they say, so that everybody decides alike.
+		// Said at the same moment: compare the contents, so that every reader decides alike.
 		cmp.Compare(s.r.Source, t.r.Source), cmp.Compare(s.r.State, t.r.State), cmp.Compare(s.r.Value.String(), t.r.Value.String()),
 		cmp.Compare(s.r.Reason, t.r.Reason), cmp.Compare(s.r.Revision, t.r.Revision))
 }
 
-// lastWord returns what a source that revises itself says within the time.
+// lastWord returns the statement that counts, before the given time, from a source that revises itself.
 func lastWord(all []statement, source Source, before time.Time) (statement, bool) {
 	var own []statement
 	for _, s := range all {
@@ -140,7 +141,7 @@ func lastWord(all []statement, source Source, before time.Time) (statement, bool
 		if s.r.Overtaken {
 			continue
 		}
-		// Of one revision the last time is the one that became known last.
+		// Of one revision the last time in the list arrived last.
 		if word == nil || s.r == word.r || cmp.Or(cmp.Compare(s.r.Revision, word.r.Revision), s.RecordedAt.Compare(word.RecordedAt)) > 0 {
 			word = &own[i]
 		}
@@ -148,7 +149,7 @@ func lastWord(all []statement, source Source, before time.Time) (statement, bool
 	switch {
 	case word == nil:
 	case word.r.Retracted && (word.within(before) || !word.ObservedAt.IsZero()):
-		return statement{}, false // with a time it is that of what it takes back: that was never said
+		return statement{}, false // its time is the time of the statement that it takes back: the source never said that
 	case !word.r.Retracted && word.within(before):
 		return *word, true
 	}
@@ -159,7 +160,7 @@ func lastWord(all []statement, source Source, before time.Time) (statement, bool
 	return slices.MaxFunc(own, statement.order), true
 }
 
-// firstCall gives what was said of the same time more than once the place of the first call that said so.
+// firstCall gives a statement that was repeated, with the same time, the place of the first call that made it.
 func firstCall(own []statement) {
 	type identical struct {
 		state    State
@@ -183,7 +184,7 @@ func firstCall(own []statement) {
 	}
 }
 
-// since returns from when on s was said: the first time after the last one at which something else was.
+// since returns the time from which s was said without interruption: its first time after the last different statement.
 func (s statement) since(all []statement) time.Time {
 	sorted := slices.DeleteFunc(slices.Clone(all), func(t statement) bool {
 		return t.r.Retracted || t.r.State == Pending && s.r.State != Pending || t.order(s) > 0

@@ -13,7 +13,7 @@ const (
 	MaxSessionKey = 128     // a session's key
 	MaxOutcomeID  = 512     // an outcome's id
 	MaxID         = 1000    // a workflow, run or activity id, as the Temporal server has it
-	MaxReason     = 4 << 10 // why a score is what it is
+	MaxReason     = 4 << 10 // why a score has its value or state
 	MaxPayload    = 64 << 10
 	MaxSessions   = 5 // sessions a run or a score
 )

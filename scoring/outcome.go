@@ -8,11 +8,11 @@ import (
 
 // Outcome is an event from outside that says what really happened: a pull request was merged, a charge cleared.
 type Outcome struct {
-	// ID is unique for the event, whoever delivers it and however often: a delivery id. At most [MaxOutcomeID] bytes.
+	// ID is unique for the event and the same in every delivery of it: a delivery id. At most [MaxOutcomeID] bytes.
 	ID string `json:"id"`
 	// Name says what kind of thing happened, such as "pull_request.merged". At most [MaxName] bytes.
 	Name string `json:"name"`
-	// Key says to what it happened, such as "octo/hello#12". At most [MaxKey] bytes.
+	// Key names the thing that it happened to, such as "octo/hello#12". At most [MaxKey] bytes.
 	Key string `json:"key"`
 	// Value is optional.
 	Value Value `json:"value"`
@@ -67,8 +67,8 @@ func (o Outcome) Tidy() Outcome {
 // Mark stands for the id where many of them travel: a digest of 32 characters.
 func (o Outcome) Mark() string { return mark(o.ID) }
 
-// When returns the time that decides whether o lies in a window: when it was observed, or received if its source did
-// not say. A time later than the receipt is taken as the receipt: nothing is observed before it happens.
+// When returns the time that decides whether o is in a window: when it was observed, or received if its source did not
+// say. A time later than the receipt is taken as the receipt: nothing is observed before it happens.
 func (o Outcome) When() time.Time {
 	if o.ObservedAt.IsZero() || (!o.ReceivedAt.IsZero() && o.ObservedAt.After(o.ReceivedAt)) {
 		return o.ReceivedAt

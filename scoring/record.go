@@ -18,9 +18,9 @@ const (
 	FromScorer   Source = "scorer"   // a deferred scorer
 )
 
-// Record is a score as it is kept: with its subject, its source and its revision. Its identity is (namespace,
-// workflow id, run id, step id, name, key). Writing the same score under the same identity changes nothing; another
-// one becomes the next revision, and the earlier ones are kept.
+// Record is a score in the store: with its subject, its source and its revision. Its identity is (namespace, workflow
+// id, run id, step id, name, key). Writing the same score under the same identity changes nothing; another one becomes
+// the next revision, and the earlier ones are kept.
 type Record struct {
 	Score
 	Run  Run  `json:"run"`
@@ -32,20 +32,20 @@ type Record struct {
 	// Scorer and ScorerVersion name the deferred scorer, if one wrote the record.
 	Scorer        string `json:"scorer,omitempty"`
 	ScorerVersion string `json:"scorer_version,omitempty"`
-	// BuildID is the worker's build id: what an inline score says is a function of history and code.
+	// BuildID is the worker's build id: an inline score is a function of history and code.
 	BuildID string `json:"build_id,omitempty"`
-	// RecordedAt is when it was handed to Verdict. Set by the store's caller; of what a run's code says, by the store, from
-	// the flush that has it.
+	// RecordedAt is when Verdict got the score. The store's caller sets it; for scores from a run's own code the store
+	// sets it, from their flush.
 	RecordedAt time.Time `json:"recorded_at,omitzero"`
 
 	// The store sets these when it reads.
 
 	// Revision counts from 1 within an identity.
 	Revision int `json:"revision,omitempty"`
-	// Said is every time at which the same was said, in the order in which they became known, if it was more than once.
-	// Then Step.Attempt is the newest of their attempts.
+	// Said has every time at which the same was said, in the order of arrival, if there are several. Then Step.Attempt is
+	// the newest of their attempts.
 	Said []Said `json:"said,omitempty"`
-	// Overtaken marks what a run's code had said before it said what was known when this arrived.
+	// Overtaken marks a statement of a run's code that arrived after a later statement of that code.
 	Overtaken bool `json:"overtaken,omitempty"`
 	// Retracted marks a current revision that says: the run's last complete set of scores no longer has this one.
 	Retracted bool `json:"retracted,omitempty"`
@@ -72,18 +72,18 @@ func (r Record) Validate() error {
 	return r.Score.Validate()
 }
 
-// RunFacts are what the engine knows of a run. They are kept because histories expire.
+// RunFacts are the engine's facts about a run. They are kept because histories expire.
 type RunFacts struct {
 	Run Run `json:"run"`
-	// FirstRunID is the first run of the retry or continue-as-new chain; OriginalRunID is the one that a reset keeps.
+	// FirstRunID is the first run of the retry or continue-as-new chain; OriginalRunID is the run id that a reset keeps.
 	FirstRunID    string    `json:"first_run_id,omitempty"`
 	OriginalRunID string    `json:"original_run_id,omitempty"`
 	WorkflowType  string    `json:"workflow_type,omitempty"`
 	TaskQueue     string    `json:"task_queue,omitempty"`
 	Attempt       int32     `json:"attempt,omitempty"`
 	StartedAt     time.Time `json:"started_at,omitzero"`
-	// ClosedAt and Status are set once the run has ended and said so: a run that has neither ended without a flush or is
-	// still open.
+	// ClosedAt and Status are set by the last flush of a run. A run that has neither ended without a flush or is still
+	// open.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	Status   RunStatus `json:"status,omitempty"`
 	// FailureType is the application error type of a failed run, FailingStep the activity type that it came from.
@@ -91,20 +91,20 @@ type RunFacts struct {
 	FailingStep string    `json:"failing_step,omitempty"`
 	BuildID     string    `json:"build_id,omitempty"`
 	Sessions    []Session `json:"sessions,omitempty"`
-	// Assigned are the assignments that hold in the run: its own, and those that it inherited from the run that started
-	// it. Scores of an inheriting run count for the unit of the run that was assigned.
+	// Assigned are the assignments that hold in the run: its own, and the ones inherited from the run that started it.
+	// Scores of an inheriting run count for the unit of the run that was assigned.
 	Assigned []Ref `json:"assigned,omitempty"`
-	// Unserved are experiments in which the run was served control because its assignment could not be made in time. They
-	// have no variant. Should an assignment be kept all the same, it is not what was served.
+	// Unserved are experiments that served the run the control because its assignment could not be made in time. They have
+	// no variant. If the store has an assignment all the same, the run was not served that.
 	Unserved []Ref `json:"unserved,omitempty"`
-	// Keys are names that the run declared for itself (a message id), by which a service may speak of it.
+	// Keys are names that the run declared for itself (a message id), so that a service can refer to it.
 	Keys []string `json:"keys,omitempty"`
 }
 
 // RunStatus is how a run ended. The empty RunStatus means that it has not said.
 type RunStatus string
 
-// The ways in which a run ends.
+// The ways a run ends.
 const (
 	RunCompleted      RunStatus = "completed"
 	RunFailed         RunStatus = "failed"
@@ -114,9 +114,9 @@ const (
 	RunTimedOut       RunStatus = "timed_out"
 )
 
-// Flush is the complete set of scores that a run's own code has made so far. A later flush of the same run replaces
-// an earlier one: what it no longer names becomes a retracted revision. That is how a score whose workflow task was
-// refused by the server leaves no phantom.
+// Flush is the complete set of scores that a run's own code has made so far. A later flush of the same run replaces an
+// earlier one: scores that it no longer names become retracted revisions. So a score leaves no phantom when the server
+// refuses its workflow task.
 type Flush struct {
 	Facts RunFacts `json:"facts"`
 	// The flushes of a run are ordered by Sequence, At and Ordinal. Sequence is the length of the history that the code had
@@ -130,13 +130,13 @@ type Flush struct {
 	// Elsewhere are the marks ([Record.Mark]) of further scores of the set: it is too large to travel in one piece, and they
 	// come in flushes that are Partial.
 	Elsewhere []string `json:"elsewhere,omitempty"`
-	// Partial says that Records are a part of the set with this Sequence. What it does not name stays, and of the facts only
-	// those count that tell which run it is.
+	// Partial marks Records as a part of the set with this Sequence. Scores that it does not name stay, and of the facts
+	// only the identity of the run counts.
 	Partial bool `json:"partial,omitempty"`
 }
 
-// RecordedAt is when the scores of f were recorded, unless they say so: workflow code has no clock to say it. The flushes of
-// one workflow task have times in their order.
+// RecordedAt is when the scores of f were recorded, if they do not say: workflow code has no clock. The flushes of one
+// workflow task have times in their order.
 func (f Flush) RecordedAt() time.Time {
 	at := f.At
 	if at.IsZero() {

@@ -1,8 +1,8 @@
 package scoring
 
-// Refused returns what is recorded in the place of a record that is refused for err: a score in state error under the same
-// name, whose reason says why. It keeps what is valid of the subject; a record whose step or key is not valid gets a key of
-// its own, so that it takes the place of no other score. There is none without a valid name and run.
+// Refused returns the record that replaces r after err refused it: a score in state error under the same name, with err
+// as its reason. It keeps the valid parts of the subject; a record with an invalid step or key gets a key of its own,
+// so that it overwrites no other score. ok is false without a valid name and run.
 func (r Record) Refused(err error) (Record, bool) {
 	refused := Failure(r.Name, err.Error())
 	refused.Key = r.Key

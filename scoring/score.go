@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Score is what somebody says about a run or a step: a name, a state and, when the state is [Scored], a value.
+// Score is one statement about a run or a step: a name, a state and, when the state is [Scored], a value.
 type Score struct {
 	Name  string `json:"name"`
 	State State  `json:"state"`
@@ -16,9 +16,9 @@ type Score struct {
 	// Key tells scores of one name on one subject apart. Empty for a score made inside the run; the id and version of
 	// the scorer otherwise.
 	Key string `json:"key,omitempty"`
-	// ObservedAt is when what the score speaks of happened. The zero time means when it was recorded.
+	// ObservedAt is the time of the event that the score is about. The zero time means when it was recorded.
 	ObservedAt time.Time `json:"observed_at,omitzero"`
-	// Sessions are the groups that this score belongs to besides those of its run. At most [MaxSessions].
+	// Sessions are the groups that this score belongs to in addition to its run's. At most [MaxSessions].
 	Sessions []Session `json:"sessions,omitempty"`
 }
 
@@ -33,7 +33,7 @@ func Bool(name string, b bool) Score { return Score{Name: name, State: Scored, V
 // Of returns a score with a value; one that is not set is found by [Score.Validate].
 func Of(name string, v Value) Score { return Score{Name: name, State: Scored, Value: v} }
 
-// Decline returns a score that says: the scorer looked, and there is nothing to score.
+// Decline returns a score for the case that the scorer looked and found nothing to score.
 func Decline(name, reason string) Score {
 	return Score{Name: name, State: NotApplicable, Reason: reason}
 }
@@ -41,7 +41,7 @@ func Decline(name, reason string) Score {
 // Unknown returns a score whose window closed without an answer.
 func Unknown(name string) Score { return Score{Name: name, State: Expired} }
 
-// Failure returns a score that says that the scorer failed. It has no value.
+// Failure returns the score of a scorer that failed. It has no value.
 func Failure(name, reason string) Score {
 	return Score{Name: name, State: Failed, Reason: Clip(reason, MaxReason)}.Tidy()
 }
@@ -49,8 +49,8 @@ func Failure(name, reason string) Score {
 // Because returns s with a reason.
 func (s Score) Because(reason string) Score { s.Reason = reason; return s }
 
-// Tidy returns s with a reason that is text, as it is wherever s goes. What is not UTF-8 in it becomes U+FFFD or, where that
-// would take it over [MaxReason], a question mark.
+// Tidy returns s with a reason that is valid text everywhere. Invalid UTF-8 in it becomes U+FFFD or, where that would
+// exceed [MaxReason], a question mark.
 func (s Score) Tidy() Score {
 	tidy := strings.ToValidUTF8(s.Reason, string(utf8.RuneError))
 	if len(tidy) > MaxReason {

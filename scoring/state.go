@@ -1,6 +1,6 @@
 package scoring
 
-// State is what is known of a score. Only [Scored] has a value.
+// State says whether a score has a value, or why it has none. Only [Scored] has a value.
 type State string
 
 // The states of a score.

@@ -48,7 +48,7 @@ type Session struct {
 	ID  string `json:"id"`
 }
 
-// CheckSessions refuses more than [MaxSessions] sessions, an invalid one, and a key that is there twice.
+// CheckSessions refuses more than [MaxSessions] sessions, an invalid one, and a key that appears twice.
 func CheckSessions(sessions []Session) error {
 	if len(sessions) > MaxSessions {
 		return Invalid("sessions", "%d, at most %d are allowed", len(sessions), MaxSessions)
@@ -62,7 +62,7 @@ func CheckSessions(sessions []Session) error {
 		}
 		for _, t := range sessions[:i] {
 			if s.Key == t.Key {
-				return Invalid("sessions", "key %q is there twice", s.Key)
+				return Invalid("sessions", "key %q appears twice", s.Key)
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Kind tells the two kinds of a [Value] apart. The zero Kind is no value at all.
+// Kind tells the two kinds of a [Value] apart. The zero Kind has no value.
 type Kind uint8
 
 // The kinds of a value.

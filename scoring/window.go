@@ -2,7 +2,7 @@ package scoring
 
 import "time"
 
-// Expiry is what the end of a window means. There is no default: the zero Expiry is refused.
+// Expiry is the meaning of a window that ends without an outcome. There is no default: the zero Expiry is refused.
 type Expiry struct {
 	Set     bool  `json:"set"`
 	Unknown bool  `json:"unknown,omitempty"`
@@ -15,7 +15,7 @@ var (
 	ExpiresTrue = Expiry{Set: true, Value: BoolValue(true)}
 	// ExpiresFalse: no outcome means false (no payment within the day).
 	ExpiresFalse = Expiry{Set: true, Value: BoolValue(false)}
-	// ExpiresUnknown: no outcome says nothing (nobody pressed a thumb). The score becomes [Expired] and has no value.
+	// ExpiresUnknown: no outcome means nothing (the user pressed no thumb). The score becomes [Expired] and has no value.
 	ExpiresUnknown = Expiry{Set: true, Unknown: true}
 )
 
@@ -25,7 +25,7 @@ func ExpiresAs(v float64) Expiry { return Expiry{Set: true, Value: Value{kind: N
 // Validate refuses the zero Expiry and a number that is not finite.
 func (e Expiry) Validate() error {
 	if !e.Set {
-		return Invalid("expiry", "say what the end of the window means: ExpiresTrue, ExpiresFalse, ExpiresAs or ExpiresUnknown")
+		return Invalid("expiry", "say how to score a window that ends without an outcome: ExpiresTrue, ExpiresFalse, ExpiresAs or ExpiresUnknown")
 	}
 	if e.Unknown {
 		return nil
@@ -41,8 +41,8 @@ func (e Expiry) Score(name string) Score {
 	return Of(name, e.Value).Because("the window closed")
 }
 
-// Window is the half-open span of time [Since, Until) in which an outcome counts, and how long after it a late one is
-// still a revision: [Until, Until+Grace).
+// Window is the half-open span of time [Since, Until) in which an outcome counts, and the time after it in which a late
+// outcome still revises the score: [Until, Until+Grace).
 type Window struct {
 	Since time.Time     `json:"since"`
 	Until time.Time     `json:"until"`
@@ -66,10 +66,10 @@ func (w Window) Validate() error {
 	return nil
 }
 
-// Place is where a time lies with regard to a window.
+// Place is the position of a time relative to a window.
 type Place string
 
-// The places of a time with regard to a window.
+// The positions of a time relative to a window.
 const (
 	TooEarly Place = "too_early"
 	Inside   Place = "inside"
@@ -97,8 +97,8 @@ type Attribution string
 // The attributions.
 const (
 	AttributeAll   Attribution = "all"   // each of them
-	AttributeLast  Attribution = "last"  // the one that started last before it happened
-	AttributeFirst Attribution = "first" // the one that started first
+	AttributeLast  Attribution = "last"  // the run that started last before it happened
+	AttributeFirst Attribution = "first" // the run that started first
 )
 
 // Event names an outcome that a scorer waits for.
@@ -107,11 +107,11 @@ type Event struct {
 	Key  string `json:"key"`
 }
 
-// Expectation is the recorded fact that a scorer waits for outcomes. It is about a run, and belongs to a scorer's own
-// workflow, to which outcomes are carried.
+// Expectation records that a scorer waits for outcomes. It is about a run, and belongs to a scorer's own workflow,
+// which gets the outcomes.
 type Expectation struct {
-	// ScorerRun is the scorer's own execution. Its workflow id is what outcomes are carried to, and identifies the
-	// expectation together with Wait.
+	// ScorerRun is the scorer's own execution. Outcomes go to its workflow id, which identifies the expectation together
+	// with Wait.
 	ScorerRun Run `json:"scorer_run"`
 	// Wait numbers the waits of one scorer, from 1.
 	Wait          int     `json:"wait"`
@@ -122,7 +122,7 @@ type Expectation struct {
 	// Attribution is [AttributeAll] when empty.
 	Attribution Attribution `json:"attribution,omitempty"`
 
-	// What the score will be about.
+	// The subject of the coming score.
 	Run           Run       `json:"run"`
 	Step          Step      `json:"step,omitzero"`
 	FirstRunID    string    `json:"first_run_id,omitempty"`

@@ -6,24 +6,25 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Keeper keeps what is said about a run by a key that the run declares, or will declare.
+// Keeper keeps scores about a run that is named by a key, which the run declares or will declare.
 type Keeper interface {
-	// RecordKeyed records scores about the run that declared a key. While none has they are held: they stand in the ledger as
-	// Held, and the first run that declares the key gets them as if they were said then for the first time, in the order in which they were
-	// said. ErrAmbiguous if several runs have declared it. Holding the same again changes nothing. With a Request it is done
-	// once, as an idempotent request: the same request again changes nothing, and ErrConflict is one with another digest.
+	// RecordKeyed records scores about the run that declared a key. While no run has, the store holds them: the ledger
+	// lists them as Held, and the first run that declares the key gets them, in their order, as if they were recorded
+	// then. It returns ErrAmbiguous if several runs have declared the key. Holding the same again changes nothing. With a
+	// Request the call is idempotent: the same request again changes nothing, and one with another digest returns
+	// ErrConflict.
 	RecordKeyed(ctx context.Context, k Keyed) (KeyedReceipt, error)
 }
 
-// Keyed is what is said about the run that declares a key.
+// Keyed has scores about the run that declares a key.
 type Keyed struct {
 	// Key is at most scoring.MaxKey bytes.
 	Key string
-	// Records have no run yet: what they say of one is not looked at.
+	// Records have no run yet: their Run is ignored.
 	Records []scoring.Record
 	// DeliveryID names the call in the ledger.
 	DeliveryID string
-	// Request, if set, is the idempotency key of the call, and Digest what the call says.
+	// Request, if set, is the idempotency key of the call, and Digest the digest of its contents.
 	Request, Digest string
 }
 

@@ -24,11 +24,11 @@ var (
 	ErrConflict = errors.New("verdict: conflict")
 )
 
-// TakenError says that outcomes which a scorer has seen count for another one now: by attribution, a run that started
+// TakenError reports that outcomes that a scorer has seen now count for another one: by attribution, a run that started
 // later (or earlier) has a better claim to them. The scorer decides again without them.
 type TakenError struct {
 	OutcomeIDs []string
-	// Marks are those of outcomes that the scorer had only told the marks of.
+	// Marks are the marks of taken outcomes for which the scorer gave only their marks.
 	Marks []string
 }
 
@@ -36,8 +36,8 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("verdict: %d outcomes count for another scorer now", len(e.OutcomeIDs)+len(e.Marks))
 }
 
-// ForgottenError says that the store does not know waits that a scorer has made: they were made in another one. The scorer
-// expects again, and then settles.
+// ForgottenError reports that the store does not know some waits of a scorer: they were made in another store. The
+// scorer expects again, and then settles.
 type ForgottenError struct {
 	Waits []int // their numbers
 }
@@ -56,7 +56,7 @@ type Store interface {
 	Keeper
 	Reader
 
-	// Ping reports whether the database answers and its schema is the one that this code needs.
+	// Ping reports whether the database answers and has the schema that this code needs.
 	Ping(ctx context.Context) error
 	// Close releases the database. Calls after it fail.
 	Close() error
@@ -64,35 +64,36 @@ type Store interface {
 
 // Recorder is the writing of scores and assignments.
 type Recorder interface {
-	// Record appends records. What was said last holds, whoever said it and in whatever order it arrives: scoring.Holding has
-	// the rules, for all that reads. What holds and says the same again is no new revision; what else is said is, and is
-	// history where it does not hold. What the same source has said before, of the same time, changes nothing, whether it holds
-	// now or not: a call that is repeated undoes nobody's correction. All or none of the records are written. A record about
-	// a superseded run is kept: superseded or, if it is a scorer's, about the run that holds instead.
+	// Record appends records. The latest statement holds, from any source and in any order of arrival: scoring.Holding has
+	// the rules, for all readers. A record that repeats the revision that holds adds no revision; any other record adds
+	// one, as history if it does not hold. A record that its source has made before, with the same time, changes nothing,
+	// whether it holds now or not: a repeated call undoes no correction. All or none of the records are written. A record
+	// about a superseded run is kept: as superseded or, if a scorer made it, as a record about the run that holds.
 	Record(ctx context.Context, records []scoring.Record) error
 
-	// Flush replaces the complete set of scores that a run's own code has made (those with Source FromWorkflow), keeps the
-	// run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision; what others
-	// said of it stays. Flushes may arrive in any order: by Sequence, At and Ordinal the last one is kept, and what an older
-	// one says is history. Of two in the same place, the one that says how the run ended is the later one. A set may come in parts,
-	// in any order: a flush with the facts that says which scores are Elsewhere, and those, in flushes that are Partial. When
-	// another run has the same OriginalRunID, workflow id and namespace, and this one started later, the other is superseded
-	// with its scores and assignments; what scorers have said about it goes on to this one, and so does what they say later.
+	// Flush replaces the complete set of scores that a run's own code has made (the records with Source FromWorkflow),
+	// keeps the run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision;
+	// records of other sources stay. Flushes may arrive in any order: the last one by Sequence, At and Ordinal is kept,
+	// and an older one is history. Of two in the same place, the one that says how the run ended is the later one. A set
+	// may come in parts, in any order: a flush with the facts lists the scores that are Elsewhere, and flushes that are
+	// Partial carry these. When another run has the same OriginalRunID, workflow id and namespace, and this one started
+	// later, the other is superseded with its scores and assignments; scores of scorers about it, past and future, move to
+	// this one.
 	//
-	// Which run started last is decided whenever something new is known of one of them, from a flush or not: the run
-	// whose id is the OriginalRunID started first, then the start times decide, then the order in which they became known.
+	// The store decides which run started last whenever it learns something about one of them, from a flush or elsewhere:
+	// the run whose id is the OriginalRunID started first, then the start times decide, then the order of arrival.
 	Flush(ctx context.Context, f scoring.Flush) error
 
-	// Assign keeps an assignment unless one is there for its (experiment, version, namespace, workflow id, first run id),
-	// and returns the one that is kept, which is the one that the caller must use. Without a first run id the run is
-	// taken for the first of its chain. An assignment is superseded when its run was reset away and no run goes on with
-	// its chain: a run that was reset to after the assignment has replayed it, and is the unit now.
+	// Assign keeps an assignment unless there is one for its (experiment, version, namespace, workflow id, first run id),
+	// and returns the kept one, which the caller must use. Without a first run id the run counts as the first of its
+	// chain. An assignment is superseded when its run was reset away and no run continues its chain: a run that was reset
+	// to after the assignment has replayed it, and is the unit now.
 	Assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error)
 }
 
-// Correlator brings outcomes and waiting scorers together. Expect and Receive each commit what they were given before
-// they look for the other side, under a lock on every (event name, key) that they touch: whichever comes second sees
-// the first.
+// Correlator brings outcomes and waiting scorers together. Expect and Receive each commit their argument before they
+// look for the other side, under a lock on every (event name, key) that they touch: whichever comes second sees the
+// first.
 //
 // Where a source ignores the case of letters in its keys, events whose keys differ in that alone are one (scoring.Event.Same). What
 // Expect and Settle return has the key as the expectation writes it.
@@ -100,22 +101,22 @@ type Correlator interface {
 	// Expect keeps an expectation, together with a pending score about its run (name: the scorer, key: scorer@version),
 	// and then returns every outcome that already meets it, in the order of scoring.Outcome.Before. Expecting the same
 	// (scorer run's workflow id, wait) again returns the outcomes that meet it now and changes nothing. A pending score
-	// never takes the place of another one that is current.
+	// never replaces a current score.
 	//
-	// An outcome meets an expectation when it is one of its Events and lies in its window or grace. With attribution last
-	// or first it must also be the one of those with the scorer's name, settled ones included, whose run started last (not
-	// after the outcome) or first. That does not depend on who comes first: an outcome that an older, open expectation
-	// had met moves to the new one, and the older one may settle without it. What was settled on stays where it is. A
-	// scorer that was told of an outcome before it moved, and has not settled, is not told that it moved.
+	// An outcome meets an expectation when it is one of its Events and falls into its window or grace. With attribution
+	// last or first, it meets only one of the expectations with the scorer's name, settled ones included: the one whose
+	// run started last (not after the outcome) or first. The order of arrival does not matter: an outcome that an older,
+	// open expectation had met moves to the new one, and the older one may settle without it. An outcome that a scorer has
+	// settled on stays. A scorer that got an outcome before it moved, and has not settled, gets no signal that it moved.
 	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
 
-	// Receive keeps an outcome and then returns the open expectations that it meets, each to be told. An outcome whose ID
-	// is known is a duplicate: the row stays as it was (the delivery is counted), and the expectations that it met and
-	// that are still open are returned again, so that a delivery that was interrupted can be finished.
+	// Receive keeps an outcome and then returns the open expectations that it meets; the caller signals the scorer of
+	// each. An outcome whose ID is known is a duplicate: its row stays the same, the delivery is counted, and Receive
+	// returns the expectations that it met and that are still open again, so that an interrupted delivery can be finished.
 	Receive(ctx context.Context, o scoring.Outcome) (Receipt, error)
 
-	// CountDelivery counts a delivery beyond the first of an outcome that is kept, and changes nothing else: what it said may
-	// have been something else. known is false if no outcome of that id is kept (yet).
+	// CountDelivery counts a repeated delivery of a kept outcome, whose contents may differ from the first, and changes
+	// nothing else. known is false if the store has no outcome of that id (yet).
 	CountDelivery(ctx context.Context, outcomeID string) (known bool, err error)
 
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
@@ -124,9 +125,10 @@ type Correlator interface {
 	// scores changes nothing; with other scores (a late outcome within the grace) they become revisions. The pending score
 	// becomes the score of its own name and key, or is retracted if the scorer made none.
 	//
-	// An outcome in the grace counts like one in the window, whether the scorer has settled before or not: it is told, and
-	// a settlement that has not seen it is refused. An expectation without a grace is closed once it is settled, one with a
-	// grace when the outcome is received after its end; for a closed expectation an outcome is late, and nobody is told.
+	// An outcome in the grace counts like one in the window, whether the scorer has settled before or not: the scorer gets
+	// it, and a settlement that has not seen it is refused. An expectation without a grace is closed once it is settled,
+	// one with a grace when the outcome is received after its end; for a closed expectation an outcome is late, and the
+	// scorer does not get it.
 	Settle(ctx context.Context, s Settlement) (unseen []scoring.Outcome, err error)
 
 	// Reject keeps a delivery that was refused, with the reason, for the ledger.
@@ -135,8 +137,8 @@ type Correlator interface {
 
 // Receipt is what became of a received outcome.
 type Receipt struct {
-	// Outcome is what is kept: of a duplicate, the first delivery's. It is what the scorers must be told, so that they see
-	// what the store has seen; each as scoring.Expectation.Told has it.
+	// Outcome is the kept outcome: for a duplicate, the first delivery's. Scorers must get this one, so that they see the
+	// same as the store, each in the spelling of scoring.Expectation.Told.
 	Outcome   scoring.Outcome       `json:"outcome"`
 	Duplicate bool                  `json:"duplicate"`
 	Waiting   []scoring.Expectation `json:"waiting,omitempty"`
@@ -163,26 +165,26 @@ type Rejection struct {
 	DeliveryID string    `json:"delivery_id,omitempty"`
 	Reason     string    `json:"reason"`
 	At         time.Time `json:"at"`
-	// Count is how many deliveries this stands for, where they are too many to be told one by one. 0 means one.
+	// Count is how many deliveries this stands for, where there are too many to list. 0 means one.
 	Count int `json:"count,omitempty"`
 }
 
 // Reader answers questions. Results are in the order of recording unless said otherwise.
 type Reader interface {
-	// Scores returns current revisions (or, with Filter.History, all of them), each with every time at which it was said. What
-	// held at the end of a window, scoring.Holding says of the whole history of an identity.
+	// Scores returns current revisions (or, with Filter.History, all of them), each with every time at which it was said.
+	// scoring.Holding returns the revision that held at the end of a window, from the whole history of an identity.
 	Scores(ctx context.Context, f Filter) ([]scoring.Record, error)
-	// Assignments returns the assignments of an experiment in the order in which they were made, superseded ones included
-	// and marked. An empty version means all versions.
+	// Assignments returns the assignments of an experiment in the order of their making, with superseded ones marked. An
+	// empty version means all versions.
 	Assignments(ctx context.Context, experiment, version string) ([]scoring.Assignment, error)
 	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)
-	// Runs returns what is known of runs, whether they have flushed or not.
+	// Runs returns the known facts about runs, whether they have flushed or not.
 	Runs(ctx context.Context, f RunFilter) ([]scoring.RunFacts, error)
 	// RunOfKey returns the run that declared a key. ErrNotFound if none has, ErrAmbiguous if several unsuperseded runs of
 	// different chains have; of one chain the newest is returned.
 	RunOfKey(ctx context.Context, key string) (scoring.Run, error)
-	// Ledger returns what was received, each with its state, newest first.
+	// Ledger returns the received outcomes, each with its state, newest first.
 	Ledger(ctx context.Context, f LedgerFilter) ([]Entry, error)
 	// Waiting returns the open expectations made before the given time, oldest first.
 	Waiting(ctx context.Context, before time.Time) ([]scoring.Expectation, error)
@@ -194,7 +196,7 @@ type ExperimentKey struct {
 	Version    string `json:"version"`
 }
 
-// Filter selects scores. The zero Filter selects all that are not retracted and not superseded.
+// Filter selects scores. The zero Filter selects all scores that are neither retracted nor superseded.
 type Filter struct {
 	Run        scoring.Run // WorkflowID and RunID, or WorkflowID alone; empty: any
 	Name       string
@@ -214,7 +216,7 @@ type RunFilter struct {
 	Experiment string // runs of chains assigned in the experiment
 	Unflushed  bool   // only runs known from an assignment, a step score or an expectation that never flushed
 	Superseded bool   // also runs that were reset away
-	Newest     bool   // the newest first, instead of the order in which they became known
+	Newest     bool   // the newest first, instead of the order of arrival
 	Limit      int
 }
 
@@ -225,7 +227,7 @@ type OutcomeState string
 const (
 	Matched   OutcomeState = "matched"   // met an expectation in its window or grace
 	Late      OutcomeState = "late"      // came after the window and grace of all, or after their scorers had closed
-	Unclaimed OutcomeState = "unclaimed" // nobody waits for it (yet)
+	Unclaimed OutcomeState = "unclaimed" // no scorer waits for it (yet)
 	Rejected  OutcomeState = "rejected"  // refused; Reason says why
 	Held      OutcomeState = "held"      // no outcome: a score about a key that no run has declared yet
 )

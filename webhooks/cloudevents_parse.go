@@ -111,7 +111,7 @@ func structuredData(members map[string]json.RawMessage, contentType string) ([]b
 	var text string
 	switch {
 	case plain && binary:
-		return nil, errors.New("data is there twice")
+		return nil, errors.New("data appears twice")
 	case binary:
 		if err := json.Unmarshal(encoded, &text); err != nil {
 			return nil, errors.New("data_base64 is not a text")

@@ -259,7 +259,7 @@ func weightsOf(to *map[string]float64) func(string) error {
 			}
 			name := strings.TrimSpace(pair[:i])
 			if _, ok := (*to)[name]; ok {
-				return fmt.Errorf("%q is there twice", name)
+				return fmt.Errorf("%q appears twice", name)
 			}
 			(*to)[name] = w
 		}

@@ -85,7 +85,7 @@ func TestMistakesOfExperimenters(t *testing.T) {
 		{[]string{"ramp", "a@1"}, "say --weights, --allocation, or both"},
 		{[]string{"ramp", "a@1", "--weights", "a"}, `--weights: "a": "a" must be VARIANT=WEIGHT`},
 		{[]string{"ramp", "a@1", "--weights", "a=1,b=x"}, `--weights: "a=1,b=x": "x" is not a number`},
-		{[]string{"ramp", "a@1", "--weights", "a=1,a=2"}, `--weights: "a=1,a=2": "a" is there twice`},
+		{[]string{"ramp", "a@1", "--weights", "a=1,a=2"}, `--weights: "a=1,a=2": "a" appears twice`},
 		{[]string{"ramp", "a@1", "--allocation", "half"}, `--allocation: "half": must be a number`},
 		{[]string{"start"}, "--definition: must not be empty"},
 		{[]string{"start", "bm25", "--definition", file}, `"bm25" is not the experiment of the definition, retriever@2`},

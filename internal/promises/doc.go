@@ -1,8 +1,8 @@
-// Package promises holds Verdict to what it promises a run, in every environment that a run may meet.
+// Package promises tests Verdict's promises to a run in every environment that a run may meet.
 //
-// A run ends as it would without Verdict; what it scored is stored, once, and the last statement holds; what is recorded of
-// an experiment is what was served; every prefix of the history replays. The environments are the product of the factors
-// in factors_test.go. The tests meet every pair of their values:
+// A run ends the same way as without Verdict; its scores are stored, once, and the last statement holds; the recorded
+// variant of an experiment is the served one; every prefix of the history replays. The environments are the product of
+// the factors in factors_test.go. The tests meet every pair of their values:
 //
 //	go test ./internal/promises -v
 //

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// GitHub asks GitHub's REST API, one request at a time, and waits when it is told to.
+// GitHub asks GitHub's REST API, one request at a time, and waits when GitHub asks for it.
 type GitHub struct {
 	// URL is the API's, without a slash at its end: https://api.github.com, or https://HOST/api/v3 of an Enterprise Server.
 	URL string
@@ -19,7 +19,7 @@ type GitHub struct {
 	Token string
 	// Client makes the requests.
 	Client *http.Client
-	// Waiting, if not nil, is told before a wait: for how long, and why.
+	// Waiting, if not nil, is called before a wait, with its length and reason.
 	Waiting func(d time.Duration, why string)
 
 	now   func() time.Time                           // nil: time.Now
@@ -40,7 +40,7 @@ func (e *AnswerError) Error() string {
 	return fmt.Sprintf("GitHub, %s: %s", e.Path, e.Reason)
 }
 
-// NoTimeError says that the provider wants a longer wait than there is time for.
+// NoTimeError means that the provider asks for a longer wait than the deadline allows.
 type NoTimeError struct {
 	Wait time.Duration
 	Why  string
@@ -56,7 +56,7 @@ const (
 	blindPause   = time.Minute      // after a rate limit that does not say how long, as GitHub's documentation asks
 	maxPause     = 65 * time.Minute // a rate limit lasts an hour at most
 	requestLimit = 30 * time.Second
-	maxBody      = 8 << 20 // what is longer is cut, and so no JSON
+	maxBody      = 8 << 20 // a longer body is cut, and then is not JSON
 )
 
 // get makes a request, again if need be, and decodes the answer. An answer that concerns this request alone is an
@@ -136,7 +136,7 @@ func (g *GitHub) try(ctx context.Context, path string, to any) (again time.Durat
 	return 0, nil
 }
 
-// refusal says what an answer means that is no success.
+// refusal interprets an answer that is not a success.
 func (g *GitHub) refusal(path string, resp *http.Response, body []byte) (again time.Duration, err error) {
 	message := said(body)
 	refused := &AnswerError{Path: path, Status: resp.StatusCode, Reason: message}

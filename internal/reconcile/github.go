@@ -53,7 +53,8 @@ func thingOf(e scoring.Event) thing {
 	return thing{kind: k, repository: m[1] + "/" + m[2], number: n}
 }
 
-// state is what is read of an answer about a thing. The answer as a whole is what a webhook would have had in it.
+// state has the members that are read from an answer about a thing. The whole answer is equal to the thing in a
+// webhook's payload.
 type state struct {
 	State    string `json:"state"`
 	Merged   bool   `json:"merged"`
@@ -72,9 +73,9 @@ type event struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// ask returns what has happened to a thing, as outcomes, and its state in a word; an empty word if GitHub does not know
-// it. The outcomes are those of the given names that the thing's present state tells of, and each time that it was
-// reopened if somebody waits for that.
+// ask returns the events of a thing, as outcomes, and its state in a word; an empty word if GitHub does not know it.
+// The outcomes have the given names and follow from the thing's present state; if a scorer waits for reopenings, each
+// of them is one.
 func (g *GitHub) ask(ctx context.Context, t thing, names []string) ([]scoring.Outcome, string, error) {
 	var raw json.RawMessage
 	path := fmt.Sprintf("/repos/%s/%ss/%d", t.repository, map[kind]string{pullRequest: "pull", issue: "issue"}[t.kind], t.number)
@@ -150,8 +151,8 @@ func (g *GitHub) reopened(ctx context.Context, t thing) ([]scoring.Outcome, erro
 	return learned, nil
 }
 
-// outcomes returns what the webhook that says the same would have meant, so that there is one mapping for both. The key is
-// the one that is waited for, also when the repository has been renamed since.
+// outcomes maps the state through the webhook's mapping, so that there is one mapping for both. The key is the expected
+// one, also when the repository has been renamed since.
 func (t thing) outcomes(action string, about json.RawMessage, by *user) ([]scoring.Outcome, error) {
 	body, err := json.Marshal(map[string]any{
 		"action": action, string(t.kind): about, "sender": by, "repository": map[string]string{"full_name": t.repository},

@@ -1,6 +1,6 @@
-// Package reconcile finds out what became of the things that scorers still wait for. A provider that delivers an event
-// once and never again (GitHub) loses it when nobody was there to take it. What such an event would have said can be
-// asked for afterwards; the answer is delivered as the outcome that the lost one would have been.
+// Package reconcile asks providers about the things that scorers still wait for. An event of a provider that delivers
+// only once (GitHub) is lost when no receiver is up. Its contents can be asked for afterwards; this package delivers
+// the answer as the outcome that the lost event would have been.
 package reconcile
 
 import (
@@ -21,10 +21,10 @@ const (
 	Delivered  Result = "delivered"   // it was decided, and the outcome is held now
 	Found      Result = "found"       // it was decided; a dry run delivers nothing
 	Held       Result = "held"        // it was decided, and the outcome was held before: the scorer has only to settle
-	Open       Result = "open"        // nothing that anybody waits for has happened to it
+	Open       Result = "open"        // no awaited event has happened to it
 	Outside    Result = "outside"     // it was decided outside the window of everybody who waits
 	Gone       Result = "gone"        // the provider does not know it, or hides it from this token
-	NoProvider Result = "no_provider" // nobody can be asked about events of this kind
+	NoProvider Result = "no_provider" // no provider can be asked about events of this kind
 	Failed     Result = "failed"      // the provider gave no usable answer about it
 	Left       Result = "left"        // it was not asked about
 )
@@ -34,18 +34,18 @@ var Results = []Result{Delivered, Found, Held, Outside, Open, Gone, NoProvider, 
 
 // Item is one thing that is waited for, and what came of the question about it.
 type Item struct {
-	// Key is that of the events, such as "octo/hello#12", as the first who waits writes it.
+	// Key is the key of the events, such as "octo/hello#12", in the spelling of the first waiting scorer.
 	Key string `json:"key"`
 	// Events are the names of the outcomes that are waited for.
 	Events []string `json:"events"`
-	// Scorers are the workflow ids of those who wait.
+	// Scorers are the workflow ids of the waiting scorers.
 	Scorers []string `json:"scorers"`
 	// Since is when the first of them began to.
 	Since  time.Time `json:"since"`
 	Result Result    `json:"result"`
 	// Detail says more, in words.
 	Detail string `json:"detail,omitempty"`
-	// Outcomes are what was delivered, or would be.
+	// Outcomes are the outcomes that were delivered, or would be in a dry run.
 	Outcomes []scoring.Outcome `json:"outcomes,omitempty"`
 
 	about thing
@@ -64,7 +64,8 @@ type Options struct {
 	Limit int
 }
 
-// StoppedError says why not everything was asked about. What was done stays done: the same call goes on from there.
+// StoppedError says why some things were not asked about. The work done so far stays: the same call continues from
+// there.
 type StoppedError struct {
 	// Left is how many things were not asked about.
 	Left int
@@ -77,12 +78,12 @@ func (e *StoppedError) Error() string {
 
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// maxFailures is how many things in a row may fail before the provider is taken to be down and left in peace.
+// maxFailures is how many things in a row may fail before the provider counts as down and gets no more requests.
 const maxFailures = 3
 
-// Run asks about everything that the expectations wait for, oldest first, one thing at a time. Each thing is asked about
-// once, however many wait for it. The outcomes that it delivers have ids that depend on the event alone, so that running
-// it again changes nothing.
+// Run asks about everything that the expectations wait for, oldest first, one thing at a time. Each thing is asked
+// about once, also when several scorers wait for it. The outcomes that it delivers have ids that depend on the event
+// alone, so that running it again changes nothing.
 //
 // The items are complete even when the error is not nil. Errors: a [StoppedError] when it had to stop early.
 func Run(ctx context.Context, waiting []scoring.Expectation, o Options) ([]*Item, error) {
@@ -117,7 +118,7 @@ func Run(ctx context.Context, waiting []scoring.Expectation, o Options) ([]*Item
 	return items, nil
 }
 
-// stop marks what is left.
+// stop marks the items that are left.
 func stop(rest []*Item, err error) error {
 	stopped := &StoppedError{Err: err}
 	for _, item := range rest {
@@ -131,8 +132,8 @@ func stop(rest []*Item, err error) error {
 	return stopped
 }
 
-// settle asks about one thing and delivers what it learns. It fails with an *[AnswerError] if only this thing is in the
-// way, and with another error if nothing else will do any better.
+// settle asks about one thing and delivers the answer. It fails with an *[AnswerError] if the problem is this thing
+// alone, and with another error if the next things would fail too.
 func (o Options) settle(ctx context.Context, item *Item) error {
 	learned, state, err := o.GitHub.ask(ctx, item.about, item.Events)
 	if err != nil {
@@ -148,13 +149,13 @@ func (o Options) settle(ctx context.Context, item *Item) error {
 			return err
 		}
 		if slices.Index(Results, result) < slices.Index(Results, item.Result) {
-			item.Result = result // of all that happened to the thing, the best news
+			item.Result = result // of all events of the thing, the best result
 		}
 	}
 	return nil
 }
 
-// deliver delivers an outcome unless it would meet nobody, or is there already.
+// deliver delivers an outcome unless no scorer waits for it, or the store has it already.
 func (o Options) deliver(ctx context.Context, item *Item, l scoring.Outcome) (Result, error) {
 	met := false
 	for _, e := range item.waits {
@@ -185,8 +186,8 @@ func (o Options) deliver(ctx context.Context, item *Item, l scoring.Outcome) (Re
 	return result, nil
 }
 
-// sameEventWithin is how far the times of one event may lie apart that was told twice. For when something was reopened,
-// GitHub's webhook has the time of the last change and its API that of the event.
+// sameEventWithin is how far apart the times of one event may be in its webhook and in the API. For a reopening,
+// GitHub's webhook has the time of the last change and its API the time of the event.
 const sameEventWithin = 10 * time.Second
 
 // sameEvent tells whether two outcomes with ids of their own speak of one event.
@@ -194,7 +195,7 @@ func sameEvent(a, b scoring.Outcome) bool {
 	return a.Event().Same(b.Event()) && a.When().Sub(b.When()).Abs() <= sameEventWithin
 }
 
-// itemsOf groups what is waited for by the thing it is about.
+// itemsOf groups expectations by the thing they are about.
 func itemsOf(waiting []scoring.Expectation) []*Item {
 	var items []*Item
 	byQuestion := map[[2]string]*Item{}

@@ -169,7 +169,7 @@ func (b *batch) finish() {
 	b.says("failed", "accepted|accepted@1=false")
 }
 
-// settled waits until every row is as it must be: nothing is lost, and nothing is there twice.
+// settled waits until every row is as it must be: nothing is lost, and nothing is duplicated.
 func (b *besides) settled() {
 	// What is held for a key is looked at more and more seldom.
 	harness.Eventually(b.T, harness.Patience, func() error {

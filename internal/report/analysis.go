@@ -14,13 +14,13 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// evidence is what an experiment's analysis is made of.
+// evidence has the rows that an experiment's analysis uses.
 type evidence struct {
 	assignments []scoring.Assignment
 	records     []scoring.Record // that hold
-	history     []scoring.Record // all revisions: what held when a window closed stands
+	history     []scoring.Record // all revisions, since the one that held when a window closed counts
 	runs        []scoring.RunFacts
-	// said is what the server said of runs that never flushed.
+	// said has the server's answers about runs that never flushed.
 	said map[scoring.Run]RunState
 }
 
@@ -35,7 +35,7 @@ func (ev evidence) at(p place) []scoring.Record {
 	return of
 }
 
-// analyse adds the decision, and to each row what the statistics say of it.
+// analyse adds the decision, and to each row its statistics.
 func (e *Experiment) analyse(ev evidence, o Options) {
 	ev, all := ev.split()
 	d, err := e.definition(ev, o)
@@ -65,7 +65,7 @@ func (e *Experiment) analyse(ev evidence, o Options) {
 	e.shadow(all, d, o)
 }
 
-// definition returns the one that is known, or infers one.
+// definition returns the known definition, or infers one.
 func (e *Experiment) definition(ev evidence, o Options) (experiments.Definition, error) {
 	if known := o.defined(e.Name, e.Version); known != nil {
 		return known.Definition(), nil
@@ -92,8 +92,8 @@ func (e *Experiment) lowest(p place) string {
 	return name
 }
 
-// primary returns the place that a decision is about when nobody has said: what a deferred scorer said of runs, else
-// other scores of runs, else scores of steps; the first by name.
+// primary returns the place that a decision is about by default: a deferred scorer's score of runs, else another score
+// of runs, else a score of steps; the first by name.
 func primary(records []scoring.Record, metric string) (place, bool) {
 	ranks := map[place]int{}
 	for _, r := range records {
@@ -144,7 +144,7 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) er
 	return err
 }
 
-// words is a decision as a sentence, with what is still needed.
+// words is a decision as a sentence, with the evidence that it still needs.
 func words(d experiments.Decision) string {
 	var b strings.Builder
 	b.WriteString(string(d.Verdict))

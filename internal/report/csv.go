@@ -9,7 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
-// Columns are those of WriteCSV. Later ones are added at the end; none moves.
+// Columns are the columns of WriteCSV. New ones are added at the end; none moves.
 var Columns = []string{
 	"as_of", "experiment", "version", "score", "step", "variant", "control",
 	"assigned", "scored", "pending", "expired", "missing", "not_applicable", "errors", "late",
@@ -19,11 +19,11 @@ var Columns = []string{
 	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined",
 }
 
-// WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers have
-// their full precision; a cell is empty where there is none. Step is empty for a score of the run, control is true for
-// the variant that the others are compared with. What the engine knows are the scores run.failed, run.duration (in
-// seconds) and run.attempts. The rows of shadow variants have true in the column shadow, and there the difference is to the
-// control on the same units.
+// WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers
+// have their full precision; a cell is empty where there is none. Step is empty for a score of the run, control is true
+// for the variant that the others are compared with. The engine's facts are the scores run.failed, run.duration (in
+// seconds) and run.attempts. The rows of shadow variants have true in the column shadow, and there the difference is to
+// the control on the same units.
 func (r Report) WriteCSV(out io.Writer) error {
 	w := csv.NewWriter(out)
 	if err := w.Write(Columns); err != nil {

@@ -33,8 +33,8 @@ func DefinedByControl(c client.Client) func(context.Context, string, string) (*e
 	}
 }
 
-// define adds the definitions that only their control knows. When one does not answer no other is asked: the report says
-// what it had to infer.
+// define adds the definitions that only the experiments' workflows know. When one does not answer, it asks no further
+// ones: the report says which definitions it had to infer.
 func (o *Options) define(ctx context.Context, name, version string) {
 	if o.Define == nil || o.defined(name, version) != nil {
 		return

@@ -17,16 +17,17 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// maxAsked is about how many runs the server is asked, and maxRecent how many show what types are scored.
+// maxAsked is the most runs that the server is asked about, and maxRecent how many recent runs are read for the scored
+// types.
 const (
 	maxAsked  = 200
 	maxRecent = 500
 )
 
-// RunState is what the server says of a run.
+// RunState is the server's answer about a run.
 type RunState string
 
-// The states of a run. Those of a run that has closed are of scoring.RunStatus.
+// The states of a run, in addition to the states of a closed run in scoring.RunStatus.
 const (
 	Open RunState = "open"
 	// Gone means that the server no longer knows the run.
@@ -35,17 +36,17 @@ const (
 	NotAsked RunState = "unknown"
 )
 
-// Ended is a run that ended without a flush: it was terminated, timed out or panicked before it could hand over what it
-// had scored. What is known of it is its assignment, its steps' scores and what waits for its outcomes.
+// Ended is a run that ended without a flush: it was terminated, timed out or panicked before it could hand over its
+// scores. The store knows only its assignment, its steps' scores and the scorers that wait for its outcomes.
 type Ended struct {
 	Run          scoring.Run `json:"run"`
 	WorkflowType string      `json:"workflow_type,omitempty"`
 	State        RunState    `json:"state"`
 }
 
-// unflushed lists the runs that never flushed and are not open, the newest first: those of which the store has something,
-// and those that the server lists. The map has what the server said of the former. cut tells that there were more of them
-// than the server is asked about.
+// unflushed lists the runs that never flushed and are not open, the newest first: the ones that the store has something
+// of, and the ones that the server lists. The map has the server's answers about the former. cut tells that there were
+// too many to ask the server about all.
 func unflushed(ctx context.Context, s store.Reader, o Options) (ended []Ended, said map[scoring.Run]RunState, cut bool, err error) {
 	candidates, err := s.Runs(ctx, store.RunFilter{
 		Unflushed: true, Experiment: o.Experiment, Session: o.Session, Newest: true, Limit: maxAsked + 1,
@@ -78,8 +79,8 @@ func unflushed(ctx context.Context, s store.Reader, o Options) (ended []Ended, s
 	return append(ended, listed...), said, cut, err
 }
 
-// unknown lists runs of which the store has nothing: they scored inline alone, and ended before they could say it. They are
-// of the workflow types that have flushed lately.
+// unknown lists runs that the store has nothing of: they scored only inline, and ended before their flush. It looks at
+// the workflow types that have flushed lately.
 func unknown(ctx context.Context, s store.Reader, o Options, said map[scoring.Run]RunState) ([]Ended, error) {
 	recent, err := s.Runs(ctx, store.RunFilter{Newest: true, Limit: maxRecent})
 	if err != nil {
@@ -114,7 +115,7 @@ func unknown(ctx context.Context, s store.Reader, o Options, said map[scoring.Ru
 	return ended, nil
 }
 
-// Describer is the part of a Temporal client that tells the state of a run.
+// Describer is the part of a Temporal client that returns the state of a run.
 type Describer interface {
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }

@@ -22,7 +22,7 @@ type Failure struct {
 	Runs int    `json:"runs"`
 }
 
-// isUsage tells whether a score says what a run used up: it is shown with what the engine knows, and less is better.
+// isUsage tells whether a score counts a run's usage: it is shown with the engine's facts, and less is better.
 func isUsage(score string) bool {
 	for _, name := range []string{"tokens", "cost", "latency"} {
 		if score == name || strings.HasPrefix(score, name+"_") || strings.HasSuffix(score, "_"+name) {
@@ -32,7 +32,7 @@ func isUsage(score string) bool {
 	return strings.HasPrefix(score, "gen_ai.usage.")
 }
 
-// engineMetrics are what the engine knows: the first of them also from a server that was asked.
+// engineMetrics are the engine's facts: the first of them also from the server's answers.
 func engineMetrics() []experiments.Metric {
 	engine := func(name string, t experiments.Type) experiments.Metric {
 		return experiments.Metric{Name: name, Type: t, Direction: experiments.Lower}
@@ -43,7 +43,7 @@ func engineMetrics() []experiments.Metric {
 	}
 }
 
-// engine adds what the engine knows of every run, whether anybody has scored it or not.
+// engine adds the engine's facts about every run, whether it has scores or not.
 func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time) {
 	asked, metrics := ev.asked(), engineMetrics()
 	failed, err := readAs(asked, d, now, metrics[0])
@@ -67,7 +67,7 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time
 	e.Failures = asked.failures(d.Maturity, now)
 }
 
-// engineAlone is engine for an experiment in which nothing is scored, or that cannot be decided.
+// engineAlone is engine for an experiment without scores, or without a decision.
 func (e *Experiment) engineAlone(ev evidence, o Options) {
 	d, err := analysis.Infer(ev.assignments, nil, experiments.RunFailed, o.Control)
 	if err != nil {
@@ -77,7 +77,7 @@ func (e *Experiment) engineAlone(ev evidence, o Options) {
 	e.engine(ev, d, o.Now)
 }
 
-// asked returns ev with what the server said of how runs ended that never flushed.
+// asked returns ev with the server's answers about how runs ended that never flushed.
 func (ev evidence) asked() evidence {
 	ev.runs = slices.Clone(ev.runs)
 	for i, f := range ev.runs {
@@ -142,17 +142,17 @@ func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
 	return all
 }
 
-// Scores are the rows of the first table: all but those of Runs.
+// Scores are the rows of the first table: all except Runs.
 func (e Experiment) Scores() []Row {
 	return slices.DeleteFunc(slices.Clone(e.Rows), e.taken)
 }
 
-// Runs are the rows of the second table: what the engine knows, and the scores that say what a run used up.
+// Runs are the rows of the second table: the engine's facts, and the scores that count a run's usage.
 func (e Experiment) Runs() []Row {
 	return slices.Concat(e.Engine, slices.DeleteFunc(slices.Clone(e.Rows), func(r Row) bool { return !e.taken(r) }))
 }
 
-// taken tells whether a score says what a run used up. The primary metric is a score first of all.
+// taken tells whether a score counts a run's usage. The primary metric is a score first of all.
 func (e Experiment) taken(r Row) bool { return isUsage(r.Score) && r.Place() != e.Primary }
 
 // Place is the row's score, and its step type if it has one, as a metric is called.

@@ -8,7 +8,7 @@ import (
 	"github.com/verdict-dev/verdict/experiments/analysis"
 )
 
-// Panel is a metric in a forest plot, in which all variants are compared with the control.
+// Panel is a metric in a forest plot, which compares all variants with the control.
 type Panel struct {
 	Metric string
 	Role   string // primary, guardrail, or engine
@@ -18,7 +18,7 @@ type Panel struct {
 	Effects   []Effect // of the variants but the control
 }
 
-// Effect is what a variant has more than the control.
+// Effect is how much a variant exceeds the control.
 type Effect struct {
 	Variant  string
 	Value    float64
@@ -37,7 +37,7 @@ func (e Effect) String() string {
 	return fmt.Sprintf("%s (%s)", signed(e.Value), SignedRange(e.Interval))
 }
 
-// Forest returns the primary metric, the guardrails, and what the engine knows of where variants can be told apart.
+// Forest returns the primary metric, the guardrails, and those of the engine's facts that differ between variants.
 func (e Experiment) Forest() []Panel {
 	if e.Analysis == nil {
 		return nil
@@ -71,7 +71,7 @@ func (e Experiment) Forest() []Panel {
 	return panels
 }
 
-// fill puts what the comparisons say into the effects, all on one scale.
+// fill copies the comparisons into the effects, all on one scale.
 func (p *Panel) fill(versus []*analysis.Comparison) {
 	p.Lift = onLift(versus)
 	for i, c := range versus {

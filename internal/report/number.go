@@ -35,7 +35,7 @@ func signed(x float64) string {
 	return short(x)
 }
 
-// percent is signed of a share. One that is no number in percent is not shown.
+// percent is signed of a share. A share whose percentage overflows is not shown.
 func percent(x float64) string {
 	if math.Abs(x) > math.MaxFloat64/100 {
 		return none
@@ -77,7 +77,7 @@ func optional(f *float64, show func(float64) string) string {
 	return show(*f)
 }
 
-// between shows the ends of an interval. One that is 0 but for rounding is 0.
+// between shows the ends of an interval. An end that rounding alone keeps from 0 is shown as 0.
 func between(in *analysis.Interval, show func(float64) string) string {
 	if in == nil {
 		return none
@@ -152,7 +152,7 @@ func (r Row) LiftRange() string {
 	return r.mark(PercentRange(r.Versus.LiftInterval))
 }
 
-// mark marks what is approximate.
+// mark marks an approximate interval.
 func (r Row) mark(interval string) string {
 	if interval == none || !r.Versus.Approximate {
 		return interval

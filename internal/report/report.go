@@ -1,5 +1,5 @@
-// Package report computes what the store says about experiments and scores, once, for the command line, the page and the
-// demo.
+// Package report computes results of experiments and scores from the store, once, for the command line, the page and
+// the demo.
 package report
 
 import (
@@ -29,26 +29,27 @@ type Options struct {
 	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
 	Experiment string
 	By         By
-	// Definitions are those of experiments that are known, and Define is asked about every other one: nil, nil if it does not
-	// know it. That of one which nobody knows is inferred from what the store has. Then Metric names its primary metric and
-	// Control its control, where they are not to be guessed.
+	// Definitions are the definitions of known experiments, and Define is asked about every other one: it returns nil, nil
+	// for an unknown one, whose definition is then inferred from the store. For such experiments Metric and Control name
+	// the primary metric and the control, instead of a guess.
 	Definitions     []*experiments.Experiment
 	Define          func(ctx context.Context, name, version string) (*experiments.Experiment, error)
 	Metric, Control string
 	// Session keeps to the runs and scores of a session. There is no decision then: it was not planned for a part.
 	Session scoring.Session
-	// Ask asks the server for the state of a run that ended without a flush, or is still open. Nil: nobody is asked.
+	// Ask asks the server for the state of a run that ended without a flush, or is still open. Nil: the server is not
+	// asked.
 	Ask func(context.Context, scoring.Run) (RunState, error)
-	// Closed lists the newest runs of the workflow types that the server has as failed, timed out or terminated. Nil: runs of
-	// which the store has nothing are not listed.
+	// Closed lists the newest runs of the workflow types that the server has as failed, timed out or terminated. Nil: runs
+	// that the store has nothing of are not listed.
 	Closed func(ctx context.Context, types []string) ([]Ended, error)
 	// Now is the time of the report.
 	Now time.Time
-	// Sequences adds to each experiment how its primary metric came to what it says, for a plot.
+	// Sequences adds to each experiment the course of its primary metric, for a plot.
 	Sequences bool
 }
 
-// Report is what is known at a time.
+// Report has the results at a time.
 type Report struct {
 	AsOf        time.Time       `json:"as_of"`
 	Session     scoring.Session `json:"session,omitzero"`
@@ -56,7 +57,7 @@ type Report struct {
 	// Scores are all scores, in an experiment or not, and Latest the last of them. Nil if an experiment was asked for.
 	Scores []Row            `json:"scores,omitempty"`
 	Latest []scoring.Record `json:"latest,omitempty"`
-	// Unflushed are runs that ended without handing over what they had scored.
+	// Unflushed are runs that ended without handing over their scores.
 	Unflushed []Ended `json:"unflushed"`
 	// UnflushedCut tells that there may be more of them: the server is asked about the newest.
 	UnflushedCut bool `json:"unflushed_cut,omitempty"`
@@ -72,40 +73,41 @@ type Experiment struct {
 	// held out, of a run that was reset away.
 	Units    int `json:"units"`
 	Excluded int `json:"excluded"`
-	// Unserved is how many units are out because a run was served something else than what is recorded. Unvouched is how many
-	// of Units were assigned by workers of releases that did not take back what was not served: they count as recorded.
+	// Unserved is how many units are out because a run was served something other than its recorded variant. Unvouched is
+	// how many of Units were assigned by workers of releases that did not withdraw assignments that were not served: they
+	// count as recorded.
 	Unserved  int `json:"unserved,omitempty"`
 	Unvouched int `json:"unvouched,omitempty"`
 	// Rows have a row for each score, step type and variant.
 	Rows []Row `json:"rows"`
-	// Engine have a row for each of run.failed, run.duration (seconds) and run.attempts, and each variant: what the engine
-	// knows of runs without any score. A run that has not said how it ended is pending, or missing once its window has
-	// closed. Failures say where the runs failed that run.failed counts. Both are empty for a session.
+	// Engine have a row for each of run.failed, run.duration (seconds) and run.attempts, and each variant: the engine's
+	// facts about runs, which need no score. A run without a known end is pending, or missing once its window has closed.
+	// Failures say where the runs that run.failed counts failed. Both are empty for a session.
 	Engine   []Row     `json:"engine,omitempty"`
 	Failures []Failure `json:"failures,omitempty"`
-	// Shadows have a row for each score, what the engine knows included, and each shadow variant: what ran beside the served
-	// runs. Versus compares it with the control on the same units.
+	// Shadows have a row for each score, the engine's facts included, and each shadow variant, which ran in parallel to
+	// the served runs. Versus compares it with the control on the same units.
 	Shadows []Row `json:"shadows,omitempty"`
 	// Primary is the metric that Decision is about, and Control the variant that the others are compared with. Inferred
-	// tells that nobody has said so: then the control is the variant with the lowest mean (the first by name, if there is
+	// tells that both are guesses: then the control is the variant with the lowest mean (the first by name, if there is
 	// none), so that a winner is found all the same and none is called harmful.
 	Primary  string `json:"primary,omitempty"`
 	Control  string `json:"control,omitempty"`
 	Inferred bool   `json:"inferred,omitempty"`
-	// Level is the probability with which each interval covers what it is about, at all times at once.
+	// Level is the probability that each interval covers its true value, at all times at once.
 	Level float64 `json:"level,omitempty"`
-	// Decision says in words what is decided and what is still needed, and Notes what the reader should know. Empty for a
-	// session.
+	// Decision is the decision in words, with the evidence that it still needs, and Notes are caveats for the reader.
+	// Empty for a session.
 	Decision string   `json:"decision,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
-	// Analysis is all that the statistics say of the primary metric and the guardrails.
+	// Analysis is the full analysis of the primary metric and the guardrails.
 	Analysis *analysis.Report `json:"analysis,omitempty"`
-	// Sequence is there if Options.Sequences asked for it and there is an analysis.
+	// Sequence is set if Options.Sequences asked for it and there is an analysis.
 	Sequence *Sequence `json:"sequence,omitempty"`
 }
 
-// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run. In an experiment
-// with a maturity window a unit is pending until it closes, whatever is known of it.
+// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run. In an
+// experiment with a maturity window a unit is pending until its window closes, even with a score.
 type Counts struct {
 	Assigned      int `json:"assigned"`
 	Scored        int `json:"scored"`
@@ -122,9 +124,9 @@ type Row struct {
 	Score   string `json:"score"`
 	Variant string `json:"variant,omitempty"`
 	Counts
-	// Matured counts the units whose window has closed, Imputed those of the scored ones whose value is what the metric says
-	// of a failed run or a missing score, Capped those in whose value a score was cut, at the metric's cap or at 0, and Late
-	// the matured ones that had a score after their window, which is not in the mean. They are 0 where there is no analysis.
+	// Matured counts the units whose window has closed, Imputed the scored units whose value is the metric's value for a
+	// failed run or a missing score, Capped the units with a score that was cut, at the metric's cap or at 0, and Late the
+	// matured units that had a score after their window, which is not in the mean. They are 0 where there is no analysis.
 	Matured int `json:"matured,omitempty"`
 	Imputed int `json:"imputed,omitempty"`
 	Capped  int `json:"capped,omitempty"`
@@ -233,7 +235,7 @@ func scores(ctx context.Context, s store.Reader, o Options) ([]Row, []scoring.Re
 	}
 	rows := o.By.of(u.rows(records))
 	for i := range rows {
-		rows[i].Assigned -= rows[i].Missing // nobody said that every run has every score
+		rows[i].Assigned -= rows[i].Missing // a run need not have every score
 		rows[i].Missing = 0
 	}
 	latest := slices.Clone(records[max(0, len(records)-maxLatest):])
@@ -274,7 +276,7 @@ func (b By) of(rows []Row) []Row {
 	})
 }
 
-// sortRows orders rows as they are read: run before steps, then by score and variant.
+// sortRows orders rows for reading: run before steps, then by score and variant.
 func sortRows(rows []Row) {
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Variant, b.Variant))

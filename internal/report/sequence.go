@@ -10,8 +10,8 @@ import (
 // checkpoints is at how many places a sequence is read, at most.
 const checkpoints = 50
 
-// Sequence is what the primary metric said of the variants as units came in, had one looked each time: units are taken in
-// the order of their assignment, those whose window is open left out.
+// Sequence is the course of the primary metric as units came in: units are taken in the order of their assignment,
+// without the ones whose window is open.
 type Sequence struct {
 	Metric  string `json:"metric"`
 	Control string `json:"control"`
@@ -31,7 +31,7 @@ type Line struct {
 	Points  []Point `json:"points,omitempty"`
 }
 
-// Point is what was known after a number of units.
+// Point is the state of the analysis after a number of units.
 type Point struct {
 	Units    int               `json:"units"`
 	Value    float64           `json:"value"`
@@ -44,7 +44,7 @@ type Change struct {
 	Epoch int `json:"epoch"`
 }
 
-// sequence feeds the units to an analysis and reads it at the checkpoints. The last of them is what the report says.
+// sequence feeds the units to an analysis and reads it at the checkpoints. The last one is equal to the report.
 func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence, error) {
 	units, _, err := analysis.Units(x, ev.assignments, ev.history, ev.runs, now)
 	if err != nil {

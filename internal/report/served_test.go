@@ -50,6 +50,6 @@ func TestWhatIsCountedIsWhatWasServed(t *testing.T) {
 	require.Equal(t, []int{7, 5, 2}, []int{e.Units, e.Unserved, e.Unvouched})
 	var text bytes.Buffer
 	require.NoError(t, r.WriteText(&text))
-	require.Contains(t, text.String(), "7 units, 5 left out because they were served something else than what is recorded")
+	require.Contains(t, text.String(), "7 units, 5 left out because they were served something other than recorded")
 	require.Contains(t, text.String(), "an older release assigned 2 of the units")
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// split takes what shadows did out of the evidence. They decide nothing, and what is inferred is inferred without them.
+// split takes the rows of shadows out of the evidence. Shadows decide nothing, and inferred definitions ignore them.
 func (ev evidence) split() (served, all evidence) {
 	chains := map[string]bool{}
 	served, all = ev, ev
@@ -41,7 +41,7 @@ func (ev evidence) split() (served, all evidence) {
 	return served, all
 }
 
-// shadow adds what ran beside the served runs, on every score that any of them has and on what the engine knows.
+// shadow adds the shadow runs, with every score that any of them has and with the engine's facts.
 func (e *Experiment) shadow(all evidence, d experiments.Definition, o Options) {
 	places := map[place]bool{}
 	for _, r := range all.records {

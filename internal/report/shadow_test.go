@@ -50,7 +50,7 @@ func TestShadowRows(t *testing.T) {
 	require.InDelta(t, -.1, rows["accepted"].Versus.Difference, 1e-12) // on the even units bm25 has .9 and the shadow .8
 	after.Shadows = nil
 	require.Equal(t, before, after)
-	require.Contains(t, text, "shadows: beside the runs that were served, and compared with bm25 on the same units\n")
+	require.Contains(t, text, "shadows: ran in parallel to the served runs, compared with bm25 on the same units\n")
 	require.Regexp(t, `\naccepted\n  vectors +120 +120 +0 +0 +0\.9 +0\.\d+ to 0?\.?\d+ +60 `, text)
 
 	r, err := report.Build(t.Context(), s, report.Options{Now: start.Add(time.Hour), Control: "bm25"})

@@ -43,7 +43,7 @@ func (e Experiment) write(w io.Writer) {
 		fmt.Fprintf(w, ", %d left out (forced, paused, held out or reset away)", e.Excluded)
 	}
 	if e.Unserved > 0 {
-		fmt.Fprintf(w, ", %d left out because they were served something else than what is recorded", e.Unserved)
+		fmt.Fprintf(w, ", %d left out because they were served something other than recorded", e.Unserved)
 	}
 	fmt.Fprintln(w)
 	scores, runs := e.Scores(), e.Runs()
@@ -114,7 +114,7 @@ type Counted struct {
 	Of   func(Row) int
 }
 
-// MoreCounts returns the counts to show beside those that every table has: matured where a window is open, imputed, capped
+// MoreCounts returns the counts to show in addition to the usual ones: matured where a window is open, imputed, capped
 // and late where there is any.
 func MoreCounts(rows []Row) []Counted {
 	var more []Counted
@@ -134,8 +134,8 @@ func MoreCounts(rows []Row) []Counted {
 	return more
 }
 
-// writeValues writes what the variants have, and what that is against the control. Scores have counts in a table of
-// their own and compete; what runs took has neither.
+// writeValues writes the variants' values, and their comparison with the control. Scores have counts in a table of
+// their own and P(best); the usage of runs has neither.
 func (e Experiment) writeValues(w io.Writer, rows []Row, scores bool) {
 	header := []string{"values", "mean", "interval", "difference", "interval", "lift", "interval"}
 	if scores {
@@ -157,12 +157,12 @@ func (e Experiment) writeValues(w io.Writer, rows []Row, scores bool) {
 	t.write(w)
 }
 
-// writeShadows writes what ran beside the served runs.
+// writeShadows writes the results of the shadow runs.
 func (e Experiment) writeShadows(w io.Writer) {
 	if len(e.Shadows) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "shadows: beside the runs that were served, and compared with %s on the same units\n", e.Control)
+	fmt.Fprintf(w, "shadows: ran in parallel to the served runs, compared with %s on the same units\n", e.Control)
 	t := table{left: 1, rows: [][]string{{"values", "assigned", "scored", "n/a", "error", "mean", "interval", "pairs", "difference", "interval"}}}
 	for i, r := range e.Shadows {
 		t.place(e.Shadows, i)
@@ -213,7 +213,7 @@ func (r Report) writeUnflushed(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// table is lines of cells, the first of which is the header. A line of one cell is a heading, as long as it likes.
+// table is lines of cells; the first line is the header. A line of one cell is a heading of any length.
 type table struct {
 	left int // the first columns, which are texts; all others are numbers and end at one line
 	rows [][]string

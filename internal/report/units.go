@@ -10,15 +10,15 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// units are what an experiment assigned, and which runs count for each.
+// units are the units that an experiment assigned, with the runs that count for each.
 type units struct {
 	variant  map[string]string // unit → variant
 	ofRun    map[string]string // run id → unit
 	names    []string          // of the variants
 	key      store.ExperimentKey
 	excluded int
-	unserved int // units that were served something else than what is recorded
-	before   int // units that count as recorded, because a worker of an older release says nothing else
+	unserved int // units that were served something other than recorded
+	before   int // units that count as recorded, because workers of older releases reported only that
 }
 
 // newUnits takes the assignments that count. A unit counts once, by its first assignment.
@@ -86,13 +86,13 @@ func (u units) keep(runs []scoring.RunFacts, records []scoring.Record) {
 	}
 }
 
-// tally is what the records of one name and place say of one unit.
+// tally counts the records of one name and place for one unit.
 type tally struct {
 	mean
 	states map[scoring.State]bool
 }
 
-// mean is that of numbers which may be so large that their sum is none.
+// mean is the mean of numbers so large that their sum may overflow.
 type mean struct {
 	sum, small float64 // small is the sum of the same, each a 2^-64th
 	n          int

@@ -1,5 +1,5 @@
-// Package storm has no code of its own. Its tests let outcomes rain on a Verdict whose workers are killed and whose store
-// goes away, and count what becomes of them; its benchmark measures how many outcomes a second become scores.
+// Package storm has no code of its own. Its tests send many outcomes to a Verdict whose workers are killed and whose
+// store goes down, and check that each is scored; its benchmark measures how many outcomes a second become scores.
 //
 //	go test ./internal/storm -run TestStorm -v                          the short form
 //	go test ./internal/storm -run TestStorm -v -full -timeout 30m       the full form

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Members is [Check] for an object of somebody else's of which only some members are read: those of the given names, in any
-// case of their letters, as encoding/json reads them into a struct; without names, all of them, exactly. Each may be
-// there once, and a text that is one must be whole characters. What is deeper is not looked at.
+// Members is [Check] for another party's object when only some members are read: the members with the given names, in
+// any case of letters, as encoding/json reads them into a struct; without names, all of them, exactly. Each may appear
+// once, and if it is a text, the text must have whole characters. Deeper levels are not checked.
 func Members(data []byte, names ...string) error {
 	if !utf8.Valid(data) {
 		return &Error{Reason: "the text is not UTF-8"}
@@ -39,7 +39,7 @@ func Members(data []byte, names ...string) error {
 			same = names[i]
 		}
 		if seen[same] {
-			return &Error{Member: name, Reason: "it is there twice"}
+			return &Error{Member: name, Reason: "it appears twice"}
 		}
 		seen[same] = true
 		if raw[0] == '"' && loneSurrogate(raw) {

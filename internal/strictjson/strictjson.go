@@ -28,10 +28,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("member %.40q: %s", e.Member, e.Reason)
 }
 
-// Check refuses, with an [Error], what is not one JSON text in UTF-8, with nothing after it: a text in another encoding, or
-// with an escape that is half a character (each becomes the same replacement character, so that two keys become one), and
-// an object that has a member twice. Of an object that encoding/json reads into a struct, names that differ in case
-// alone are the same member; free names the top-level members whose content is anybody's, where they are not.
+// Check refuses, with an [Error], anything but one JSON text in UTF-8, with nothing after it: text in another encoding,
+// text with an escape that is half a character (each becomes the same replacement character, so that two keys become
+// one), and an object that has a member twice. Names that differ only in case count as the same member, since
+// encoding/json reads them into the same field of a struct; free names the top-level members with free content, where
+// they differ.
 func Check(data []byte, free ...string) error {
 	if !utf8.Valid(data) {
 		return &Error{Reason: "the text is not UTF-8"}
@@ -85,7 +86,7 @@ func (s *scanner) object(depth int, free bool) error {
 			same = fold(name)
 		}
 		if seen[same] {
-			return &Error{Member: name, Reason: "it is there twice"}
+			return &Error{Member: name, Reason: "it appears twice"}
 		}
 		seen[same] = true
 		s.more(':')
@@ -96,7 +97,7 @@ func (s *scanner) object(depth int, free bool) error {
 	return nil
 }
 
-// fold returns one text for all that encoding/json takes for the same name.
+// fold returns the same text for all names that encoding/json treats as equal.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
@@ -168,7 +169,7 @@ func loneSurrogate(raw []byte) bool {
 
 func (s *scanner) space() { s.data = bytes.TrimLeft(s.data, " \t\r\n") }
 
-// more skips what separates two elements, and the end; it tells whether that is still to come.
+// more skips the separator of two elements, or the end; it tells whether another element follows.
 func (s *scanner) more(end byte) bool {
 	s.space()
 	c := s.data[0]

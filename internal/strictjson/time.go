@@ -10,11 +10,11 @@ import (
 // Time is a time that JSON writes and reads as all of RFC 3339 has it; [time.Time] reads a part of it. null is the zero time.
 type Time struct{ time.Time }
 
-// UnmarshalJSON refuses what is no such text with a [scoring.InvalidError].
+// UnmarshalJSON refuses anything else with a [scoring.InvalidError].
 func (t *Time) UnmarshalJSON(data []byte) error {
 	var text *string
 	if err := json.Unmarshal(data, &text); err != nil {
-		return scoring.Invalid("time", "%.40s is no text", data)
+		return scoring.Invalid("time", "%.40s is not a string", data)
 	}
 	if text == nil {
 		t.Time = time.Time{}

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// resourceHeader is what a call is about, for whoever routes it. The SDK fills it in where it is absent.
+// resourceHeader names the resource of a call, for proxies that route by it. The SDK fills it in where it is absent.
 const resourceHeader = "temporal-resource-id"
 
 // About returns the context of a call about a workflow. The SDK puts the workflow's id into a header, which holds

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	marker   = "%%" // begins what is encoded; the hash follows, and another percent sign
+	marker   = "%%" // begins an encoded text; the hash follows, and another percent sign
 	hashSize = 16   // bytes
 	readable = 96   // bytes of the encoded text that are kept for who reads the id
 	headSize = len(marker) + 2*hashSize + 1
@@ -18,10 +18,9 @@ const (
 // MaxEncoded is the most that [ID] makes of a text that it encodes, in bytes.
 const MaxEncoded = headSize + readable
 
-// ID returns text as a part of a workflow, activity, update or request id. The SDK sends ids in gRPC headers, which hold
-// printable ASCII and nothing else: a text of it stays as it is, of any other there is a hash and a readable,
-// percent-encoded beginning, at most [MaxEncoded] bytes. No two texts have the same id: one that only looks as if it had
-// been encoded is encoded too.
+// ID returns text as a part of a workflow, activity, update or request id. The SDK sends ids in gRPC headers, which
+// hold only printable ASCII: such a text stays unchanged, and any other becomes a hash and a readable, percent-encoded
+// beginning, at most [MaxEncoded] bytes. No two texts have the same id: a text that only looks encoded is encoded too.
 func ID(text string) string {
 	if Printable(text) && !Encoded(text) {
 		return text
@@ -42,7 +41,7 @@ func ID(text string) string {
 	return b.String()
 }
 
-// Printable tells whether text is of printable ASCII only, which is what a gRPC header takes.
+// Printable tells whether text is printable ASCII only, so that a gRPC header takes it.
 func Printable(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -35,7 +35,7 @@ type Message struct {
 }
 
 // Blocks returns the texts of the data blocks with the given label, such as "output", as [judges.Fence] wrote them, in
-// the order of the messages. It is how a stand-in for a model reads what it is to judge.
+// the order of the messages. A stand-in for a model reads with it the texts that it must judge.
 func (r Request) Blocks(label string) []string {
 	begin := regexp.MustCompile(`(?m)^\[BEGIN DATA ` + regexp.QuoteMeta(label) + ` (\S+)\]\n`)
 	var blocks []string
@@ -54,7 +54,7 @@ func (r Request) Blocks(label string) []string {
 	return blocks
 }
 
-// Reply is what a [Server] answers. The zero Reply is a completion with an empty text.
+// Reply is an answer of a [Server]. The zero Reply is a completion with an empty text.
 type Reply struct {
 	// Content is the text of the completion. Refusal, when set, is the model's refusal.
 	Content string
@@ -103,8 +103,8 @@ func Sequence(replies ...Reply) func(Request) Reply {
 	}
 }
 
-// Heuristic returns a function that answers with a text that is computed from the request, and with a plausible usage:
-// a stand-in for a model that needs no model.
+// Heuristic returns a function that answers with a text computed from the request, and with a plausible usage. It
+// replaces a model in tests and demos.
 func Heuristic(answer func(Request) string) func(Request) Reply {
 	return func(r Request) Reply {
 		reply := Answer(answer(r))
@@ -148,13 +148,13 @@ func NewServer(respond func(Request) Reply) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server and the answers that it is giving.
+// Close ends the server and the answers in progress.
 func (s *Server) Close() {
 	_ = s.server.Close()
 	<-s.served
 }
 
-// Requests returns the requests so far, in the order in which they came.
+// Requests returns the requests so far, in the order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +241,7 @@ func reply(w http.ResponseWriter, r Reply, model string) {
 		}
 		choices = append(choices, map[string]any{"index": 0, "message": message, "finish_reason": reason})
 	}
-	// The client going away is its own affair.
+	// If the client has gone, there is nothing left to do.
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"id":                 "chatcmpl-test",
 		"object":             "chat.completion",

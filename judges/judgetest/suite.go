@@ -27,18 +27,18 @@ func Run(t T, newJudge func() judges.Judge, sample judges.Sample) {
 	concurrent(t, newJudge(), sample)
 }
 
-// RunFailing checks that a judge whose model cannot be had reports a [judges.Error], and no verdict.
+// RunFailing checks that a judge whose model is unreachable reports a [judges.Error], and no verdict.
 func RunFailing(t T, newJudge func() judges.Judge, sample judges.Sample) {
 	t.Helper()
 	v, err := newJudge().Judge(context.Background(), sample)
 	var failure *judges.Error
 	if !errors.As(err, &failure) {
-		t.Errorf("a judge without its model returned the error %v, want a *judges.Error", err)
+		t.Errorf("a judge whose model is unreachable returned the error %v, want a *judges.Error", err)
 	} else if failure.Class == "" {
 		t.Errorf("the error %v has no class", err)
 	}
 	if v != (judges.Verdict{}) {
-		t.Errorf("a judge without its model returned the verdict %+v", v)
+		t.Errorf("a judge whose model is unreachable returned the verdict %+v", v)
 	}
 }
 
@@ -111,7 +111,7 @@ func concurrent(t T, j judges.Judge, sample judges.Sample) {
 	}
 }
 
-// check looks at what every call must keep: an error or a valid verdict, never both and never neither.
+// check holds a call to the contract: it returns either an error or a valid verdict.
 func check(t T, j judges.Judge, v judges.Verdict, err error) {
 	t.Helper()
 	if err != nil {

@@ -20,15 +20,16 @@ import (
 
 var errNoChoices = errors.New("the server answered without a completion")
 
-// maxRetryAfter bounds what a server may ask for. A limit that is longer is better met by asking again now and then.
+// maxRetryAfter bounds the wait that a server may ask for. If its limit lasts longer, asking again now and then is
+// better.
 const maxRetryAfter = time.Hour
 
 // spent are the error codes that say that an account has nothing left. They come with status 429 too, like a rate limit,
 // but waiting does not help.
 var spent = []string{"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 
-// failure returns what an unsuccessful call means. A question that the provider's content filter stops is the sample's
-// property and not a failure, so it is a verdict.
+// failure turns the error of a call into a verdict or a [judges.Error]. If the provider's content filter stops the
+// question, that is a property of the sample and not a failure, so it is a verdict.
 func failure(header http.Header, err error) (judges.Verdict, error) {
 	var (
 		status int
@@ -81,8 +82,8 @@ func class(status int, codes []string, err error) judges.Class {
 	return judges.Protocol
 }
 
-// retryAfter reads how long the server asks to wait: Retry-After-Ms, or Retry-After in seconds or as a date
-// (RFC 9110 §10.2.3). It returns 0 when the server does not say, or says nothing sensible.
+// retryAfter reads how long the server asks to wait: Retry-After-Ms, or Retry-After in seconds or as a date (RFC 9110
+// §10.2.3). It returns 0 when the server sends none, or none that makes sense.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	if ms, ok := units(header.Get("Retry-After-Ms"), time.Millisecond); ok {
 		return ms

@@ -17,7 +17,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// ResponseFormat is how the server is told the form of the answer. Whatever it is, an answer of another form is
+// ResponseFormat is how the request asks for the form of the answer. In every format, an answer of another form is
 // declined.
 type ResponseFormat string
 
@@ -32,14 +32,14 @@ const (
 // DefaultTimeout is how long a call may take unless [Options] say otherwise.
 const DefaultTimeout = 60 * time.Second
 
-// maxBody bounds what is read of an answer: a few thousand tokens are a few kilobytes.
+// maxBody bounds how much of an answer is read: a few thousand tokens are a few kilobytes.
 const maxBody = 4 << 20
 
 // Options set up a [Judge].
 type Options struct {
 	// Required.
 
-	// Rubric is what the model judges by.
+	// Rubric gives the model its criteria.
 	Rubric judges.Rubric
 	// Model is the name of the model, as the server knows it.
 	Model string
@@ -65,8 +65,8 @@ type Options struct {
 	MaxTokens int
 }
 
-// settings are the options that can change an answer besides rubric and model. They are hashed into the judge's version,
-// so a new field is omitted while it is unset.
+// settings are the options, other than rubric and model, that can change an answer. They are hashed into the judge's
+// version, so a new field is omitted while it is unset.
 type settings struct {
 	ResponseFormat ResponseFormat `json:"response_format"`
 	Temperature    *float32       `json:"temperature,omitempty"`
@@ -209,8 +209,8 @@ func (j *Judge) ask(ctx context.Context, system, user string) (judges.Verdict, e
 	return v, err
 }
 
-// read returns what a response says. Everything that the model did, or did not do, is a verdict; a response without a
-// completion is the server's failure.
+// read turns a response into a verdict. Whether the model answered, refused or was cut off, that is a verdict; a
+// response without a completion is a failure of the server.
 func (j *Judge) read(response openai.ChatCompletionResponse) (judges.Verdict, error) {
 	if len(response.Choices) == 0 {
 		return judges.Verdict{}, &judges.Error{Class: judges.Protocol, Err: errNoChoices}

@@ -10,22 +10,23 @@ import (
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
-// Copied is what was copied of one table.
+// Copied describes the copy of one table.
 type Copied = sqlstore.Copied
 
 // Errors of [Copy], to be tested with errors.Is.
 var (
-	// ErrNotEmpty: what is to be copied to has rows.
+	// ErrNotEmpty: the target has rows.
 	ErrNotEmpty = sqlstore.ErrNotEmpty
-	// ErrChanged: what was copied was written to meanwhile.
+	// ErrChanged: something wrote to the source during the copy.
 	ErrChanged = sqlstore.ErrChanged
 )
 
-// Copy copies the store in one database to another, each named as its driver's Open takes it. The source's schema must be
-// the one of this release, and is not changed. The target's is made or brought up to date; it must have no rows. Nothing
-// may write to either meanwhile: what does is found out, and then nothing is copied. tell, if not nil, is told of each table.
+// Copy copies the store in one database to another, each named as its driver's Open takes it. The source must have this
+// release's schema, and stays unchanged. Copy creates or migrates the target's schema; the target must have no rows.
+// Nothing may write to either meanwhile: Copy detects writes, and then copies nothing. tell, if not nil, is called for
+// each table.
 //
-// Rows keep their ids, so that the order is the same in which things became known.
+// Rows keep their ids, and so the order in which they arrived.
 func Copy(ctx context.Context, from, to string, tell func(Copied)) (err error) {
 	source, err := openSource(ctx, from)
 	if err != nil {

@@ -37,9 +37,9 @@ func connect(ctx context.Context, dsn string, adjust ...func(*pgxpool.Config)) (
 	}, nil
 }
 
-// probe tells whether something stands between that may give each transaction another connection, such as PgBouncer in
-// transaction mode. A statement that was prepared in one of them is unknown in the next, so none may be kept by name. A
-// pooler gives its clients a process id of its own, with which they cancel; Postgres gives that of the process that answers.
+// probe tells whether a pooler that may give each transaction another connection, such as PgBouncer in transaction
+// mode, sits in between. A statement prepared on one connection is unknown on the next, so none may be kept by name. A
+// pooler gives its clients a process id of its own, for cancelling; Postgres gives the id of the process that answers.
 func probe(ctx context.Context, config *pgx.ConnConfig) (pooled bool, err error) {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // works with and without

@@ -16,13 +16,13 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// keywords are those of libpq that say where a database is and who asks for it: a keyword dsn has one of them at least.
+// keywords are the libpq keywords for the database's location and user: a keyword dsn has at least one of them.
 const keywords = `host|hostaddr|port|dbname|database|user|password|passfile|service|servicefile|sslmode|sslpassword`
 
 var hasKeyword = regexp.MustCompile(`(?:^|\s)(?:` + keywords + `)\s*=`)
 
-// IsDSN tells whether a text is meant for [Open]: a postgres:// URL, or keywords and values such as "host=db dbname=scores".
-// It may still be wrong.
+// IsDSN tells whether a text looks like a dsn for [Open]: a postgres:// URL, or keywords and values such as "host=db
+// dbname=scores". It may still be wrong.
 func IsDSN(text string) bool {
 	return isURL(text) || startsWithKey.MatchString(text) && hasKeyword.MatchString(text)
 }
@@ -33,9 +33,9 @@ func isURL(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
-// Redacted returns a dsn as people may see it: what a connection would really use, with the environment (PGHOST, …) and
-// the service file, and without any secret. It is made from what was understood, not from the text, so that no part of the
-// text is taken for something harmless. The error, a *scoring.InvalidError, shows none either.
+// Redacted returns a dsn that is safe to show: the settings that a connection would really use, including the
+// environment (PGHOST, …) and the service file, without any secret. It is built from the parsed settings, not from the
+// text, so that no secret is mistaken for something harmless. The error, a *scoring.InvalidError, has no secret either.
 func Redacted(dsn string) (string, error) {
 	config, err := parse(dsn)
 	if err != nil {
@@ -77,7 +77,7 @@ func parse(dsn string) (*pgxpool.Config, error) {
 		return nil, scoring.Invalid("dsn", "give a postgres:// URL, or keywords and values such as host=db dbname=scores")
 	}
 	if isURL(dsn) && isAmbiguous(dsn) {
-		return nil, scoring.Invalid("dsn", "it is not certain what is a secret in the URL: in a user or a password, write @ / ? # %% : as %%40 %%2F %%3F %%23 %%25 %%3A")
+		return nil, scoring.Invalid("dsn", "it is ambiguous which part of the URL is secret: in a user or a password, write @ / ? # %% : as %%40 %%2F %%3F %%23 %%25 %%3A")
 	}
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -86,9 +86,9 @@ func parse(dsn string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// isAmbiguous tells whether a URL may be meant otherwise than pgx reads it: it has a ? or # in front of the @, or an @
-// elsewhere than there and in the value of a secret, as one has whose password holds an @ or a slash. What precedes it would be
-// taken for a user, a host, a port or a database, and shown.
+// isAmbiguous tells whether a URL may mean something else than pgx reads: it has a ? or # in front of the @, or an @
+// elsewhere than there and in the value of a secret, as happens when a password holds an @ or a slash. The part before
+// it would be read, and shown, as a user, a host, a port or a database.
 func isAmbiguous(dsn string) bool {
 	_, rest, _ := strings.Cut(dsn, "://")
 	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' { // as pgx and libpq find the user
@@ -115,8 +115,8 @@ func isAmbiguous(dsn string) bool {
 
 func isSecret(key string) bool { return key == "password" || key == "sslpassword" }
 
-// reason is what pgx says of a dsn that it does not take, without the dsn: pgx masks it as well as it can, and says that it
-// cannot always.
+// reason is pgx's error about a dsn that it refuses, without the dsn: pgx masks secrets as well as it can, but by its
+// own documentation not always.
 func reason(err error) string {
 	var refused *pgconn.ParseConfigError
 	if !errors.As(err, &refused) {

@@ -19,10 +19,10 @@ const migrationLock = 0x76657264696374
 // Step is a step of a migration.
 type Step = migrate.Step
 
-// Migrate brings the schema to what this code needs, while stores of this release and of the one before are in use: no
-// lock that they wait for is held for longer than two seconds. It may be interrupted, and goes on where it was. It may run
-// in several processes at once: one of them works, and the others find it done. A schema that a newer release has made,
-// and that this one cannot work with, is refused. tell, if there is one, is told of each step that is done.
+// Migrate brings the schema to the version that this code needs, while stores of this release and the previous one are
+// in use: no lock that they wait for is held for longer than two seconds. It may be interrupted, and resumes where it
+// stopped. It may run in several processes at once: one of them works, and the others find it done. It refuses the
+// schema of an incompatible newer release. tell, if there is one, is called for each finished step.
 func Migrate(ctx context.Context, dsn string, tell ...func(Step, time.Duration)) (err error) {
 	db, closeDB, err := connect(ctx, dsn, atLeastTwo)
 	if err != nil {
@@ -41,7 +41,7 @@ func Migrate(ctx context.Context, dsn string, tell ...func(Step, time.Duration))
 	})
 }
 
-// Plan returns the steps that [Migrate] would run on the database as it is now, and changes nothing.
+// Plan returns the steps that [Migrate] would run on the database now, and changes nothing.
 func Plan(ctx context.Context, dsn string) (steps []Step, err error) {
 	db, closeDB, err := connect(ctx, dsn)
 	if err != nil {
@@ -57,7 +57,7 @@ func engine(db *sql.DB) migrate.Postgres {
 	}}
 }
 
-// lockingTx is a transaction in which others write.
+// lockingTx is a transaction that locks tables itself, since others may write meanwhile.
 type lockingTx struct{ sqlstore.Tx }
 
 // Lock implements sqlstore.Locker.
@@ -69,9 +69,9 @@ func atLeastTwo(c *pgxpool.Config) { c.MaxConns = max(c.MaxConns, 2) }
 // lockPause is how long a migration waits before it looks again whether another one is done.
 const lockPause = 50 * time.Millisecond
 
-// lockOut holds the lock against other migrations until release is called. The transaction that holds it has no snapshot
-// and no lock on a table: nothing waits for it, the building of an index neither. One that waits holds no connection: a
-// pooler may have few, and the one that works needs another.
+// lockOut holds the lock against other migrations until release is called. The transaction that holds it has no
+// snapshot and no lock on a table: nothing waits for it, not even the build of an index. A waiting migration holds no
+// connection: a pooler may have few, and the working migration needs another.
 func lockOut(ctx context.Context, db *sql.DB) (release func() error, err error) {
 	pause := time.NewTicker(lockPause)
 	defer pause.Stop()

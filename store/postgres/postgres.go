@@ -30,10 +30,10 @@ const (
 // connection was lost may or may not have been kept, and may be repeated.
 type Store struct{ *sqlstore.Store }
 
-// Open connects to the database of a dsn, in either form that pgx takes: a postgres:// URL, or keywords and values. It may
-// have the pool_… parameters of pgxpool and default_query_exec_mode of pgx; without the latter it finds out whether a
-// pooler such as PgBouncer stands in between, and then keeps no statement prepared. It refuses a database whose schema is
-// not the one that this code needs, and says how to migrate it.
+// Open connects to the database of a dsn, in either form that pgx takes: a postgres:// URL, or keywords and values. It
+// may have the pool_… parameters of pgxpool and default_query_exec_mode of pgx; without the latter it finds out whether
+// a pooler such as PgBouncer sits in between, and then keeps no prepared statements. It refuses a database with another
+// schema than this code needs; the error says how to migrate it.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	db, closeDB, err := connect(ctx, dsn)
 	if err != nil {
@@ -55,14 +55,14 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	})}, nil
 }
 
-// renumber lets the ids of new rows follow on those of the rows that were copied into a table.
+// renumber makes the ids of new rows follow the ids of the rows that were copied into a table.
 func renumber(ctx context.Context, tx sqlstore.Tx, table string) error {
 	_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'id'), COALESCE(MAX(id), 1), MAX(id) IS NOT NULL) FROM `+table)
 	return err
 }
 
-// lock takes advisory locks until the end of the transaction, one after another. What the transaction reads afterwards
-// is as of then: at read committed each statement sees all that was committed before it.
+// lock takes advisory locks until the end of the transaction, one after another. Later reads of the transaction see the
+// state after that: at read committed each statement sees everything that was committed before it.
 func lock(ctx context.Context, tx sqlstore.Tx, keys []int64) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, keys)
 	return err

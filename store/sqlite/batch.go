@@ -12,12 +12,12 @@ import (
 // maxBatch bounds how long the first of a batch waits for the last.
 const maxBatch = 256
 
-// errClosed is what writes after Close return.
+// errClosed is the error of writes after Close.
 var errClosed = errors.New("the store is closed")
 
 // batcher gives concurrent writes one transaction, and so one flush of the disk: SQLite has one writer at a time, and
-// what arrives while it is busy goes together next. Each write has a savepoint of its own, so that one that fails
-// takes nothing with it.
+// writes that arrive while it is busy go together next. Each write has a savepoint of its own, so a failed one rolls
+// back alone.
 type batcher struct {
 	db   *sql.DB
 	plan plans
@@ -125,7 +125,7 @@ func savepoint(ctx context.Context, tx sqlstore.Tx, p *pending) error {
 	return err
 }
 
-// close refuses further writes and waits for those that are under way.
+// close refuses further writes and waits for the ones in progress.
 func (b *batcher) close() {
 	b.mu.Lock()
 	b.closed = true

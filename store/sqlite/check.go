@@ -34,7 +34,7 @@ func Check(ctx context.Context, dsn string) (state string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// As Open has it, but for the pragmas that write.
+	// The same as in Open, without the pragmas that write.
 	db, err := single(fmt.Sprintf("%s?mode=rw&_txlock=immediate&_pragma=busy_timeout(%d)", file, busyTimeout.Milliseconds()))
 	if err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 // that the process has on it by then.
 var creating sync.Mutex
 
-// create makes the file, for its owner alone, if there is none; SQLite gives its journals the same permissions. A file that
-// is there is never opened here: closing it would take away the locks of other connections of this process.
+// create makes the file, for its owner alone, if there is none; SQLite gives its journals the same permissions. An
+// existing file is never opened here: closing it would take away the locks of other connections of this process.
 func (n name) create() error {
 	creating.Lock()
 	defer creating.Unlock()

@@ -15,9 +15,9 @@ import (
 // Step is a step of a migration.
 type Step = migrate.Step
 
-// Migrate brings the schema of a file to what this code needs, as [Open] does, while other processes have the file open.
-// A step that builds an index makes their writes wait. tell is told of each step that is done. A file that is not there is
-// [fs.ErrNotExist].
+// Migrate brings the schema of a file to the version that this code needs, as [Open] does, while other processes have
+// the file open. A step that builds an index makes their writes wait. tell is called for each finished step. A missing
+// file is [fs.ErrNotExist].
 func Migrate(ctx context.Context, dsn string, tell func(Step, time.Duration)) error {
 	n, err := readName(dsn)
 	if err != nil {
@@ -31,7 +31,7 @@ func Migrate(ctx context.Context, dsn string, tell func(Step, time.Duration)) er
 	return errors.Join(migrate.Run(ctx, migrate.SQLite{DB: writer}, sqlstore.Migrations, tell), writer.Close(), reader.Close())
 }
 
-// Plan returns the steps that [Migrate] or [Open] would run on a file as it is now, and changes nothing.
+// Plan returns the steps that [Migrate] or [Open] would run on a file now, and changes nothing.
 func Plan(ctx context.Context, dsn string) ([]Step, error) {
 	n, err := readName(dsn)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Memory is the dsn of a database that lives in memory, belongs to one Store, and is gone when that is closed.
 const Memory = ":memory:"
 
-// name is a dsn, read. All that opens, checks or looks for a file reads it here, so they mean the same file.
+// name is a parsed dsn. All code that opens, checks or looks for a file parses it here, so all mean the same file.
 type name struct {
 	path     string // empty in memory
 	existing bool   // the file is not made
@@ -20,8 +20,8 @@ type name struct {
 	unchanged bool // its schema is not brought up to date
 }
 
-// readName takes the path of a file, [Memory], or a file: URI as SQLite has them, with the parameter mode alone: the others
-// would change what the store promises.
+// readName takes the path of a file, [Memory], or a file: URI of SQLite with no parameter except mode: others would
+// break promises of the store.
 func readName(dsn string) (name, error) {
 	switch rest, isURI := strings.CutPrefix(dsn, "file:"); {
 	case dsn == Memory:
@@ -34,7 +34,7 @@ func readName(dsn string) (name, error) {
 	return name{path: dsn}, nil
 }
 
-// readURI reads what follows file: . See https://www.sqlite.org/uri.html.
+// readURI reads the part of a URI after "file:". See https://www.sqlite.org/uri.html.
 func readURI(rest string) (name, error) {
 	rest, _, _ = strings.Cut(rest, "#")
 	path, query, _ := strings.Cut(rest, "?")
@@ -96,9 +96,9 @@ func Exposed(dsn string) []string {
 	return exposed
 }
 
-// uri is the name as the driver takes it, but for the parameters. The path is absolute, so that connections which are made
-// later open the same file, and behind an empty authority: a path that begins with two slashes names no host. It is not
-// cleaned: behind a link, ".." is not what it looks like.
+// uri is the name in the driver's form, without the parameters. The path is absolute, so that later connections open
+// the same file, and follows an empty authority, so that a path that begins with two slashes names no host. It is not
+// cleaned: behind a link, ".." leads elsewhere than it seems.
 func (n name) uri() (string, error) {
 	path := n.path
 	if !filepath.IsAbs(path) {

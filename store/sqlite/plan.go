@@ -12,8 +12,8 @@ type plans struct {
 	missing  []string
 }
 
-// prepare compiles what the last transaction had to do without. It needs the connection, and so is called between
-// transactions. A text that does not compile will say so where it is used.
+// prepare compiles the statements that the last transaction had to do without. It needs the connection, and so is
+// called between transactions. A text that does not compile fails where it is used.
 func (p *plans) prepare(ctx context.Context, db *sql.DB) {
 	for _, query := range p.missing {
 		if p.prepared[query] != nil {

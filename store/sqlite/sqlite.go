@@ -20,7 +20,7 @@ import (
 // busyTimeout is how long a write waits for another process's.
 const busyTimeout = 10 * time.Second
 
-// readers is how many reads run at a time, beside the one writer.
+// readers is how many reads run at a time, in addition to the one writer.
 const readers = 4
 
 // Store implements store.Store. Concurrent writes share a transaction, and so one flush of the disk; each returns when
@@ -38,7 +38,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	return open(ctx, dsn, n)
 }
 
-// OpenExisting is [Open] for a file that must be there: what names none is [fs.ErrNotExist], as [Memory] is.
+// OpenExisting is [Open] for a file that must exist: a missing file is [fs.ErrNotExist], and so is [Memory].
 func OpenExisting(ctx context.Context, dsn string) (*Store, error) {
 	n, err := readName(dsn)
 	if err != nil {
@@ -50,8 +50,8 @@ func OpenExisting(ctx context.Context, dsn string) (*Store, error) {
 	return open(ctx, dsn, n)
 }
 
-// OpenUnchanged is [OpenExisting] for a file whose schema is the one that this code needs: another one is refused, and not
-// brought up to date.
+// OpenUnchanged is [OpenExisting] for a file whose schema is up to date: it refuses another schema instead of migrating
+// it.
 func OpenUnchanged(ctx context.Context, dsn string) (*Store, error) {
 	n, err := readName(dsn)
 	if err != nil {
@@ -93,7 +93,7 @@ func open(ctx context.Context, dsn string, n name) (*Store, error) {
 func connect(n name) (writer, reader *sql.DB, err error) {
 	pragmas := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "foreign_keys(1)",
-		"journal_mode(WAL)", "synchronous(FULL)", // on the disk when it says so: an outcome is acknowledged only then
+		"journal_mode(WAL)", "synchronous(FULL)", // a commit is on the disk: only then is an outcome acknowledged
 	}}
 	if n.path == "" {
 		// One connection is the database, for reading as well.

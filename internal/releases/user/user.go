@@ -1,6 +1,6 @@
-// Package user is a user's program: the workflows, activities, scorers and experiments of the releases that are recorded
-// under testdata/releases, and of the user's side when two releases run side by side. It uses the public API alone, and
-// does with it what users do. Its shape is in recorded histories, so what is here stays; more may be added.
+// Package user is a user's program: the workflows, activities, scorers and experiments of the releases that are
+// recorded under testdata/releases, and the user's side when two releases run side by side. It uses only the public
+// API, as users do. Its shape is in recorded histories: add to it, but never change it.
 package user
 
 import (
@@ -25,16 +25,16 @@ const GoOn = "go on"
 // TokenKey seals the tokens of runs.
 const TokenKey = "0123456789abcdef0123456789abcdef"
 
-// Case is what a run of [Answer] is to do.
+// Case tells a run of [Answer] which calls to make.
 type Case struct {
-	// Key is what the outcomes are about; "message-" and the key is the key that the run declares.
+	// Key is the key of the outcomes; the run declares "message-" and this key.
 	Key string `json:"key"`
 	// Customer is the run's session, and the unit of the second experiment.
 	Customer string `json:"customer"`
-	// Scorers are the names of those that it defers, with the window that they are given.
+	// Scorers are the names of the scorers to defer, and Window is their window.
 	Scorers []string      `json:"scorers,omitempty"`
 	Window  time.Duration `json:"window,omitempty"`
-	// Shadow runs the other variant beside it.
+	// Shadow runs the other variant as a shadow.
 	Shadow bool `json:"shadow,omitempty"`
 	// Wait lets it wait for the signal before it ends, Again continue as new so often, Fail fail at its end.
 	Wait  bool `json:"wait,omitempty"`
@@ -44,7 +44,7 @@ type Case struct {
 	Retry bool `json:"retry,omitempty"`
 }
 
-// Reply is what a run of [Answer] returns.
+// Reply is the result of a run of [Answer].
 type Reply struct {
 	Variant, Tone, Token string
 }
@@ -55,7 +55,7 @@ type Wanted struct {
 	Window time.Duration `json:"window"`
 }
 
-// Answer answers a question, with all that Verdict offers to a workflow.
+// Answer answers a question, with every call that Verdict offers to a workflow.
 func Answer(ctx workflow.Context, c Case) (Reply, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{InitialInterval: 10 * time.Millisecond},
@@ -146,7 +146,7 @@ var (
 		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("ticket.reopened", in.Key).Means(false)), verdict.Within(in.Window), scoring.ExpiresTrue)
 		return got.Score("stayed_closed"), err
 	})
-	// Bought needs two outcomes, of which the last run with the key gets each.
+	// Bought needs two outcomes; the last run with the key gets each.
 	Bought = verdict.NewScorer("bought", "2", func(ctx workflow.Context, in Wanted) (scoring.Score, error) {
 		got, err := verdict.Await(ctx, verdict.Times(2, verdict.On("bought", in.Key)),
 			verdict.Within(in.Window).Attribute(scoring.AttributeLast), scoring.ExpiresAs(0))
@@ -197,7 +197,7 @@ func experiment(d experiments.Definition) *experiments.Experiment {
 	return e
 }
 
-// Config is the plugin's, before what a worker says of its own.
+// Config is the plugin's configuration, to which each worker adds its own.
 func Config() verdict.Config {
 	return verdict.Config{
 		Scorers: slices.Clone(Scorers), Experiments: slices.Clone(Experiments), TokenKey: []byte(TokenKey), RolloutAge: 100 * time.Millisecond,

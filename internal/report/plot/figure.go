@@ -1,4 +1,4 @@
-// Package plot draws what a report says of an experiment: its confidence sequence over the units, and a forest plot of its
+// Package plot draws a report on an experiment: its confidence sequence over the units, and a forest plot of its
 // metrics. Figures are legible without colour.
 package plot
 
@@ -31,7 +31,7 @@ const dpi = 144
 
 // Figure is a drawing that can be written in two forms. The same figure is the same bytes.
 type Figure struct {
-	// Title says what it is about, and Text what it shows, for who does not see it.
+	// Title names the subject, and Text describes the figure for readers who do not see it.
 	Title, Text string
 
 	subtitle string
@@ -102,7 +102,7 @@ func heading(e report.Experiment) string {
 	return t
 }
 
-// against says what is shown.
+// against says what the axis shows.
 func against(e report.Experiment, lift bool, asOf time.Time) string {
 	what := "difference to "
 	if lift {
@@ -120,7 +120,7 @@ func level(e report.Experiment) string {
 // maxName is how many characters of a name are shown.
 const maxName = 40
 
-// clip shortens a name, and takes out what no drawing can show.
+// clip shortens a name, and removes characters that a drawing cannot show.
 func clip(name string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r >= 0xFFFE && r <= 0xFFFF || r == unicode.ReplacementChar {

@@ -49,7 +49,7 @@ func room(p report.Panel) vg.Length {
 	return headRoom + rowRoom*vg.Length(len(p.Effects)) + axisRoom
 }
 
-// panelHeading says what a panel is about.
+// panelHeading names the metric of a panel.
 func panelHeading(p report.Panel) string {
 	what := "difference"
 	if p.Lift {

@@ -21,7 +21,7 @@ const sequenceHeight = 400 * vg.Length(1)
 const maxLabelled = 8
 
 // Sequence draws how each variant differed from the control as units came in, with the interval as a band. It needs a
-// report made with Options.Sequences; without one, or while there are too few units, the figure says so.
+// report made with Options.Sequences; without one, or while there are too few units, the figure shows a note instead.
 func Sequence(e report.Experiment, asOf time.Time) Figure {
 	f := Figure{Title: heading(e), height: sequenceHeight}
 	s := e.Sequence
@@ -42,7 +42,7 @@ func Sequence(e report.Experiment, asOf time.Time) Figure {
 	return f
 }
 
-// sequenceText says what the figure shows last.
+// sequenceText describes the last point of the figure.
 func sequenceText(e report.Experiment, s report.Sequence) string {
 	what := "Difference to "
 	if s.Lift {
@@ -59,7 +59,7 @@ func sequenceText(e report.Experiment, s report.Sequence) string {
 	return t
 }
 
-// unit is what values are multiplied with: lifts are shown in percent.
+// unit is the factor of the values: lifts are shown in percent.
 func unit(lift bool) float64 {
 	if lift {
 		return 100
@@ -96,8 +96,8 @@ func drawSequence(c draw.Canvas, s report.Sequence, better string) {
 	names(p.DataCanvas(area), p, s, gutter)
 }
 
-// span is the range of values that is drawn. What the first units say is so vague that the rest would be a flat line
-// beside it: the bands begin outside.
+// span is the range of values that is drawn. The first units say so little that next to their bands the rest would be a
+// flat line: the bands begin outside.
 func span(s report.Sequence) (lo, hi float64) {
 	const vague = 0.2 // of the units
 	for _, share := range []float64{vague, 0} {
@@ -119,7 +119,7 @@ func span(s report.Sequence) (lo, hi float64) {
 	return (lo - pad) * unit(s.Lift), (hi + pad) * unit(s.Lift)
 }
 
-// grid draws what lies below the variants: ticks across, the control, and where weights changed.
+// grid draws the background of the variants: ticks across, the control, and where weights changed.
 func grid(c draw.Canvas, p *gonum.Plot, s report.Sequence) {
 	trX, trY := p.Transforms(&c)
 	for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
@@ -171,7 +171,7 @@ func line(c draw.Canvas, p *gonum.Plot, i int, l report.Line, unit float64) {
 	}
 }
 
-// label is what stands beside the end of a variant's line.
+// label is the text next to the end of a variant's line.
 func label(l report.Line) string {
 	if len(l.Points) == 0 {
 		return clip(l.Variant) + ": too few units"
@@ -179,7 +179,7 @@ func label(l report.Line) string {
 	return clip(l.Variant)
 }
 
-// names writes each variant beside the end of its line, with a piece of the line, apart enough to be read.
+// names writes each variant next to the end of its line, with a piece of the line, far enough apart to be read.
 func names(c draw.Canvas, p *gonum.Plot, s report.Sequence, gutter vg.Length) {
 	type end struct {
 		i    int
@@ -203,7 +203,7 @@ func names(c draw.Canvas, p *gonum.Plot, s report.Sequence, gutter vg.Length) {
 			ends[i].y = min(ends[i].y, ends[i-1].y-apart)
 		}
 	}
-	// Whoever was pushed below the bottom pushes back.
+	// A label that was pushed below the bottom pushes the others back.
 	floor := c.Min.Y
 	for i := len(ends) - 1; i >= 0; i-- {
 		ends[i].y = max(ends[i].y, floor)

@@ -18,8 +18,8 @@ var (
 	rule  = color.NRGBA{0xd9, 0xdb, 0xe1, 0xff}
 )
 
-// colours are told apart by most who see colours differently (Okabe and Ito, "Color universal design", 2008), and
-// dashes by who sees none. There are more of the one than of the other, so that pairs of them repeat late.
+// colours can be distinguished by most people with a colour vision deficiency (Okabe and Ito, "Color universal design",
+// 2008), and dashes without seeing colours at all. The two have different numbers, so pairs of them repeat late.
 var (
 	colours = []color.NRGBA{
 		{0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0xb0, 0x53, 0x90, 0xff},

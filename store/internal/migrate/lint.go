@@ -12,8 +12,8 @@ var (
 	comment     = regexp.MustCompile(`--[^\n]*`)
 )
 
-// Lint refuses a file that is not made of steps, and a change whose time may depend on the rows, that checks what rows
-// have, or that takes something away from the release before.
+// Lint refuses a file that is not made of steps, and a change whose time may depend on the rows, that checks the
+// contents of rows, or that removes something that the previous release uses.
 func (s Set) Lint() error {
 	steps, err := s.steps()
 	if err != nil {

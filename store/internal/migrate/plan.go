@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// Step is a step as people are told of it.
+// Step describes a step for people.
 type Step struct {
 	Name string `json:"name"`
 	Kind Kind   `json:"kind"`
 	What string `json:"what"`
-	// Table is what it is about, with about so many rows; of a fill those that are still to be looked at.
+	// Table is the table of the step and Rows about how many rows it has; for a fill, the rows that it has not looked at
+	// yet.
 	Table string `json:"table,omitempty"`
 	Rows  int64  `json:"rows"`
 	// Again tells of a fill that was done and looks at what came since: a worker of the release before may have written it.
 	Again bool `json:"again,omitempty"`
 	// About is how long it takes on a machine of two cores, in nanoseconds.
 	About time.Duration `json:"about_ns"`
-	// Locks says what it locks and for how long.
+	// Locks says which locks it takes and for how long.
 	Locks string `json:"locks"`
 }
 
-// How many rows a second were seen on two cores: an index beside the writes, one in SQLite, and a fill.
+// How many rows a second were seen on two cores: an index in parallel to writes, one in SQLite, and a fill.
 const (
 	indexRate     = 250_000
 	fillRate      = 15_000
@@ -35,7 +36,7 @@ const (
 	baseWhat = "make the tables"
 )
 
-// Plan returns the steps that [Run] would run on the store as it is now. It changes nothing.
+// Plan returns the steps that [Run] would run on the store now. It changes nothing.
 func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 	steps, err := s.steps()
 	if err != nil {
@@ -82,7 +83,7 @@ func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 	return plan, nil
 }
 
-// seen is the step as people are told of it.
+// seen describes the step for people.
 func (x step) seen(e Engine, tables map[string]int64) Step {
 	rows := tables[x.table]
 	s := Step{Name: x.name, Kind: x.kind, Table: x.table, What: x.what, Rows: rows}
@@ -90,7 +91,7 @@ func (x step) seen(e Engine, tables map[string]int64) Step {
 	case x.kind == Filled:
 		s.About, s.Locks = about(rows, fillRate), "the rows of a batch, for about "+batchTime.String()
 	case x.kind == Index && e.Online():
-		s.About, s.Locks = about(rows, indexRate), "nothing: it is built beside the writes"
+		s.About, s.Locks = about(rows, indexRate), "nothing: writes go on while it is built"
 	case x.kind == Index:
 		s.About = about(rows, indexRate)
 		s.Locks = "the file, for other writers, while it is built"

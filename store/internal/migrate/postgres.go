@@ -13,12 +13,12 @@ import (
 // Postgres changes a schema in Postgres.
 type Postgres struct {
 	DB *sql.DB
-	// Again runs one transaction, again after an error that says that the database gave it up in favour of another one.
+	// Again runs one transaction, again after an error by which the database aborts it in favour of another one.
 	Again func(ctx context.Context, op func(context.Context, Tx) error) error
 }
 
-// lockWait is how long a change or a batch waits for a lock: whoever comes after it waits for as long. A change is tried
-// again after a pause of up to changePause.
+// lockWait is how long a change or a batch waits for a lock: later transactions wait behind it for as long. A change is
+// tried again after a pause of up to changePause.
 const (
 	lockWait    = 500 * time.Millisecond
 	changePause = 3 * time.Second
@@ -86,7 +86,7 @@ func (p Postgres) brief(ctx context.Context, limit time.Duration, op func(contex
 
 // Index implements [Engine].
 func (p Postgres) Index(ctx context.Context, name, statement string) error {
-	// One that was interrupted is there and invalid.
+	// An interrupted build leaves an invalid index.
 	valid, err := number(ctx, p.DB, `SELECT COALESCE(MAX(CASE WHEN i.indisvalid THEN 2 ELSE 1 END), 0)
 		FROM pg_index i WHERE i.indexrelid = to_regclass($1)`, name)
 	switch {
@@ -103,7 +103,7 @@ func (p Postgres) Index(ctx context.Context, name, statement string) error {
 	return err
 }
 
-// Tables implements [Engine]. The numbers are those of the last ANALYZE, where there was one.
+// Tables implements [Engine]. The numbers come from the last ANALYZE, where there was one.
 func (p Postgres) Tables(ctx context.Context) (map[string]int64, error) {
 	rows, err := p.DB.QueryContext(ctx, `SELECT c.relname, c.reltuples::bigint FROM pg_class c
 		WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace`)

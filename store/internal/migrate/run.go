@@ -19,7 +19,7 @@ const (
 	batchTime  = 200 * time.Millisecond
 )
 
-// maxTries is how often what has to give up is tried.
+// maxTries is how often a step that gives up is tried.
 const maxTries = 100
 
 // behind is how many rows before the last filled one are looked at again: a row may have got its id before that one and
@@ -32,13 +32,13 @@ type Engine interface {
 	Serial() string
 	// Read is for what only reads.
 	Read() Tx
-	// Write runs one transaction, again where the database says so.
+	// Write runs one transaction, and again if the database asks for that.
 	Write(ctx context.Context, op func(context.Context, Tx) error) error
-	// Batch runs one transaction whose locks are held for less than [LockLimit], or gives it up and says so.
+	// Batch runs one transaction whose locks are held for less than [LockLimit], or gives up and reports that.
 	Batch(ctx context.Context, op func(context.Context, Tx) error) (gaveUp bool, err error)
 	// Change runs one transaction that never makes others wait for longer than [LockLimit]: it gives up and is tried again.
 	Change(ctx context.Context, op func(context.Context, Tx) error) error
-	// Online tells whether indexes are built beside the writes, by Index. Otherwise they are a change like any other.
+	// Online tells whether Index builds indexes without blocking writes. Otherwise they are a change like any other.
 	Online() bool
 	// Index builds an index, or finds it built.
 	Index(ctx context.Context, name, statement string) error
@@ -46,8 +46,8 @@ type Engine interface {
 	Tables(ctx context.Context) (map[string]int64, error)
 }
 
-// Run brings a schema up to date. It may be interrupted, and goes on where it was. tell, if not nil, is told of each step
-// that is done. Several at once do no harm, but for an [Engine.Index].
+// Run brings a schema up to date. It may be interrupted, and resumes where it stopped. tell, if not nil, is called for
+// each finished step. Several at once do no harm, except for an [Engine.Index].
 func Run(ctx context.Context, e Engine, s Set, tell func(Step, time.Duration)) error {
 	if tell == nil {
 		tell = func(Step, time.Duration) {}
@@ -92,8 +92,7 @@ func Run(ctx context.Context, e Engine, s Set, tell func(Step, time.Duration)) e
 // unknown is the number of rows of a step that was run and did not count them.
 const unknown = -1
 
-// base makes all that was there before there were steps, and in a database that has nothing all that there is: nobody
-// waits for it.
+// base runs the files of [Set.Base]; in an empty database it runs all steps too, because no other process uses it yet.
 func (s Set) base(ctx context.Context, e Engine, tx Tx) (fresh bool, err error) {
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS verdict_schema (version BIGINT NOT NULL)`); err != nil {
 		return false, err
@@ -176,7 +175,7 @@ func (s Set) run(ctx context.Context, e Engine, x step) (rows int64, err error) 
 	})
 }
 
-// fill brings the rows that are there now up to date, from where it was.
+// fill brings the existing rows up to date, from where it stopped.
 func fill(ctx context.Context, e Engine, x step) (rows int64, err error) {
 	last, err := number(ctx, e.Read(), `SELECT COALESCE(MAX(id), 0) FROM `+x.table)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 // Set are the migrations of a schema.
 type Set struct {
 	Files fs.FS
-	// Base are the files that run whole, in their order. How many of them have run is the version in the table verdict_schema,
-	// by which the releases that knew no others tell whether the schema is theirs.
+	// Base are the files that run whole, in their order. The version in the table verdict_schema counts the files that
+	// have run; releases that knew no steps recognize their schema by it.
 	Base []string
 	// Steps are the names of the files that are made of steps, sorted.
 	Steps []string
@@ -30,12 +30,12 @@ type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// Kind is what a step is.
+// Kind is the kind of a step.
 type Kind string
 
 // The kinds of steps.
 const (
-	Base   Kind = "base" // all that was there before there were steps
+	Base   Kind = "base" // the files from before there were steps
 	Change Kind = "change"
 	Index  Kind = "index"
 	Filled Kind = "fill"
@@ -43,7 +43,7 @@ const (
 
 // step is one step of a file.
 type step struct {
-	name  string // file and number, by which the store knows it: never changes
+	name  string // file and number, which identify it in the store: never changes
 	kind  Kind
 	table string
 	index string // its name
@@ -82,7 +82,7 @@ func (s Set) parse(file, text string) ([]step, error) {
 		body.Reset()
 		if len(steps) == 0 {
 			if statements != "" {
-				return fmt.Errorf("a statement before the first step, which begins with a line such as `-- change TABLE: what it does`: %.40q", statements)
+				return fmt.Errorf("a statement before the first step, which begins with a line such as `-- change TABLE: its effect`: %.40q", statements)
 			}
 			return nil
 		}
@@ -112,7 +112,7 @@ func (s Set) parse(file, text string) ([]step, error) {
 	return steps, end()
 }
 
-// check refuses a step that is not what its line says.
+// check refuses a step that differs from its line.
 func (s step) check() error {
 	index := createIndex.FindStringSubmatch(s.sql)
 	switch {
@@ -128,7 +128,7 @@ func (s step) check() error {
 	return nil
 }
 
-// concurrently returns the statement that builds a step's index beside the writes, on Postgres.
+// concurrently returns the statement that builds a step's index without blocking writes, on Postgres.
 func (s step) concurrently() string {
 	return createIndex.ReplaceAllString(s.sql, "CREATE ${1}INDEX CONCURRENTLY $2 ON $3")
 }

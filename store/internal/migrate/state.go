@@ -6,10 +6,10 @@ import (
 	"path"
 )
 
-// SchemaError says that the database's schema is not the one that this code needs.
+// SchemaError reports that the database has another schema than this code needs.
 type SchemaError struct {
 	// Have is how many of the migrations that this code needs the schema has, 0 for an empty database; Want is how many
-	// there are. A newer release that this code cannot work beside has more than Want.
+	// there are. A schema of an incompatible newer release has more than Want.
 	Have, Want int
 }
 
@@ -23,8 +23,8 @@ func (e *SchemaError) Error() string {
 // Empty is the error for a database that has no schema at all.
 func (s Set) Empty() error { return &SchemaError{0, len(s.Base) + len(s.Steps)} }
 
-// Check returns a *[SchemaError] unless the schema has all that this code needs. What a newer release has added does no
-// harm, and rows that wait to be filled do none either.
+// Check returns a *[SchemaError] unless the schema has everything that this code needs. Additions of a newer release do
+// no harm, and neither do rows that are not filled yet.
 func (s Set) Check(ctx context.Context, db Tx) error {
 	st, err := s.read(ctx, db)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s Set) Check(ctx context.Context, db Tx) error {
 	return nil
 }
 
-// Exactly is [Set.Check] that refuses what a newer release has added, too.
+// Exactly is [Set.Check], but also refuses additions of a newer release.
 func (s Set) Exactly(ctx context.Context, db Tx) error {
 	if err := s.Check(ctx, db); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (s Set) read(ctx context.Context, db Tx) (state, error) {
 	if st.version = int(version); len(s.Steps) == 0 {
 		return st, nil
 	}
-	// A version of 0 says that the table of steps is there; it is no version to whoever looks for the highest.
+	// A row with version 0 marks that the table of steps exists; code that looks for the highest version ignores it.
 	there, err := number(ctx, db, `SELECT COUNT(*) FROM verdict_schema WHERE version = 0`)
 	if err != nil || there == 0 {
 		return st, err

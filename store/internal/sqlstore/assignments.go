@@ -64,14 +64,14 @@ func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignme
 	return kept, err
 }
 
-// served keeps what a run of a chain was served: a variant, or none where it went on without its assignment.
+// served records the variant that a run of a chain was served, or none if the run continued without its assignment.
 func (t txn) served(ctx context.Context, experiment, version string, chain []byte, variant string) error {
 	return t.exec(ctx, `INSERT INTO served (experiment, version, chain, variant) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		experiment, version, chain, variant)
 }
 
-// serve keeps what a run says that it was served of its own chain's assignments. What it inherited from another chain is
-// that one's to say.
+// serve records what a run reports as served from its own chain's assignments. Inherited assignments belong to the
+// other chain, which reports them.
 func (t txn) serve(ctx context.Context, f scoring.RunFacts) error {
 	if f.FirstRunID == "" {
 		return nil
@@ -93,9 +93,9 @@ func (t txn) serve(ctx context.Context, f scoring.RunFacts) error {
 	return nil
 }
 
-// selectAssignment reads assignments. One is superseded when its run was reset away and no run goes on with its chain:
-// a run that was reset to after the assignment has replayed it, and is the unit now. One is unserved when a run of its chain
-// was served something else.
+// selectAssignment reads assignments. One is superseded when its run was reset away and no run continues its chain: a
+// run that was reset to after the assignment has replayed it, and is the unit now. One is unserved when a run of its
+// chain was served something else.
 const selectAssignment = `SELECT r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded),
 	a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
 		AND s.version = a.version AND s.variant <> a.variant), a.doc

@@ -10,11 +10,11 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// The functions here refuse what breaks a rule, and return what is left in the form in which it is kept: times in
-// UTC with microsecond precision, text that is valid UTF-8. They run before the transaction, so that a refusal
+// The functions here refuse values that break a rule, and return the others in the form in which the store keeps them:
+// times in UTC with microsecond precision, text that is valid UTF-8. They run before the transaction, so that a refusal
 // changes nothing.
 
-// instant returns t as it is kept.
+// instant returns t in the form that the store keeps.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // checkOptionalIDs refuses ids, given as pairs of field and id, that the server could not have issued. An empty one is
@@ -45,7 +45,7 @@ func checkRecord(r scoring.Record) (scoring.Record, error) {
 	if err := checkOptionalIDs("namespace", r.Run.Namespace, "original run id", r.OriginalRunID); err != nil {
 		return r, err
 	}
-	// A reason may be a model's own words: mended, not refused, and before it is compared with the one that is kept.
+	// A reason may be a model's own words: it is mended, not refused, and that before it is compared with the stored one.
 	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
 	r.ObservedAt, r.RecordedAt = instant(r.ObservedAt), instant(r.RecordedAt)
 	r.Revision, r.Retracted, r.Superseded, r.Overtaken, r.Said = 0, false, false, false, nil // the store's own
@@ -64,8 +64,8 @@ func checkRecords(records []scoring.Record) ([]scoring.Record, error) {
 	return checked, nil
 }
 
-// inOneCall puts what one call says about one identity at one moment into the order of the call: each is recorded a
-// microsecond after the one before it, however often the call is made.
+// inOneCall keeps the order of statements that one call makes about one identity at one moment: each is recorded a
+// microsecond after the one before it, also when the call is repeated.
 func inOneCall(records []scoring.Record) {
 	type moment struct {
 		identity string

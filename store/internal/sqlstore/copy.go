@@ -15,21 +15,22 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// ErrNotEmpty: what is to be copied to has rows.
+// ErrNotEmpty: the target has rows.
 var ErrNotEmpty = errors.New("verdict: the target is not empty")
 
-// ErrChanged: what was copied was written to meanwhile.
+// ErrChanged: something wrote to the source during the copy.
 var ErrChanged = errors.New("verdict: the source was written to while it was copied")
 
-// Copied is what was copied of one table.
+// Copied describes the copy of one table.
 type Copied struct {
 	Table string `json:"table"`
 	Rows  int64  `json:"rows"`
 }
 
-// CopyTo copies all that s has to an empty store of either kind, in one transaction: all of it or nothing. Rows keep their
-// ids, and so their order. Nothing may write to either meanwhile: s is read again afterwards, and ErrChanged if it has
-// changed; the target is read as well, and must have the same. tell, if not nil, is told of each table.
+// CopyTo copies all rows of s to an empty store of either kind, in one transaction: all of them or none. Rows keep
+// their ids, and so their order. Nothing may write to either meanwhile: CopyTo reads s again afterwards and returns
+// ErrChanged if it has changed; it reads the target as well, which must have the same rows. tell, if not nil, is called
+// for each table.
 func (s *Store) CopyTo(ctx context.Context, to *Store, tell func(Copied)) error {
 	for _, each := range []struct {
 		what string
@@ -44,7 +45,7 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, tell func(Copied)) error 
 		return err
 	}
 	err = to.dialect.Write(ctx, func(writing context.Context, tx Tx) error {
-		// What is copied is of one moment. Whether it stays so is seen without this transaction.
+		// The copy is a snapshot. A read outside this transaction finds out whether the source changes.
 		moment, err := s.read.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 		if err != nil {
 			return err
@@ -84,7 +85,7 @@ func (s *Store) CopyTo(ctx context.Context, to *Store, tell func(Copied)) error 
 
 var createTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+) \(`)
 
-// tablesOf returns the tables that migrations make, each after those that it refers to.
+// tablesOf returns the tables that migrations make, each after the tables that it refers to.
 func tablesOf() (tables []string, err error) {
 	for _, name := range append(append([]string{}, Migrations.Base...), Migrations.Steps...) {
 		text, err := fs.ReadFile(Migrations.Files, name)
@@ -117,7 +118,7 @@ func (c copier) empty(ctx context.Context, table string) error {
 	return err
 }
 
-// copy copies a table and returns what it has read.
+// copy copies a table and returns the sum of the rows that it read.
 func (c copier) copy(ctx context.Context, table string) (sum tableSum, err error) {
 	columns, booleans, err := c.columns(ctx, table)
 	if err != nil {
@@ -247,7 +248,8 @@ func (c copier) compare(ctx context.Context, table string, want tableSum) error 
 	return nil
 }
 
-// tableSum tells whether two tables have the same rows, in whatever order they are read: the sum of the digests of all rows.
+// tableSum is the sum of the digests of all rows. Two tables with the same rows have the same sum, in any order of
+// reading.
 type tableSum struct {
 	rows int64
 	sum  [4]uint64

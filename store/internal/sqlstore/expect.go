@@ -44,7 +44,7 @@ func (t txn) expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outco
 	return told(e, inOrder(found)), err
 }
 
-// told returns outcomes as the scorer of e has to be told of them.
+// told returns outcomes with their keys spelled as the scorer of e spells them.
 func told(e scoring.Expectation, outcomes []scoring.Outcome) []scoring.Outcome {
 	for i, o := range outcomes {
 		outcomes[i] = e.Told(o)
@@ -52,7 +52,7 @@ func told(e scoring.Expectation, outcomes []scoring.Outcome) []scoring.Outcome {
 	return outcomes
 }
 
-// addExpectation keeps e with its pending score, and matches it with the outcomes that are there.
+// addExpectation keeps e with its pending score, and matches it with the stored outcomes.
 func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expectation) (int64, error) {
 	run, err := t.run(ctx, scoring.RunFacts{
 		Run: e.Run, FirstRunID: e.FirstRunID, OriginalRunID: e.OriginalRunID, StartedAt: e.RunStartedAt,
@@ -71,7 +71,7 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	}
 	replace := !found || now.rec.Retracted
 	if !replace {
-		// What is pending never takes the place of a score that is there, unless that is another run's.
+		// A pending score never replaces an existing score, unless that came from another run.
 		if replace, err = t.forwarded(ctx, about, now, scoreIdentity(pending)); err != nil {
 			return 0, err
 		}
@@ -103,7 +103,7 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	return id, nil
 }
 
-// pendingRecord is the score that says that e's scorer waits.
+// pendingRecord is the pending score of e, which shows that its scorer waits.
 func pendingRecord(e scoring.Expectation) scoring.Record {
 	return scoring.Record{
 		Score:         scoring.Score{Name: e.Scorer, Key: e.Scorer + "@" + e.ScorerVersion, State: scoring.Pending},
@@ -117,7 +117,7 @@ func pendingRecord(e scoring.Expectation) scoring.Record {
 	}
 }
 
-// matchExpectation matches an expectation with the outcomes of one of its events that are there already.
+// matchExpectation matches an expectation with the stored outcomes of one of its events.
 func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, w scoring.Window) error {
 	spellings, err := t.spellings(ctx, ev)
 	if err != nil {
@@ -134,7 +134,7 @@ func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, w
 				return err
 			}
 		}
-		// An outcome that came too late for e is late for it, unless it counts for, or was late for, somebody else.
+		// An outcome that came too late for e is late for it, unless it counts for, or was late for, another one.
 		err = t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT o.id, CAST($2 AS BIGINT), TRUE FROM outcomes o
 			WHERE o.event = $1 AND o.at >= $3 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`, event, id, closes)
 		if err != nil {

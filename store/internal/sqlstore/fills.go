@@ -13,14 +13,15 @@ var fills = map[string]migrate.Fill{
 	"what_holds": fillWhatHolds, "expected_spellings": fillExpected, "outcome_spellings": fillReceived,
 }
 
-// Locker is a transaction in which others may write: a fill that decides on what it reads locks it first.
+// Locker is a transaction that does not keep others from writing: a fill locks the rows before it reads them and
+// decides.
 type Locker interface {
 	// Lock takes the locks of [Dialect.Lock].
 	Lock(ctx context.Context, keys []int64) error
 }
 
-// fillWhatHolds marks, of each score with several revisions, the one that holds: once that was decided by what had arrived
-// last.
+// fillWhatHolds marks, of each score with several revisions, the one that holds. Older releases marked the last to
+// arrive.
 func fillWhatHolds(ctx context.Context, tx migrate.Tx, from, to int64) error {
 	type found struct {
 		identity []byte

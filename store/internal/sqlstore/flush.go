@@ -9,7 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// flushed is the place of a flush among those of its run.
+// flushed is the place of a flush among the flushes of its run.
 type flushed struct {
 	sequence sql.NullInt64 // NULL: the run has never flushed
 	at       sql.NullInt64 // NULL: it is from before it was kept
@@ -17,14 +17,14 @@ type flushed struct {
 	ended    bool
 }
 
-// placeOf is the place of f. A part does not say whether its set is the end, and has the place of what is known of it.
+// placeOf is the place of f. A part does not say whether its set is the end, so it takes the place known for its set.
 func placeOf(f scoring.Flush, run runRow) flushed {
 	at := func(n int64) sql.NullInt64 { return sql.NullInt64{Int64: n, Valid: true} }
 	return flushed{at(f.Sequence), at(micro(f.At)), at(f.Ordinal), f.Facts.Status != "" || f.Partial && run.flushed.ended}
 }
 
-// compare orders two flushes of a run. What is not known of one of them does not decide. Of two whose order nobody knows,
-// the one that says how the run ended is the later one.
+// compare orders two flushes of a run by the fields that both have. If those do not decide, the flush that says how the
+// run ended is the later one.
 func (f flushed) compare(g flushed) int {
 	known := func(a, b sql.NullInt64) int {
 		if !a.Valid || !b.Valid {
@@ -83,12 +83,12 @@ func (t txn) flush(ctx context.Context, f scoring.Flush) error {
 		return err
 	}
 	if order == 0 && f.Ordinal == 0 && len(f.Elsewhere) == 0 {
-		return nil // the same flush again, or another one of which nobody knows whether it is later: nothing of either is lost
+		return nil // the same flush again, or one that may be earlier or later: nothing of either is lost
 	}
 	return t.retractOthers(ctx, run, f)
 }
 
-// keep keeps which flush is the last one, with its facts and what it declares. A part of one has neither.
+// keep records which flush is the last one, with its facts and declarations. A part has neither.
 func (t txn) keep(ctx context.Context, run *runRow, f scoring.Flush) error {
 	run.flushed = placeOf(f, *run)
 	if f.Partial {
@@ -120,8 +120,8 @@ func (t txn) sayAll(ctx context.Context, run runRow, records []scoring.Record, h
 	return nil
 }
 
-// retractOthers takes back what the run's code has said and the flush does not name, whether it holds or another source's
-// word does.
+// retractOthers takes back the statements of the run's code that the flush does not name, also where another source's
+// statement holds.
 func (t txn) retractOthers(ctx context.Context, run runRow, f scoring.Flush) error {
 	named := make(map[string]bool, len(f.Records))
 	for _, r := range f.Records {
@@ -150,7 +150,7 @@ func (t txn) retractOthers(ctx context.Context, run runRow, f scoring.Flush) err
 	return nil
 }
 
-// declare replaces the run's sessions, keys and experiments with those of its facts.
+// declare replaces the run's sessions, keys and experiments with the ones in its facts.
 func (t txn) declare(ctx context.Context, run runRow) error {
 	for _, query := range []string{
 		`DELETE FROM run_sessions WHERE run = $1`, `DELETE FROM run_keys WHERE run = $1`, `DELETE FROM run_experiments WHERE run = $1`,

@@ -8,12 +8,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// A scorer outlives its run. When the run is reset to after the call of Defer, the scorer belongs to the run that holds
-// as much as to the one that was reset away, so what it says goes on to the run that holds. When it is reset to before
-// the call, the run that holds may start a scorer of its own, whose word then replaces what went on.
+// A scorer outlives its run. When the run is reset to after the call of Defer, the scorer belongs to both the run that
+// holds and the run that was reset away, so its scores move to the run that holds. When the run is reset to before the
+// call, the run that holds may start a scorer of its own, whose score then replaces the moved one.
 
-// subject returns the run that a record is about: the one that it names or, if that was reset away and the record is a
-// scorer's, the one that holds. The record's Run is changed with it.
+// subject returns the run that a record is about: the run that it names or, if that was reset away and a scorer made
+// the record, the run that holds. It sets the record's Run accordingly.
 func (t txn) subject(ctx context.Context, run runRow, r *scoring.Record) (runRow, error) {
 	if !run.superseded || r.Source != scoring.FromScorer {
 		return run, nil
@@ -41,8 +41,8 @@ func (t txn) displaced(ctx context.Context, scorer []byte, holds runRow, r scori
 	return other, err
 }
 
-// forward gives the run that holds what scorers have said about a run that was reset away. The rows of the latter stay
-// as they are.
+// forward copies the scores of scorers about a run that was reset away to the run that holds. The rows of the former
+// stay unchanged.
 func (t txn) forward(ctx context.Context, from int64) error {
 	holds, found, err := t.holder(ctx, from)
 	if err != nil || !found {
@@ -70,8 +70,8 @@ func (t txn) forward(ctx context.Context, from int64) error {
 	return nil
 }
 
-// forwarded tells whether what holds under the identity of a pending score about run went on to it from a run that was
-// reset away: a scorer waited there, and none has waited here.
+// forwarded tells whether the score that holds under the identity of a pending score about run was moved to it from a
+// run that was reset away: a scorer waited there, and none has waited here.
 func (t txn) forwarded(ctx context.Context, run runRow, now revision, pending []byte) (bool, error) {
 	if now.rec.Source != scoring.FromScorer {
 		return false, nil

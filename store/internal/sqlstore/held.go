@@ -14,7 +14,7 @@ import (
 // undeclared stands for the run of a key that no run has declared.
 var undeclared = scoring.Run{WorkflowID: "key", RunID: "key"}
 
-// heldRow is what is held of one score.
+// heldRow is one held score.
 type heldRow struct {
 	DeliveryID string         `json:"delivery_id,omitempty"`
 	Record     scoring.Record `json:"record"`
@@ -127,7 +127,7 @@ func scanHeld(rows *sql.Rows) (h heldRow, err error) {
 	return h, err
 }
 
-// release records what was held about a key, now that a run has declared it. The locks of the key and of the run's workflow
+// release records the scores held for a key, once a run has declared it. The locks of the key and of the run's workflow
 // id are held.
 func (t txn) release(ctx context.Context, run scoring.Run, key string) (int, error) {
 	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` WHERE key = $1 ORDER BY id`+limit(releaseBatch), key)
@@ -146,8 +146,8 @@ func (t txn) release(ctx context.Context, run scoring.Run, key string) (int, err
 	return len(rows), nil
 }
 
-// releaseDeclared records what was held about the keys that a run declares, unless the run was reset away: the one that
-// replaced it declares them too.
+// releaseDeclared records the scores held for the keys that a run declares, unless the run was reset away: its
+// replacement declares them too.
 func (t txn) releaseDeclared(ctx context.Context, run runRow) error {
 	if run.superseded {
 		return nil
@@ -160,9 +160,9 @@ func (t txn) releaseDeclared(ctx context.Context, run runRow) error {
 	return nil
 }
 
-// ReleaseHeld records what is held about keys that runs have declared since: a release that holds nothing may have
-// written that they did, and a run may declare a key about which very much is held. What is held about a key that several runs
-// have declared is rejected. It returns how much was held no longer.
+// ReleaseHeld records the scores held for keys that runs have declared since. That happens when a release that cannot
+// hold scores has written the declaration, or when very many scores are held for a key. Scores held for a key that
+// several runs have declared are rejected. It returns how many scores it released or rejected.
 func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
 	for {
 		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
@@ -201,8 +201,8 @@ func (s *Store) releaseKey(ctx context.Context, key string) (int, error) {
 	})
 }
 
-// ExpireHeld rejects what has been held since before the given time: no run has declared its key, and none is expected to.
-// It returns how much that was.
+// ExpireHeld rejects scores held since before the given time: no run has declared their key, and none is expected to.
+// It returns how many there were.
 func (s *Store) ExpireHeld(ctx context.Context, before time.Time) (expired int, err error) {
 	for {
 		n, err := s.rejectHeld(ctx, "", `WHERE at < $1 ORDER BY at, id`, micro(before))
@@ -213,13 +213,13 @@ func (s *Store) ExpireHeld(ctx context.Context, before time.Time) (expired int, 
 	}
 }
 
-// rejectHeld moves a batch of what is held to the rejections. Without a reason it is that no run has declared the key.
+// rejectHeld moves a batch of held scores to the rejections. The default reason is that no run has declared the key.
 func (s *Store) rejectHeld(ctx context.Context, reason, which string, args ...any) (int, error) {
 	rows, err := collect(ctx, s.read, scanHeld, selectHeld+` `+which+limit(pruneBatch), args...)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	return write(ctx, s, "reject what is held", func(ctx context.Context, t txn) (rejected int, err error) {
+	return write(ctx, s, "reject held scores", func(ctx context.Context, t txn) (rejected int, err error) {
 		var l locks
 		for _, h := range rows {
 			l.key(h.key)
@@ -249,7 +249,7 @@ func (s *Store) rejectHeld(ctx context.Context, reason, which string, args ...an
 	})
 }
 
-// ledgerHeld returns what is held, newest first.
+// ledgerHeld returns the held scores, newest first.
 func (s *Store) ledgerHeld(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
 	var c conditions
 	if !f.Since.IsZero() {

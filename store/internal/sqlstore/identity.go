@@ -40,8 +40,8 @@ func scoreIdentity(r scoring.Record) []byte {
 
 func eventHash(name, key string) []byte { return hash(name, key) }
 
-// locks is the set of what a transaction must have to itself. Everybody takes locks in ascending order, so that no two
-// transactions can wait for each other.
+// locks is the set of exclusive locks that a transaction needs. Every transaction takes locks in ascending order, so
+// that no two transactions can wait for each other.
 type locks []int64
 
 // workflowStripes is how many locks all workflow ids share. A batch touches many of them, and a database has room for
@@ -61,7 +61,7 @@ func (l *locks) experiment(name, version string) {
 	*l = append(*l, int64(lockKey(hash("experiment", name, version))))
 }
 
-// key locks what is held about a key that runs declare.
+// key locks the scores held for a key that runs declare.
 func (l *locks) key(key string) { *l = append(*l, int64(lockKey(hash("run key", key)))) }
 
 // request locks the key of one request.

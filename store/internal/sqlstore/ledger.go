@@ -105,7 +105,7 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(entry.Scorers, e.ScorerRun.WorkflowID) { // once, however many of its waits it met
+		if !slices.Contains(entry.Scorers, e.ScorerRun.WorkflowID) { // once, also if it met several of its waits
 			entry.Scorers = append(entry.Scorers, e.ScorerRun.WorkflowID)
 		}
 	}

@@ -17,7 +17,7 @@ type waiter struct {
 	e          scoring.Expectation
 }
 
-// started is when the run that w is about started, or when w was made if nobody said.
+// started is when the run that w is about started, or when w was made if that is not known.
 func (w waiter) started() time.Time {
 	if w.e.RunStartedAt.IsZero() {
 		return w.e.At
@@ -41,7 +41,7 @@ type match struct {
 type held map[int64]bool
 
 // meets returns which of the waiters an outcome that happened at that time counts for. It depends on who waits, not on
-// who came first, with one exception: what a scorer has settled on stays with it.
+// who came first, with one exception: an outcome that a scorer has settled on stays with it.
 func meets(at time.Time, waiters []waiter, has held) map[int64]bool {
 	met := make(map[int64]bool, len(waiters))
 	for _, w := range waiters {
@@ -58,7 +58,7 @@ func meets(at time.Time, waiters []waiter, has held) map[int64]bool {
 	return met
 }
 
-// attribute returns which scorer an outcome counts for in the eyes of w, among those of w's name.
+// attribute returns which scorer of w's name an outcome counts for, by w's attribution.
 func attribute(at time.Time, w waiter, waiters []waiter, has held) (scorer []byte, ok bool) {
 	var best *waiter
 	for i := range waiters {

@@ -11,7 +11,8 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migrations are those of the store's schema. A new one is a file in migrations/, made of steps: see package migrate.
+// Migrations are the migrations of the store's schema. A new one is a file in migrations/, made of steps: see package
+// migrate.
 var Migrations = func() migrate.Set {
 	base := []string{"migrations/0001_first.sql", "migrations/0002_requests.sql", "migrations/0003_said_at.sql"}
 	all, err := fs.Glob(migrationFiles, "migrations/*.sql")

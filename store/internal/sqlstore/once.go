@@ -11,7 +11,7 @@ import (
 
 // RecordOnce records like Record and remembers the request's key with its digest, in one transaction. A key that is
 // remembered with the same digest changes nothing, and first is false; with another digest it is store.ErrConflict.
-// Without records the key is remembered, and nothing else. The key is at most 1000 bytes.
+// Without records it only remembers the key. The key is at most 1000 bytes.
 func (s *Store) RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error) {
 	if err := scoring.CheckID("idempotency key", key); err != nil {
 		return false, err

@@ -11,9 +11,9 @@ import (
 // pruneBatch is how many outcomes one transaction deletes: each may have a lock of its own.
 const pruneBatch = 500
 
-// PruneUnclaimed deletes the outcomes that were received before the given time and that nobody has claimed: no
-// expectation has met them, neither in time nor late. It returns how many they were, also when it fails half-way. What is
-// deleted meets nobody who begins to wait later, and is new if it is delivered again.
+// PruneUnclaimed deletes the outcomes that were received before the given time and are unclaimed: no expectation has
+// met them, neither in time nor late. It returns how many it deleted, also when it fails half-way. A deleted outcome
+// meets no later expectation, and is new if it is delivered again.
 func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error) {
 	for {
 		candidates, err := collect(ctx, s.read, scanCandidate, `SELECT o.id, o.doc FROM outcomes o
@@ -30,7 +30,7 @@ func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned in
 	}
 }
 
-// candidate is an outcome that nobody had claimed when it was read.
+// candidate is an outcome that was unclaimed when it was read.
 type candidate struct {
 	id int64
 	ev scoring.Event
@@ -46,7 +46,7 @@ func scanCandidate(rows *sql.Rows) (c candidate, err error) {
 	return c, err
 }
 
-// prune deletes those of the candidates that still nobody has claimed: somebody may have begun to wait since.
+// prune deletes the candidates that are still unclaimed: a scorer may have begun to wait since.
 func (t txn) prune(ctx context.Context, candidates []candidate) (pruned int, err error) {
 	var l locks
 	for _, c := range candidates {
@@ -79,7 +79,7 @@ func (s *Store) PruneRejections(ctx context.Context, before time.Time) (pruned i
 	return s.pruneRows(ctx, `DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE received_at < $1 ORDER BY received_at, id`+limit(pruneBatch)+`)`, before)
 }
 
-// pruneRows runs a statement that deletes a batch of what is old, until nothing is.
+// pruneRows repeats a statement that deletes a batch of old rows, until none is left.
 func (s *Store) pruneRows(ctx context.Context, query string, before time.Time) (pruned int, err error) {
 	for {
 		n, err := write(ctx, s, "prune", func(ctx context.Context, t txn) (int64, error) {

@@ -18,7 +18,7 @@ type conditions struct {
 	args    []any
 }
 
-// add appends a clause in which each ? stands for the next of args.
+// add appends a clause; each ? in it stands for the next of args.
 func (c *conditions) add(clause string, args ...any) {
 	var b strings.Builder
 	for _, r := range clause {
@@ -55,8 +55,8 @@ func (c *conditions) run(run scoring.Run) {
 	}
 }
 
-// assigned selects rows of runs r that are assigned in an experiment: by their chain, by what they have inherited, or,
-// when nobody knows their chain, because they were assigned themselves.
+// assigned selects rows of runs r that are assigned in an experiment: by their chain, by inheritance, or, if their
+// chain is not known, because they were assigned themselves.
 func (c *conditions) assigned(experiment, version string) {
 	of := "experiment = ?"
 	args := []any{experiment}
@@ -160,10 +160,10 @@ func scanScore(rows *sql.Rows) (s scoreRow, err error) {
 	return s, err
 }
 
-// recordedAtTheEnd says that a row from when nobody said when it was recorded was recorded at the end of its run.
+// recordedAtTheEnd gives a row without a recording time, from an old release, the time when its run ended.
 func (s *scoreRow) recordedAtTheEnd(facts string) error {
 	f, err := decode[scoring.RunFacts](facts)
-	for _, at := range []time.Time{f.ClosedAt, s.rec.ObservedAt, f.StartedAt} { // of an open run, what is known
+	for _, at := range []time.Time{f.ClosedAt, s.rec.ObservedAt, f.StartedAt} { // of an open run, the known time
 		if s.rec.RecordedAt.IsZero() {
 			s.rec.RecordedAt = at
 		}
@@ -171,7 +171,7 @@ func (s *scoreRow) recordedAtTheEnd(facts string) error {
 	return err
 }
 
-// record returns the row's score with the times at which it was said again.
+// record returns the row's score with the times at which it was repeated.
 func (s scoreRow) record(again []scoring.Said) scoring.Record {
 	r := s.rec
 	if len(again) > 0 {

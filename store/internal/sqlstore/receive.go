@@ -95,7 +95,7 @@ func (t txn) matchLate(ctx context.Context, id int64, spellings [][]byte, at int
 	return t.match(ctx, id, match{last.expectation, true})
 }
 
-// receiveAgain counts a duplicate, and returns who has to be told in case nobody was.
+// receiveAgain counts a duplicate, and returns the scorers to signal, in case no delivery has signaled them.
 func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
 	receipt := store.Receipt{Duplicate: true}
 	row, _, err := one(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.outcome = $1`, o.ID)
@@ -145,7 +145,7 @@ func (t txn) reject(ctx context.Context, r store.Rejection) error {
 	if err != nil {
 		return err
 	}
-	// A delivery without an id is told from another by its time alone.
+	// Only the time distinguishes deliveries without an id.
 	identity := hash(r.Source, r.DeliveryID, r.Reason)
 	if r.DeliveryID == "" {
 		identity = hash(r.Source, "", r.Reason, r.At.Format(time.RFC3339Nano))

@@ -10,8 +10,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// revision is a row of scores with what is in repeats of it. In rec, Revision, Retracted, Overtaken and Said are as the
-// store's readers have them.
+// revision is a row of the table scores with its rows in repeats. In rec, Revision, Retracted, Overtaken and Said are
+// as the store's readers have them.
 type revision struct {
 	id     int64
 	latest bool
@@ -27,7 +27,7 @@ func atTime(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// saying is a row of scores as it is read, with one of its repeats.
+// saying is a row of the table scores joined with one of its repeats.
 type saying struct {
 	id                           int64
 	revision                     int
@@ -46,7 +46,8 @@ const (
 	inTheirOrder = ` ORDER BY s.identity, s.revision, p.id`
 )
 
-// revisions reads rows of scores by a condition on s: those of one identity after another, in the order of their numbers.
+// revisions reads rows of the table scores by a condition on s, one identity after another, in the order of their
+// numbers.
 func (t txn) revisions(ctx context.Context, where string, args ...any) ([]revision, error) {
 	rows, err := collect(ctx, t.tx, func(rows *sql.Rows) (s saying, err error) {
 		err = rows.Scan(&s.id, &s.revision, &s.latest, &s.retracted, &s.overtaken, &s.attempt, &s.saidAt, &s.doc,
@@ -83,8 +84,9 @@ func (t txn) revisions(ctx context.Context, where string, args ...any) ([]revisi
 	return all, nil
 }
 
-// withImplied returns the times of a row, with one that the row's columns alone have: the last time that the same was said,
-// and the newest attempt that said it. A release that knows no table of repeats keeps it so. Nil: it was said once.
+// withImplied returns the times of a row, including the one that only the row's columns have: the last time that the
+// same was said, and the newest attempt that said it. Releases from before the table of repeats write only these. Nil:
+// it was said once.
 func withImplied(rec scoring.Record, saidAt int64, attempt int32) []scoring.Said {
 	times := rec.Times()
 	last := slices.MaxFunc(times, func(a, b scoring.Said) int { return a.At().Compare(b.At()) })
@@ -101,8 +103,8 @@ func withImplied(rec scoring.Record, saidAt int64, attempt int32) []scoring.Said
 	return append(times[:len(times):len(times)], again)
 }
 
-// latest returns the revision of an identity that is current: the one that holds or, if none does, the last one that was
-// retracted.
+// latest returns the revision of an identity that is current: the revision that holds or, if none does, the last
+// retracted one.
 func (t txn) latest(ctx context.Context, identity []byte) (revision, bool, error) {
 	found, err := t.revisions(ctx, `WHERE s.identity = $1 AND s.latest`, identity)
 	if err != nil || len(found) == 0 {
@@ -131,7 +133,7 @@ func (h history) place(r *revision) int {
 	return slices.IndexFunc(h, func(x revision) bool { return x.id == r.id })
 }
 
-// word returns what a source that revises itself says, a retraction included.
+// word returns the latest statement of a source that revises itself, which may be a retraction.
 func (h history) word(source scoring.Source) *revision {
 	for i := range slices.Backward(h) {
 		if r := &h[i]; r.rec.Source == source && !r.rec.Overtaken {
@@ -161,7 +163,7 @@ func lastIndex(h history, f func(revision) bool) int {
 	return len(h) - 1
 }
 
-// mark marks the revision that is current now. h is as the rows are but for that.
+// mark marks the revision that is current now. Apart from that mark, h is equal to the rows.
 func (t txn) mark(ctx context.Context, h history) error {
 	current := h.current()
 	if h[current].latest {
@@ -177,14 +179,14 @@ func (t txn) mark(ctx context.Context, h history) error {
 	return t.exec(ctx, `UPDATE scores SET latest = TRUE WHERE id = $1`, h[current].id)
 }
 
-// add appends a revision to an identity's history h, and marks the one that is current then.
+// add appends a revision to an identity's history h, and marks the revision that is then current.
 func (t txn) add(ctx context.Context, run runRow, h history, r scoring.Record) error {
 	r.Revision = 1
 	if n := len(h); n > 0 {
 		r.Revision = h[n-1].rec.Revision + 1
 	}
 	if with := append(h[:len(h):len(h)], revision{rec: r}); with.current() < len(h) {
-		// What is current may change all the same: a retraction gives way to what others say.
+		// The current revision may change all the same: a retraction yields to statements of other sources.
 		if _, err := t.addRow(ctx, run, r, false); err != nil {
 			return err
 		}
@@ -199,7 +201,7 @@ func (t txn) add(ctx context.Context, run runRow, h history, r scoring.Record) e
 	return err
 }
 
-// replace appends r under a number, and makes it current in the place of now.
+// replace appends r under a number, and makes it current instead of now.
 func (t txn) replace(ctx context.Context, run runRow, now revision, r scoring.Record, number int) error {
 	if err := t.exec(ctx, `UPDATE scores SET latest = FALSE WHERE id = $1`, now.id); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// runRow is what a write needs to know of a run's row.
+// runRow has the columns of a run's row that writes need.
 type runRow struct {
 	id         int64
 	facts      scoring.RunFacts
@@ -28,8 +28,8 @@ func scanRun(rows *sql.Rows) (r runRow, err error) {
 	return r, err
 }
 
-// run returns the row of a run, made if it is new. What known has and the row has not is added to the row. enroll
-// says that known comes from what only a run that records here can have: an assignment, a step score, an expectation.
+// run returns the row of a run, made if it is new. Facts in known that the row lacks are added to the row. enroll marks
+// known as coming from something that only a run that records here has: an assignment, a step score, an expectation.
 func (t txn) run(ctx context.Context, known scoring.RunFacts, enroll bool) (runRow, error) {
 	row, found, err := one(ctx, t.tx, scanRun, `SELECT `+runColumns+` FROM runs WHERE hash = $1`, runHash(known.Run))
 	if err != nil {
@@ -106,7 +106,7 @@ type sibling struct {
 	superseded bool
 }
 
-// supersede decides again which run of row's reset group holds: the one that started last. All others are superseded.
+// supersede decides again which run of row's reset group holds: the run that started last. All others are superseded.
 func (t txn) supersede(ctx context.Context, row *runRow) error {
 	origin := inGroup(row.facts.Run, row.facts.OriginalRunID)
 	group, err := collect(ctx, t.tx, func(rows *sql.Rows) (s sibling, err error) {
@@ -148,8 +148,8 @@ func (t txn) supersede(ctx context.Context, row *runRow) error {
 	return nil
 }
 
-// after tells whether s started after r, which was known first. A reset run starts after the one that it was made of,
-// and by default after whatever was known before it.
+// after tells whether s started after r, which was known first. A reset run starts after its base run, and by default
+// after every run known before it.
 func (s sibling) after(r sibling) bool {
 	switch {
 	case s.base != r.base:

@@ -8,20 +8,20 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// manner is how a statement joins those of its source that are known.
+// manner is how a statement joins the earlier statements of its source.
 type manner int
 
 const (
-	// whenever: it has its place by when it was said.
+	// whenever: its time decides its place.
 	whenever manner = iota
-	// last: it is the last word of a source that revises itself, whatever its times are.
+	// last: it is the latest statement of a source that revises itself, regardless of its times.
 	last
 	// overtaken: a later word of a source that revises itself is known.
 	overtaken
 )
 
-// say keeps that r was said, and decides again what holds. What was said before, by the same source of the same time,
-// changes nothing, whether it holds now or not: a call may be repeated, and what handed it over may hand it over again.
+// say records the statement r, and decides again which revision holds. A repetition, by the same source about the same
+// time, changes nothing, whether it holds now or not: a call may be repeated, and so may the transport.
 func (t txn) say(ctx context.Context, run runRow, r scoring.Record, how manner) error {
 	identity := scoreIdentity(r)
 	now, found, err := t.latest(ctx, identity)
@@ -70,7 +70,8 @@ func (t txn) say(ctx context.Context, run runRow, r scoring.Record, how manner) 
 	return t.add(ctx, run, h, r)
 }
 
-// takenBack keeps what a source that revises itself had said before what is its last word, which does not name it.
+// takenBack records a statement of a source that revises itself, made before the source's latest one, which does not
+// name it.
 func (t txn) takenBack(ctx context.Context, run runRow, r scoring.Record, h history) error {
 	r.Overtaken, r.Revision = true, 1
 	if n := len(h); n > 0 {
@@ -85,8 +86,8 @@ func (t txn) takenBack(ctx context.Context, run runRow, r scoring.Record, h hist
 	return t.add(ctx, run, append(h, revision{id: id, rec: r}), gone)
 }
 
-// sayLast does what say does, without the identity's whole history, where what is current decides: r is newer than that, or
-// the same.
+// sayLast does the same as say without the identity's whole history, where the current revision is enough: r is newer,
+// or the same.
 func (t txn) sayLast(ctx context.Context, run runRow, r scoring.Record, now revision, how manner) (done bool, err error) {
 	if now.rec.Retracted || now.rec.Overtaken || now.rec.State == scoring.Pending || r.State == scoring.Pending {
 		return false, nil
@@ -108,8 +109,8 @@ func (t txn) sayLast(ctx context.Context, run runRow, r scoring.Record, now revi
 	return true, t.replace(ctx, run, now, r, int(highest)+1)
 }
 
-// lastAttempt tells whether r, which is newer than what is current, is of no attempt of the step, or of the last one that is
-// known to have said anything.
+// lastAttempt tells whether r, which is newer than the current revision, comes from no attempt of the step, or from the
+// last attempt that has a score.
 func lastAttempt(now, r scoring.Record) bool {
 	if r.Step.Attempt == 0 {
 		return true
@@ -143,8 +144,8 @@ func (t txn) sayWord(ctx context.Context, run runRow, r scoring.Record, h histor
 	return t.mark(ctx, h)
 }
 
-// knownBefore is for a statement that is there, as the n-th time of one of the revisions. The earliest of the calls that
-// said so counts, in whatever order they come.
+// knownBefore handles a statement that the store has already, as the n-th time of one of the revisions. The earliest of
+// the calls that made it counts, in any order of arrival.
 func (t txn) knownBefore(ctx context.Context, h history, r *revision, n int, again scoring.Record) error {
 	if !again.RecordedAt.Before(r.rec.Times()[n].RecordedAt) {
 		return nil
@@ -155,7 +156,7 @@ func (t txn) knownBefore(ctx context.Context, h history, r *revision, n int, aga
 	return t.mark(ctx, h)
 }
 
-// retract takes back what a source that revises itself says under an identity.
+// retract takes back the statement of a source that revises itself under an identity.
 func (t txn) retract(ctx context.Context, run runRow, identity []byte, source scoring.Source, at time.Time) error {
 	h, err := t.history(ctx, identity)
 	if err != nil {
@@ -175,7 +176,7 @@ func lastRecorded(r scoring.Record) time.Time {
 	return slices.MaxFunc(r.Times(), func(a, b scoring.Said) int { return a.RecordedAt.Compare(b.RecordedAt) }).RecordedAt
 }
 
-// said is when r is said. What has no time of its own is of when it was recorded.
+// said is the time of the statement r; without a time of its own, the time it was recorded.
 func said(r scoring.Record) scoring.Said {
 	s := scoring.Said{ObservedAt: r.ObservedAt, RecordedAt: r.RecordedAt, Attempt: r.Step.Attempt}
 	if s.ObservedAt.IsZero() {
@@ -184,7 +185,7 @@ func said(r scoring.Record) scoring.Said {
 	return s
 }
 
-// repeats tells whether r says what the revision q says.
+// repeats tells whether r says the same as the revision q.
 func repeats(q, r scoring.Record) bool {
 	return !q.Retracted && q.Source == r.Source && q.Same(r.Score)
 }

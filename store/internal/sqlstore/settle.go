@@ -38,8 +38,8 @@ func (s *Store) Settle(ctx context.Context, settlement store.Settlement) ([]scor
 	})
 }
 
-// expected is an expectation of a scorer that settles. What is read of it here never changes, so that it may be read
-// before the locks are held.
+// expected is an expectation of a scorer that settles. These columns never change, so they may be read before the locks
+// are held.
 type expected struct {
 	id      int64
 	pending []byte
@@ -136,7 +136,7 @@ func (t txn) settle(ctx context.Context, scorer []byte, waits []expected, s stor
 	return nil, nil
 }
 
-// toldBy returns outcomes as the scorer of these expectations has to be told of them.
+// toldBy returns outcomes with their keys spelled as the scorer of these expectations spells them.
 func toldBy(waits []expected, outcomes []scoring.Outcome) []scoring.Outcome {
 	for _, x := range waits {
 		outcomes = told(x.e, outcomes)

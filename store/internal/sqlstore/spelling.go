@@ -9,8 +9,8 @@ import (
 	"github.com/verdict-dev/verdict/store/internal/migrate"
 )
 
-// A source may ignore the case of letters in keys. Rows keep a key as it was written, and so does eventHash; which of them
-// are one event is told by the table of spellings, where whoever keeps one says how it writes it.
+// A source may ignore the case of letters in keys. Rows keep a key as it was written, and so does eventHash. The table
+// of spellings says which of them are one event; each writer of a key adds its spelling there.
 
 // events locks an event, with all the ways to write it.
 func (l *locks) events(ev scoring.Event) {
@@ -44,8 +44,8 @@ func (t txn) spell(ctx context.Context, folded, event []byte) error {
 	return t.exec(ctx, `INSERT INTO spellings (folded, event) VALUES ($1, $2) ON CONFLICT DO NOTHING`, folded, event)
 }
 
-// matchSpellings matches the expectations of a scorer that settles with outcomes that are written in another way: a
-// release that took them for others may have kept both, and there was nobody to bring them together.
+// matchSpellings matches the expectations of a settling scorer with outcomes that are spelled differently: a release
+// that treated them as different events may have written both, without matching them.
 func (t txn) matchSpellings(ctx context.Context, waits []expected) error {
 	for _, x := range waits {
 		for _, ev := range x.e.Events {
@@ -85,7 +85,7 @@ func (t txn) matchOtherSpellings(ctx context.Context, x expected, ev scoring.Eve
 	return nil
 }
 
-// ignoresCase selects documents that may have an event for which case does not matter.
+// ignoresCase selects documents that may have an event whose key ignores case.
 const ignoresCase = `(doc LIKE '%"name":"pull_request%' OR doc LIKE '%"name":"issue%')`
 
 // fillExpected notes how the keys of expectations from before there were spellings are written.

@@ -2,9 +2,9 @@
 // and Postgres share, and a [Dialect] for where they part. The drivers' packages open the database and choose the
 // dialect.
 //
-// Every write is one transaction that first takes the locks of all that it will look at, in one order for everybody
-// ([locks]). What it reads after that cannot change before it commits: whichever of two writes comes second sees the
-// first.
+// Every write is one transaction that first takes the locks of everything that it will read, in one global order
+// ([locks]). Rows that it reads after that cannot change before it commits: whichever of two writes comes second sees
+// the first.
 package sqlstore
 
 import (
@@ -20,13 +20,13 @@ type Dialect struct {
 	// Lock takes exclusive locks until the end of the transaction, in the order given. Nil where the database has one
 	// writer at a time anyway.
 	Lock func(ctx context.Context, tx Tx, keys []int64) error
-	// Write runs one transaction. It may run op again after an error that says that the database chose this transaction
-	// as the victim of a conflict.
+	// Write runs one transaction. It may run op again after an error by which the database resolved a conflict against
+	// this transaction.
 	Write func(ctx context.Context, op Op) error
 	// Close releases the database.
 	Close func() error
-	// Numbered is what an INSERT says before VALUES that gives rows their ids, and Renumber lets new ids follow on those of a
-	// table. Empty and nil: nothing is to be said or done.
+	// Numbered goes before VALUES in an INSERT that gives rows their ids, and Renumber makes new ids follow the ids in a
+	// table. Empty and nil: the database needs neither.
 	Numbered string
 	Renumber func(ctx context.Context, tx Tx, table string) error
 }
@@ -68,8 +68,8 @@ type txn struct {
 	lock func(ctx context.Context, tx Tx, keys []int64) error
 }
 
-// write runs fn in one transaction and returns what it returned. A caller that gives up waiting gets no result, though
-// the transaction may still be kept: every write may be repeated.
+// write runs fn in one transaction and returns its result. A caller that gives up waiting gets no result, though the
+// transaction may still commit: every write may be repeated.
 func write[T any](ctx context.Context, s *Store, what string, fn func(context.Context, txn) (T, error)) (T, error) {
 	// The result has a place of its own, read only when the transaction is over: a caller that has given up shares
 	// nothing with one that is still running.
@@ -89,7 +89,8 @@ func write[T any](ctx context.Context, s *Store, what string, fn func(context.Co
 // nothing is the result of a write that has none.
 type nothing struct{}
 
-// hold takes locks for the rest of the transaction. A transaction calls it once, before it reads what it decides on.
+// hold takes locks for the rest of the transaction. A transaction calls it once, before it reads the rows that it
+// decides on.
 func (t txn) hold(ctx context.Context, l locks) error {
 	if t.lock == nil || len(l) == 0 {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// ReceiveUntold is Receive for a caller that cannot tell those who wait: that they are to be told is kept with the outcome,
-// until ToldOf says that they have been. The returned receipt is for nobody to act on.
+// ReceiveUntold is Receive for a caller that cannot signal the waiting scorers: the store marks the outcome as untold
+// until ToldOf clears the mark. The caller must not act on the returned receipt.
 func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
 	o, err := checkOutcome(o)
 	if err != nil {
@@ -30,7 +30,8 @@ func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Rec
 	})
 }
 
-// Untold returns outcomes of which those who wait have not been told, oldest first, each with those who still wait for it.
+// Untold returns outcomes whose scorers have not been signaled, oldest first, each with the expectations that still
+// wait for it.
 func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error) {
 	rows, err := collect(ctx, s.read, scanOutcome, selectOutcome+` JOIN untold u ON u.outcome = o.id ORDER BY u.at, o.id`+limit(atMost))
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
 	return all, nil
 }
 
-// ToldOf notes that those who waited for an outcome have been told of it.
+// ToldOf records that the scorers that wait for an outcome have been signaled.
 func (s *Store) ToldOf(ctx context.Context, outcomeID string) error {
 	_, err := write(ctx, s, "told", func(ctx context.Context, t txn) (nothing, error) {
 		return nothing{}, t.exec(ctx, `DELETE FROM untold WHERE outcome IN (SELECT id FROM outcomes WHERE outcome = $1)`, outcomeID)
@@ -55,7 +56,8 @@ func (s *Store) ToldOf(ctx context.Context, outcomeID string) error {
 	return err
 }
 
-// waitingFor returns the expectations that an outcome has met, and whose scorers may be told of what is received when o is.
+// waitingFor returns the expectations that an outcome has met, and whose scorers may still be signaled about outcomes
+// received when o was.
 func waitingFor(ctx context.Context, q querier, id int64, o scoring.Outcome) ([]scoring.Expectation, error) {
 	matched, err := collect(ctx, q, scanWaiter, selectWaiter+` JOIN matches m ON m.expectation = e.id
 		WHERE m.outcome = $1 AND NOT m.late ORDER BY e.id`, id)
@@ -68,8 +70,8 @@ func waitingFor(ctx context.Context, q querier, id int64, o scoring.Outcome) ([]
 	return waiting, err
 }
 
-// sameDelivery tells whether a delivery is the one by which an outcome was kept untold, and not another: the caller could not
-// know whether Temporal had taken it.
+// sameDelivery tells whether a delivery is the same that was kept untold, not another one: its caller could not know
+// whether Temporal had taken it.
 func (t txn) sameDelivery(ctx context.Context, kept, again scoring.Outcome) (bool, error) {
 	if !received(kept).Equal(received(again)) {
 		return false, nil
@@ -79,7 +81,7 @@ func (t txn) sameDelivery(ctx context.Context, kept, again scoring.Outcome) (boo
 	return untold, err
 }
 
-// TryWrite writes a row and waits until it is kept: whatever keeps the store from taking what comes keeps this from it too.
+// TryWrite writes a row and waits until it is committed. It fails whenever the store cannot take outcomes and scores.
 func (s *Store) TryWrite(ctx context.Context) error {
 	_, err := write(ctx, s, "try to write", func(ctx context.Context, t txn) (nothing, error) {
 		return nothing{}, t.exec(ctx, `INSERT INTO probes (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at`, micro(time.Now()))

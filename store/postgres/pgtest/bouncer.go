@@ -75,7 +75,8 @@ func lookBouncer() (string, error) {
 	return "", errors.New("neither PATH nor /usr/sbin has pgbouncer")
 }
 
-// bouncerScript keeps PgBouncer as script keeps Postgres; what ends it at once is SIGTERM. $1 is its path, $2 the port, $3 and $4 host and port of Postgres.
+// bouncerScript keeps PgBouncer as script keeps Postgres; SIGTERM ends it at once. $1 is its path, $2 the port, $3 and
+// $4 host and port of Postgres.
 const bouncerScript = `
 dir=$(mktemp -d) || exit 1
 trap '' INT TERM HUP

@@ -1,6 +1,6 @@
 // Package pgtest gives tests a real Postgres. It starts one from the binaries of the machine, in a directory of its
-// own, when a test first asks, and stops it when the test process ends, however it ends. A TestMain that runs its tests
-// through [Main] waits until it has stopped.
+// own, when a test first asks, and stops it when the test process ends, also when that is killed. A TestMain that runs
+// its tests through [Main] waits until it has stopped.
 package pgtest
 
 import (
@@ -36,9 +36,9 @@ var shared struct {
 	err    error
 }
 
-var errNotStarted = errors.New("nobody asked for Postgres")
+var errNotStarted = errors.New("no test has asked for Postgres")
 
-// cluster returns the Postgres of this process; wanted says to start it if nobody has asked yet.
+// cluster returns the Postgres of this process; wanted says to start it if it does not run yet.
 func cluster(wanted bool) (server, error) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -134,7 +134,7 @@ func (s server) exec(statement string) error {
 
 var errNoBinaries = errors.New("neither PATH nor /usr/lib/postgresql has initdb and postgres")
 
-// binaries returns the directory of initdb and postgres: that of the newest version if there are several.
+// binaries returns the directory of initdb and postgres: the newest version's if there are several.
 func binaries() (string, error) {
 	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is valid
 	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
@@ -152,7 +152,7 @@ func binaries() (string, error) {
 }
 
 func version(dir string) int {
-	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir))) // 0 for what is no version
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir))) // 0 if it is not a version
 	return n
 }
 
@@ -194,7 +194,7 @@ func keep(port int, script string, args ...string) (_ server, err error) {
 	keeper.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TMPDIR=" + os.TempDir()}
 	var said bytes.Buffer
 	keeper.Stderr = &said
-	hold, err := keeper.StdinPipe() // the end of this process closes it, if nobody does before
+	hold, err := keeper.StdinPipe() // closed at the latest by the end of this process
 	if err != nil {
 		return server{}, err
 	}
@@ -205,7 +205,7 @@ func keep(port int, script string, args ...string) (_ server, err error) {
 	go func() { ended <- keeper.Wait() }()
 	s := server{net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), hold, ended}
 	if err := s.await(&said); err != nil {
-		hold.Close() // what is left of it goes away
+		hold.Close() // the keeper ends what is left
 		return server{}, err
 	}
 	return s, nil

@@ -1,5 +1,5 @@
-// Package direct is the user's program with the store at hand: its worker records into the database of the environment
-// variable VERDICT_DB, a Postgres, and hands nothing over.
+// Package direct is the user's program with direct access to the store: its worker records into the Postgres that the
+// environment variable VERDICT_DB names, without another worker in between.
 package direct
 
 import (

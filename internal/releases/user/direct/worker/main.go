@@ -1,4 +1,4 @@
-// Command worker is the worker of the user's program with the store at hand: see [direct.Work].
+// Command worker is the worker of the user's program with direct access to the store: see [direct.Work].
 package main
 
 import (
