@@ -29,7 +29,7 @@ func TestPublicPackagesKeepToTheirImports(t *testing.T) {
 		"webhooks":    append([]string{"testing", "github.com/stretchr/"}, deptest.Heavy...),
 		"activities":  deptest.Heavy,
 		"workflows":   deptest.Heavy,
-		"storeworker": {"modernc.org/", "github.com/jackc/", "database/sql", "go.temporal.io/server", "github.com/spf13/"},
+		"storeworker": {"modernc.org/", "github.com/jackc/", "go.temporal.io/server", "github.com/spf13/"},
 	} {
 		t.Run(pkg, func(t *testing.T) {
 			t.Parallel()
