@@ -5,9 +5,8 @@
 //
 //	READY {"address":"127.0.0.1:41371","namespace":"default","ui":"http://127.0.0.1:39943"}
 //
-// and it serves until it gets an interrupt or its standard input ends. The latter
-// is why a program that starts it through a pipe leaves nothing behind, however
-// that program dies; from a shell, keep standard input open.
+// and it serves until it gets an interrupt or its standard input ends. So a program that starts it through a pipe
+// leaves no server behind, even if the program is killed; from a shell, keep standard input open.
 package main
 
 import (
@@ -22,8 +21,7 @@ import (
 )
 
 func main() {
-	// Standard output carries the READY line and nothing else: the web UI's
-	// logger, for one, would write to it.
+	// Standard output carries only the READY line; the web UI's logger, for example, would write to it.
 	stdout := os.Stdout
 	os.Stdout = os.Stderr
 

@@ -78,11 +78,10 @@ func dynamicValue(text string) (value any, err error) {
 	return value, err
 }
 
-// developmentConfig lifts what protects a shared cluster and only slows one
-// developer down.
+// developmentConfig lifts limits that protect a shared cluster but only slow a single developer down.
 func developmentConfig() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
-		// A search attribute or namespace added at run time is there at once.
+		// A search attribute or namespace added at run time is usable at once.
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key():                            true,
 		dynamicconfig.FrontendMaxNamespaceNamespaceReplicationInducingAPIsRPSPerInstance.Key(): 100,
 		// Production allows 10 visibility calls a second: polling List would back off.

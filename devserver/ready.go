@@ -41,7 +41,7 @@ func waitReady(ctx context.Context, o options) error {
 	})
 }
 
-// addSearchAttributes adds what a namespace from an older file lacks.
+// addSearchAttributes adds the attributes that a namespace from an older file lacks.
 func addSearchAttributes(ctx context.Context, operator operatorservice.OperatorServiceClient, o options) error {
 	have, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: o.namespace})
 	if err != nil {

@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if o.db == "" {
 		return err // nothing to save
 	}
-	level.SetLevel(zap.FatalLevel) // a server that stops logs what it cuts off as errors
+	level.SetLevel(zap.FatalLevel) // a stopping server logs every request that it cuts off as an error
 	return errors.Join(err, stop(server))
 }
 
@@ -130,8 +130,8 @@ func newServer(o options, level zapcore.LevelEnabler) (temporal.Server, error) {
 	)
 }
 
-// openStore has the schema and the namespace in place before the server starts.
-// A namespace that is already in the file is left as it is.
+// openStore creates the schema and the namespace before the server starts. A namespace that is already in the file
+// stays unchanged.
 func openStore(o options) (*config.SQL, error) {
 	store := &config.SQL{PluginName: sqlite.PluginName}
 	if o.db == "" {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// arrivals are the requests whose bodies are still on their way. They hold no slot: whoever sends slowly is in nobody's
-// way. When there are too many, the sender that has the most gives up its oldest: a body that was sent at once is there
-// long before.
+// arrivals are the requests whose bodies are still on their way. They hold no slot, so a slow sender blocks no other.
+// When there are too many, the sender with the most of them loses its oldest: a body that is sent at once arrives long
+// before that.
 type arrivals struct {
 	limit int
 
@@ -75,8 +75,8 @@ func cutter(w http.ResponseWriter) func() {
 	return func() { _ = c.SetReadDeadline(time.Unix(1, 0)) } // test recorders have no deadline
 }
 
-// senderOf names the sender of a request: the address that it came from or, of an IPv6 address, the network, since anybody
-// has 2^64 of those.
+// senderOf names the sender of a request: the address that it came from or, of an IPv6 address, the network, since any
+// host can have 2^64 of those.
 func senderOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

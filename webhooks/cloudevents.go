@@ -14,14 +14,14 @@ import (
 // in the query as access_token, where it may end up in logs. Without a valid token the request is refused with 401, and
 // with 415 if it is not an event in a known format.
 //
-// A delivery's ID is its source and id, "source|id"; Type, Subject and ObservedAt are the event's type, subject and time.
-// When some events of a batch are malformed, the others are delivered and the sender is told 400.
+// A delivery's ID is its source and id, "source|id"; Type, Subject and ObservedAt are the event's type, subject and
+// time. When some events of a batch are malformed, the others are delivered and the sender gets a 400.
 //
 // OPTIONS asks for permission to send (§4) and needs no token: it protects the sender and gives no access.
 type CloudEvents struct {
 	// Tokens are accepted: one, or two while it is rotated. Required.
 	Tokens []string
-	// Origins are those that get permission to send, as they name themselves in WebHook-Request-Origin. Empty: any.
+	// Origins are the origins, as in WebHook-Request-Origin, that get permission to send. Empty: any.
 	Origins []string
 }
 
@@ -38,7 +38,7 @@ func (s CloudEvents) Verifier() (Verifier, error) {
 			return nil, scoring.Invalid("origins", "one is empty")
 		}
 	}
-	// Hashes have one length, so that comparing them does not tell the length of a token.
+	// Hashes have one length, so that comparing them does not reveal the length of a token.
 	for i := range k {
 		k[i] = hashed(string(k[i]))
 	}

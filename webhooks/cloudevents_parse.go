@@ -36,7 +36,7 @@ func (v cloudEventsVerifier) Parse(r Request) (Parsed, error) {
 	return Parsed{Deliveries: []Delivery{d}}, nil
 }
 
-// batch reads a JSON array of events. Events that cannot be read are an error besides the others.
+// batch reads a JSON array of events. For events that cannot be read it returns an error along with the others.
 func (v cloudEventsVerifier) batch(r Request) (Parsed, error) {
 	var events []json.RawMessage
 	if err := json.Unmarshal(r.Body, &events); err != nil || events == nil {

@@ -1,7 +1,8 @@
 // Package webhooks receives webhook deliveries, checks who sent them, and turns them into outcomes.
 //
-// [New] makes an [http.Handler] from a scheme, which says how a sender signs ([GitHub], [Stripe], [StandardWebhooks],
-// [Slack], [CloudEvents], [HMAC]), a [Mapping], which says what a delivery means, and a [Sink], which keeps outcomes:
+// [New] makes an [http.Handler] from a scheme, which describes how a sender signs ([GitHub], [Stripe],
+// [StandardWebhooks], [Slack], [CloudEvents], [HMAC]), a [Mapping], which turns a delivery into outcomes, and a [Sink],
+// which keeps outcomes:
 //
 //	h, err := webhooks.New(webhooks.GitHub{Secrets: secrets}, webhooks.Options{
 //		Mapping: webhooks.PullRequests,
@@ -9,7 +10,7 @@
 //	})
 //	mux.Handle("/webhooks/github", h)
 //
-// # What a sender is told
+// # Answers to senders
 //
 //	200  every outcome of the delivery is durably held, or it was a ping or a challenge; for Slack also instead of 202
 //	202  verified, and nothing in it is an outcome for us; so are events of Stripe's test mode, unless they were asked for
@@ -21,7 +22,7 @@
 //	415  not a format that the scheme knows
 //	503  not held: the sink failed or too many deliveries are under way; Retry-After says when to try again
 //
-// GitHub never redelivers by itself, whatever it was told.
+// GitHub never redelivers by itself, whatever the answer.
 //
 // # Duplicates
 //
@@ -39,6 +40,6 @@
 //
 // An empty secret is refused when the handler is made. Several secrets may be valid at a time, for rotation. Signatures
 // cover the raw body and are compared in constant time. A timestamp may differ from the clock by the tolerance, in
-// either direction. A header that is security-relevant and there twice is refused. There is no SHA-1: GitHub's
+// either direction. A request with two copies of a security-relevant header is refused. There is no SHA-1: GitHub's
 // X-Hub-Signature is not read, and Segment, which signs with HMAC-SHA1 only, is not supported.
 package webhooks

@@ -12,11 +12,11 @@ const (
 	headerGitHubEvent     = "X-Github-Event"
 )
 
-// GitHub is the scheme of GitHub's webhooks: HMAC-SHA256 over the raw body, in X-Hub-Signature-256. Bodies are JSON or forms
-// with the JSON in their field "payload". A delivery's Type is X-GitHub-Event. Whatever is not authentic is refused with
-// 401.
+// GitHub is the scheme of GitHub's webhooks: HMAC-SHA256 over the raw body, in X-Hub-Signature-256. Bodies are JSON or
+// forms with the JSON in their field "payload". A delivery's Type is X-GitHub-Event. A request that is not authentic is
+// refused with 401.
 //
-// GitHub signs neither a time nor the delivery's id: whoever has seen a delivery can send it again under another id.
+// GitHub signs neither a time nor the delivery's id: anyone who has seen a delivery can send it again under another id.
 // Only TLS keeps others from seeing it.
 type GitHub struct {
 	// Secrets are the webhook's secrets: one, or two while it is rotated. Required.

@@ -24,14 +24,14 @@ const (
 	DefaultMaxInFlight = 64
 )
 
-// retryAfter is what a sender is asked to wait before it tries again.
+// retryAfter is how long a sender is asked to wait before it tries again.
 const retryAfter = 10 * time.Second
 
-// Options says what becomes of verified deliveries.
+// Options configure what happens to verified deliveries.
 type Options struct {
 	// Required.
 
-	// Mapping says what a delivery means.
+	// Mapping turns a delivery into outcomes.
 	Mapping Mapping
 	// Sink keeps the outcomes.
 	Sink Sink
@@ -41,12 +41,12 @@ type Options struct {
 	// Source names the sender in outcomes and in the ids that are made for them. Default: the verifier's Provider. Give each of
 	// several senders of one scheme its own, since their delivery ids may be the same.
 	Source string
-	// Rejected is told of deliveries that were refused for good, for a ledger: it is called before the sender is
-	// answered, from many goroutines at once, and returns soon after ctx is done. The id may be empty, and when the
-	// signature was wrong it is whatever the request claims. Of what is not authentic, which anybody can send, it is told of
-	// the first 10 a minute for each reason; of the rest, of 1,000.
+	// Rejected is called for deliveries that were refused for good, for a ledger: before the sender gets its answer, and
+	// from many goroutines at once. It must return soon after ctx is done. The id may be empty, and when the signature was
+	// wrong it is only a claim of the request. Unauthentic requests, which anyone can send, are passed on up to 10 a
+	// minute for each reason; others up to 1,000.
 	Rejected func(ctx context.Context, source, deliveryID, reason string)
-	// RejectedMore is told once a minute, for each reason, how many more there were.
+	// RejectedMore is called once a minute, for each reason, with the number of further refusals.
 	RejectedMore func(ctx context.Context, source, reason string, n int)
 	// Sender names the sender of a request, for fairness between senders. Default: the address that it comes from (of IPv6,
 	// the network of 64 bits). Behind a proxy that is the proxy's: say whom it forwards for, with [Network].
@@ -56,14 +56,14 @@ type Options struct {
 	// Timeout bounds the work on a request: the reading of its body, then the sink. Default: [DefaultTimeout], or less for
 	// a provider that is less patient.
 	Timeout time.Duration
-	// MaxInFlight is how many verified requests are worked on at a time. Four times as many wait, within the Timeout; one
-	// more is told at once to come back later. A body that is still on its way and one that is not authentic take none of
-	// these places. Default: [DefaultMaxInFlight].
+	// MaxInFlight is how many verified requests are worked on at a time. Four times as many wait, within the Timeout; any
+	// more get a 503 at once, to come back later. A body that is still on its way and one that is not authentic take none
+	// of these places. Default: [DefaultMaxInFlight].
 	MaxInFlight int
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
-	// Logger gets a line for each delivery that was not held, and those that Rejected and RejectedMore are told of. No line has a body or a
-	// secret. Default: none.
+	// Logger gets a line for each delivery that was not held, and for each call of Rejected and RejectedMore. No line has
+	// a body or a secret. Default: none.
 	Logger *slog.Logger
 }
 
@@ -126,13 +126,13 @@ type handler struct {
 	slots     chan struct{}
 	waiting   atomic.Int64
 	refusals  sample
-	away      sample // of those that were sent away for want of a slot
+	away      sample // of requests that were sent away because no slot was free
 }
 
 // New returns a handler that receives the deliveries of a scheme. It refuses a scheme without a secret, options without a
 // mapping or sink, and anything out of range, with a [scoring.InvalidError].
 //
-// The handler is an [io.Closer]: Close tells Options.RejectedMore what has been counted since it was told last.
+// The handler is an [io.Closer]: Close passes the refusals counted since the last call to Options.RejectedMore.
 func New(s Scheme, o Options) (http.Handler, error) {
 	if s == nil {
 		return nil, scoring.Invalid("scheme", "is required")
@@ -204,7 +204,7 @@ func (h *handler) slot(ctx context.Context) (leave func(), ok bool) {
 }
 
 func (h *handler) receive(w http.ResponseWriter, r *http.Request) {
-	// A sender that hangs up early must not undo what it has delivered.
+	// A sender that hangs up early must not cancel its delivery.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
 	defer cancel()
 	body, err := h.read(w, r)
@@ -270,8 +270,8 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > h.MaxBody {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "body is over %d bytes", h.MaxBody)
 	}
-	// A slow sender would keep its connection for ever. Test recorders have no deadline; a server's connections have one, which
-	// it sets anew for each request.
+	// A slow sender would keep its connection for ever. Test recorders have no deadline; a server's connections have one,
+	// which it resets for each request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.Timeout))
 	arrival := h.arriving.enter(h.Sender(r), cutter(w))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.MaxBody))
@@ -289,17 +289,16 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// A request has at most so many events, and so many of them are handed over at a time: what takes longer than the sender
-// waits would begin anew with every attempt.
+// A request has at most maxBatch events, and carriers of them are handed over at a time: a batch that takes longer than
+// the sender waits would start from scratch with every attempt.
 const (
 	maxBatch = 1000
 	carriers = 16
 )
 
 // deliver hands every outcome to the sink. One that is refused for good does not keep the others of a batch from being
-// held, and neither does one that fails: the sender comes again with all of them, and what is held is held. A sink that
-// takes none ends the work. The reason is why some of the
-// request's events could not be read, if any.
+// held, and neither does one that fails: the sender comes again with all of them, and outcomes that are held already
+// stay. A sink that is down ends the work. reason says why some of the request's events could not be read, if any.
 func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Parsed, reason string) {
 	if n := len(parsed.Deliveries); n > maxBatch {
 		why := fmt.Sprintf("%d events, at most %d are taken at a time", n, maxBatch)
@@ -307,7 +306,7 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 		http.Error(w, why, http.StatusRequestEntityTooLarge)
 		return
 	}
-	var mu sync.Mutex // guards what follows
+	var mu sync.Mutex // guards the variables below
 	held, failed := 0, 0
 	refused := func(d Delivery, err error) {
 		why := err.Error()
@@ -370,13 +369,14 @@ func (h *handler) deliver(ctx context.Context, w http.ResponseWriter, parsed Par
 	}
 }
 
-// outcomes maps a delivery, fills what the mapping left out, and checks all of it before any of it is delivered.
+// outcomes maps a delivery, fills in the fields that the mapping left empty, and checks all outcomes before any is
+// delivered.
 func (h *handler) outcomes(d Delivery) ([]scoring.Outcome, error) {
 	outcomes, err := h.Mapping(d)
 	if err != nil {
 		return nil, err
 	}
-	// What a mapping returns may be shared between calls.
+	// A mapping may return the same slice in several calls.
 	outcomes = slices.Clone(outcomes)
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -410,27 +410,27 @@ func outcomeID(source, delivery string, index int) string {
 	return bodyID([]byte(id))
 }
 
-// refused tells the log and the ledger of a refusal.
+// refused reports a refusal to the log and the ledger.
 func (h *handler) refused(ctx context.Context, deliveryID, reason string) {
 	h.Logger.Warn("webhook refused", "source", h.Source, "delivery", deliveryID, "reason", reason)
 	h.Rejected(ctx, h.Source, deliveryID, clip(reason, scoring.MaxReason))
 }
 
-// refusedMore tells them of so many that were not told of one by one.
+// refusedMore reports n refusals that were not reported one by one.
 func (h *handler) refusedMore(ctx context.Context, reason string, n int) {
 	h.Logger.Warn("webhooks refused", "source", h.Source, "more", n, "reason", reason)
 	h.RejectedMore(ctx, h.Source, reason, n)
 }
 
 func (h *handler) sentAway(_ context.Context, _, reason string) {
-	h.Logger.Warn("webhook sent away, to come back later", "source", h.Source, "reason", reason, "limit", h.MaxInFlight)
+	h.Logger.Warn("webhook turned away: too many in progress", "source", h.Source, "reason", reason, "limit", h.MaxInFlight)
 }
 
 func (h *handler) sentAwayMore(_ context.Context, reason string, n int) {
-	h.Logger.Warn("webhooks sent away, to come back later", "source", h.Source, "more", n, "reason", reason)
+	h.Logger.Warn("webhooks turned away: too many in progress", "source", h.Source, "more", n, "reason", reason)
 }
 
-// Close tells of what was counted and not told yet. Requests may still come.
+// Close reports the refusals that are only counted so far. Requests may still come.
 func (h *handler) Close() error {
 	h.refusals.flush()
 	h.away.flush()

@@ -21,8 +21,8 @@ const (
 	Base64 Encoding = "base64" // standard alphabet, padded
 )
 
-// HMAC is for senders that sign JSON with HMAC-SHA256 in a way of their own: over the raw body or, with a
-// TimestampHeader, over a timestamp and the body. Whatever is not authentic or not recent is refused with 401.
+// HMAC is for senders that sign JSON with HMAC-SHA256 in their own way: over the raw body or, with a TimestampHeader,
+// over a timestamp and the body. A request that is not authentic or not recent is refused with 401.
 //
 // Without a timestamp a delivery can be replayed: it is then the same outcome, provided that its id is part of the body.
 type HMAC struct {
@@ -37,18 +37,18 @@ type HMAC struct {
 
 	// Name is the provider's name. Default: "hmac".
 	Name string
-	// Prefix is what precedes the signature in its header, such as "sha256=".
+	// Prefix precedes the signature in its header, such as "sha256=".
 	Prefix string
 	// Encoding is [Hex] when empty.
 	Encoding Encoding
 	// TimestampHeader is the name of the header with the time of sending, in seconds since 1970.
 	TimestampHeader string
-	// Content is what is signed when there is a timestamp. Default: timestamp + "." + body.
+	// Content returns the signed bytes when there is a timestamp. Default: timestamp + "." + body.
 	Content func(timestamp string, body []byte) []byte
 	// Tolerance is [DefaultTolerance] when zero. It needs a TimestampHeader.
 	Tolerance time.Duration
-	// IDHeader is the name of the header with the delivery's id. Default: the body's "id", a text or a number; without one,
-	// the hash of the body, by which two events that say the very same are one.
+	// IDHeader is the name of the header with the delivery's id. Default: the body's "id", a text or a number; without
+	// one, the hash of the body, so that two events with the very same body count as one.
 	IDHeader string
 	// TypeHeader is the name of the header with the kind of event. Default: the body's "type".
 	TypeHeader string
@@ -161,7 +161,7 @@ func (v hmacVerifier) Parse(r Request) (Parsed, error) {
 
 // textOrNumber returns a JSON text or number as text, and "" for anything else.
 func textOrNumber(raw json.RawMessage) string {
-	var n json.Number // takes both, but of texts only those that are numbers
+	var n json.Number // takes numbers, and texts that are numbers
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return s

@@ -16,7 +16,7 @@ const (
 	IssueReopened       = "issue.reopened"
 )
 
-// githubEvent is what the mappings read of GitHub's pull_request and issues events.
+// githubEvent has the members of GitHub's pull_request and issues events that the mappings read.
 type githubEvent struct {
 	Action      string       `json:"action"`
 	PullRequest *githubThing `json:"pull_request"`

@@ -20,9 +20,8 @@ const (
 //	reaction_added    message.reaction_added    true
 //	reaction_removed  message.reaction_removed  false
 //
-// The value says whether the reaction is there now. The payload is an object with reaction (such as "+1", without the
-// skin tone), user and author; what a reaction means is for the scorer's predicate to say. Reactions to files are not for
-// us.
+// The value says whether the reaction is present now. The payload is an object with reaction (such as "+1", without the
+// skin tone), user and author; the scorer's predicate decides what a reaction means. Reactions to files are ignored.
 func Reactions(d Delivery) ([]scoring.Outcome, error) {
 	name := ""
 	switch d.Type {

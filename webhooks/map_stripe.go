@@ -31,9 +31,10 @@ const WorkflowMetadata = "temporal_workflow_id"
 //	checkout.session.async_payment_failed               checkout.failed   false
 //	checkout.session.expired                            checkout.expired  false
 //
-// Nothing is left to pay when payment_status is "paid", or "no_payment_required" in a session that is more than the setup
-// of a payment method. The payload is an object with session, payment_status, amount_total (in the currency's smallest
-// unit), currency and payment_intent. Events of Stripe's test mode are not for us, unless [Stripe] was told to take them.
+// Nothing is left to pay when payment_status is "paid", or "no_payment_required" in a session that is more than the
+// setup of a payment method. The payload is an object with session, payment_status, amount_total (in the currency's
+// smallest unit), currency and payment_intent. Events of Stripe's test mode are ignored, unless [Stripe] has TestMode
+// set.
 func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 	name, paid := "", false
 	switch d.Type {
@@ -83,15 +84,15 @@ func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 	}}, err
 }
 
-// Refunds is the mapping for Stripe's charge.refunded events. The key is the charge's metadata [WorkflowMetadata], else its
-// payment_intent, else its id: a charge knows neither the session that it was made in nor its client_reference_id, so give
-// the metadata to the session's payment_intent_data as well.
+// Refunds is the mapping for Stripe's charge.refunded events. The key is the charge's metadata [WorkflowMetadata], else
+// its payment_intent, else its id: a charge knows neither its session nor the client_reference_id, so give the metadata
+// to the session's payment_intent_data as well.
 //
 //	charge.refunded, all of it      charge.refunded            false: it is not paid any more
-//	charge.refunded, a part of it   charge.partially_refunded  no value: what that means is for the scorer to say
+//	charge.refunded, a part of it   charge.partially_refunded  no value: the scorer decides what it means
 //
-// The payload is an object with charge, payment_intent, amount and amount_refunded (in the currency's smallest unit) and
-// currency. Events of Stripe's test mode are not for us, unless [Stripe] was told to take them.
+// The payload is an object with charge, payment_intent, amount and amount_refunded (in the currency's smallest unit)
+// and currency. Events of Stripe's test mode are ignored, unless [Stripe] has TestMode set.
 func Refunds(d Delivery) ([]scoring.Outcome, error) {
 	if d.Type != "charge.refunded" {
 		return nil, nil
@@ -125,7 +126,8 @@ func Refunds(d Delivery) ([]scoring.Outcome, error) {
 	return []scoring.Outcome{o}, err
 }
 
-// stripeObject reads what an event is about, and tells whether it counts: one of the test mode does where it was asked for.
+// stripeObject reads the object of an event, and tells whether the event counts: one of the test mode counts only with
+// TestMode.
 func stripeObject[T any](d Delivery) (object T, live bool, err error) {
 	var e struct {
 		LiveMode *bool `json:"livemode"`

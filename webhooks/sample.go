@@ -8,20 +8,20 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// What a minute tells in full of the refusals of one reason. Anybody can send what is not authentic, so there a few are
-// enough; the others are counted.
+// How many refusals of one reason are reported in full within a minute. Anyone can send unauthentic requests, so a few
+// of those are enough; the others are counted.
 const (
 	samplePeriod   = time.Minute
 	sampleForged   = 10
 	sampleVerified = 1000
-	sampleReasons  = 32 // so many reasons are told apart
+	sampleReasons  = 32 // how many reasons are counted separately
 	sampleLimit    = 5 * time.Second
 )
 
 // otherReasons stands for all reasons after the first of them.
 const otherReasons = "other reasons"
 
-// sample tells of refusals: the first of each reason one by one, and the others once a minute as their number.
+// sample reports refusals: the first ones of each reason one by one, and the others as a number once a minute.
 type sample struct {
 	one  func(ctx context.Context, deliveryID, reason string)
 	more func(ctx context.Context, reason string, n int)
@@ -41,7 +41,7 @@ func (s *sample) refused(ctx context.Context, deliveryID, reason string, verifie
 	}
 }
 
-// take tells whether a refusal is to be told by itself, and counts it otherwise.
+// take tells whether a refusal is reported by itself, and counts it otherwise.
 func (s *sample) take(reason string, verified bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *sample) take(reason string, verified bool) bool {
 	return false
 }
 
-// flush tells the numbers, and begins anew.
+// flush reports the numbers and resets them.
 func (s *sample) flush() {
 	s.mu.Lock()
 	seen := s.seen

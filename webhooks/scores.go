@@ -11,7 +11,7 @@ import (
 // that has no "name" (the envelope of Standard Webhooks), is an object with
 //
 //	name         what happened; default: the delivery's type
-//	key          to what it happened; "subject" and "workflow_id" are other names for it; default: the delivery's subject
+//	key          the thing it happened to; "subject" and "workflow_id" are other names for it; default: the delivery's subject
 //	value        optional: a number or a boolean; an integer beyond 2^53 must be one that a float64 holds
 //	observed_at  optional: when it happened, RFC 3339; default: the delivery's
 //	payload      optional: JSON for a scorer's predicate; default: the whole object

@@ -23,17 +23,17 @@ const DefaultTolerance = 5 * time.Minute
 // maxSignatures bounds the signatures that one header may list, so that a long header costs no more than a short one.
 const maxSignatures = 32
 
-var errTwice = errors.New("header is there more than once")
+var errTwice = errors.New("header appears more than once")
 
 // keys checks secrets and returns them as bytes.
 func keys(field string, secrets []string) ([][]byte, error) {
 	if len(secrets) == 0 {
-		return nil, scoring.Invalid(field, "none is configured: anybody could send deliveries")
+		return nil, scoring.Invalid(field, "none is configured: anyone could send deliveries")
 	}
 	out := make([][]byte, len(secrets))
 	for i, s := range secrets {
 		if strings.TrimSpace(s) == "" {
-			return nil, scoring.Invalid(field, "number %d is empty: anybody could send deliveries", i+1)
+			return nil, scoring.Invalid(field, "number %d is empty: anyone could send deliveries", i+1)
 		}
 		out[i] = []byte(s)
 	}
@@ -73,7 +73,7 @@ func unixTime(s string) (time.Time, bool) {
 	return time.Unix(n, 0), err == nil
 }
 
-// checkTime says what is wrong with a signed timestamp, or "" if it lies within the tolerance, its ends included.
+// checkTime returns the problem with a signed timestamp, or "" if it is within the tolerance, its ends included.
 func checkTime(t, now time.Time, tolerance time.Duration) string {
 	switch age := now.Sub(t); {
 	case age > tolerance:
@@ -135,9 +135,9 @@ func isJSON(t string) bool {
 	return t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json")
 }
 
-// object reads what it can of a JSON object into v: a member of another type than v's stays as it was, because a sender's
-// unusual member is no reason to lose the event.
-// Text that is not UTF-8 is refused: in it, two ids or keys could become one.
+// object reads a JSON object into v, as far as the types match: a member of another type leaves v's field unchanged,
+// because an unusual member is no reason to lose the event. Text that is not UTF-8 is refused: in it, two ids or keys
+// could become one.
 func object(body []byte, v any) error {
 	if !json.Valid(body) || !isObject(body) {
 		return refuse(http.StatusBadRequest, "body is not a JSON object")

@@ -17,9 +17,9 @@ const (
 // with the JSON in its field "payload") and slash commands (a form, which becomes a JSON object of its fields, with the
 // Type "slash_command"). A delivery's Type is the event's type for events ("reaction_added") and the payload's otherwise.
 //
-// Whatever is not authentic or not recent is refused with 401. The url_verification challenge is answered once its signature
-// is verified. Success is always an empty 200, since Slack shows what a command answers. Slack waits for 3 seconds only:
-// Options.Timeout is 2 seconds unless it is set.
+// A request that is not authentic or not recent is refused with 401. The url_verification challenge is answered once
+// its signature is verified. Success is always an empty 200, since Slack shows the answer to a command. Slack waits for
+// 3 seconds only: Options.Timeout is 2 seconds unless it is set.
 type Slack struct {
 	// Secrets are the app's signing secrets: one, or two while it is rotated. Required.
 	Secrets []string
@@ -51,7 +51,7 @@ func (v slackVerifier) Verify(r Request) error {
 	header, errHeader := single(r.Header, headerSlackSignature)
 	stamp, errStamp := single(r.Header, headerSlackTimestamp)
 	if errHeader != nil || errStamp != nil {
-		return refuse(status, "invalid header: it is there more than once")
+		return refuse(status, "invalid header: it appears more than once")
 	}
 	if header == "" || stamp == "" {
 		return refuse(status, "missing required headers")

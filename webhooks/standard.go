@@ -46,7 +46,7 @@ type standardVerifier struct {
 // Verifier implements [Scheme].
 func (s StandardWebhooks) Verifier() (Verifier, error) {
 	if len(s.Secrets) == 0 && len(s.PublicKeys) == 0 {
-		return nil, scoring.Invalid("secrets", "no secret or public key is configured: anybody could send deliveries")
+		return nil, scoring.Invalid("secrets", "no secret or public key is configured: anyone could send deliveries")
 	}
 	v := standardVerifier{svix: s.Svix}
 	for _, secret := range s.Secrets {
@@ -91,7 +91,7 @@ func (v standardVerifier) Verify(r Request) error {
 		return &VerifyError{Status: status, Reason: reason, DeliveryID: id}
 	}
 	if errID != nil || errStamp != nil || errList != nil {
-		return fail(http.StatusBadRequest, "invalid header: it is there more than once")
+		return fail(http.StatusBadRequest, "invalid header: it appears more than once")
 	}
 	if id == "" || stamp == "" || list == "" {
 		return fail(http.StatusBadRequest, "missing required headers")
@@ -161,7 +161,7 @@ func (v standardVerifier) Parse(r Request) (Parsed, error) {
 	if err := object(r.Body, &event); err != nil {
 		return Parsed{}, err
 	}
-	// A timestamp of another format says nothing about when it happened; the event is still an event.
+	// A timestamp in another format is ignored; the event still counts.
 	observed, _ := scoring.ParseTime("timestamp", event.Timestamp)
 	return Parsed{Deliveries: []Delivery{{
 		Provider:   v.Provider(),
@@ -186,7 +186,7 @@ func Sign(secret, id string, at time.Time, body []byte) (http.Header, error) {
 		return nil, err
 	}
 	if strings.Contains(id, ".") {
-		return nil, scoring.Invalid("id", "must not have a dot, which separates what is signed")
+		return nil, scoring.Invalid("id", "must not have a dot, which separates the signed parts")
 	}
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	if _, ok := unixTime(stamp); !ok {

@@ -11,14 +11,14 @@ import (
 
 const headerStripeSignature = "Stripe-Signature"
 
-// Stripe is the scheme of Stripe's webhooks: HMAC-SHA256 over "timestamp.body", as v1 in Stripe-Signature. A delivery's ID, Type
-// and ObservedAt are the event's id, type and created. Whatever is not authentic or not recent is refused with 400, as
-// Stripe's own examples do.
+// Stripe is the scheme of Stripe's webhooks: HMAC-SHA256 over "timestamp.body", as v1 in Stripe-Signature. A delivery's
+// ID, Type and ObservedAt are the event's id, type and created. A request that is not authentic or not recent is
+// refused with 400, as in Stripe's own examples.
 //
-// When the header has several timestamps, the last one is both what is signed and what must be recent.
+// When the header has several timestamps, the last one is signed and must be recent.
 //
-// Nobody pays in Stripe's test mode, and its events come to live endpoints of Connect too. An event that says
-// "livemode": false is not for us, and its sender is told so, unless TestMode is set.
+// Stripe's test mode moves no money, but its events reach live endpoints of Connect too. An event with "livemode":
+// false is answered with 202 and ignored, unless TestMode is set.
 type Stripe struct {
 	// Secrets are the endpoint's secrets, such as "whsec_…": one, or two while it is rolled. Required.
 	Secrets []string
@@ -49,7 +49,7 @@ func (stripeVerifier) Provider() string { return "stripe" }
 func (v stripeVerifier) Verify(r Request) error {
 	header, err := single(r.Header, headerStripeSignature)
 	if err != nil {
-		return refuse(http.StatusBadRequest, "invalid header: it is there more than once")
+		return refuse(http.StatusBadRequest, "invalid header: it appears more than once")
 	}
 	if header == "" {
 		return refuse(http.StatusBadRequest, "no Stripe-Signature header")

@@ -13,8 +13,8 @@ import (
 // Sink keeps outcomes. It is called from many goroutines at once.
 type Sink interface {
 	// Deliver returns nil only once o is durably held. An outcome whose id is held already is nil as well. It returns soon
-	// after ctx is done. A [scoring.InvalidError] means that the same outcome will always be refused, and the sender is told
-	// so; any other error makes the sender try again.
+	// after ctx is done. A [scoring.InvalidError] means that the same outcome will always be refused, and the sender
+	// learns that; after any other error the sender tries again.
 	Deliver(ctx context.Context, o scoring.Outcome) error
 }
 
@@ -28,7 +28,7 @@ func (f SinkFunc) Deliver(ctx context.Context, o scoring.Outcome) error { return
 type Request struct {
 	Header http.Header
 	Query  url.Values
-	// Body is the raw body: what signatures cover.
+	// Body is the raw body, which signatures cover.
 	Body []byte
 	// At is when it was received.
 	At time.Time
@@ -42,7 +42,7 @@ type Delivery struct {
 	ID string
 	// Type is the kind of event, as the provider names it; empty when it has no name for it.
 	Type string
-	// Subject is what the event is about, where the provider has a place for it apart from the body (CloudEvents).
+	// Subject is the subject of the event, where the provider has a place for it apart from the body (CloudEvents).
 	Subject string
 	// Body is the event as JSON. CloudEvents may carry other media types: see Attributes["datacontenttype"].
 	Body []byte
@@ -54,15 +54,15 @@ type Delivery struct {
 	ReceivedAt time.Time
 	// ObservedAt is when the event happened, as its sender says. Zero when it does not say.
 	ObservedAt time.Time
-	// Test tells that the provider sent it from its test mode, and that the scheme was told to take such events.
+	// Test tells that the provider sent it from its test mode, and that the scheme takes such events.
 	Test bool
 }
 
-// Mapping says what a delivery means: no outcome ("not for us"), one or several. It is a pure function, so that the
-// same delivery means the same outcomes each time. It sets Name, Key and, where there is one, Value, Payload and
-// ObservedAt of each outcome; the handler fills what is left empty: ID from the delivery's id and the outcome's place in
-// the result, ObservedAt and ReceivedAt from the delivery, and Source. An error says that a delivery which should have
-// been an outcome cannot be read as one: it is refused for good.
+// Mapping turns a delivery into outcomes: none ("not for us"), one or several. It is a pure function, so that the same
+// delivery means the same outcomes each time. It sets Name, Key and, where there is one, Value, Payload and ObservedAt
+// of each outcome; the handler fills in empty fields: ID from the delivery's id and the outcome's place in the result,
+// ObservedAt and ReceivedAt from the delivery, and Source. An error means that a delivery should have been an outcome
+// but cannot be read as one: it is refused for good.
 type Mapping func(d Delivery) ([]scoring.Outcome, error)
 
 // Combine returns a mapping that gives the outcomes of all of the mappings, in order. When mappings are added, add them at
@@ -91,14 +91,14 @@ type Scheme interface {
 type Verifier interface {
 	// Provider is the scheme's name, such as "github".
 	Provider() string
-	// Verify checks that r is authentic and recent, and looks at nothing else. A refusal is a [VerifyError].
+	// Verify checks that r is authentic and recent, and only that. A refusal is a [VerifyError].
 	Verify(r Request) error
 	// Parse reads the events of a verified request. A refusal is a [VerifyError], or several of them joined for the events of
 	// a batch; the events that could be read come with it.
 	Parse(r Request) (Parsed, error)
 }
 
-// Parsed is what a verified request has in it.
+// Parsed is the content of a verified request.
 type Parsed struct {
 	// Deliveries are its events. A ping or a challenge has none.
 	Deliveries []Delivery
@@ -110,11 +110,11 @@ type Parsed struct {
 
 // VerifyError is why a request was refused.
 type VerifyError struct {
-	// Status is the HTTP status that the sender is told.
+	// Status is the HTTP status of the answer to the sender.
 	Status int
 	// Reason says why, without any secret in it.
 	Reason string
-	// DeliveryID is the id that the request claims, if it is known. When verification failed it may be anybody's invention.
+	// DeliveryID is the id that the request claims, if it is known. When verification failed it may be forged.
 	DeliveryID string
 }
 

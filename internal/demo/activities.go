@@ -27,7 +27,7 @@ type Activities struct {
 	Users string
 }
 
-// Found is what a retriever found, with the check of its first hit.
+// Found has the hits of a retriever, with the check of the first one.
 type Found struct {
 	Hits  []string `json:"hits"`
 	Right bool     `json:"right"`

@@ -1,6 +1,6 @@
-// Package demo is what a user of Verdict would write: a workflow that answers questions with one of two retrievers, an
-// experiment that compares them, and a deferred scorer that waits for what the user thinks of the answer. The questions
-// are made of the Go standard library's doc comments.
+// Package demo is a program as a user of Verdict would write it: a workflow that answers questions with one of two
+// retrievers, an experiment that compares them, and a deferred scorer that waits for the user's opinion of the answer.
+// The questions are made of the Go standard library's doc comments.
 package demo
 
 import (
@@ -42,7 +42,7 @@ func Retrievers(name string) (*experiments.Experiment, error) {
 	})
 }
 
-// Ask is a question that somebody asks.
+// Ask is a question of a user.
 type Ask struct {
 	User      string `json:"user"`
 	MessageID string `json:"message_id"`
@@ -61,12 +61,12 @@ var Rated = verdict.NewScorer("thumbs_up", "1", func(ctx workflow.Context, a Ask
 	return rating.Score("thumbs_up"), err
 })
 
-// Judged is a deferred scorer that asks a language model what it thinks of the answer.
+// Judged is a deferred scorer that asks a language model to judge the answer.
 var Judged = verdict.NewScorer("answer_quality", "1", func(ctx workflow.Context, s judges.Sample) (scoring.Score, error) {
 	return verdict.Judge(ctx, Judge, s).Score("answer_quality"), nil
 })
 
-// Answering is the workflow. Experiment and Judging are set by whoever deploys it.
+// Answering is the workflow. The deployment sets Experiment and Judging.
 type Answering struct {
 	Experiment *experiments.Experiment
 	// Judging defers the language model's opinion too.
@@ -75,7 +75,7 @@ type Answering struct {
 	Null bool
 }
 
-// Answer finds an answer, shows it, and leaves a scorer behind that waits for what the user thinks.
+// Answer finds an answer, shows it, and leaves a scorer behind that waits for the user's opinion.
 func (w Answering) Answer(ctx workflow.Context, a Ask) (Answer, error) {
 	verdict.Session(ctx, "user", a.User)
 	pick := verdict.Experiment(ctx, w.Experiment, a.User)

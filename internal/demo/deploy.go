@@ -27,13 +27,13 @@ type Deployment struct {
 	// Experiment is the experiment's name; Null puts the same retriever on both sides.
 	Experiment string
 	Null       bool
-	// Judge, if not nil, is asked what it thinks of every answer.
+	// Judge, if not nil, judges every answer.
 	Judge judges.Judge
 	// SearchAttributes is the plugin's.
 	SearchAttributes bool
 }
 
-// Start starts the worker. Stop it before what it uses.
+// Start starts the worker. Stop it before the client and the store that it uses.
 func Start(ctx context.Context, d Deployment) (stop func(), err error) {
 	corpus, err := stdlibqa.Load(ctx, stdlibqa.Options{})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package deptest holds a package to what it must never import, directly or through others.
+// Package deptest checks that a package never imports certain others, directly or indirectly.
 package deptest
 
 import (
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Heavy are the import paths that no user of a public package may get with it: SQL drivers, LLM clients, the Temporal
-// server, what computes statistics, and what only tests need.
+// Heavy are the import paths that no public package may bring in: SQL drivers, LLM clients, the Temporal server,
+// statistics, and test dependencies.
 var Heavy = []string{
 	"modernc.org/", "github.com/jackc/pgx", "github.com/sashabaranov/go-openai",
 	"go.temporal.io/server", "gonum.org/", "github.com/DataDog/sketches-go", "go.uber.org/goleak", "pgregory.net/rapid",

@@ -20,8 +20,7 @@ func (e *attributeError) Error() string {
 	return fmt.Sprintf("search attribute %s is %s in this namespace, not %s", e.name, e.got, e.want)
 }
 
-// AddSearchAttributes registers what a namespace lacks of attributes, which go from
-// name to type.
+// AddSearchAttributes registers the attributes, a map from name to type, that a namespace lacks.
 func AddSearchAttributes(ctx context.Context, c client.Client, namespace string, attributes map[string]string) error {
 	if len(attributes) == 0 {
 		return nil

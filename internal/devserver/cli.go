@@ -30,8 +30,8 @@ func startCLI(ctx context.Context, o Options, path string) (*Server, error) {
 	args := []string{
 		"server", "start-dev", "--ip", localhost, "--port", strconv.Itoa(port),
 		"--namespace", o.Namespace, "--log-level", "error",
-		// Search attributes that are added later are there at once, and polling
-		// List is not held to the 10 calls a second of a shared cluster.
+		// Search attributes that are added later are usable at once, and polling List is not limited to the 10 calls a second
+		// of a shared cluster.
 		"--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true",
 		"--dynamic-config-value", "frontend.namespaceRPS.visibility=1000",
 	}
@@ -72,9 +72,8 @@ func startCLI(ctx context.Context, o Options, path string) (*Server, error) {
 	return s, nil
 }
 
-// prepare waits until a server knows its namespace and gives that what it may
-// lack: the CLI keeps closed runs for a day, and registers search attributes in
-// new namespaces only.
+// prepare waits until a server knows its namespace and completes it: the CLI keeps closed runs for a day, and registers
+// search attributes in new namespaces only.
 func prepare(ctx context.Context, s *Server, attributes map[string]string) error {
 	c, err := client.NewLazyClient(client.Options{
 		HostPort:  s.Address,
@@ -117,9 +116,8 @@ func portOrFree(port int) (int, error) {
 	return freePort()
 }
 
-// freePort returns a port that stays free for a minute for one who binds to it
-// by number: the connection that is closed from the listener's side waits on it,
-// and meanwhile nobody is given it as just any port.
+// freePort returns a port that stays free for a minute for a process that binds to it by number: the connection closed
+// from the listener's side is in TIME_WAIT on it, and meanwhile the kernel does not hand it out as an arbitrary port.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(localhost, "0"))
 	if err != nil {

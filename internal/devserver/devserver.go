@@ -3,8 +3,8 @@
 // Temporal CLI, then the server embedded in this repository's devserver module,
 // which is built once and run as a child process.
 //
-// A server that is started here serves 127.0.0.1 only and is gone when the
-// process that started it is gone, however that happened.
+// A server that is started here serves 127.0.0.1 only and ends with the process that started it, even if that is
+// killed.
 package devserver
 
 import (
@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// Names of environment variables. The first two are those of every Temporal SDK.
+// Names of environment variables. Every Temporal SDK reads the first two.
 const (
 	EnvAddress   = "TEMPORAL_ADDRESS"
 	EnvNamespace = "TEMPORAL_NAMESPACE"
@@ -66,11 +66,11 @@ type Options struct {
 	// takes minutes.
 	NoBuild bool
 
-	// Log is told, in lines for a person, what is started and built. Nil is silent.
+	// Log gets lines for a person about starts and builds. Nil is silent.
 	Log io.Writer
 
-	// ServerLog gets what a started server logs, errors only. With nil it is
-	// only part of the error if the server does not start.
+	// ServerLog gets the log of a started server, errors only. With nil the log only appears in the error if the server
+	// does not start.
 	ServerLog io.Writer
 
 	// CacheDir keeps the embedded server's binary. Defaults to the folder
@@ -120,9 +120,8 @@ type Server struct {
 	stopErr error
 }
 
-// Stop stops a server that Start started and returns when its processes are gone.
-// It leaves any other server alone. Stop what uses the server first; calling Stop
-// again does nothing.
+// Stop stops a server that Start started and returns when its processes are gone. It leaves any other server alone.
+// Stop the users of the server first; calling Stop again does nothing.
 func (s *Server) Stop() error {
 	s.stop.Do(func() {
 		if s.process != nil {
@@ -202,8 +201,7 @@ func startEmbedded(ctx context.Context, o Options, binary string) (*Server, erro
 	return s, nil
 }
 
-// lookPath looks for a command on the PATH that o has, which need not be that of
-// this process.
+// lookPath looks for a command on the PATH in o, which may differ from this process's.
 func lookPath(o Options, name string) (string, bool) {
 	for _, dir := range filepath.SplitList(o.Getenv("PATH")) {
 		if !filepath.IsAbs(dir) {
@@ -217,7 +215,7 @@ func lookPath(o Options, name string) (string, bool) {
 	return "", false
 }
 
-// errNoServer is for someone who has nothing yet: it names every way.
+// errNoServer is for users without a server: it names every way to get one.
 func errNoServer(reason string) error {
 	return errors.New("there is no Temporal server to use: " + reason + `.
 Any one of these gives you one:

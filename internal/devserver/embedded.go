@@ -74,8 +74,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	return binary, nil
 }
 
-// findSource looks beside the source of this package, then from the working
-// directory upwards.
+// findSource looks next to the source of this package, then from the working directory upwards.
 func findSource() (string, bool) {
 	var roots []string
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
@@ -216,7 +215,7 @@ func lock(ctx context.Context, file string, log io.Writer) (unlock func(), err e
 	}
 }
 
-// removeUnused deletes binaries of other versions that nobody has used for long.
+// removeUnused deletes binaries of other versions that have not been used for long.
 func removeUnused(dir string) {
 	files, _ := filepath.Glob(filepath.Join(dir, cachePrefix+"*"))
 	for _, file := range files {

@@ -27,7 +27,7 @@ type process struct {
 	exited chan struct{}
 	err    error // how it exited; read it after exited is closed
 
-	// bySignal says that a signal ends it, so that its exit code means nothing.
+	// bySignal means that a signal ends it, so its exit code is meaningless.
 	bySignal bool
 }
 
@@ -51,8 +51,8 @@ func startProcess(cmd *exec.Cmd, stdout, log io.Writer) (*process, error) {
 	return p, nil
 }
 
-// await runs ready until it says that the process serves. A process that does not
-// come that far is stopped, and its last words are part of the error.
+// await runs ready until the process serves. A process that does not get there is stopped, and the end of its output is
+// part of the error.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not answer after %v", startLimit))
 	defer cancel()
@@ -99,7 +99,7 @@ func (p *process) stop() error {
 	return fmt.Errorf("the Temporal server did not stop within %v and was killed", stopLimit)
 }
 
-// readyWriter waits for the line with which the embedded server says that it serves.
+// readyWriter waits for the READY line of the embedded server.
 type readyWriter struct {
 	text []byte // the line so far
 	done bool
@@ -142,7 +142,7 @@ func (w *readyWriter) wait(ctx context.Context, s *Server) error {
 	}
 }
 
-// tail keeps the last of what is written to it and passes all of it on.
+// tail keeps the end of its input and passes all of it on.
 type tail struct {
 	tee io.Writer // may be nil
 

@@ -25,12 +25,11 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// cliEndsWithInput says that what cliCommand runs ends with its standard input.
+// cliEndsWithInput means that the command of cliCommand ends with its standard input.
 const cliEndsWithInput = true
 
-// cliCommand runs a command that does not care for its standard input so that it
-// ends with it all the same: a shell waits for the command, and beside it another
-// waits for the end of the input.
+// cliCommand makes a command that ignores its standard input end with it: one shell waits for the command, and another
+// in parallel for the end of the input.
 func cliCommand(path string, args ...string) *exec.Cmd {
 	const script = `exec 3<&0
 "$@" </dev/null 3<&- &

@@ -2,8 +2,8 @@ package estimate
 
 import "math"
 
-// The grid of bets: 0.004 * 1.4^g while it is under 0.9. A fixed grid, in place of bets that follow the data, is what
-// lets the wealths of shards multiply and the order of units in a shard not matter.
+// The grid of bets: 0.004 * 1.4^g while it is under 0.9. Because the grid is fixed and does not follow the data, the
+// wealths of shards multiply and the order of units in a shard does not matter.
 const (
 	bets       = 17
 	firstBet   = 0.004
@@ -29,12 +29,12 @@ type Centre struct {
 // Value returns the centre for the next unit.
 func (c Centre) Value() float64 { return (0.5 + c.Sum) / (1 + c.Count) }
 
-// Add accumulates the score of a unit, whatever its variant.
+// Add accumulates the score of a unit of any variant.
 func (c *Centre) Add(u float64) { c.Sum += u; c.Count++ }
 
-// Stake returns what a unit says of a pair of variants: m z of equations F1 and F2, in [-1, 1]. u in [0, 1] is its
-// score, c the centre before it, own and other the probabilities that it had of getting its own variant and the other
-// one. Positive favours its own variant. A unit that could not have got both says nothing: 0.
+// Stake returns the evidence of a unit about a pair of variants: m z of equations F1 and F2, in [-1, 1]. u in [0, 1] is
+// its score, c the centre before it, own and other the probabilities that it had of getting its own variant and the
+// other one. Positive favours its own variant. A unit that could not have got both has stake 0.
 func Stake(u, c, own, other float64) float64 {
 	sum := own + other
 	if own <= 0 || other <= 0 {
@@ -46,17 +46,17 @@ func Stake(u, c, own, other float64) float64 {
 
 // EProcess is the wealth of a gambler who bets that variant b is better than variant j, at fair odds if it is not: the
 // mean over a grid of bets f of the products of 1 + f stake. As long as b is not better its expectation is at most 1,
-// whenever one stops, so that P(it ever reaches 1/a) <= a (Ville). It needs no assumption on the scores but that they
-// lie in [0, 1] and that the assignment was random with the recorded probabilities: it holds at every sample size, at
-// 90/10, under drift, and under weights that follow the data. It is the capital process of Waudby-Smith and Ramdas,
-// "Estimating means of bounded random variables by betting", JRSS-B 2024, arXiv:2010.09686, on the inverse-probability
-// difference of Howard et al. 2021, Corollary 2. The zero EProcess has bet nothing.
+// whenever one stops, so that P(it ever reaches 1/a) <= a (Ville). It assumes only that the scores are in [0, 1] and
+// that the assignment was random with the recorded probabilities: it holds at every sample size, at 90/10, under drift,
+// and under weights that follow the data. It is the capital process of Waudby-Smith and Ramdas, "Estimating means of
+// bounded random variables by betting", JRSS-B 2024, arXiv:2010.09686, on the inverse-probability difference of Howard
+// et al. 2021, Corollary 2. The zero EProcess has bet nothing.
 //
-// The products are kept as such, with a binary exponent beside each, and not as sums of logarithms: multiplication is
-// exact to the last bit on every architecture, logarithms are not.
+// The products are kept as such, each with a binary exponent, and not as sums of logarithms: multiplication is exact to
+// the last bit on every architecture, logarithms are not.
 type EProcess struct {
 	wealth   [bets]float64
-	exponent [bets]int     // of 2, beside each wealth
+	exponent [bets]int     // of 2, for each wealth
 	shown    [bets]float64 // 1 where the exponent is 0, else 0
 	played   int           // bets since the start or the last rescaling
 	peak     float64
@@ -71,7 +71,7 @@ const (
 	scale        = 512
 )
 
-// Bet multiplies the wealth by what a unit paid: the stake of [Stake], negated when the unit was given j.
+// Bet multiplies the wealth by a unit's payoff: the stake of [Stake], negated when the unit was given j.
 func (e *EProcess) Bet(stake float64) {
 	e.start()
 	sum := 0.0
@@ -144,8 +144,8 @@ func (e *EProcess) PValue() float64 {
 	return 1 / e.peak
 }
 
-// Merge multiplies in the wealth of another shard of the same pair. What either had at its peak is no wealth of the
-// whole, so that the peak begins anew from the product.
+// Merge multiplies in the wealth of another shard of the same pair. The peak of a shard is not a wealth of the whole,
+// so the peak restarts from the product.
 func (e *EProcess) Merge(o EProcess) {
 	if !o.started {
 		return

@@ -8,7 +8,7 @@ type Estimate struct {
 	Mean float64
 	// Variance is the variance of Mean: a squared standard error.
 	Variance float64
-	// Third is the third cumulant of Mean, from which its skew follows; 0 when it is not known.
+	// Third is the third cumulant of Mean, which determines its skew; 0 when it is not known.
 	Third float64
 }
 
@@ -50,9 +50,9 @@ func (m CoMoments) Adjusted(theta, centre float64) Estimate {
 	return Estimate{N: m.N, Mean: m.MeanY - theta*(m.MeanX-centre), Variance: s2 / m.N}
 }
 
-// Stratify combines the estimates of two variants by epoch, b[e] and j[e] being those of epoch e: each epoch weighs as
-// many units as it has of both. An epoch in which either variant has fewer than two units says nothing of the
-// difference and is left out. Pooling instead would mistake a drift of the baseline for an effect when weights change.
+// Stratify combines the estimates of two variants by epoch, with b[e] and j[e] from epoch e: each epoch weighs as many
+// units as it has of both. An epoch with fewer than two units of either variant has no information about the difference
+// and is left out. Pooling instead would mistake a drift of the baseline for an effect when weights change.
 func Stratify(b, j []Estimate) (Estimate, Estimate) {
 	total := 0.0
 	for e := range b {
@@ -98,8 +98,8 @@ func Difference(b, j Estimate) Effect {
 	return e
 }
 
-// Relative returns (b - j)/|j| by the delta method, in which the baseline j is an estimate too (Deng, Knoblich and Lu
-// 2018). ok is false when j is 0 or cannot be told from it by rounding, and when the result is no number.
+// Relative returns (b - j)/|j| by the delta method, which treats the baseline j as an estimate too (Deng, Knoblich and
+// Lu 2018). ok is false when j is 0, up to rounding, and when the result is not finite.
 func Relative(b, j Estimate) (e Effect, ok bool) { return RelativeTo(b, j, b.Mean, j.Mean) }
 
 // ApproximateBaseline is the relative standard error of a baseline over which a lift is marked approximate: a ratio over
@@ -127,8 +127,8 @@ func RelativeTo(b, j Estimate, meanB, meanJ float64) (e Effect, ok bool) {
 	return e, e.Known()
 }
 
-// Zero tells whether the mean is 0, or cannot be told from it by rounding alone: a sum of N numbers is off by up to N units
-// in the last place of their size. Nothing is a share of such a mean.
+// Zero tells whether the mean is 0, up to rounding: a sum of N numbers is off by up to N units in the last place of
+// their size. Dividing by such a mean makes no sense.
 func (e Estimate) Zero() bool {
 	const ulp = 0x1p-52
 	size := math.Hypot(math.Sqrt(e.Variance*e.N), e.Mean)
@@ -144,7 +144,7 @@ type Interval struct {
 	Hi float64 `json:"hi"`
 }
 
-// Contains tells whether x lies in the interval.
+// Contains tells whether x is in the interval.
 func (i Interval) Contains(x float64) bool { return x >= i.Lo && x <= i.Hi }
 
 // Finite tells whether x is a number.

@@ -15,7 +15,7 @@ type FixedHorizon struct {
 }
 
 // WelchFreedom returns the degrees of freedom of Welch's t-test of two estimates whose variances are scaled by any
-// common factor each (Satterthwaite); 0, for which [FixedHorizon] is normal, if neither has a variance.
+// common factor each (Satterthwaite); 0 if neither has a variance; then [FixedHorizon] is normal.
 func WelchFreedom(b, j Estimate) float64 {
 	sum := b.Variance + j.Variance
 	if sum == 0 || !Finite(sum) {

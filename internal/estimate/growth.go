@@ -9,14 +9,15 @@ func quantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 func upperTail(z float64) float64 { return math.Erfc(z/math.Sqrt2) / 2 }
 
 // UnitsFactor returns by how much the units behind an effect must multiply until the two-sided interval no longer
-// contains 0, if effect and variance stay as they are: the smallest r with half-width(N r) <= |effect|. It is 1 if that
-// is so already, and +Inf if a billion times as many would not do.
+// contains 0, if effect and variance stay the same: the smallest r with half-width(N r) <= |effect|. It is 1 if that is
+// so already, and +Inf if a billion times as many would not do.
 func UnitsFactor(s Sequence, e Effect) float64 {
 	short := func(r float64) bool { return s.Multiplier(e.N*r)*e.SE/math.Sqrt(r) > math.Abs(e.Value) }
 	return leastFactor(short)
 }
 
-// leastFactor returns the smallest r in [1, 1e9] for which short is false, short being true up to some r.
+// leastFactor returns the smallest r in [1, 1e9] where short is false. short must be true up to some r and false from
+// there.
 func leastFactor(short func(r float64) bool) float64 {
 	const most = 1e9
 	if !short(1) {

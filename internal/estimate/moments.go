@@ -125,8 +125,8 @@ func (m *CoMoments) Merge(o CoMoments) {
 	m.N = n
 }
 
-// Theta returns the coefficient of the regression of y on x, cov(x, y)/var(x), by which a covariate narrows an interval
-// (Deng, Xu, Kohavi and Walker 2013); 0 when x does not vary.
+// Theta returns the coefficient of the regression of y on x, cov(x, y)/var(x), which lets a covariate narrow an
+// interval (Deng, Xu, Kohavi and Walker 2013); 0 when x does not vary.
 func (m CoMoments) Theta() float64 {
 	if m.Mxx <= 0 {
 		return 0

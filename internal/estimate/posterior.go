@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Posterior is what is believed of a variant's mean: a [Normal] or a [Beta]. It is shown, and steers traffic; nothing is
-// decided on it.
+// Posterior is the posterior distribution of a variant's mean: a [Normal] or a [Beta]. It is shown, and steers traffic;
+// no decision depends on it.
 type Posterior interface {
 	mean() float64
 	sd() float64
@@ -112,7 +112,7 @@ func Best(posteriors []Posterior) (probability, loss []float64) {
 }
 
 // panels cuts the support of p where the others' distribution functions rise, so that a fixed number of nodes between
-// two cuts is always enough, however much narrower one posterior is than another.
+// two cuts is always enough, even if one posterior is much narrower than another.
 func panels(posteriors []Posterior, p Posterior) []float64 {
 	from, to := p.support()
 	cuts := []float64{from, to}

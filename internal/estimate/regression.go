@@ -2,15 +2,15 @@ package estimate
 
 import "math"
 
-// Regression is the confidence sequence of a coefficient of a linear regression, for covariates beyond the one that a
-// [Metric] may have: the estimate and its standard error come from a regression made elsewhere (Lindon, Ham, Tingley
-// and Bojinov, "Anytime-valid linear models and regression adjusted causal inference", arXiv:2210.08589).
+// Regression is the confidence sequence of a coefficient of a linear regression, for covariates beyond the single one
+// of a [Metric]: the estimate and its standard error come from a regression made elsewhere (Lindon, Ham, Tingley and
+// Bojinov, "Anytime-valid linear models and regression adjusted causal inference", arXiv:2210.08589).
 type Regression struct {
 	Alpha float64
-	// N is the number of rows and Coefficients that of the coefficients, the intercept included.
+	// N is the number of rows and Coefficients the number of coefficients, the intercept included.
 	N, Coefficients float64
-	// G is the precision of the mixture, as a number of rows. 0: the one that makes the interval narrowest at N, which is
-	// right only for one N that was fixed before.
+	// G is the precision of the mixture, as a number of rows. 0: the value that makes the interval narrowest at N, which
+	// is valid only if N was fixed before.
 	G float64
 }
 

@@ -45,7 +45,7 @@ func (s Sequence) Lower(e Effect) float64 { return e.Value - s.MultiplierOneSide
 // Upper returns the one-sided upper bound at Alpha.
 func (s Sequence) Upper(e Effect) float64 { return e.Value + s.MultiplierOneSided(e.N)*e.SE }
 
-// LogE returns the natural logarithm of the e-value of the two-sided mixture, from which the interval follows: the
+// LogE returns the natural logarithm of the e-value of the two-sided mixture, which determines the interval: the
 // interval at Alpha excludes 0 when it reaches ln(1/Alpha).
 func (s Sequence) LogE(e Effect) float64 {
 	z, ok := e.z()

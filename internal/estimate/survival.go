@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Sojourn is what is known so far of a unit that succeeds or does not within a window.
+// Sojourn is the state so far of a unit that succeeds or fails within a window.
 type Sojourn struct {
 	// After is when it succeeded, or until when it is known not to have, counted from its assignment.
 	After   time.Duration
@@ -14,8 +14,8 @@ type Sojourn struct {
 }
 
 // KaplanMeier estimates the share of units that succeed within the window, with units whose window is still open
-// counted as far as they have come, and Greenwood's variance. A unit that is known not to succeed any more has After
-// equal to the window. The estimate looks ahead: it may stop harm, and never makes a winner.
+// censored at their age, and Greenwood's variance. A unit that is known not to succeed any more has After equal to the
+// window. The estimate looks ahead: it may stop harm, and never makes a winner.
 func KaplanMeier(sojourns []Sojourn, window time.Duration) Estimate {
 	s := slices.Clone(sojourns)
 	slices.SortStableFunc(s, func(a, b Sojourn) int { return cmp.Compare(a.After, b.After) })

@@ -5,7 +5,7 @@ import "math"
 
 // Ln is the natural logarithm, the same to the last bit on every architecture: math.Log is assembly on some, and
 // compilers may fuse a multiplication with an addition where the processor can, unless the product is converted
-// explicitly. The algorithm is the one of FreeBSD's e_log.c. It takes 0 < x < Inf, and 0 to -Inf.
+// explicitly. The algorithm is from FreeBSD's e_log.c. It takes 0 < x < Inf, and 0 to -Inf.
 func Ln(x float64) float64 {
 	const (
 		ln2Hi = 6.93147180369123816490e-01

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Encrypting returns a data converter that encrypts with a key, and decrypts nothing else's. What is not encrypted it
-// takes as it is.
+// Encrypting returns a data converter that encrypts with a key, and decrypts only payloads of that key. It passes
+// unencrypted payloads through.
 func Encrypting(key string) converter.DataConverter {
 	sum := sha256.Sum256([]byte(key))
 	block, err := aes.NewCipher(sum[:])

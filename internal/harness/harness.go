@@ -39,9 +39,9 @@ type Bench struct {
 	// Client has no plugin.
 	Client client.Client
 	Store  store.Store
-	// Verdict is what a service has.
+	// Verdict is the client of a service.
 	Verdict *verdict.Client
-	// Queue is the user's task queue, VerdictQueue that of the worker that opens the store.
+	// Queue is the user's task queue, VerdictQueue the queue of the worker that opens the store.
 	Queue, VerdictQueue string
 	Log                 *Log
 }
@@ -164,8 +164,8 @@ func (b *Bench) Eventually(check func() error) {
 	Eventually(b.T, Patience, check)
 }
 
-// Patience is how long a test waits for what comes true, on a machine that does much else: a limit that such a machine
-// meets only when nothing comes any more.
+// Patience is how long a test waits for a condition on a busy machine: only a condition that never comes true takes so
+// long.
 const Patience = 5 * time.Minute
 
 // Eventually waits until check returns nil, and fails with its last error after the limit.

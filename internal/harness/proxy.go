@@ -27,7 +27,7 @@ func (b *Bench) Dial(change func(*client.Options)) client.Client {
 	return c
 }
 
-// By returns the bench of somebody with another client: workers, runs and the service go by it, the store stays.
+// By returns the bench with another client: workers, runs and the service use it, the store stays.
 func (b *Bench) By(c client.Client) *Bench {
 	other := *b
 	other.Client = c
@@ -95,7 +95,7 @@ func NewProxy(t testing.TB, to string) *Proxy {
 	return p
 }
 
-// forward carries what comes, as long as the proxy forwards.
+// forward copies bytes while the proxy forwards.
 func (p *Proxy) forward(from, to net.Conn) {
 	defer func() { _, _ = from.Close(), to.Close() }()
 	buffer := make([]byte, 32<<10)
@@ -123,7 +123,7 @@ func (p *Proxy) Hang() {
 	p.goes = make(chan struct{})
 }
 
-// Go lets everything through again, and what was held back first.
+// Go lets everything through again, starting with the bytes held back.
 func (p *Proxy) Go() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,8 +21,8 @@ type BM25 struct {
 
 var _ Retriever = (*BM25)(nil)
 
-// search weighs a match in the symbol's path, its declaration and the rest of its comment: a name is chosen to say what
-// the thing is. Anything from 1 to 8 finds about as much.
+// search weighs a match in the symbol's path, its declaration and the rest of its comment: a name is chosen to describe
+// the thing. Any weight from 1 to 8 finds about as much.
 const search = `SELECT rowid, -bm25(documents, 2.0, 1.0, 1.0) AS score FROM documents WHERE documents MATCH ?
 	ORDER BY score DESC, rowid LIMIT ?`
 

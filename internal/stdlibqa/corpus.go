@@ -1,11 +1,11 @@
-// Package stdlibqa makes a question-answering task of the Go standard library's own source: data that everybody who
-// has Go has, with answers that nobody had to label.
+// Package stdlibqa makes a question-answering task of the Go standard library's own source: data that comes with every
+// Go installation, with answers that need no labelling.
 //
 // A question is the first sentence of a symbol's doc comment without the symbol's name; the right answer is the symbol.
-// What is searched is the symbol's declaration and the rest of its comment, never the sentence. Two retrievers look for
+// The search covers the symbol's declaration and the rest of its comment, never the sentence. Two retrievers look for
 // the answer, [Substring] and [BM25], and they differ in how well they find it.
 //
-// Everything is a function of the Go release and a seed. A process that knows a question's id can tell the question and
+// Everything is a function of the Go release and a seed. A process that knows a question's id can find the question and
 // its answer by loading the same sources, without knowing who asked or who answered.
 package stdlibqa
 
@@ -29,7 +29,7 @@ type Options struct {
 
 // Question asks for a symbol.
 type Question struct {
-	// ID names the question and does not tell the answer. It is the same on every machine and in every Go release.
+	// ID names the question and does not reveal the answer. It is the same on every machine and in every Go release.
 	ID string `json:"id"`
 	// Text is the first sentence of the symbol's comment, without the symbol's name.
 	Text string `json:"text"`
@@ -48,7 +48,7 @@ type Document struct {
 	Rest string
 }
 
-// Text is all that the document says, and all that a retriever is given.
+// Text is the whole document, and the only input of a retriever.
 func (d Document) Text() string { return d.Symbol + "\n" + d.Signature + "\n" + d.Rest }
 
 // Corpus is the questions and the documents of a Go installation. It is never changed, so that any number of goroutines
@@ -64,8 +64,8 @@ type Corpus struct {
 	byID map[string]int
 }
 
-// Load reads the sources under GOROOT/src as they are for linux/amd64 without cgo, whatever the machine is, so that all
-// machines ask the same questions. It takes about a second of one core and respects ctx.
+// Load reads the sources under GOROOT/src for linux/amd64 without cgo, on every machine, so that all machines ask the
+// same questions. It takes about a second of one core and respects ctx.
 //
 // A documented symbol is searched but not asked for when its sentence has fewer than five words, is said of another
 // symbol too, or is repeated in a document, and when its own document has fewer than four telling words.
@@ -111,8 +111,8 @@ func (s symbol) findable() bool {
 	return len(telling) >= minTellingWords
 }
 
-// repeated returns the symbols whose question another symbol has too, or whose sentence stands in some document. To find
-// the latter without comparing everything with everything, sentences are looked up by how they begin.
+// repeated returns the symbols whose question another symbol has too, or whose sentence appears in some document. To
+// find the latter without comparing everything with everything, sentences are looked up by their first words.
 func repeated(symbols []symbol) map[string]bool {
 	unclear := map[string]bool{}
 	asked := map[string]string{}
@@ -142,7 +142,7 @@ func repeated(symbols []symbol) map[string]bool {
 	return unclear
 }
 
-// contains tells whether the words of phrase stand in text, in order; both are [normal].
+// contains tells whether the words of phrase appear in text, in order; both are [normal].
 func contains(text, phrase string) bool { return strings.Contains(" "+text+" ", " "+phrase+" ") }
 
 func questionID(symbol string) string {
@@ -180,8 +180,8 @@ func (c *Corpus) Sample(n int, seed int64) []Question {
 	return sample
 }
 
-// draw returns a number in [0, 1), uniform over the ids of any purpose and seed. It depends on nothing else: no
-// generator's state, no order of calls.
+// draw returns a number in [0, 1), uniform over the ids of any purpose and seed. It depends on no generator's state and
+// no order of calls.
 func draw(seed int64, purpose, id string) float64 {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d/%s/%s", seed, purpose, id))
 	bits := uint64(0)

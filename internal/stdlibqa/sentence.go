@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// splitComment returns the first sentence of a doc comment, on one line, and what comes after it. Both are empty when
-// the comment does not begin with a sentence. Links are replaced by their text.
+// splitComment returns the first sentence of a doc comment, on one line, and the rest after it. Both are empty when the
+// comment does not begin with a sentence. Links are replaced by their text.
 func splitComment(pkg *doc.Package, text string) (sentence, rest string) {
 	printer := pkg.Printer()
 	printer.TextWidth = -1
@@ -48,8 +48,8 @@ func splitSentence(paragraph string) (sentence, rest string) {
 var abbreviations = map[string]bool{"e.g": true, "i.e": true, "vs": true, "cf": true, "etc": true}
 
 // removeName takes a symbol's name out of a sentence wherever it stands as a word of its own, case and all, together
-// with what belongs to it: a qualifier ("bytes.Buffer.Len", "(*Buffer).Len"), a call's parentheses, a possessive, a
-// pointer's star, and an article that led to it at the beginning ("A Buffer is").
+// with everything that belongs to it: a qualifier ("bytes.Buffer.Len", "(*Buffer).Len"), a call's parentheses, a
+// possessive, a pointer's star, and an article that led to it at the beginning ("A Buffer is").
 func removeName(sentence, name string) string {
 	var out strings.Builder
 	for rest := sentence; ; {
@@ -77,7 +77,7 @@ func removeName(sentence, name string) string {
 	return strings.TrimLeftFunc(kept, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",.:;", r) })
 }
 
-// indexWord returns where name first stands in s with no letter, digit or underscore on either side, or -1.
+// indexWord returns where name first appears in s with no letter, digit or underscore on either side, or -1.
 func indexWord(s, name string) int {
 	for from := 0; name != ""; {
 		i := strings.Index(s[from:], name)

@@ -20,7 +20,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// MissingSourcesError says that the standard library's sources are not where they were looked for.
+// MissingSourcesError reports that the standard library's sources were not found.
 type MissingSourcesError struct {
 	// GOROOT is where they were looked for; empty when Go was not found at all.
 	GOROOT string
@@ -36,7 +36,7 @@ func (e *MissingSourcesError) Error() string {
 
 func (e *MissingSourcesError) Unwrap() error { return e.Cause }
 
-// goroot returns the first of: the asked one, the environment's, what the go command says.
+// goroot returns the first of: the requested one, the environment's, the go command's.
 func goroot(ctx context.Context, asked string) (string, error) {
 	root := asked
 	if root == "" {
@@ -133,7 +133,7 @@ func listPackages(src string) ([]string, error) {
 	return paths, err
 }
 
-// platform is the one for which sources are read everywhere.
+// platform is the platform of the sources, the same on every machine.
 func platform() build.Context {
 	return build.Context{GOOS: "linux", GOARCH: "amd64", Compiler: "gc", ReleaseTags: build.Default.ReleaseTags}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Substring is the naive retriever: the best document contains most of the question's words, whatever words they are
-// and wherever they lie, even inside others.
+// Substring is the naive retriever: the best document contains most of the question's words, any words at any place,
+// even inside others.
 type Substring struct {
 	documents  []Document
 	vocabulary string  // every word of the documents, one after the other, each after a space

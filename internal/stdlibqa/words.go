@@ -10,7 +10,7 @@ func words(s string) []string {
 	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// normal returns the words of s with one space in between: what is compared when layout and punctuation do not matter.
+// normal returns the words of s with one space in between, for comparisons that ignore layout and punctuation.
 func normal(s string) string { return strings.Join(words(s), " ") }
 
 // splitNames puts a space into names where a word of them ends: "ReadHTTPHeader" becomes "Read HTTP Header".
@@ -30,7 +30,7 @@ func splitNames(s string) string {
 	return out.String()
 }
 
-// stopWords are English function words: they say nothing of what is asked for.
+// stopWords are English function words: they do not tell what a question asks for.
 var stopWords = func() map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Fields(`a about above after again all also an and any are as at be because been before being

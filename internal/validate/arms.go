@@ -176,7 +176,8 @@ func beatsAll(m []estimate.Moments, rates []float64) bool {
 	return false
 }
 
-// bandits measures the regret of 10,000 units over five variants, weights renewed every 100 units from what has matured.
+// bandits measures the regret of 10,000 units over five variants, with weights renewed every 100 units from the matured
+// ones.
 func bandits(s size) []row {
 	rates := []float64{.30, .30, .30, .30, .36}
 	const n, every, floor = 10_000, 100, 0.01

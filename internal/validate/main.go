@@ -1,6 +1,6 @@
-// Command validate measures what the package experiments promises: how often its methods err when there is nothing to
-// find, how many units they need when there is, and that the checks would see it if they did not hold, because each
-// stands beside a naive method that must fail. It prints a Markdown table and exits with 1 if a rule is broken.
+// Command validate measures the promises of the package experiments: how often its methods err when there is no effect,
+// and how many units they need when there is one. Next to each it runs a naive method that must fail, to prove that the
+// check would notice a broken promise. It prints a Markdown table and exits with 1 if a rule is broken.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// row is a line of the table: what was measured of a method, and whether it is as it must be.
+// row is a line of the table: a measurement of a method, and whether it passes.
 type row struct {
 	what, method string
 	measured     string

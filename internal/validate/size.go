@@ -21,7 +21,7 @@ func (s size) pick(fast, full int) int {
 	return fast
 }
 
-// rng returns the random numbers of a repetition of a check: the same for the same seed, whatever else runs.
+// rng returns the random numbers of a repetition of a check: the same for the same seed, independent of other checks.
 func (s size) rng(check, repetition int) *rand.Rand {
 	return rand.New(rand.NewPCG(s.seed, uint64(check)<<32|uint64(repetition)))
 }
@@ -60,7 +60,7 @@ func shown(what, method string, r rate) row {
 	return row{what: what, method: method, measured: r.String(), rule: "shown", ok: true}
 }
 
-// near returns a row for a number that must be within a share of what is expected.
+// near returns a row for a number that must be within a share of the expected one.
 func near(what, method string, got, want, share float64) row {
 	return row{
 		what: what, method: method, measured: fmt.Sprintf("%.4g", got),

@@ -91,7 +91,7 @@ type race struct {
 	bet, sequence, both, naive int
 }
 
-// watch runs one experiment of n units in which a share pi is treated, until every method in need has stopped.
+// watch runs one experiment of n units, a share pi of them treated, until every method in need has stopped.
 func watch(rng *rand.Rand, s scores, pi float64, n int, tuned float64, onlyBoth bool) race {
 	var better, worse estimate.EProcess
 	var centre estimate.Centre
@@ -235,8 +235,8 @@ func coverage(s size) []row {
 	return rows
 }
 
-// samples measures how many units a decision takes, beside a fixed-horizon test of 80% power, for whose size the
-// sequence is tuned.
+// samples measures how many units a decision takes, compared with a fixed-horizon test of 80% power; the sequence is
+// tuned for that test's size.
 func samples(s size) []row {
 	cases := []struct {
 		p, q, share float64

@@ -46,7 +46,7 @@ var assignTests = []namedTest{
 		b.assign(t, first)
 		require.Equal(t, "a", b.assign(t, assignment(r, "b")).Variant)
 	}},
-	{"in the order in which they were made", func(t *testing.T, b bench) {
+	{"in the order of their making", func(t *testing.T, b bench) {
 		var want []string
 		for range 20 {
 			r := freshRun()
@@ -94,7 +94,7 @@ func quality(v float64) func(scoring.Run) scoring.Record {
 }
 
 var supersedeTests = []namedTest{
-	{"a reset run takes the place of its base", func(t *testing.T, b bench) {
+	{"a reset run replaces its base", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.assign(t, assignment(r, "a"))
 		b.flush(t, flush(r, 20, quality(1)(r), inWorkflow(r, scoring.Bool("ok", true), 1)))
@@ -129,7 +129,7 @@ var supersedeTests = []namedTest{
 			b.flush(t, resetOf(after, 30))
 			known(after)
 		}
-		require.Equal(t, []string{"paid:pending", "paid:pending"}, b.said(t, store.Filter{}), "what scorers wait for goes on to the runs that hold")
+		require.Equal(t, []string{"paid:pending", "paid:pending"}, b.said(t, store.Filter{}), "pending scores move to the runs that hold")
 		unflushed, err := b.Runs(t.Context(), store.RunFilter{Unflushed: true})
 		require.NoError(t, err)
 		require.Empty(t, unflushed)
@@ -205,7 +205,7 @@ var supersedeTests = []namedTest{
 		b.assign(t, a)
 		require.Empty(t, b.said(t, store.Filter{}))
 	}},
-	{"what a scorer says goes on to the run that holds", func(t *testing.T, b bench) {
+	{"a scorer's score moves to the run that holds", func(t *testing.T, b bench) {
 		for _, order := range []string{"reset, settle", "settle, reset", "reset, settle, reset"} {
 			r := freshRun()
 			e := expectation(r, fresh("key"))
@@ -225,7 +225,7 @@ var supersedeTests = []namedTest{
 			require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{Run: last}), order)
 		}
 	}},
-	{"a scorer of the reset run's own replaces what went on", func(t *testing.T, b bench) {
+	{"the reset run's own scorer replaces the moved score", func(t *testing.T, b bench) {
 		r := freshRun()
 		old := expectation(r, fresh("key"))
 		b.expect(t, old)

@@ -51,7 +51,7 @@ var concurrentTests = []namedTest{
 			}
 			now := b.scores(t, store.Filter{Name: name})
 			require.Len(t, now, 1)
-			require.Equal(t, at(n-1), now[0].RecordedAt, "what was said last")
+			require.Equal(t, at(n-1), now[0].RecordedAt, "the latest statement")
 		}
 	}},
 	{"batches that touch the same in another order", func(t *testing.T, b bench) {
@@ -147,7 +147,7 @@ var concurrentTests = []namedTest{
 			require.Equal(t, store.Matched, entry.State)
 		}
 	}},
-	{"what is settled is all that counts", func(t *testing.T, b bench) {
+	{"exactly the settled outcomes count", func(t *testing.T, b bench) {
 		const scorers, outcomes = 6, 12
 		waits := make([]scoring.Expectation, scorers)
 		for i := range waits {

@@ -26,7 +26,7 @@ var correlateTests = []namedTest{
 		require.Equal(t, store.Receipt{Outcome: outcome("o1", "k", 5), Waiting: []scoring.Expectation{e}}, receipt)
 		require.Equal(t, []string{"o1"}, b.expect(t, e), "again")
 	}},
-	{"an outcome is read as it was received", func(t *testing.T, b bench) {
+	{"a received outcome is read back unchanged", func(t *testing.T, b bench) {
 		o := outcome("o1", "k", 5)
 		o.Value, o.Payload = mustNumberValue(0.1), json.RawMessage(`{"a":"<&>\u0000","n":[1.50]}`)
 		o.ObservedAt = o.ObservedAt.Add(123 * time.Microsecond)
@@ -35,7 +35,7 @@ var correlateTests = []namedTest{
 		require.NoError(t, err)
 		require.Equal(t, []scoring.Outcome{o}, found)
 	}},
-	{"a duplicate tells again and changes nothing", func(t *testing.T, b bench) {
+	{"a duplicate signals again and changes nothing", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		b.expect(t, e)
 		b.receive(t, outcome("o1", "k", 5))
@@ -60,7 +60,7 @@ var correlateTests = []namedTest{
 		require.Equal(t, []string{"o1"}, b.expect(t, second))
 		require.Equal(t, []string{first.ScorerRun.WorkflowID, second.ScorerRun.WorkflowID}, b.receive(t, outcome("o2", "k", 5)))
 	}},
-	{"any of several events, in the order in which they happened", func(t *testing.T, b bench) {
+	{"any of several events, in the order of their times", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		e.Events = append(e.Events, scoring.Event{Name: "refunded", Key: "k"}, scoring.Event{Name: "paid", Key: "k2"}, e.Events[0])
 		refund := outcome("o2", "k", 3)
@@ -115,7 +115,7 @@ var correlateTests = []namedTest{
 		require.Equal(t, []scoring.Expectation{e}, waiting)
 		require.Len(t, b.scores(t, store.Filter{History: true}), 1)
 	}},
-	{"waits of one scorer are told apart", func(t *testing.T, b bench) {
+	{"waits of one scorer are separate", func(t *testing.T, b bench) {
 		first := expectation(freshRun(), "k1")
 		second := first
 		second.Wait, second.Events = 2, []scoring.Event{{Name: "paid", Key: "k2"}}
@@ -133,7 +133,7 @@ var correlateTests = []namedTest{
 		b.expect(t, e)
 		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{History: true}))
 	}},
-	{"what is pending says about what and from whom", func(t *testing.T, b bench) {
+	{"a pending score names its subject and its scorer", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		e.Step = scoring.Step{ID: "3", Type: "Charge", Attempt: 1}
 		b.expect(t, e)
@@ -154,10 +154,10 @@ func touch(by scoring.Attribution, started int, key string) scoring.Expectation 
 }
 
 var attributeTests = []namedTest{
-	{"each outcome counts for one run, whoever comes first", func(t *testing.T, b bench) {
+	{"each outcome counts for one run, in any order of arrival", func(t *testing.T, b bench) {
 		for _, c := range []struct {
 			by   scoring.Attribution
-			want []int // the runs, started at minutes 1, 3 and 9, for which an outcome at minute 5 counts
+			want []int // of the runs, started at minutes 1, 3 and 9, the ones for which an outcome at minute 5 counts
 		}{
 			{scoring.AttributeAll, []int{0, 1, 2}}, {"", []int{0, 1, 2}}, {scoring.AttributeLast, []int{1}}, {scoring.AttributeFirst, []int{0}},
 		} {
@@ -198,7 +198,7 @@ var attributeTests = []namedTest{
 		b.expect(t, closed)
 		require.Equal(t, []string{first.ScorerRun.WorkflowID}, b.receive(t, outcome("o1", "k", 5)))
 	}},
-	{"what was settled stays", func(t *testing.T, b bench) {
+	{"a settled outcome stays", func(t *testing.T, b bench) {
 		first, later := touch(scoring.AttributeLast, 1, "k"), touch(scoring.AttributeLast, 3, "k")
 		b.expect(t, first)
 		b.receive(t, outcome("o1", "k", 5))
@@ -224,7 +224,7 @@ var attributeTests = []namedTest{
 		}
 		require.Equal(t, []string{later.ScorerRun.WorkflowID, later.ScorerRun.WorkflowID}, b.receive(t, outcome("o1", "k", 5)))
 	}},
-	{"a run that was reset away gives way", func(t *testing.T, b bench) {
+	{"a run that was reset away loses its claim", func(t *testing.T, b bench) {
 		r := freshRun()
 		gone := touch(scoring.AttributeFirst, 1, "k")
 		gone.Run, gone.FirstRunID, gone.OriginalRunID = r, r.RunID, r.RunID

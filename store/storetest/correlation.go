@@ -29,7 +29,7 @@ func Correlation(t *testing.T, s store.Store, first, last int) {
 
 // mutation takes a part of a scorer away, to show that the check misses it.
 type mutation struct {
-	forgetsSeen bool // counts again what it has counted
+	forgetsSeen bool // counts outcomes again that it has counted
 }
 
 // explore plays seeds and returns a violation that it met, with its seed.
@@ -65,7 +65,7 @@ type world struct {
 	rand       *rand.Rand
 	mutation   mutation
 	outcomes   []scoring.Outcome
-	worth      map[string]float64 // of an outcome by id: a power of two, so that a sum says what it is made of
+	worth      map[string]float64 // of an outcome by id: a power of two, so that a sum shows its parts
 	received   map[string]bool    // ids that the store has committed
 	scorers    []*scorer
 	deliveries []*delivery
@@ -90,13 +90,13 @@ type scorer struct {
 	seen        []string
 	counted     []scoring.Outcome
 	settled     bool
-	truth       float64 // what the store had committed for it when it settled first
+	truth       float64 // the sum of the outcomes that the store had committed for it when it first settled
 }
 
 type delivery struct {
 	outcome scoring.Outcome
 	left    int                   // how often it is still delivered
-	signals []scoring.Expectation // to be told
+	signals []scoring.Expectation // still to send
 }
 
 // play plays one seed.
@@ -111,11 +111,11 @@ func play(ctx context.Context, s store.Store, seed int, m mutation) error {
 			return err
 		}
 	}
-	// Everybody has been told all there is. Only now does the window end for those who wait for a number of outcomes:
-	// who has met them all must not have waited until then.
+	// All signals are out. Only now does the window end for scorers that wait for a number of outcomes: one that could
+	// have had all of them must not still wait.
 	for _, sc := range w.scorers {
 		if sc.phase == waiting && sc.need > 0 && w.countable(sc, nil) >= sc.need {
-			return fmt.Errorf("%s waits for %d outcomes in vain: %d are there", sc.expectation.ScorerRun, sc.need, w.countable(sc, nil))
+			return fmt.Errorf("%s still waits for %d outcomes, and the store has %d for it", sc.expectation.ScorerRun, sc.need, w.countable(sc, nil))
 		}
 		for sc.phase == waiting || sc.phase == settling {
 			if err := w.settle(sc); err != nil {
@@ -137,7 +137,7 @@ func newWorld(ctx context.Context, s store.Store, seed int, m mutation) *world {
 	paid, refunded, key := "paid", "refunded", fresh("seed")
 	write := func() string { return key }
 	if spelling := rand.New(rand.NewPCG(uint64(seed), 2)); spelling.IntN(3) == 0 {
-		// Of a source that ignores case, and whoever writes a key writes it in a way of its own.
+		// The source ignores case, and each writer of a key has its own spelling.
 		paid, refunded, key = "pull_request.merged", "pull_request.closed", "Acme/"+key+"#7"
 		write = func() string {
 			return []string{key, strings.ToLower(key), strings.ToUpper(key)}[spelling.IntN(3)]
@@ -211,7 +211,7 @@ func (w *world) expect(sc *scorer) error {
 	return nil
 }
 
-// deliver commits an outcome. Its worker may die before anybody is told, and then delivers again.
+// deliver commits an outcome. Its worker may die before it signals anyone, and then delivers again.
 func (w *world) deliver(d *delivery) error {
 	receipt, err := w.store.Receive(w.ctx, d.outcome)
 	if err != nil {
@@ -229,7 +229,7 @@ func (w *world) deliver(d *delivery) error {
 	return nil
 }
 
-// signal tells one scorer. Nobody is told who has closed.
+// signal signals one scorer. A closed scorer gets no signal.
 func (w *world) signal(d *delivery) error {
 	to := d.signals[0].ScorerRun
 	d.signals = d.signals[1:]
@@ -248,14 +248,14 @@ func (w *world) listen(sc *scorer) error {
 	return nil
 }
 
-// take counts outcomes, and says what the scorer does next.
+// take counts outcomes, and returns the scorer's next action.
 func (w *world) take(sc *scorer, outcomes []scoring.Outcome) {
 	for _, o := range outcomes {
 		if sc.has(o.ID) && !w.mutation.forgetsSeen {
 			continue
 		}
 		sc.seen = append(sc.seen, o.ID)
-		if slices.Contains(sc.expectation.Events, o.Event()) { // it knows no other way to write a key than its own
+		if slices.Contains(sc.expectation.Events, o.Event()) { // it knows only its own spelling of a key
 			sc.counted = append(sc.counted, o)
 		}
 	}
@@ -279,8 +279,8 @@ func (w *world) ring(sc *scorer) error {
 	return nil
 }
 
-// settle tries to close a scorer with the sum of what it has counted. Its worker may die after it has succeeded, and
-// then settles again.
+// settle tries to close a scorer with the sum of its outcomes. Its worker may die after it has succeeded, and then
+// settles again.
 func (w *world) settle(sc *scorer) error {
 	score := scoring.Number("paid", 0)
 	for _, o := range sc.counted {
@@ -338,8 +338,8 @@ func (sc *scorer) admits(o scoring.Outcome) bool {
 	return slices.ContainsFunc(sc.expectation.Events, o.Event().Same)
 }
 
-// check compares the one score that there must be with the truth: what the store had committed when it let the scorer
-// settle, or, for one that listened to the end of its grace, all there is.
+// check compares the one score of a scorer with the truth: the outcomes that the store had committed when it let the
+// scorer settle, or, for a scorer that listened to the end of its grace, all outcomes.
 func (w *world) check(sc *scorer) error {
 	truth := sc.truth
 	if sc.expectation.Window.Grace > 0 {

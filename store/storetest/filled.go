@@ -10,8 +10,8 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// Filled checks that a migration marks what holds, of scores of which a release before has marked what arrived last, while
-// they are written. exec runs a statement on the store's database, and migrate migrates it. The store is empty.
+// Filled checks that a migration marks the revisions that hold, while scores are written; an earlier release has marked
+// the last to arrive. exec runs a statement on the store's database, and migrate migrates it. The store is empty.
 func Filled(t *testing.T, s store.Store, exec func(statement string) error, migrate func() error) {
 	t.Helper()
 	b := bench{s}
@@ -34,7 +34,7 @@ func Filled(t *testing.T, s store.Store, exec func(statement string) error, migr
 			wrong++
 		}
 	}
-	require.Positive(t, wrong, "what arrived last is what holds, by chance")
+	require.Positive(t, wrong, "by chance, all last arrivals hold")
 	var writing sync.WaitGroup
 	for i := range 4 {
 		writing.Go(func() {

@@ -12,7 +12,7 @@ import (
 )
 
 var holdsTests = []namedTest{
-	{"what was said last, whoever said it, in whatever order and however often it is handed over", func(t *testing.T, b bench) {
+	{"the latest statement holds, from any source, in any order and repeated", func(t *testing.T, b bench) {
 		for seed := range 120 {
 			story := Tell(t, b.Store, freshRun(), seed)
 			b.holds(t, story, seed)
@@ -22,7 +22,7 @@ var holdsTests = []namedTest{
 			require.Equal(t, before, b.scores(t, everything), "seed %d", seed)
 		}
 	}},
-	{"what a run's code said and takes back is not said, and what others said stays", func(t *testing.T, b bench) {
+	{"a run's code takes back its own statements, and those of others stay", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.record(t, record(r, scoring.Bool("ok", false), 1))
 		b.flush(t, flush(r, 2, inWorkflow(r, scoring.Bool("ok", true), 2)))
@@ -37,7 +37,7 @@ var holdsTests = []namedTest{
 		b.record(t, record(r, scoring.Bool("ok", true), 1))
 		require.Equal(t, []string{"ok=false"}, b.said(t, store.Filter{}))
 	}},
-	{"when it was said first and last", func(t *testing.T, b bench) {
+	{"the times of the first and the last statement", func(t *testing.T, b bench) {
 		r := freshRun()
 		for _, minute := range []int{3, 1, 5, 3} {
 			b.record(t, record(r, scoring.Bool("ok", true), minute))
@@ -52,7 +52,7 @@ var holdsTests = []namedTest{
 		b.record(t, record(r, scoring.Bool("ok", false), 2))
 		held, _, ok := scoring.Holding(b.scores(t, store.Filter{History: true}), at(2))
 		require.True(t, ok)
-		require.Equal(t, scoring.BoolValue(true), held.Value, "what is observed at the end of a window is after it")
+		require.Equal(t, scoring.BoolValue(true), held.Value, "an observation at the end of a window is after it")
 		held, since, _ := scoring.Holding(b.scores(t, store.Filter{History: true}), at(3))
 		require.Equal(t, scoring.BoolValue(false), held.Value)
 		require.Equal(t, at(2), since)
@@ -71,7 +71,7 @@ var holdsTests = []namedTest{
 			require.Equal(t, []string{"n=2"}, b.said(t, store.Filter{Run: r}), order)
 		})
 	}},
-	{"of one call and one moment, what it says last", func(t *testing.T, b bench) {
+	{"of one call and one moment, the last statement", func(t *testing.T, b bench) {
 		r := freshRun()
 		records := []scoring.Record{record(r, scoring.Number("n", 3), 1), record(r, scoring.Number("n", 1), 1), record(r, scoring.Number("n", 2), 1)}
 		for range 2 {
@@ -89,14 +89,14 @@ var holdsTests = []namedTest{
 			require.Equal(t, []string{"n=3"}, b.said(t, store.Filter{Run: r}), order)
 		})
 	}},
-	{"what is observed later than it is recorded does not hold for ever", func(t *testing.T, b bench) {
+	{"an observation later than its recording does not hold for ever", func(t *testing.T, b bench) {
 		r := freshRun()
 		rec := record(r, scoring.Bool("ok", false), 1)
 		rec.ObservedAt = at(1000)
 		b.record(t, rec, record(r, scoring.Bool("ok", true), 2))
 		require.Equal(t, []string{"ok=true"}, b.said(t, store.Filter{}))
 	}},
-	{"a scorer's later settlement holds, whatever its times are", func(t *testing.T, b bench) {
+	{"a scorer's later settlement holds, regardless of its times", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		e.Window.Grace = time.Hour
 		b.expect(t, e)
@@ -108,7 +108,7 @@ var holdsTests = []namedTest{
 		require.Empty(t, b.settle(t, settlement(e, nil, rec)))
 		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{}))
 	}},
-	{"what is pending gives way to what arrives late", func(t *testing.T, b bench) {
+	{"a pending score yields to a late arrival", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		e.At = at(9)
 		b.expect(t, e)
@@ -137,7 +137,7 @@ var flushOrderTests = []namedTest{
 			}
 		}
 	}},
-	{"a workflow task that is tried again says what holds", func(t *testing.T, b bench) {
+	{"the retry of a workflow task holds", func(t *testing.T, b bench) {
 		permutations(2, func(order []int) {
 			r := freshRun()
 			refused := flush(r, 5, inWorkflow(r, scoring.Number("phantom", 1), 5))

@@ -14,7 +14,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// keeper is what a store offers to whoever looks after what is held.
+// keeper is the part of a store that manages held scores.
 type keeper interface {
 	ReleaseHeld(ctx context.Context) (int, error)
 	ExpireHeld(ctx context.Context, before time.Time) (int, error)
@@ -45,7 +45,7 @@ func (b bench) held(t *testing.T) []store.Entry {
 }
 
 var keyedTests = []namedTest{
-	{"what is said about a key is held until a run declares it", func(t *testing.T, b bench) {
+	{"a score about a key is held until a run declares it", func(t *testing.T, b bench) {
 		r := freshRun()
 		for i, up := range []bool{true, false, true} {
 			require.Equal(t, store.KeyedReceipt{Held: true}, b.thumb(t, "m-1", up, i+1))
@@ -109,7 +109,7 @@ var keyedTests = []namedTest{
 		require.Empty(t, b.held(t))
 		require.Empty(t, b.said(t, store.Filter{}))
 	}},
-	{"a run that was reset away leaves it to the one that replaced it", func(t *testing.T, b bench) {
+	{"a run that was reset away leaves it to its replacement", func(t *testing.T, b bench) {
 		first := freshRun()
 		second := run(first.WorkflowID, fresh("run"))
 		gone, holds := declares(first, "m"), declares(second, "m")
@@ -125,7 +125,7 @@ var keyedTests = []namedTest{
 		require.Empty(t, b.held(t))
 		require.Equal(t, []string{"thumb=true"}, b.said(t, store.Filter{Run: second}))
 	}},
-	{"what nobody declares in time is rejected", func(t *testing.T, b bench) {
+	{"a score is rejected if no run declares its key in time", func(t *testing.T, b bench) {
 		b.thumb(t, "old", true, 1)
 		b.thumb(t, "old", false, 2)
 		b.thumb(t, "new", true, 3)
@@ -187,7 +187,7 @@ var keyedTests = []namedTest{
 			require.Len(t, b.said(t, store.Filter{Run: r, History: true}), scores)
 		}
 	}},
-	{"what is refused changes nothing", func(t *testing.T, b bench) {
+	{"a refused call changes nothing", func(t *testing.T, b bench) {
 		good := record(scoring.Run{}, scoring.Bool("thumb", true), 1)
 		bad := record(scoring.Run{}, scoring.Bool("", true), 1)
 		for _, k := range []store.Keyed{

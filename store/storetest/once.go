@@ -13,7 +13,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// once is what a store offers to requests that have an idempotency key.
+// once is the part of a store for requests with an idempotency key.
 type once interface {
 	RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error)
 }

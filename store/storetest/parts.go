@@ -12,7 +12,7 @@ import (
 
 // A set that is too large to travel in one piece comes in several, in any order.
 var partTests = []namedTest{
-	{"the parts of a set make it, whatever comes first and however often", func(t *testing.T, b bench) {
+	{"the parts make up a set, in any order and repeated", func(t *testing.T, b bench) {
 		permutations(5, func(order []int) {
 			r := freshRun()
 			score := func(name string, v float64, minutes int) scoring.Record {
@@ -98,7 +98,8 @@ var partTests = []namedTest{
 	}},
 }
 
-// inParts returns a flush with its facts and the first scores, and others with the rest, so many each but for the last.
+// inParts returns a flush with its facts and the first scores, and others with the rest, each with so many except the
+// last.
 func inParts(f scoring.Flush, sizes ...int) []scoring.Flush {
 	var all []scoring.Flush
 	rest := f.Records

@@ -14,12 +14,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// pruner is a store that can forget what nobody has claimed.
+// pruner is a store that can forget unclaimed outcomes.
 type pruner interface {
 	PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error)
 }
 
-// prune deletes what was received before some minute and nobody has claimed.
+// prune deletes unclaimed outcomes that were received before some minute.
 func (b bench) prune(t *testing.T, minute int) int {
 	t.Helper()
 	p, ok := b.Store.(pruner)
@@ -32,7 +32,7 @@ func (b bench) prune(t *testing.T, minute int) int {
 }
 
 var pruneTests = []namedTest{
-	{"only what is old and nobody has claimed", func(t *testing.T, b bench) {
+	{"only old and unclaimed outcomes", func(t *testing.T, b bench) {
 		b.expect(t, expectation(freshRun(), "k"))
 		b.receive(t, outcome("matched", "k", 5))
 		b.receive(t, outcome("late", "k", 61))
@@ -48,7 +48,7 @@ var pruneTests = []namedTest{
 		}
 		require.ElementsMatch(t, []string{"matched", "late", "new"}, left)
 	}},
-	{"what is gone meets nobody, and is new when it comes again", func(t *testing.T, b bench) {
+	{"a pruned outcome meets no scorer, and is new when it comes again", func(t *testing.T, b bench) {
 		o := outcome("o", "k", 5)
 		b.receive(t, o)
 		require.Equal(t, 1, b.prune(t, 60))

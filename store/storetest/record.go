@@ -12,7 +12,7 @@ import (
 )
 
 var recordTests = []namedTest{
-	{"what is written is read", func(t *testing.T, b bench) {
+	{"a written score is read back", func(t *testing.T, b bench) {
 		r := freshRun()
 		want := scoring.Record{
 			Score: scoring.Score{
@@ -27,7 +27,7 @@ var recordTests = []namedTest{
 		want.Revision = 1
 		require.Equal(t, []scoring.Record{want}, b.scores(t, store.Filter{}))
 	}},
-	{"what a service said last holds, in whatever order it arrives", func(t *testing.T, b bench) {
+	{"a service's latest statement holds, in any order of arrival", func(t *testing.T, b bench) {
 		said := []bool{false, true, false, true}
 		permutations(len(said), func(order []int) {
 			r := freshRun()
@@ -74,7 +74,7 @@ var recordTests = []namedTest{
 		require.Equal(t, []string{"thumb=false"}, b.said(t, store.Filter{}))
 		require.Len(t, b.scores(t, store.Filter{History: true}), 2)
 	}},
-	{"a reason is part of what is said", func(t *testing.T, b bench) {
+	{"a reason is part of a statement", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.record(t, record(r, scoring.Bool("ok", true), 1), record(r, scoring.Bool("ok", true).Because("it was"), 2))
 		require.Equal(t, 2, b.scores(t, store.Filter{})[0].Revision)
@@ -191,7 +191,7 @@ var flushTests = []namedTest{
 		require.NoError(t, err)
 		require.Equal(t, []scoring.RunFacts{f.Facts}, runs)
 	}},
-	{"what the set no longer names is retracted", func(t *testing.T, b bench) {
+	{"a score that the set no longer names is retracted", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.flush(t, flush(r, 10, inWorkflow(r, scoring.Number("phantom", 1), 1), inWorkflow(r, scoring.Number("q", 1), 1)))
 		b.flush(t, flush(r, 12, inWorkflow(r, scoring.Number("q", 2), 2)))
@@ -234,7 +234,7 @@ var flushTests = []namedTest{
 		_, err = b.RunOfKey(t.Context(), "phantom-key")
 		require.ErrorIs(t, err, store.ErrNotFound)
 	}},
-	{"touches only what the workflow said", func(t *testing.T, b bench) {
+	{"touches only the workflow's statements", func(t *testing.T, b bench) {
 		r, other := freshRun(), freshRun()
 		b.record(t, record(r, scoring.Bool("thumb", true), 1), onStep(r, scoring.Number("p", 1), 1, 1))
 		b.flush(t, flush(other, 5, inWorkflow(other, scoring.Number("q", 1), 1)))
@@ -249,7 +249,7 @@ var flushTests = []namedTest{
 		b.flush(t, f)
 		require.Equal(t, []string{"ok=false"}, b.said(t, store.Filter{}))
 	}},
-	{"keys and sessions are those of the last flush", func(t *testing.T, b bench) {
+	{"keys and sessions come from the last flush", func(t *testing.T, b bench) {
 		r := freshRun()
 		f := flush(r, 10)
 		f.Facts.Keys, f.Facts.Sessions = []string{"k1"}, []scoring.Session{{Key: "c", ID: "1"}}

@@ -10,9 +10,9 @@ import (
 )
 
 var servedTests = []namedTest{
-	// What is said of one chain arrives in any order, twice, and late: a unit is in the statistics only if all that is known
-	// of what it was served is what its assignment says.
-	{"what was served decides in every order", func(t *testing.T, b bench) {
+	// Statements about one chain arrive in any order, twice, and late: a unit is in the statistics only if all of them
+	// agree that it was served its assignment.
+	{"the served variant decides in every order", func(t *testing.T, b bench) {
 		rnd := rand.New(rand.NewPCG(7, 11))
 		for range 60 {
 			first := freshRun()
@@ -61,7 +61,7 @@ var servedTests = []namedTest{
 			require.Equal(t, vouched && !clean, last.Unserved)
 		}
 	}},
-	{"what a run inherited is for the other chain to say", func(t *testing.T, b bench) {
+	{"the other chain reports an inherited assignment", func(t *testing.T, b bench) {
 		parent, child := freshRun(), freshRun()
 		for _, r := range []scoring.Run{parent, child} {
 			a := assignment(r, "a")

@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// paid is the score that the scorer of e makes in the place of its pending one.
+// paid is the score with which the scorer of e replaces its pending one.
 func paid(e scoring.Expectation, v bool, minutes int) scoring.Record {
 	s := scoring.Bool(e.Scorer, v)
 	s.Key = e.Scorer + "@" + e.ScorerVersion
@@ -82,7 +82,7 @@ var settleTests = []namedTest{
 		require.Empty(t, b.settle(t, settlement(strict, nil, paid(strict, false, 60))))
 		require.Empty(t, b.settle(t, settlement(gracious, nil, paid(gracious, false, 60))))
 	}},
-	{"no score of its own name retracts what was pending", func(t *testing.T, b bench) {
+	{"a settlement without a score of its own name retracts the pending one", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		b.expect(t, e)
 		require.Empty(t, b.settle(t, settlement(e, nil, fromScorer(e.Run, scoring.Number("amount", 3), 60))))
@@ -91,7 +91,7 @@ var settleTests = []namedTest{
 		require.Empty(t, b.settle(t, settlement(e, nil, fromScorer(e.Run, scoring.Number("amount", 3), 60))))
 		require.Len(t, b.scores(t, store.Filter{History: true, Retracted: true}), 3)
 	}},
-	{"a score that was there is not retracted", func(t *testing.T, b bench) {
+	{"an existing score is not retracted", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		b.record(t, paid(e, true, 0))
 		b.expect(t, e)

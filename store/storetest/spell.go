@@ -36,7 +36,7 @@ func keys(outcomes []scoring.Outcome) []string {
 
 // GitHub takes Acme/Shop and acme/shop for one repository.
 var spellTests = []namedTest{
-	{"a key is one however it is written, and each scorer knows it by its own", func(t *testing.T, b bench) {
+	{"a key is the same in every spelling, and each scorer gets its own", func(t *testing.T, b bench) {
 		written := []string{"Acme/Shop#7", "acme/shop#7", "ACME/SHOP#7"}
 		for i, key := range written {
 			b.receive(t, came(key, merged, key, 5+i))
@@ -50,7 +50,7 @@ var spellTests = []namedTest{
 		receipt, err := b.Receive(t.Context(), came("new", merged, "aCME/sHOP#7", 9))
 		require.NoError(t, err)
 		require.Len(t, receipt.Waiting, 3)
-		require.Equal(t, "aCME/sHOP#7", receipt.Outcome.Key, "what is kept is what came")
+		require.Equal(t, "aCME/sHOP#7", receipt.Outcome.Key, "the store keeps the received spelling")
 		for _, e := range receipt.Waiting {
 			require.Equal(t, e.Events[0].Key, e.Told(receipt.Outcome).Key)
 		}
@@ -66,7 +66,7 @@ var spellTests = []namedTest{
 		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{Run: e.Run}))
 		require.Equal(t, []string{e.ScorerRun.WorkflowID}, b.ledger(t)["o"].Scorers)
 	}},
-	{"what settles is told of what it has not seen, by its own key", func(t *testing.T, b bench) {
+	{"a settling scorer gets unseen outcomes in its own spelling", func(t *testing.T, b bench) {
 		e := waitsFor("issue.closed", "Acme/Shop#7")
 		b.expect(t, e)
 		b.receive(t, came("o", "issue.closed", "acme/shop#7", 5))
@@ -75,7 +75,7 @@ var spellTests = []namedTest{
 		require.Equal(t, []string{"o"}, ids(unseen))
 		require.Equal(t, []string{"Acme/Shop#7"}, keys(unseen))
 	}},
-	{"the run that started last has the better claim, however it writes the key", func(t *testing.T, b bench) {
+	{"the run that started last has the better claim, in any spelling", func(t *testing.T, b bench) {
 		first, second := waitsFor(merged, "Acme/Shop#7"), waitsFor(merged, "acme/shop#7")
 		first.Attribution, second.Attribution = scoring.AttributeLast, scoring.AttributeLast
 		second.RunStartedAt = at(2)
@@ -94,7 +94,7 @@ var spellTests = []namedTest{
 		b.expect(t, waitsFor(merged, "acme/shop#8"))
 		require.Equal(t, store.Late, b.ledger(t)["early"].State)
 	}},
-	{"what is claimed by another spelling is not pruned", func(t *testing.T, b bench) {
+	{"an outcome claimed in another spelling is not pruned", func(t *testing.T, b bench) {
 		b.receive(t, came("claimed", merged, "Acme/Shop#7", 5))
 		b.receive(t, came("unclaimed", merged, "Acme/Shop#8", 5))
 		b.expect(t, waitsFor(merged, "acme/shop#7"))

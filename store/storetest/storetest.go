@@ -1,5 +1,5 @@
-// Package storetest is the conformance suite of the store: whatever passes it keeps, correlates and answers as
-// store.Store says. A driver's test calls [Run] with a way to open an empty store.
+// Package storetest is the conformance suite of the store: a driver that passes it behaves as store.Store specifies. A
+// driver's test calls [Run] with a way to open an empty store.
 package storetest
 
 import (
@@ -45,7 +45,7 @@ type namedTest struct {
 	run  func(t *testing.T, b bench)
 }
 
-// bench is a store with what the tests do to it again and again.
+// bench is a store with the helpers that the tests share.
 type bench struct{ store.Store }
 
 // day0 is when everything here begins.
@@ -149,7 +149,7 @@ func (b bench) expect(t *testing.T, e scoring.Expectation) []string {
 	return ids(found)
 }
 
-// receive returns the scorers' workflow ids that are to be told.
+// receive returns the workflow ids of the scorers to signal.
 func (b bench) receive(t *testing.T, o scoring.Outcome) []string {
 	t.Helper()
 	receipt, err := b.Receive(t.Context(), o)

@@ -15,17 +15,17 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// saying is one thing that is said about one identity of a run, as it is handed over.
+// saying is one statement about one identity of a run, in the form that a caller hands over.
 type saying struct {
 	records []scoring.Record // by a service or an activity
 	flush   *scoring.Flush   // by the run's own code
 }
 
-// Story is what is said about one score of one run, and a model of what holds of it.
+// Story has the statements about one score of one run, and a model of the one that holds.
 type Story struct {
 	Run  scoring.Run
 	Name string
-	said []saying // in the order in which it was said
+	said []saying // in the order of their making
 }
 
 // Tell makes up a story about a run and hands all of it over to s, twice, in an order that the seed decides: at once or as it
@@ -56,7 +56,7 @@ func Tell(t *testing.T, s store.Store, run scoring.Run, seed int) Story {
 	return story
 }
 
-// travelled is what arrives of what is handed over.
+// travelled returns a value after a trip through JSON.
 func travelled[T any](t *testing.T, v T) (arrived T) {
 	t.Helper()
 	data, err := json.Marshal(v)
@@ -86,8 +86,8 @@ func (b bench) say(t *testing.T, s saying) {
 	b.record(t, s.records...)
 }
 
-// sayings are what services, the attempts of an activity and the run's own code say of one identity. Each has a time of its
-// own at which it is recorded, and what it speaks of was observed in one of six minutes.
+// sayings are statements of services, the attempts of an activity and the run's own code about one identity. Each has
+// its own recording time, and an observation time in one of six minutes.
 func sayings(rnd *rand.Rand, r scoring.Run) []saying {
 	step := scoring.Step{ID: "5", Type: "Retrieve"}
 	score := func(minute int) scoring.Score {
@@ -138,7 +138,7 @@ func (s Story) String() (text string) {
 	return text
 }
 
-// Holds is what holds of what was observed before a time; zero: of all.
+// Holds returns the value that holds among statements observed before a time; zero: among all.
 func (s Story) Holds(before time.Time) (scoring.Value, bool) {
 	type word struct {
 		value              scoring.Value
@@ -149,7 +149,7 @@ func (s Story) Holds(before time.Time) (scoring.Value, bool) {
 			return cmp.Or(a.observed.Compare(b.observed), a.recorded.Compare(b.recorded))
 		})
 	}
-	// What is said of the same time again is what is known: the first call counts.
+	// Of several calls that say the same of the same time, the first counts.
 	join := func(words []word, w word) []word {
 		if slices.ContainsFunc(words, func(x word) bool { return x.value == w.value && x.observed.Equal(w.observed) }) {
 			return words
@@ -199,7 +199,7 @@ func (s Story) Holds(before time.Time) (scoring.Value, bool) {
 	return newest(words).value, true
 }
 
-// holds compares what a store says of a run with the model.
+// holds compares a store's answer about a run with the model.
 func (b bench) holds(t *testing.T, s Story, seed int) {
 	t.Helper()
 	want, ok := s.Holds(time.Time{})

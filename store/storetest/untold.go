@@ -14,7 +14,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// teller is a store that takes outcomes for a caller that cannot tell those who wait.
+// teller is a store that takes outcomes for a caller that cannot signal the waiting scorers.
 type teller interface {
 	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
 	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
@@ -39,7 +39,7 @@ func (b bench) receiveUntold(t *testing.T, o scoring.Outcome) bool {
 }
 
 var untoldTests = []namedTest{
-	{"who waits is known until it has been told", func(t *testing.T, b bench) {
+	{"an untold outcome lists its waiting scorers", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		b.expect(t, e)
 		require.False(t, b.receiveUntold(t, outcome("o1", "k", 5)))
@@ -55,11 +55,11 @@ var untoldTests = []namedTest{
 		require.Equal(t, 1, b.ledger(t)["o1"].Deliveries)
 		require.Equal(t, store.Matched, b.ledger(t)["o1"].State)
 	}},
-	{"who has settled is told of nothing", func(t *testing.T, b bench) {
+	{"a settled scorer gets no outcome", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		b.expect(t, e)
 		b.receiveUntold(t, outcome("o", "k", 5))
-		require.Equal(t, []string{"o"}, b.settle(t, settlement(e, nil)), "it has not been told, and so it may not settle")
+		require.Equal(t, []string{"o"}, b.settle(t, settlement(e, nil)), "it has not seen the outcome, so it may not settle")
 		require.Empty(t, b.settle(t, settlement(e, []string{"o"})))
 		require.Empty(t, b.untold(t)[0].Waiting)
 	}},
@@ -79,9 +79,9 @@ var untoldTests = []namedTest{
 		b.receive(t, again)
 		require.Equal(t, 3, b.ledger(t)["o"].Deliveries)
 		require.True(t, b.receiveUntold(t, again))
-		require.Empty(t, b.untold(t), "who waits has been told")
+		require.Empty(t, b.untold(t), "the waiting scorers are signaled")
 	}},
-	{"a repetition is counted and changes nothing else", func(t *testing.T, b bench) {
+	{"a repetition is only counted", func(t *testing.T, b bench) {
 		known, err := b.CountDelivery(t.Context(), "o")
 		require.NoError(t, err)
 		require.False(t, known)
@@ -92,7 +92,7 @@ var untoldTests = []namedTest{
 		require.Equal(t, 2, b.ledger(t)["o"].Deliveries)
 		require.Equal(t, outcome("o", "k", 5), b.ledger(t)["o"].Outcome)
 	}},
-	{"what is old is forgotten, in more than one batch", func(t *testing.T, b bench) {
+	{"old requests are forgotten, in more than one batch", func(t *testing.T, b bench) {
 		k := b.Store.(teller)
 		const n = 505
 		var together sync.WaitGroup

@@ -1,5 +1,5 @@
-// Package user plays the people of the demo: it is shown answers, makes up its mind, and tells what it thinks through
-// signed webhooks over HTTP, some at once, some late, some twice, some never. It runs in a process of its own and knows
+// Package user plays the people of the demo: it gets answers, makes up its mind, and sends its opinion through signed
+// webhooks over HTTP, some at once, some late, some twice, some never. It runs in a process of its own and knows
 // neither scorers nor Temporal.
 package user
 
@@ -27,7 +27,7 @@ type Shown struct {
 
 // Options are the options of [Run].
 type Options struct {
-	// Receiver is the URL of the webhook receiver, Secret what it is signed with.
+	// Receiver is the URL of the webhook receiver, Secret the key that signs its deliveries.
 	Receiver, Secret string
 	// Likes tells whether the user likes an answer.
 	Likes func(Shown) bool
@@ -35,13 +35,13 @@ type Options struct {
 	Seed int64
 	// Slowest is the longest that a user takes. Defaults to 6 s.
 	Slowest time.Duration
-	// Ready is told the address on which answers are shown.
+	// Ready is called with the address that takes answers.
 	Ready func(address string)
 	// Log gets a line about each delivery that had to be tried again.
 	Log io.Writer
 }
 
-// Habit is what a user does with an answer.
+// Habit is how a user reacts to an answer.
 type Habit int
 
 // The habits.
@@ -52,7 +52,7 @@ const (
 	Never
 )
 
-// HabitOf returns the habit and the delay of whoever asked a question: the same in every run of a seed.
+// HabitOf returns the habit and the delay of the user who asked a question: the same in every run of a seed.
 func HabitOf(question string, seed int64, slowest time.Duration) (Habit, time.Duration) {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d/%s", seed, question)
@@ -134,7 +134,7 @@ func (p *people) shown(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// tell delivers what the user thinks, after the delay.
+// tell delivers the user's opinion after the delay.
 func (p *people) tell(s Shown, habit Habit, delay time.Duration) {
 	if !wait(p.ctx, delay) {
 		return

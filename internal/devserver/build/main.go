@@ -1,5 +1,4 @@
-// Command build has the embedded Temporal server ready for what needs it without
-// waiting, as the tests do, and prints where it is.
+// Command build builds the embedded Temporal server ahead of use, as for the tests, and prints its path.
 package main
 
 import (

@@ -6,7 +6,7 @@
 //	func TestScore(t *testing.T) {
 //		server := devservertest.ForTest(t)
 //		c := server.Dial(t, client.Options{})
-//		queue := devservertest.Name(t) // nobody else's task queue
+//		queue := devservertest.Name(t) // a task queue of its own
 //		...
 //	}
 //
@@ -63,8 +63,8 @@ const (
 // Server is a Temporal Service with helpers that a test needs.
 type Server struct{ *devserver.Server }
 
-// ForTest returns this process's server. A test for which there is none is skipped,
-// with the reason; so is every test under go test -short.
+// ForTest returns this process's server. Without a server the test is skipped, with the reason; so is every test under
+// go test -short.
 func ForTest(tb testing.TB) *Server {
 	tb.Helper()
 	return shared.get(tb, testing.Short())
@@ -194,8 +194,7 @@ func options(s *devserver.Server, o client.Options) client.Options {
 	return o
 }
 
-// NewNamespace returns the name of a namespace that nobody else uses, with the
-// SearchAttributes, ready for use.
+// NewNamespace returns the name of a new namespace for this test alone, with the SearchAttributes, ready for use.
 func (s *Server) NewNamespace(tb testing.TB) string {
 	tb.Helper()
 	name := Name(tb)
@@ -235,7 +234,7 @@ func (s *Server) NewNamespace(tb testing.TB) string {
 func Name(tb testing.TB) string {
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never fails
-	// What a subtest's name may hold but a namespace's may not.
+	// Replace the characters that a subtest's name may have but a namespace's may not.
 	name := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
 			return r
@@ -249,8 +248,7 @@ func quiet(w io.Writer) log.Logger {
 	return log.NewStructuredLogger(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn})))
 }
 
-// testOutput drops what comes after the test has ended, where testing would panic:
-// a worker may log a last word.
+// testOutput drops writes after the test has ended, for which testing would panic: a worker may log late.
 type testOutput struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// Deadlock is what the SDK's deadlock detector waits in tests. Its own second is for a worker that has a processor. Here
-	// many workers share two, under the race detector, and the SDK itself races with workflow code that it takes for stuck.
+	// Deadlock is how long the SDK's deadlock detector waits in tests. Its default of a second is for a worker with a
+	// processor of its own. Here many workers share two, under the race detector, and the SDK itself races with workflow
+	// code that it considers stuck.
 	Deadlock = 20 * time.Second
-	// Test is what a test environment waits for its workflow to go on. The SDK's own three seconds are of the same kind.
+	// Test is how long a test environment waits for progress of its workflow. The SDK's default is three seconds.
 	Test = time.Minute
 )
 
