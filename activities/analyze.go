@@ -9,7 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// Analyze says what the store knows of an experiment. What it reads grows with the units, what it returns does not.
+// Analyze returns the analysis of an experiment from the store. Its input grows with the units, its result does not.
 func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (rollout.Finding, error) {
 	if s.Find == nil {
 		return rollout.Finding{}, errors.New("verdict: this worker analyses no experiments")

@@ -8,9 +8,9 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// What is in the statistics must be what was served. A local activity may wait for a slot past its deadline and is run all
-// the same, when the run has been served control already. So a run claims its assignment, and withdraws the claim before
-// it goes on without: whichever of activity and withdrawal comes first decides.
+// The statistics must have the variant that was served. A local activity may wait for a slot past its deadline, and the
+// SDK runs it even after the run has been served the control. So a run claims its assignment, and withdraws the claim
+// before it continues without it: the first of activity and withdrawal decides.
 
 // Claim is a run's claim to an assignment that a local activity of this process is to make.
 type Claim struct {
@@ -18,7 +18,7 @@ type Claim struct {
 	begun atomic.Bool // the activity has begun, or must not begin any more
 }
 
-// claims are those of all workers of this process, by run and experiment.
+// claims has the claims of all workers of this process, by run and experiment.
 var claims sync.Map
 
 func claimKey(a scoring.Assignment) string {
@@ -44,16 +44,16 @@ func begin(a scoring.Assignment) bool {
 	return ok && c.(*Claim).begun.CompareAndSwap(false, true)
 }
 
-// VerdictAssign is the local activity that keeps an assignment and returns the one that is kept. Its name is in
-// histories. What it is given was picked with the definition's own weights; of an experiment that somebody has started it picks
-// again, as the experiment is now. That happens here because a replay must not: history has what came of it.
+// VerdictAssign is the local activity that keeps an assignment and returns the kept one. Its name is in histories. Its
+// argument was picked with the definition's own weights; for a started experiment it picks again, with the current
+// weights. It does so here because a replay must not pick again: the result is in the history.
 func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (scoring.Assignment, error) {
 	r, ok := RecorderFrom(ctx)
 	if !ok {
 		return a, nil
 	}
 	if ctx.Err() != nil || !begin(a) { // the SDK runs what waited past its deadline
-		return paused(a, control), nil // the run goes on without it
+		return paused(a, control), nil // the run continues without it
 	}
 	r.Managed.look(ctx)
 	a, record := r.Pick(a, control)
@@ -66,20 +66,20 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 	return a, nil
 }
 
-// Pick returns what a run gets for which a is the candidate, as the experiment is now, and whether it is to be recorded.
-// With the kill switch thrown nothing is kept, and the unit gets control, out of the statistics.
+// Pick turns the candidate a into the run's assignment, by the current state of the experiment, and tells whether to
+// record it. With the kill switch thrown nothing is recorded, and the unit gets the control, out of the statistics.
 func (r *Recorder) Pick(a scoring.Assignment, control string) (picked scoring.Assignment, record bool) {
 	a.Vouched = true
 	if r.IsOff() {
 		return paused(a, control), false
 	}
-	if a.By != scoring.ByShadow { // it follows the run that is served, whatever the experiment is now
+	if a.By != scoring.ByShadow { // it follows the served run, in any state of the experiment
 		a = r.Managed.assign(a)
 	}
 	return a, true
 }
 
-// Disown records that a run was served control instead of what may be kept of a, whose write was under way.
+// Disown records that a run was served the control. The write of a was already in progress, so the store may keep it.
 func (r *Recorder) Disown(a, control scoring.Assignment) {
 	a = paused(a, control.Variant)
 	a.Vouched, a.Disowned = true, true

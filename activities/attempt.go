@@ -13,8 +13,8 @@ const (
 	free         = 10 * time.Millisecond
 )
 
-// attempt is one attempt of an activity: what it may still wait for what it records. Once something that it recorded was
-// not taken, it waits for nothing more.
+// attempt is one attempt of an activity: the time that its recording may still take. Once a write of it was not taken,
+// it waits no more.
 type attempt struct {
 	mu      sync.Mutex
 	spent   time.Duration

@@ -8,7 +8,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Batch is what is handed over to the store through Temporal. Everything in it is idempotent.
+// Batch is the unit of handing over to the store through Temporal. Everything in it is idempotent.
 type Batch struct {
 	Records    []scoring.Record    `json:"records,omitempty"`
 	Flush      *scoring.Flush      `json:"flush,omitempty"`
@@ -17,7 +17,7 @@ type Batch struct {
 	RunKey string `json:"run_key,omitempty"`
 	// Part, if set, is the flush that Records are a further part of; its own Records are empty. See [Batch.Split].
 	Part *scoring.Flush `json:"part,omitempty"`
-	// MustKnow refuses records about a run of which the store knows nothing.
+	// MustKnow refuses records about a run that the store does not know.
 	MustKnow bool `json:"must_know,omitempty"`
 }
 
@@ -31,8 +31,8 @@ func (b Batch) WorkflowID() (string, error) {
 	return "verdict/record/" + hex.EncodeToString(sum[:16]), nil
 }
 
-// mend cuts reasons that have become longer on their way than a reason may be: v0.1.0 sends bytes that are no UTF-8, each of
-// which arrives as a character of three. A score that was taken is not refused for it.
+// mend cuts reasons that grew past the limit on their way: v0.1.0 sends bytes that are not UTF-8, and each arrives as a
+// character of three bytes. An accepted score is not refused for that.
 func (b Batch) mend() {
 	mend := func(records []scoring.Record) {
 		for i := range records {

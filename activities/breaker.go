@@ -21,7 +21,8 @@ func (b *breaker) open() bool {
 	return !b.until.IsZero()
 }
 
-// enter tells whether to try the store now, and whether that is a probe of one that was away. Who enters must leave.
+// enter tells whether to try the store now, and whether that is a probe of a store that was down. Call leave after each
+// enter.
 func (b *breaker) enter() (yes, probe bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -35,7 +36,7 @@ func (b *breaker) enter() (yes, probe bool) {
 	return true, true
 }
 
-// leave says what came of it. What the store refuses to keep does not mean that it is away.
+// leave reports the result of the try. A store that refuses a write is not down.
 func (b *breaker) leave(probe bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

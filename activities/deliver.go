@@ -13,9 +13,9 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// StartDelivery starts the workflow that keeps an outcome and carries it to whoever waits for it. When it returns
-// without an error, the outcome is held durably. The workflow's id is the outcome's, so a delivery that came before
-// changes nothing, unless its workflow failed or was terminated; duplicate tells that one did.
+// StartDelivery starts the workflow that keeps an outcome and carries it to the scorers that wait for it. When it
+// returns without an error, the outcome is held durably. The workflow's id is the outcome's, so a delivery that came
+// before changes nothing, unless its workflow failed or was terminated; duplicate tells that one did.
 func StartDelivery(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) (duplicate bool, err error) {
 	options := startOptions(outcomePrefix+wire.ID(o.ID), taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
@@ -28,7 +28,8 @@ func StartDelivery(ctx context.Context, c client.Client, taskQueue string, o sco
 	return false, err
 }
 
-// repeatPrefix begins the ids of the workflows that count deliveries beyond the first, outcomePrefix those of the first's.
+// repeatPrefix begins the ids of the workflows that count repeated deliveries, outcomePrefix the ids of the workflows
+// of first deliveries.
 const (
 	repeatPrefix  = "verdict/repeat/"
 	outcomePrefix = "verdict/outcome/"
@@ -43,9 +44,9 @@ func Deliver(ctx context.Context, c client.Client, taskQueue string, o scoring.O
 	return true, CountDelivery(ctx, c, taskQueue, o)
 }
 
-// CountDelivery has a delivery counted beyond the first of o.ID. What it says may be something else than the first said, and
-// must not take its place: a first that is still on its way to the store is told to count one more, and only once that has
-// ended a workflow brings the repetition there.
+// CountDelivery counts a repeated delivery of o.ID. Its contents may differ from the first and must not replace it:
+// while the first delivery's workflow runs, it gets a signal to count one more; only after that a workflow of its own
+// counts the repetition.
 func CountDelivery(ctx context.Context, c client.Client, taskQueue string, o scoring.Outcome) error {
 	id := outcomePrefix + wire.ID(o.ID)
 	err := c.SignalWorkflow(wire.About(ctx, id), id, "", RepeatSignal, nil)

@@ -14,9 +14,9 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// StartExperiment starts an experiment on the given task queue ([DefaultTaskQueue] if empty), which from then on is managed
-// by a workflow. Bad input, a definition that contradicts the one that is held, and an experiment that was started before are
-// refused with the type scoring.ErrorTypeInvalid. Starting again with the same update id returns what it returned before.
+// StartExperiment starts an experiment on the given task queue ([DefaultTaskQueue] if empty), which a workflow manages
+// from then on. Bad input, a definition that contradicts the started one, and an experiment that was started before are
+// refused with the type scoring.ErrorTypeInvalid. Starting again with the same update id returns the first result.
 func StartExperiment(ctx context.Context, c client.Client, taskQueue, updateID string, d experiments.Definition, p rollout.Policy, change rollout.Change) (rollout.Revision, error) {
 	if err := errors.Join(d.Validate(), p.Validate()); err != nil {
 		return rollout.Revision{}, err
@@ -37,16 +37,16 @@ func StartExperiment(ctx context.Context, c client.Client, taskQueue, updateID s
 	return revision(ctx, rollout.Start, handle, err)
 }
 
-// ChangeExperiment asks for an action other than [rollout.Start]. One that the experiment's status does not allow, or with bad
-// input, is refused with the type scoring.ErrorTypeInvalid and changes nothing. The same update id again returns what it
-// returned before and changes nothing; with another action it is refused.
+// ChangeExperiment asks for an action other than [rollout.Start]. One that the experiment's status does not allow, or
+// with bad input, is refused with the type scoring.ErrorTypeInvalid and changes nothing. The same update id again
+// returns the first result and changes nothing; with another action it is refused.
 func ChangeExperiment(ctx context.Context, c client.Client, name, version string, action rollout.Action, updateID string, change rollout.Change) (rollout.Revision, error) {
 	handle, err := c.UpdateWorkflow(ctx, updateOptions(ExperimentID(name, version), action, updateID, change))
 	return revision(ctx, action, handle, err)
 }
 
-// ReadExperiment returns an experiment as its workflow holds it. One that nobody has started is a
-// serviceerror.NotFound.
+// ReadExperiment returns the state of an experiment from its workflow. For an experiment that was not started it
+// returns a serviceerror.NotFound.
 func ReadExperiment(ctx context.Context, c client.Client, name, version string) (rollout.State, error) {
 	return ReadRollout(ctx, c, ExperimentID(name, version))
 }
@@ -68,8 +68,8 @@ func updateOptions(workflowID string, action rollout.Action, updateID string, ch
 	}
 }
 
-// revision waits for what became of an update. The server answers a repeated id with what came of it the first time,
-// whatever is asked for the second.
+// revision waits for the result of an update. The server answers a repeated id with the first result, even if the
+// second request differs.
 func revision(ctx context.Context, action rollout.Action, handle client.WorkflowUpdateHandle, err error) (r rollout.Revision, _ error) {
 	if err == nil {
 		err = handle.Get(ctx, &r)

@@ -24,10 +24,10 @@ type Closed struct {
 	// Run is the last run of the chain.
 	Run    scoring.Run       `json:"run"`
 	Status scoring.RunStatus `json:"status"`
-	// Result is the run's result as it lies in history, encoded; nil unless Status is RunCompleted.
+	// Result is the run's result from its history, still encoded; nil unless Status is RunCompleted.
 	Result *commonpb.Payloads `json:"result,omitempty"`
-	// ResultOmitted tells that the result is too large to be carried, and so does StepFacts.OutputOmitted of an output: all
-	// that a Closed has takes at most [MaxCarried] bytes.
+	// ResultOmitted tells that the result is too large to be carried, and so does StepFacts.OutputOmitted of an output: a
+	// Closed takes at most [MaxCarried] bytes in all.
 	ResultOmitted bool `json:"result_omitted,omitempty"`
 	// Failure is the failure's message, FailureType its application error type.
 	Failure     string    `json:"failure,omitempty"`
@@ -41,7 +41,7 @@ type Closed struct {
 	decode func(from *commonpb.Payloads, to any) error
 }
 
-// DecodedBy returns c with what decodes its result: the SDK's default converter has no payload codec.
+// DecodedBy returns c with a decoder for its result: the SDK's default converter has no payload codec.
 func (c Closed) DecodedBy(decode func(from *commonpb.Payloads, to any) error) Closed {
 	c.decode = decode
 	return c
@@ -62,9 +62,9 @@ func (c Closed) Decode(to any) error {
 // maxFailure is how many bytes a failure's message takes where there is no room for all of it.
 const maxFailure = 2 << 10
 
-// fit leaves out what is too large to be carried: the result if it does not fit beside what is said of the run, then
-// outputs from the first that does not fit. Where even the rest is too large, it cuts the messages of failures and leaves
-// out the last steps.
+// fit leaves out parts that are too large to carry: the result if it does not fit along with the facts, then outputs
+// from the first that does not fit. Where even the rest is too large, it cuts the messages of failures and leaves out
+// the last steps.
 func (c *Closed) fit() {
 	if Size(c) <= MaxCarried {
 		return
@@ -91,7 +91,7 @@ func (c *Closed) fit() {
 	}
 }
 
-// shorten makes what is said of a run and its steps, without any output, fit.
+// shorten makes the facts about a run and its steps, without any output, fit.
 func (c *Closed) shorten() {
 	c.Failure, c.FailureType = scoring.ClipEncoded(c.Failure, maxFailure), scoring.ClipEncoded(c.FailureType, maxFailure)
 	for i := range c.Steps {

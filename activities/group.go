@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// How long one try may take, and after what time those who wait are told that it is slow.
+// How long one try may take, and after what time waiting callers learn that it is slow.
 const (
 	storeLimit    = 500 * time.Millisecond
 	handOverLimit = 10 * time.Second
@@ -19,14 +19,14 @@ const (
 
 var errSlow = errors.New("verdict: it takes long")
 
-// group is what is written as one: an offer, or the records of several.
+// group is one write: an offer, or the records of several.
 type group struct {
 	link   *link
 	offers []*Offer
 	lines  []*line
 }
 
-// batch is what the group says.
+// batch is the content of the group.
 func (g *group) batch() Batch {
 	if len(g.offers) == 1 {
 		return g.offers[0].batch
@@ -98,7 +98,7 @@ func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, k
 	return MetricHandedOver, nil, nil
 }
 
-// handOver starts the workflow that records b. Those who wait are told if that takes long; it may succeed all the same.
+// handOver starts the workflow that records b. If that takes long, waiting callers are released; it may still succeed.
 func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 	q := &r.queue
 	q.mu.Lock()
@@ -126,7 +126,7 @@ func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 	return err
 }
 
-// refused tells whether what was said is what is wrong, and not who was told.
+// refused tells whether the content of the write is at fault, and not its receiver.
 func refused(err error) bool {
 	var ours *scoring.InvalidError
 	var theirs *serviceerror.InvalidArgument
@@ -142,39 +142,39 @@ func (g *group) hopeless(r *Recorder, err error) bool {
 	case refused(err), q.stopping:
 		return true
 	case errors.Is(err, errNoClient) && (g.link.start != nil || (q.draining && len(q.workers) == 0)):
-		return true // nobody will come any more
+		return true // no client will come any more
 	case len(q.workers) == 0:
 		return time.Since(g.offers[0].at) > drain // offered after the last worker has stopped
 	}
 	return false
 }
 
-// fail says that the link does not take what it is given now. q is locked.
+// fail marks the link as down. q is locked.
 func (g *group) fail(q *queue, err error) {
 	if l := g.link; !l.down {
 		l.down = true
-		g.offers[0].log.Warn("Verdict: neither the store nor Temporal takes what is recorded; it waits", "Waiting", q.count, "Bytes", q.bytes, "Error", err)
+		g.offers[0].log.Warn("Verdict cannot reach the store or Temporal; recording waits", "Waiting", q.count, "Bytes", q.bytes, "Error", err)
 	}
 	for _, o := range g.offers {
 		q.refuse(o)
 	}
 }
 
-// up says that the link takes what it is given again. The queue is locked.
+// up marks the link as working again. The queue is locked.
 func (g *group) up(r *Recorder) {
 	q, l := &r.queue, g.link
 	if !l.down {
 		return
 	}
 	l.down = false
-	g.offers[0].log.Info("Verdict: what waited is recorded now", "Waiting", q.count, "Bytes", q.bytes)
+	g.offers[0].log.Info("Verdict reaches the store or Temporal again; recording continues", "Waiting", q.count, "Bytes", q.bytes)
 	l.wakeAll()
 	for range l.ready {
 		q.lane(r, l)
 	}
 }
 
-// end ends every offer of the group and lets what waits behind them go on.
+// end ends every offer of the group and lets the offers behind them continue.
 func (g *group) end(r *Recorder, each func(*Offer)) {
 	q, l := &r.queue, g.link
 	q.mu.Lock()

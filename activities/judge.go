@@ -40,14 +40,14 @@ func (j Judges) Register(r Registry) {
 	}
 }
 
-// Question is what a judge is asked.
+// Question is a question to a judge.
 type Question struct {
 	Judge  string        `json:"judge"`
 	Sample judges.Sample `json:"sample"`
 }
 
-// Ask asks a judge once. Retries are Temporal's, so that a crash bills again only what was in flight. A judge that could
-// not be asked is an application error whose type is the judges.Class.
+// Ask asks a judge once. Retries are Temporal's, so that a crash repeats, and bills, only the calls in flight. A
+// failure to ask the judge is an application error whose type is the judges.Class.
 func (j Judges) Ask(ctx context.Context, q Question) (judges.Verdict, error) {
 	judge, ok := j[q.Judge]
 	if !ok {

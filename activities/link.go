@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
-// link is the way to one namespace, with what waits to go there.
+// link is the way to one namespace, with the offers that wait to go there.
 type link struct {
 	namespace string
 	client    client.Client   // of the worker, once an activity has shown it or the configuration has it
@@ -25,11 +25,11 @@ type link struct {
 	lines map[string]*line
 	ready []*line // with something that waits, and nothing under way
 	lanes int     // goroutines that write
-	down  bool    // what was tried last was not taken
+	down  bool    // the last try was not taken
 	wake  chan struct{}
 }
 
-// line is what waits about one run. A later statement does not overtake an earlier one.
+// line has the waiting offers about one run. A later statement does not overtake an earlier one.
 type line struct {
 	key     string
 	waiting []*Offer
@@ -84,14 +84,14 @@ func (q *queue) named(namespace string) *link {
 		}
 	}
 	for _, l := range q.links {
-		if l.namespace == "" { // of a client that does not tell
+		if l.namespace == "" { // of a client that does not know its namespace
 			return l
 		}
 	}
 	return q.add(&link{namespace: namespace})
 }
 
-// use lets the link go by c.
+// use makes the link use c.
 func (l *link) use(c client.Client) {
 	l.client = c
 	l.start = func(ctx context.Context, taskQueue string, b Batch) (err error) {
@@ -106,8 +106,8 @@ func (l *link) use(c client.Client) {
 	}
 }
 
-// DialsLike says that the plugin is on a client with these options, which other plugins may still change. What is to be
-// handed over before an activity has shown the client goes by one of the recorder's own that is made like it.
+// DialsLike records that the plugin is on a client with these options, which other plugins may still change. Until an
+// activity shows that client, the recorder hands over through a client of its own, made with the same options.
 func (r *Recorder) DialsLike(o *client.Options) {
 	q := &r.queue
 	namespace := o.Namespace
@@ -148,7 +148,7 @@ func (q *queue) clientLike(l *link) (client.Client, error) {
 	return c, err
 }
 
-// Tags of the SDK's metrics. All that have one name must have the same.
+// Tags of the SDK's metrics. All metrics of one name must have the same tags.
 const (
 	tagNamespace    = "namespace"
 	tagClient       = "client_name"

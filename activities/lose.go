@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// losses keep the log of what is given up short.
+// losses keep the log of lost writes short.
 type losses struct {
 	said time.Time // when that was last logged
 	mute int       // how many were given up since

@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	// DefaultMaxAge is how old what a worker knows may be while the server answers.
+	// DefaultMaxAge is how old a worker's reading may be while the server answers.
 	DefaultMaxAge = 10 * time.Second
-	// MaxSilence is the age from which what was read is no longer believed, because the server has not answered since.
+	// MaxSilence is the age from which a reading no longer counts, because the server has not answered since.
 	MaxSilence = time.Hour
 
 	readLimit = 2 * time.Second // for one reading
 )
 
-// Managed is what a worker knows of the experiments that somebody may have started. It is refreshed in the background, and
-// never waited for: an assignment is made with what is known at the moment. Before the first reading has come back, and
-// when none has for longer than MaxSilence, that is the definition's own weights, in epoch 0. A nil Managed knows of none.
-// It is safe for concurrent use.
+// Managed is a worker's view of the experiments that may have been started. It is refreshed in the background, and no
+// run waits for it: an assignment uses the latest reading. Before the first reading, and after MaxSilence without one,
+// assignments use the definition's own weights, in epoch 0. A nil Managed has no experiments. It is safe for concurrent
+// use.
 type Managed struct {
 	maxAge      time.Duration
 	experiments map[string]*managed
@@ -48,16 +48,16 @@ type managed struct {
 	said  atomic.Bool // that the definitions contradict each other
 }
 
-// reading is what was read of an experiment. Without a split nobody has started it.
+// reading is the latest reading of an experiment. Without a split it has not been started.
 type reading struct {
 	rollout.Served
 	split *experiments.Split
 	at    time.Time
 }
 
-// NewManaged returns a Managed of experiments that obey whoever starts and changes them. They are read as often as what is known may be
-// old; 0 means [DefaultMaxAge]. Refused are a nil experiment, a version that appears twice, two experiments of one layer
-// whose ranges overlap, and an age that is negative or under a tenth of a second.
+// NewManaged returns a Managed of experiments that can be started and changed while they run. Each is read every
+// maxAge; 0 means [DefaultMaxAge]. It refuses a nil experiment, a version that appears twice, two experiments of one
+// layer whose ranges overlap, and an age that is negative or under a tenth of a second.
 func NewManaged(list []*experiments.Experiment, maxAge time.Duration) (*Managed, error) {
 	if maxAge == 0 {
 		maxAge = DefaultMaxAge
@@ -89,8 +89,8 @@ func NewManaged(list []*experiments.Experiment, maxAge time.Duration) (*Managed,
 	return m, nil
 }
 
-// Began says that a worker is about to poll. With a client the experiments are read now, for two seconds at most, so that
-// already its first run is assigned as the experiment says; without one they are read once the first run has asked.
+// Began is called when a worker is about to poll. With a client it reads the experiments now, for two seconds at most,
+// so that even the first run gets the current weights; without one it reads them when the first run asks.
 func (m *Managed) Began(ctx context.Context, worker string, c client.Client) {
 	if m == nil || len(m.experiments) == 0 {
 		return
@@ -105,7 +105,8 @@ func (m *Managed) Began(ctx context.Context, worker string, c client.Client) {
 	}
 }
 
-// Ended says that a worker that had begun no longer runs. When none does, the refreshing ends before Ended returns.
+// Ended is called when a worker that had begun has stopped. After the last one, the refreshing ends before Ended
+// returns.
 func (m *Managed) Ended(worker string) {
 	if m == nil {
 		return
@@ -144,7 +145,7 @@ func (m *Managed) refresh(c client.Client, logger log.Logger) {
 	}()
 }
 
-// readAll reads every experiment at once. What cannot be read stays as it is.
+// readAll reads every experiment at once. An experiment that cannot be read keeps its last reading.
 func (m *Managed) readAll(ctx context.Context, c client.Client, logger log.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -152,7 +153,7 @@ func (m *Managed) readAll(ctx context.Context, c client.Client, logger log.Logge
 	for key, e := range m.experiments {
 		all.Go(func() {
 			if err := e.read(ctx, c, logger); err != nil && ctx.Err() == nil {
-				logger.Warn("Verdict cannot read what an experiment is at", "Experiment", key, "Error", err)
+				logger.Warn("Verdict cannot read the state of an experiment", "Experiment", key, "Error", err)
 			}
 		})
 	}
@@ -178,7 +179,7 @@ func (e *managed) read(ctx context.Context, c client.Client, logger log.Logger) 
 		return err
 	}
 	if served.Fingerprint != d.Fingerprint() && !e.said.Swap(true) {
-		logger.Error("Verdict: the code has another definition of this version than the one that was started", "Experiment", experimentKey(d.Name, d.Version))
+		logger.Error("Verdict: the code's definition of this version differs from the started one", "Experiment", experimentKey(d.Name, d.Version))
 	}
 	e.state.Store(&reading{Served: served, split: split, at: at})
 	return nil
@@ -221,8 +222,8 @@ func (m *Managed) look(ctx context.Context) {
 	}
 }
 
-// assign returns what the run gets for which a is the candidate that was made with the definition's own weights. The
-// unit decides, so that whoever asks in the same epoch gets the same.
+// assign turns the candidate a, which was picked with the definition's own weights, into the run's assignment. The unit
+// decides, so the same epoch always gives the same result.
 func (m *Managed) assign(a scoring.Assignment) scoring.Assignment {
 	if m == nil {
 		return a

@@ -22,21 +22,21 @@ const (
 
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"
-	// RepeatSignal tells the workflow of an outcome's first delivery that it was delivered again.
+	// RepeatSignal tells the workflow of an outcome's first delivery about a repetition.
 	RepeatSignal = "verdict.repeat"
 )
 
 // Stable application error types.
 const (
 	ErrorTypeNotFound  = "verdict.NotFound"
-	ErrorTypeStopping  = "verdict.Stopping" // of an activity that another worker goes on with
+	ErrorTypeStopping  = "verdict.Stopping" // of an activity that another worker continues
 	ErrorTypeAmbiguous = "verdict.Ambiguous"
 )
 
 // Names on the wire of started experiments. They are in histories, so they never change.
 const (
-	// ExperimentWorkflow is the workflow type that holds an experiment, and AnalyzeName the activity by which it reads
-	// what the store says.
+	// ExperimentWorkflow is the workflow type that holds an experiment, and AnalyzeName the activity that reads the store
+	// for it.
 	ExperimentWorkflow = "verdict.ExperimentWorkflow"
 	AnalyzeName        = "verdict.Analyze"
 

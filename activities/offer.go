@@ -30,7 +30,7 @@ type Offer struct {
 	// Guarded by the queue's lock.
 	state    offerState
 	late     bool // refused is closed
-	detoured bool // the store is there and did not take it
+	detoured bool // there is a store, and it did not take the offer
 	kept     *scoring.Assignment
 }
 
@@ -47,9 +47,9 @@ const (
 // Done is closed once the write is in the store or handed over.
 func (o *Offer) Done() <-chan struct{} { return o.done }
 
-// Refused is closed once neither the store nor Temporal has taken the write when it was tried, once it is known that it
-// will not be tried soon, and when it is given up. Whoever waits need not wait longer; unless it is given up it is tried
-// again, and Done may still be closed later.
+// Refused is closed once neither the store nor Temporal has taken the write when it was tried, once no try is due soon,
+// and when it is given up. Callers need not wait longer; unless it is given up it is tried again, and Done may still be
+// closed later.
 func (o *Offer) Refused() <-chan struct{} { return o.refused }
 
 // Withdraw takes the write back. True means that nothing of it has begun, and that it will never be written; false, that
@@ -67,7 +67,7 @@ func (o *Offer) Withdraw() bool {
 	return true
 }
 
-// Kept returns what the store keeps of a write that is done and had an assignment, if it was the store that took it.
+// Kept returns the assignment that the store keeps, after a write with an assignment that went directly to the store.
 func (o *Offer) Kept() (scoring.Assignment, bool) {
 	o.queue.mu.Lock()
 	defer o.queue.mu.Unlock()
@@ -80,8 +80,8 @@ func (o *Offer) Kept() (scoring.Assignment, bool) {
 // Offer takes b into the queue and returns at once. It is written to the store or, if there is none or it does not answer,
 // handed over, and tried again until one of them has it, while a worker lives.
 //
-// The context may be an activity's: then b is handed over by the client of the worker that runs it. Otherwise it is by the
-// client that is known for the namespace of the run that b is about; see [Recorder.Ready].
+// If the context is an activity's, b is handed over through the client of the worker that runs it. Otherwise it goes
+// through the client known for the namespace of b's run; see [Recorder.Ready].
 func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 	o := &Offer{queue: &r.queue, batch: b, at: time.Now(), done: make(chan struct{}), refused: make(chan struct{})}
 	encoded, err := json.Marshal(b)
@@ -92,7 +92,7 @@ func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 	o.link = q.linkOf(ctx, b)
 	o.meter, o.log = o.link.meterOf(ctx, b), o.link.logger(ctx)
 	switch {
-	case err != nil: // a number that JSON cannot hold; what is offered is validated, so this is a fault
+	case err != nil: // a number that JSON cannot hold; offers are validated, so this is a bug
 		q.lose(err, o)
 		return o
 	case q.bytes+o.size > r.maxPending():
@@ -106,9 +106,9 @@ func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 	return o
 }
 
-// Ready tells whether what is offered outside an activity can be written: there is a store, or a client is known for the
-// namespace. It is known from the start if the plugin is on the client or has one in its configuration, else from the
-// first activity or local activity that the worker has run.
+// Ready tells whether an offer outside an activity can be written: there is a store, or a client for the namespace is
+// known. The client is known from the start if the plugin is on it or has one in its configuration, else from the
+// worker's first activity or local activity.
 func (r *Recorder) Ready(namespace string) bool {
 	if r.Store != nil {
 		return true
@@ -118,7 +118,7 @@ func (r *Recorder) Ready(namespace string) bool {
 	return r.queue.named(namespace).start != nil
 }
 
-// writeTo writes b to a store. Of an assignment it returns the one that is kept.
+// writeTo writes b to a store. For an assignment it returns the kept one.
 func (b Batch) writeTo(ctx context.Context, s store.Recorder) (kept *scoring.Assignment, err error) {
 	if b.Assignment != nil {
 		a, err := s.Assign(ctx, *b.Assignment)
@@ -151,8 +151,8 @@ func (b Batch) run() (run scoring.Run, workflowType string) {
 	return run, ""
 }
 
-// mergeable tells whether b has records and nothing else, so that others of its kind may travel with it. A worker of any
-// release knows what such a batch says.
+// mergeable tells whether b has only records, so that it may travel with others of its kind. Workers of every release
+// understand such a batch.
 func (b Batch) mergeable() bool {
 	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && !b.MustKnow
 }

@@ -16,16 +16,16 @@ const (
 	// MaxPending is how many bytes of writes wait in a [Recorder]'s queue unless it says otherwise.
 	MaxPending = 64 << 20
 
-	offerOverhead = 512       // bytes that an offer takes besides what it says
+	offerOverhead = 512       // bytes that an offer takes in addition to its content
 	maxGroup      = 256 << 10 // bytes that are handed over as one; the server takes 2 MB
 	maxLanes      = 64        // writes at a time, of one namespace
 
 	firstPause, longestPause = 50 * time.Millisecond, 5 * time.Second // between two tries
 
-	drain = 5 * time.Second // how long a worker's stop waits for what is in the queue
+	drain = 5 * time.Second // how long a worker's stop waits for the queue
 )
 
-// errNoClient: there is nobody to hand over to, and there will not be.
+// errNoClient: there is no client to hand over through, and there will be none.
 var errNoClient = errors.New("verdict: no Temporal client")
 
 var (
@@ -33,17 +33,17 @@ var (
 	errStopped = errors.New("verdict: the worker has stopped")
 )
 
-// queue is what a recorder still has to write. Its goroutines live while something waits, and no longer.
+// queue has the writes that a recorder still has to make. Its goroutines live only while something waits.
 type queue struct {
 	mu      sync.Mutex
 	links   []*link
 	workers map[string]bool // that run
-	bytes   int64           // of what is neither written nor given up
+	bytes   int64           // of offers that are neither written nor given up
 	count   int
-	empty   chan struct{} // closed once count is 0; nil unless somebody waits for that
+	empty   chan struct{} // closed once count is 0; nil unless a caller waits for that
 
 	draining bool // pauses are short
-	stopping bool // what is not taken now is given up
+	stopping bool // an offer that is not taken now is given up
 	ctx      context.Context
 	cancel   context.CancelFunc
 	lanes    sync.WaitGroup
@@ -51,7 +51,7 @@ type queue struct {
 	losses
 }
 
-// Began says that a worker is about to poll. The client is the worker's if that is known, else nil.
+// Began is called when a worker is about to poll. The client is the worker's if that is known, else nil.
 func (r *Recorder) Began(worker string, use client.Client) {
 	q := &r.queue
 	q.mu.Lock()
@@ -67,8 +67,8 @@ func (r *Recorder) Began(worker string, use client.Client) {
 	}
 }
 
-// Ended says that a worker that had begun has stopped. It waits, for a few seconds at most, for what is in the queue. When
-// no worker runs any more, what is left is given up, and no goroutine is left.
+// Ended is called when a worker that had begun has stopped. It waits, for a few seconds at most, for the queue. After
+// the last worker it gives up the rest, and leaves no goroutine behind.
 func (r *Recorder) Ended(worker string) {
 	q := &r.queue
 	q.mu.Lock()
@@ -191,7 +191,7 @@ func (q *queue) lane(r *Recorder, l *link) {
 	}()
 }
 
-// take returns what is to be written next: one offer, or several that travel together. q is locked.
+// take returns the next write: one offer, or several that travel together. q is locked.
 func (l *link) take() *group {
 	g := &group{link: l}
 	var size int64
@@ -214,7 +214,7 @@ func (l *link) take() *group {
 			in.busy = true
 		}
 		if !in.busy {
-			return g // what comes next does not fit
+			return g // the next offer does not fit
 		}
 		l.strike()
 		g.lines = append(g.lines, in)
@@ -239,7 +239,7 @@ func (l *link) enlist(in *line) bool {
 	return true
 }
 
-// strike takes the first line from the list of those that are ready.
+// strike takes the first line from the list of ready ones.
 func (l *link) strike() {
 	l.ready[0].listed = false
 	l.ready = l.ready[1:]
@@ -251,7 +251,7 @@ func (l *link) wakeAll() {
 	l.wake = make(chan struct{})
 }
 
-// refuse tells whoever waits for o that it takes longer. q is locked.
+// refuse releases the caller that waits for o: it takes longer. q is locked.
 func (q *queue) refuse(o *Offer) {
 	if !o.late {
 		o.late = true
@@ -260,7 +260,7 @@ func (q *queue) refuse(o *Offer) {
 	}
 }
 
-// release takes o out of what is pending. q is locked.
+// release takes o out of the pending offers. q is locked.
 func (q *queue) release(o *Offer) {
 	q.bytes -= o.size
 	q.count--
@@ -270,7 +270,7 @@ func (q *queue) release(o *Offer) {
 	}
 }
 
-// finish says that o has been written. q is locked.
+// finish marks o as written. q is locked.
 func (q *queue) finish(o *Offer, metric string, kept *scoring.Assignment, detoured bool) {
 	o.state, o.kept, o.detoured = written, kept, detoured
 	o.meter.Counter(metric).Inc(1)

@@ -26,9 +26,9 @@ const (
 	MetricUndecodable = "verdict_undecodable"
 )
 
-// Recorder records what a user's worker produces. It never returns an error to the user's code: when the store is away
-// it hands over to a recording workflow; when that fails too it goes on trying off the path while a worker lives, and
-// counts and logs what it gives up.
+// Recorder records the scores and assignments of a user's worker. It never returns an error to the user's code: when
+// the store is down it hands over to a recording workflow; when that fails too it keeps trying in the background while
+// a worker lives, and counts and logs the writes that it gives up.
 type Recorder struct {
 	// Store is where to write. Nil: hand over.
 	Store store.Recorder
@@ -36,12 +36,12 @@ type Recorder struct {
 	TaskQueue string
 	// Off is the kill switch, read at every write. Nil means on.
 	Off func() bool
-	// Managed are the experiments that obey whoever starts and changes them. Nil: none.
+	// Managed are the experiments that can be started and changed while they run. Nil: none.
 	Managed *Managed
-	// MaxPending is how many bytes may wait that neither the store nor Temporal takes; what is more is lost. 0 means the
-	// constant of that name.
+	// MaxPending is how many bytes may wait while neither the store nor Temporal takes them; anything beyond is lost. 0
+	// means the constant of that name.
 	MaxPending int64
-	// Refused hears of each call in an activity that was refused. Nil: nobody does.
+	// Refused, if not nil, is called for each refused call in an activity.
 	Refused func(error)
 
 	queue   queue
@@ -83,9 +83,9 @@ func (r *Recorder) write(ctx context.Context, b Batch) *Offer {
 	return o
 }
 
-// StartRecording starts the workflow that records b on the given task queue ([DefaultTaskQueue] if empty), or several if
-// it is too large for one: see [Batch.Split]. When it returns without an error, b is held durably and will be recorded,
-// whatever is down now. Of several it returns the last.
+// StartRecording starts the workflow that records b on the given task queue ([DefaultTaskQueue] if empty), or several
+// if it is too large for one: see [Batch.Split]. When it returns without an error, b is held durably and will be
+// recorded, even if the store is down now. Of several workflows it returns the last.
 func StartRecording(ctx context.Context, c client.Client, taskQueue string, b Batch) (run client.WorkflowRun, err error) {
 	for _, part := range b.Split() {
 		if run, err = startPart(ctx, c, taskQueue, part); err != nil {
@@ -119,7 +119,8 @@ func startPart(ctx context.Context, c client.Client, taskQueue string, b Batch) 
 	return run, nil
 }
 
-// tooLarge tells whether the server may have refused a request for its size, for which it has no error of its own.
+// tooLarge tells whether the server may have refused a request for its size. The server has no error of its own for
+// that.
 func tooLarge(err error) bool {
 	var invalid *serviceerror.InvalidArgument
 	return errors.As(err, &invalid) || isMessageTooLarge(err)
@@ -130,7 +131,7 @@ func isMessageTooLarge(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "larger than max") || strings.Contains(err.Error(), "message too large"))
 }
 
-// startOptions are those of every workflow that hands over: low priority, one per id at a time.
+// startOptions are the options of every workflow that hands over: low priority, one per id at a time.
 func startOptions(id, taskQueue string, reuse enumspb.WorkflowIdReusePolicy) client.StartWorkflowOptions {
 	if taskQueue == "" {
 		taskQueue = DefaultTaskQueue

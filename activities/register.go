@@ -20,8 +20,8 @@ type DynamicRegistry interface {
 	RegisterDynamicActivity(a any, options activity.DynamicRegisterOptions)
 }
 
-// Register registers the activities under their names on the wire. They are the worker's dynamic activity, of which it has
-// one: so it is here that an input is decoded, and said that it could not be.
+// Register registers the activities under their names on the wire. They are the worker's one dynamic activity: so this
+// code decodes the inputs, and reports those that it cannot decode.
 func (s *Set) Register(r DynamicRegistry) {
 	all := map[string]handler{
 		RecordName:     handles(s.Record),

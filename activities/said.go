@@ -11,8 +11,8 @@ var said struct {
 	last time.Time
 }
 
-// Said returns the present as the time at which something is said. No two of one process are the same or out of order,
-// to the microsecond that stores keep, so what was said last is known by it, however it travels.
+// Said returns the present as the time of a statement. No two in one process are equal or out of order, at the
+// microsecond precision of stores, so it tells which statement was last, on any way to the store.
 func Said() time.Time {
 	said.Lock()
 	defer said.Unlock()

@@ -22,10 +22,10 @@ import (
 type Set struct {
 	Store  store.Store
 	Client client.Client
-	// DataConverter is that of Client. Nil means the SDK's default.
+	// DataConverter is the data converter of Client. Nil means the SDK's default.
 	DataConverter converter.DataConverter
-	// Find says what the rows of an experiment say of it: analysis.Find, in the packages that a user's worker does without.
-	// Nil: this worker analyses no experiments.
+	// Find analyses the rows of an experiment: set it to analysis.Find, whose packages a user's worker does not link. Nil:
+	// this worker analyses no experiments.
 	Find func(*experiments.Experiment, []scoring.Assignment, []scoring.Record, []scoring.RunFacts, time.Time) (rollout.Finding, error)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
@@ -55,7 +55,7 @@ func (s *Set) Record(ctx context.Context, b Batch) (Recorded, error) {
 	return Recorded{}, s.record(ctx, b)
 }
 
-// recordKeyed writes what is said about the run that declares a key, or has the store hold it.
+// recordKeyed writes scores about the run that declares a key, or has the store hold them.
 func (s *Set) recordKeyed(ctx context.Context, b Batch) (Recorded, error) {
 	receipt, err := s.Store.RecordKeyed(ctx, store.Keyed{
 		Key: b.RunKey, Records: b.Records, DeliveryID: activity.GetInfo(ctx).WorkflowExecution.ID,
@@ -64,7 +64,7 @@ func (s *Set) recordKeyed(ctx context.Context, b Batch) (Recorded, error) {
 		return Recorded{}, typed(err)
 	}
 	if receipt.Held {
-		activity.GetLogger(ctx).Info("Verdict: no run has declared the key yet; what is said about it is held until one does", "Key", b.RunKey)
+		activity.GetLogger(ctx).Info("Verdict: no run has declared the key yet; its scores are held until one does", "Key", b.RunKey)
 	}
 	return Recorded{Held: receipt.Held}, nil
 }
@@ -115,8 +115,8 @@ func (s *Set) known(ctx context.Context, run scoring.Run) error {
 
 // Expected is an expectation that is kept.
 type Expected struct {
-	// Window is the one that is kept. It stays in the scorer's history, so that a build in which the window is another one
-	// does not change it under a scorer that waits.
+	// Window is the kept window. It stays in the scorer's history, so that a build with another window does not change it
+	// for a waiting scorer.
 	Window scoring.Window `json:"window"`
 	// Early are the outcomes that meet it already, or the first of them if they are too many to carry.
 	Early []scoring.Outcome `json:"early,omitempty"`
@@ -136,7 +136,7 @@ func (s *Set) Expect(ctx context.Context, e scoring.Expectation) (Expected, erro
 // Rest asks for the early outcomes that an answer could not hold.
 type Rest struct {
 	Expectation scoring.Expectation `json:"expectation"`
-	Seen        []string            `json:"seen"` // ids of those that were returned
+	Seen        []string            `json:"seen"` // ids of the outcomes that were returned
 	// SeenMarks are the marks of those whose ids are too many to travel.
 	SeenMarks []string `json:"seen_marks,omitempty"`
 }
@@ -157,7 +157,8 @@ func Marks(ids []string) []string {
 	return marks
 }
 
-// ExpectMore returns early outcomes that Expect could not return. What comes meanwhile is carried to the scorer anyway.
+// ExpectMore returns early outcomes that Expect could not return. Outcomes that arrive meanwhile reach the scorer
+// anyway.
 func (s *Set) ExpectMore(ctx context.Context, r Rest) (Expected, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
@@ -186,7 +187,7 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
 	if strings.HasPrefix(activity.GetInfo(ctx).WorkflowExecution.ID, repeatPrefix) {
-		// Whoever waits has been told by the first, unless that was deleted since.
+		// The first delivery has signaled the waiting scorers, unless its outcome was deleted since.
 		if known, err := s.Store.CountDelivery(ctx, o.ID); known || err != nil {
 			return 0, typed(err)
 		}
@@ -200,7 +201,7 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	})
 }
 
-// Reject keeps what was refused, for the ledger.
+// Reject keeps a refused delivery, for the ledger.
 func (s *Set) Reject(ctx context.Context, r store.Rejection) error {
 	ctx, stop := beating(ctx)
 	defer stop()

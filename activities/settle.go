@@ -19,12 +19,12 @@ import (
 type Refusal struct {
 	// Unseen are outcomes that the scorer has not taken into account, or the first of them.
 	Unseen []scoring.Outcome `json:"unseen,omitempty"`
-	// Taken are the ids of outcomes that it has, and that count for another scorer; TakenMarks the marks of those that it has
-	// only told the marks of.
+	// Taken are the ids of outcomes that it has, and that count for another scorer; TakenMarks the marks of those for
+	// which it gave only their marks.
 	Taken      []string `json:"taken,omitempty"`
 	TakenMarks []string `json:"taken_marks,omitempty"`
-	// Again are the numbers of waits that the store does not know: it is another one than the one in which they were made.
-	// The scorer expects again. Only one that has said what it expects is told.
+	// Again are the numbers of waits that the store does not know, because they were made in another store. The scorer
+	// expects again. Only a scorer that has listed its expectations gets them.
 	Again []int `json:"again,omitempty"`
 }
 
@@ -54,8 +54,8 @@ func (s *Set) Settle(ctx context.Context, st store.Settlement) (Refusal, error) 
 	return Refusal{Unseen: carried(unseen)}, typed(err)
 }
 
-// settleUnsaid settles for a scorer whose worker is of a release in which it does not say what it expects, and would not
-// understand that it is to expect again. Where the store knows no wait of it, its history says what it expects.
+// settleUnsaid settles for a scorer of a release that does not list its expectations, and would not understand a
+// request to expect again. If the store knows none of its waits, they are read from the scorer's history.
 func (s *Set) settleUnsaid(ctx context.Context, st store.Settlement) ([]scoring.Outcome, error) {
 	st.Expected = []int{1}
 	unseen, err := s.Store.Settle(ctx, st)
@@ -77,14 +77,14 @@ func (s *Set) settleUnsaid(ctx context.Context, st store.Settlement) ([]scoring.
 	return s.Store.Settle(ctx, st)
 }
 
-// expectations returns what a scorer's history says that it expects. A history that is gone says nothing.
+// expectations returns a scorer's expectations from its history. If the history is gone there are none.
 func (s *Set) expectations(ctx context.Context, scorer scoring.Run) (all []scoring.Expectation, err error) {
 	events := s.Client.GetWorkflowHistory(ctx, scorer.WorkflowID, scorer.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		var gone *serviceerror.NotFound
 		if errors.As(err, &gone) {
-			activity.GetLogger(ctx).Warn("Verdict: the scorer's history is gone; it settles without what it expected", "ScorerWorkflowID", scorer.WorkflowID)
+			activity.GetLogger(ctx).Warn("Verdict: the scorer's history is gone; it settles without its expectations", "ScorerWorkflowID", scorer.WorkflowID)
 			return nil, nil
 		}
 		if err != nil {
@@ -96,7 +96,7 @@ func (s *Set) expectations(ctx context.Context, scorer scoring.Run) (all []scori
 		}
 		var e scoring.Expectation
 		if err := s.converter().FromPayloads(scheduled.GetInput(), &e); err != nil {
-			return nil, fmt.Errorf("verdict: what the scorer %s expects cannot be read: %w", scorer.WorkflowID, err)
+			return nil, fmt.Errorf("verdict: cannot read the expectations of the scorer %s: %w", scorer.WorkflowID, err)
 		}
 		if !slices.ContainsFunc(all, func(x scoring.Expectation) bool { return x.Wait == e.Wait }) {
 			all = append(all, e)

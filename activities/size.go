@@ -6,9 +6,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// MaxCarried is how many bytes of JSON a payload of ours has at most: what is handed over, what an activity is given or
-// returns, the answer to a query. The server takes 2 MiB, and a payload codec may add a third. What has more is carried in
-// several.
+// MaxCarried is how many bytes of JSON a payload of ours has at most: a batch, the input or result of an activity, the
+// answer to a query. The server takes 2 MiB, and a payload codec may add a third. Larger values go in several payloads.
 const MaxCarried = 1_500_000
 
 // Size returns the length in bytes of the JSON that is made of v to be carried; the largest int if none can be made.

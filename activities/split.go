@@ -2,12 +2,12 @@ package activities
 
 import "github.com/verdict-dev/verdict/scoring"
 
-// Split returns b in batches that each fit into a payload, in the order in which they are to be handed over. A batch that
-// fits is returned as it is; so is what cannot be made smaller, for the server to refuse.
+// Split returns b in batches that each fit into a payload, in the order of handing over. It returns a batch that fits
+// unchanged, and also one that cannot be made smaller, for the server to refuse.
 //
-// A flush is a complete set: a second one would retract what the first one names. So the first batch has the flush with as
-// many scores as fit and the marks of the others, which follow as its parts. A worker of a release that knows no parts
-// keeps those others as scores of an activity: there no flush retracts them, whichever comes first.
+// A flush is a complete set: a second one would retract the scores of the first. So the first batch has the flush with
+// as many scores as fit and the marks of the others, which follow as its parts. A worker of a release that knows no
+// parts keeps those others as scores of an activity: there no flush retracts them, whichever comes first.
 func (b Batch) Split() []Batch {
 	if Size(b) <= MaxCarried {
 		return []Batch{b}
@@ -64,7 +64,7 @@ func (b Batch) chunks(records []scoring.Record, most int) (all []Batch) {
 	return all
 }
 
-// flush returns what a store is given for a part: the scores as the workflow's own.
+// flush returns a part in the form for the store: the scores as the workflow's own.
 func (b Batch) flush() scoring.Flush {
 	f := *b.Part
 	f.Records = make([]scoring.Record, len(b.Records))

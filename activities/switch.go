@@ -8,15 +8,15 @@ import (
 // switchPatience is how long a [Switch] waits for an answer. It is asked inside workflow tasks too, which may take a second.
 const switchPatience = 50 * time.Millisecond
 
-// Switch asks a user's kill switch, which may look it up somewhere, without waiting for it: what takes longer than 50 ms, or
-// panics, is answered with what was said last, and "not thrown" before anything was said. It is safe for concurrent use.
+// Switch asks a user's kill switch, which may look it up somewhere, without waiting for it: if it takes longer than 50
+// ms, or panics, its last answer counts, and "not thrown" before the first answer. It is safe for concurrent use.
 type Switch struct {
 	off func() bool
 
 	mu     sync.Mutex
 	asked  chan struct{} // closed with the answer to the question that is under way; nil if none is
-	slow   bool          // somebody has waited for it in vain
-	thrown bool          // what was said last
+	slow   bool          // a caller has waited for it without an answer
+	thrown bool          // the last answer
 }
 
 // NewSwitch returns the switch that off tells of; nil, which is never thrown, if off is nil.
@@ -61,7 +61,7 @@ func waited(asked chan struct{}) (answered bool) {
 func (s *Switch) ask(asked chan struct{}) {
 	thrown := s.last()
 	defer func() {
-		_ = recover() // the user's; it says nothing
+		_ = recover() // a panic of the user's code is ignored
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.thrown, s.asked = thrown, nil

@@ -60,7 +60,7 @@ func Answer(ctx context.Context, recording client.WorkflowRun, patience time.Dur
 	return err
 }
 
-// Held tells whether what a recording says about a key is held: by the store, because no run has declared the key yet, or by
+// Held tells whether a recording about a key is held: by the store, because no run has declared the key yet, or by
 // Temporal, because the recording has not ended. Answer has returned nil, so one that has ended is read at once.
 func Held(ctx context.Context, recording client.WorkflowRun) bool {
 	wait, cancel := context.WithTimeout(ctx, time.Second)

@@ -13,7 +13,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// carriers is how many scorers are told of an outcome at a time: a key may have thousands that wait.
+// carriers is how many scorers are signaled at a time: thousands may wait for one key.
 const carriers = 16
 
 // Tell tells every scorer that waits for an outcome, and returns how many it told. closed is called, from any goroutine,

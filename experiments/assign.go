@@ -13,13 +13,13 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Ways of not taking part, beside those of the scoring package. A unit with one of them has the control and is kept out
-// of the statistics.
+// Ways of not taking part, in addition to those of the scoring package. A unit with one of them has the control and is
+// kept out of the statistics.
 const (
 	ByHoldout    scoring.AssignedBy = "holdout"    // held out of everything
 	ByLayer      scoring.AssignedBy = "layer"      // belongs to another experiment of the layer
 	ByAllocation scoring.AssignedBy = "allocation" // outside the share that takes part
-	ByTargeting  scoring.AssignedBy = "targeting"  // not one of those that the experiment is for
+	ByTargeting  scoring.AssignedBy = "targeting"  // not in the experiment's target
 )
 
 // Counted tells whether an assignment of this kind was randomised by the experiment and enters its statistics.
@@ -31,7 +31,7 @@ func Counted(by scoring.AssignedBy) bool {
 	return false
 }
 
-// Unserved returns the units of an experiment's assignments that were served something else than what is recorded, at least
+// Unserved returns the units of an experiment's assignments that were served something other than recorded, at least
 // once. They are out of the statistics.
 func Unserved(assignments []scoring.Assignment) map[string]bool {
 	units := map[string]bool{}
@@ -43,13 +43,13 @@ func Unserved(assignments []scoring.Assignment) map[string]bool {
 	return units
 }
 
-// Epoch is a span in which the weights do not change. Units of different epochs are never pooled.
+// Epoch is a span of constant weights. Units of different epochs are never pooled.
 type Epoch struct {
 	// Number counts the epochs of a version, from 0: the epoch of the definition's own weights.
 	Number int `json:"number"`
-	// Weights has a weight of 0 or more for every variant. Nil: those of the definition.
+	// Weights has a weight of 0 or more for every variant. Nil: the definition's weights.
 	Weights map[string]float64 `json:"weights,omitempty"`
-	// Allocation is the share of units that take part. 0: that of the definition.
+	// Allocation is the share of units that take part. 0: the definition's allocation.
 	Allocation float64 `json:"allocation,omitempty"`
 	// At is when it began. For the first epoch the zero time will do.
 	At time.Time `json:"at,omitzero"`
@@ -157,7 +157,7 @@ func (e *Experiment) certain(variant int) map[string]float64 {
 	return p
 }
 
-// Pick is what a unit got.
+// Pick is the variant of a unit, and how it was chosen.
 type Pick struct {
 	Variant string
 	By      scoring.AssignedBy
@@ -170,7 +170,7 @@ type Pick struct {
 func (p Pick) Counted() bool { return Counted(p.By) }
 
 // Assign returns the variant of a unit. It is the same for the same experiment, version, weights and unit in every
-// process, and independent of what the unit gets in another experiment.
+// process, and independent of the unit's variant in another experiment.
 //
 // The variant is found by weighted rendezvous hashing: each variant v draws an exponential time -ln(h_v(unit))/w_v and
 // the earliest wins. When weights change, a unit moves from a to b only if b's weight grew relative to a's. If one
@@ -223,10 +223,10 @@ func (s *Split) Force(variant string) (Pick, error) {
 	return Pick{variant, scoring.ByForce, s.epoch, s.probabilities}, nil
 }
 
-// Exclude returns what a unit gets that the experiment is not for: the control, kept out of the statistics.
+// Exclude returns the pick of a unit outside the experiment's target: the control, kept out of the statistics.
 func (s *Split) Exclude() Pick { return s.outside(ByTargeting) }
 
-// Pause returns what every unit gets while the experiment is paused: the control, kept out of the statistics.
+// Pause returns the pick of every unit while the experiment is paused: the control, kept out of the statistics.
 func (s *Split) Pause() Pick { return s.outside(scoring.ByPause) }
 
 // Choose returns the pick of a caller's own selection, with the probability that each variant had in it. Probabilities
@@ -248,12 +248,12 @@ func (s *Split) Choose(variant string, probabilities map[string]float64) (Pick, 
 		sum += p
 	}
 	if math.Abs(sum-1) > 1e-9 || probabilities[variant] == 0 {
-		return Pick{}, scoring.Invalid("probabilities", "they sum to %v, and %v is that of the chosen %q", sum, probabilities[variant], variant)
+		return Pick{}, scoring.Invalid("probabilities", "they sum to %v, with %v for the chosen %q", sum, probabilities[variant], variant)
 	}
 	return Pick{variant, scoring.ByCustom, s.epoch, probabilities}, nil
 }
 
-// Again returns what the unit of a gets by the weights of s. What was picked by the experiment's hash is picked anew; an
+// Again returns the pick of the unit of a by the weights of s. A pick by the experiment's hash is made again; an
 // override and an exclusion stay; a caller's own choice stays while its unit takes part and its variant has a weight.
 func (s *Split) Again(a scoring.Assignment) Pick {
 	p := s.Assign(a.Unit)
@@ -275,7 +275,7 @@ func (s *Split) Again(a scoring.Assignment) Pick {
 	return p
 }
 
-// Assignment returns the record of a pick, to be completed with what the caller knows of the run.
+// Assignment returns the record of a pick, to which the caller adds the facts of the run.
 func (s *Split) Assignment(p Pick, unit string, run scoring.Run, at time.Time) scoring.Assignment {
 	return scoring.Assignment{
 		Experiment: s.exp.def.Name, Version: s.exp.def.Version, Epoch: p.Epoch, Variant: p.Variant, By: p.By,

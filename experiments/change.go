@@ -9,22 +9,22 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Change is what a changed definition asks for.
+// Change is the step that a changed definition needs.
 type Change string
 
 // The changes of a definition.
 const (
 	// Unchanged: the two definitions are the same.
 	Unchanged Change = "unchanged"
-	// NewEpoch: only weights or the allocation differ. Start the next [Epoch]; the statistics go on, stratified by it.
+	// NewEpoch: only weights or the allocation differ. Start the next [Epoch]; the statistics continue, stratified by it.
 	NewEpoch Change = "epoch"
 	// NewVersion: something frozen differs. The statistics of the old version say nothing of the new one.
 	NewVersion Change = "version"
 )
 
-// Compare tells what the step from one definition to another asks for, and which fields differ, in byte order. It
-// answers [NewVersion] also when the version is already another one; whoever sees it with an equal Version is looking
-// at a mistake. Defaults that are spelled out, and the order of variants, are no change.
+// Compare returns the step that a change from one definition to another needs, and the fields that differ, in byte
+// order. It returns [NewVersion] also when the version is already another one; with equal versions that is a mistake of
+// the caller. Defaults that are spelled out, and the order of variants, are no change.
 func Compare(from, to Definition) (Change, []string) {
 	a, b := canonical(from), canonical(to)
 	var fields []string

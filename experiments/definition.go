@@ -22,7 +22,7 @@ type Variant struct {
 	Weight float64 `json:"weight"`
 }
 
-// Layer makes experiments exclude each other: those with the same layer name split its units by disjoint ranges.
+// Layer makes experiments exclude each other: experiments with the same layer name split its units by disjoint ranges.
 type Layer struct {
 	Name string `json:"name"`
 	// From and To are the range [From, To) of the layer, within [0, 1].
@@ -36,8 +36,8 @@ type Holdout struct {
 	Share float64 `json:"share"` // in [0, 1)
 }
 
-// Definition is what an experiment is. All of it except the weights and the allocation is frozen for a version:
-// [Compare] tells what a change asks for.
+// Definition describes an experiment. Everything except the weights and the allocation is frozen for a version:
+// [Compare] tells which step a change needs.
 type Definition struct {
 	// Required.
 
@@ -54,19 +54,19 @@ type Definition struct {
 
 	// Guardrails are metrics that a variant must not harm.
 	Guardrails []Metric `json:"guardrails,omitempty"`
-	// Unit is what is randomised: [UnitRun] (the default), or the key of a session, or any other key.
+	// Unit is the unit of randomisation: [UnitRun] (the default), or the key of a session, or any other key.
 	Unit string `json:"unit,omitempty"`
 	// Selection is how a unit gets its variant: scoring.ByWeight (the default for runs), ByBucket (the default for
 	// everything else), ByFixed or ByCustom.
 	Selection scoring.AssignedBy `json:"selection,omitempty"`
 	// Fixed is the variant that everybody gets under scoring.ByFixed.
 	Fixed string `json:"fixed,omitempty"`
-	// Maturity is how long after its assignment a unit is counted. It is to be as long as an outcome may take and at least
-	// as long as a run may. 0: a unit counts as soon as its score is there or its run has closed, which is only right when
+	// Maturity is how long after its assignment a unit is counted. Make it as long as an outcome may take, and at least as
+	// long as a run may take. 0: a unit counts as soon as it has its score or its run has closed, which is only right when
 	// scores come with the run's end and runs of all variants take equally long.
 	Maturity time.Duration `json:"maturity,omitempty"`
-	// Planned is the number of units, over a pair of variants, for which the interval is the narrowest. Defaults to what a
-	// fixed test with 80% power would need for MDE and Sigma, or 2000.
+	// Planned is the number of units, over a pair of variants, at which the interval is the narrowest. Defaults to the
+	// size of a fixed test with 80% power for MDE and Sigma, or 2000.
 	Planned int `json:"planned,omitempty"`
 	// MaxUnits is the number of units of a pair at which the experiment is given up. Defaults to 4 times Planned.
 	MaxUnits int `json:"max_units,omitempty"`
@@ -80,7 +80,7 @@ type Definition struct {
 	Margin float64 `json:"margin,omitempty"`
 	// ROPE is the largest difference, in units of MDE, that makes variants equivalent. 0: never equivalent.
 	ROPE float64 `json:"rope,omitempty"`
-	// Alpha is the probability of declaring a wrong winner, however often one looks. Defaults to 0.05.
+	// Alpha is the probability of declaring a wrong winner, over any number of looks. Defaults to 0.05.
 	Alpha float64 `json:"alpha,omitempty"`
 	// AlphaHarm is the probability of a wrong harm, over all variants and metrics. Defaults to 0.05.
 	AlphaHarm float64 `json:"alpha_harm,omitempty"`
@@ -88,14 +88,14 @@ type Definition struct {
 	Allocation float64 `json:"allocation,omitempty"`
 	// Layer is the layer that the experiment is in. The zero Layer is none.
 	Layer Layer `json:"layer,omitzero"`
-	// Holdout is who takes part in nothing. The zero Holdout is nobody.
+	// Holdout is the share of units that take part in no experiment. The zero Holdout is empty.
 	Holdout Holdout `json:"holdout,omitzero"`
 	// Allocator is who sets the weights while it runs. Defaults to [Manual].
 	Allocator Allocator `json:"allocator,omitempty"`
 	// Floor is the share that every variant keeps under an allocator. Defaults to 0.05.
 	Floor float64 `json:"floor,omitempty"`
-	// EarlyRead lets units whose window is still open be read: by what is certain of them, and through a Kaplan-Meier
-	// estimate. It needs a boolean primary metric with a maturity window, can find harm and never a winner.
+	// EarlyRead also reads units whose window is still open: by their certain facts, and through a Kaplan-Meier estimate.
+	// It needs a boolean primary metric with a maturity window, and can find harm but never a winner.
 	EarlyRead bool `json:"early_read,omitempty"`
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Type is what values a metric has. It decides how a value becomes evidence.
+// Type is the kind of a metric's values. It decides how a value becomes evidence.
 type Type string
 
 // The types of a metric.
@@ -18,7 +18,7 @@ const (
 	// Bounded: a number in [Lo, Hi], [0, 1] when both are 0. One outside is an error, never clipped.
 	Bounded Type = "bounded"
 	// Capped: a number of 0 or more, cut at Cap (revenue, cost). The cap is fixed before the start: one that is computed
-	// from the data breaks the guarantee. One below 0 is cut at 0. What is cut is counted.
+	// from the data breaks the guarantee. One below 0 is cut at 0. The report counts cut values.
 	Capped Type = "capped"
 	// Unbounded: any number (latency, tokens). It is decided on the order of the values and reported as a ratio of
 	// geometric means; the plain mean is descriptive.
@@ -34,8 +34,8 @@ const (
 	Lower  Direction = "lower"
 )
 
-// Missing is what it means that a unit has no score, or a pending or expired one, when its window has closed. It is
-// never applied to a score that is not applicable or that failed.
+// Missing is the meaning of a unit without a score, or with a pending or expired one, when its window has closed. It
+// never applies to scores that are not applicable or failed.
 type Missing string
 
 // The meanings of a missing score.
@@ -56,7 +56,7 @@ const (
 	RunAttempts = "run.attempts" // attempts of the run
 )
 
-// Metric says how a score is read. A metric is part of what an experiment version freezes.
+// Metric says how a score is read. An experiment version freezes its metrics.
 type Metric struct {
 	// Required.
 
@@ -78,8 +78,8 @@ type Metric struct {
 	// Missing defaults to [MissingUnknown]. A conversion, where silence means no, wants [MissingNegative].
 	Missing Missing `json:"missing,omitempty"`
 	// FailureUnknown treats a failed, canceled, terminated or timed-out run without a score like any other without one. By
-	// default such a run has the worst value of a boolean or bounded metric. What the engine knows is never filled in so:
-	// a failure after the window is as unknown within it as a success after it.
+	// default such a run has the worst value of a boolean or bounded metric. The engine's facts are never filled in like
+	// this: within a window, a later failure is as unknown as a later success.
 	FailureUnknown bool `json:"failure_unknown,omitempty"`
 	// Per is the name of the score that a ratio is taken over: the metric is the sum of Name over the sum of Per. It is
 	// decided on the confidence sequence alone, by the delta method, and marked approximate.

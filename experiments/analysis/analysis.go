@@ -16,10 +16,10 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Unit is one randomised unit and what is known of it.
+// Unit is one randomised unit and its observations.
 type Unit struct {
 	Variant string
-	// Epoch is the weight epoch in which it was assigned, and Probabilities what each variant's probability was.
+	// Epoch is the weight epoch of its assignment, and Probabilities the probability of each variant.
 	Epoch         int
 	Probabilities map[string]float64
 	At            time.Time // of the assignment
@@ -31,9 +31,9 @@ type Unit struct {
 	Outcomes []Outcome
 }
 
-// Outcome is what a metric says of a unit.
+// Outcome is a metric's reading of a unit.
 type Outcome struct {
-	// State is scoring.Scored when there is a value. The empty State means that nobody has said anything.
+	// State is scoring.Scored when there is a value. The empty State means that there is no score.
 	State scoring.State
 	// Value is the unit's value: the mean over its runs if there are several. For a ratio it is the numerator.
 	Value float64
@@ -42,7 +42,7 @@ type Outcome struct {
 	// Covariate was known at the assignment, if HasCovariate.
 	Covariate    float64
 	HasCovariate bool
-	// Imputed tells that the value is what the metric says of a failed run or a missing score.
+	// Imputed tells that the value is the metric's value for a failed run or a missing score.
 	Imputed bool
 	// Capped tells that a score in the value was cut, at the metric's cap or at 0.
 	Capped bool
@@ -82,8 +82,8 @@ func (c *Counts) add(o Counts) {
 	c.Late += o.Late
 }
 
-// Analysis accumulates units. Add them in the order of their assignment: what is computed from the same units in the
-// same order is the same to the last bit. It is not safe for concurrent use.
+// Analysis accumulates units. Add them in the order of their assignment: results from the same units in the same order
+// are the same to the last bit. It is not safe for concurrent use.
 type Analysis struct {
 	exp     *design
 	epochs  map[stratum]*epoch
@@ -98,15 +98,15 @@ type Analysis struct {
 	shares  lastShares
 }
 
-// stratum is a set of units that were assigned with the same probabilities: those of an epoch, unless its number stands for
-// several, because a deploy changed the weights of the code, or the caller's own choice has probabilities of its own. Units
-// of different strata are never pooled.
+// stratum is a set of units that were assigned with the same probabilities: the units of an epoch, unless its number
+// stands for several, because a deploy changed the weights of the code, or the caller's own choice has probabilities of
+// its own. Units of different strata are never pooled.
 type stratum struct {
 	epoch  int
 	shares string // empty: unusable, or one of too many
 }
 
-// maxStrata is how many sets of probabilities of one epoch are told apart.
+// maxStrata is how many sets of probabilities of one epoch are distinguished.
 const maxStrata = 64
 
 func (s stratum) compare(o stratum) int {
@@ -153,7 +153,7 @@ type tally struct {
 	bare     bool // a unit without the covariate
 	broken   bool // a value of a boolean metric that is a share
 	sojourns [][]estimate.Sojourn
-	behind   []estimate.EProcess // of the early read: the control is better than v, whatever the open windows bring
+	behind   []estimate.EProcess // of the early read: the control is better than v, for any outcome of the open windows
 }
 
 // cell is the state of one metric, epoch and variant.
@@ -224,7 +224,7 @@ func (a *Analysis) Add(u Unit) error {
 	return nil
 }
 
-// probabilities returns those of u by variant, or nil if they are unusable.
+// probabilities returns the probabilities of u by variant, or nil if they are unusable.
 func (a *Analysis) probabilities(u Unit, v int) []float64 {
 	sum := 0.0
 	for i, name := range a.exp.names {
@@ -238,7 +238,7 @@ func (a *Analysis) probabilities(u Unit, v int) []float64 {
 	return a.p
 }
 
-// stratum returns the one of a unit with the probabilities p.
+// stratum returns the stratum of a unit with the probabilities p.
 func (a *Analysis) stratum(epoch int, p []float64) stratum {
 	if p == nil {
 		return stratum{epoch: epoch}
@@ -271,7 +271,7 @@ func (a *Analysis) epoch(at stratum, u Unit, p []float64) *epoch {
 	return e
 }
 
-// add accumulates what the metric says of a unit of variant v.
+// add accumulates the metric's reading of a unit of variant v.
 func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, window time.Duration) {
 	k := len(m.counts)
 	c := &m.counts[v]
@@ -398,10 +398,10 @@ func bet(pairs []estimate.EProcess, k, v int, u, c float64, p []float64) {
 	}
 }
 
-// atBest lets a unit of variant v play for the control against v with what is certain of it: one whose window is open and
-// that has said nothing counts for v as a success and for the control as a failure. Against the bet with the final
-// outcomes each stake is the same or smaller, so that the wealth never exceeds that of a valid bet on all units that were
-// assigned. The centre is fixed because the mean of what is known so far depends on the delays.
+// atBest bets on the control against v with a unit of variant v, using only certain facts: a unit with an open window
+// and no score counts for v as a success and for the control as a failure. Each stake is at most the stake with the
+// final outcome, so the wealth never exceeds the wealth of a valid bet on all assigned units. The centre is fixed
+// because the mean of the scores so far depends on the delays.
 func (m *tally) atBest(control, v int, mature bool, o Outcome, p []float64) {
 	const centre = 0.5
 	known := o.State == scoring.Scored && m.metric.admits(o.Value)
@@ -437,9 +437,9 @@ func sojourn(o Outcome, mature bool, window time.Duration) estimate.Sojourn {
 	return estimate.Sojourn{After: min(o.After, window)}
 }
 
-// Merge accumulates everything that o has seen of the same experiment; o is not changed. Counts and moments are then
-// those of all units, up to rounding. Wealths multiply, which is a valid e-process as long as the shards are of
-// different units, with each shard bet around its own centre.
+// Merge accumulates everything that o has seen of the same experiment; o is not changed. Counts and moments then cover
+// all units, up to rounding. Wealths multiply, which is a valid e-process as long as the shards are of different units,
+// with each shard bet around its own centre.
 func (a *Analysis) Merge(o *Analysis) error {
 	if a.exp.def.Fingerprint() != o.exp.def.Fingerprint() {
 		return scoring.Invalid("analysis", "it is of another experiment or version")

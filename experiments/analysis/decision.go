@@ -121,11 +121,12 @@ func (j *judge) harms(r reading, v int) bool {
 	return ok && j.sequence(j.d.Alpha).Interval(e).Hi < 0
 }
 
-// harmsEarly is the same on what is known of open windows, and says how it was found.
+// harmsEarly is the same with the certain facts about open windows, and says how it found the harm.
 //
 // A variant that cannot catch up, even if all its open windows end well and all the control's end badly, need not be
-// waited for: that is proven by the e-process. The estimate by Kaplan and Meier has the interval alone. It waits for units
-// whose windows have closed: before that nobody has been seen to the end of a window, and it would favour the faster variant.
+// waited for: the e-process proves that. The Kaplan-Meier estimate has only the interval. It waits for units whose
+// windows have closed: before that no unit has been followed to the end of its window, and it would favour the faster
+// variant.
 func (j *judge) harmsEarly(v int) string {
 	m := j.a.metrics[0]
 	counts, control := m.counts[v], m.counts[j.a.exp.control]
@@ -345,14 +346,14 @@ func (j *judge) futile() (experiments.Decision, bool) {
 	if left == 0 {
 		return experiments.Decision{}, false
 	}
-	reason := fmt.Sprintf("no variant is better than %s by what matters (%v), or it has had its %d units", j.d.Control, j.d.MDE, j.d.MaxUnits)
+	reason := fmt.Sprintf("no variant is better than %s by the difference that matters (%v), or it has had its %d units", j.d.Control, j.d.MDE, j.d.MaxUnits)
 	if j.d.MDE == 0 {
 		reason = fmt.Sprintf("every variant has had its %d units", j.d.MaxUnits)
 	}
 	return experiments.Decision{Verdict: experiments.Futile, Reason: reason}, true
 }
 
-// goOn is the verdict to continue, with what is still needed for the pair that leads.
+// goOn is the verdict to continue, with the units that the leading pair still needs.
 func (j *judge) goOn(reason string) experiments.Decision {
 	r := j.read[0]
 	d := experiments.Decision{Verdict: experiments.Continue, Reason: reason}
@@ -380,7 +381,7 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	if scored == 0 || growth*scored > float64(j.d.MaxUnits) {
 		growth = max(1, float64(j.d.MaxUnits)/max(scored, 1))
 	}
-	// All units that must be assigned for the pair to grow so, less those that are assigned and not yet matured.
+	// All units that must be assigned for the pair to grow so, minus the ones that are assigned and not yet matured.
 	total := float64(j.a.matured) * growth
 	d.UnitsNeeded = max(0, int(math.Ceil(total))-j.a.units)
 	span := j.a.last.Sub(j.a.first)
@@ -391,7 +392,7 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	return d
 }
 
-// leaders returns the variant that looks best, the one that looks second, and the effect between them.
+// leaders returns the variant that looks best, the second best, and the effect between them.
 func (j *judge) leaders() (first, second int, e estimate.Effect, ok bool) {
 	r := j.read[0]
 	c := j.a.exp.control

@@ -2,7 +2,7 @@ package analysis
 
 import "github.com/verdict-dev/verdict/experiments"
 
-// design is an experiment, at hand for whoever reads its units: variants are numbers.
+// design is an experiment in the form for reading units: variants are numbers.
 type design struct {
 	def     experiments.Definition // with defaults, variants in byte order
 	names   []string

@@ -1,4 +1,4 @@
-// Package analysis says what the scores say of an experiment's variants.
+// Package analysis computes an experiment's results from its scores.
 //
 // [Of] turns assignments, scores and run facts, as a store has them, into a [Report] with a decision. [Analysis] does the
 // same with units that are added one by one.

@@ -8,7 +8,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Find returns what [Of] says in the size that a history can hold: what the policy of a started experiment acts on.
+// Find returns the result of [Of] in a size that a history can hold. The policy of a started experiment acts on it.
 func Find(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) (rollout.Finding, error) {
 	r, err := Of(exp, assignments, records, runs, now)
 	if err != nil {

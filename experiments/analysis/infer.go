@@ -8,12 +8,11 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Infer makes a definition from what a store has, for a report on an experiment whose definition is not at hand: the
-// variants are those of the probabilities, the control is the given one or else the first in byte order, and the metric
-// is boolean if all its scores are, bounded by 0 and 1 if they all lie there, and unbounded otherwise, higher being
-// better. If all scores are of one step type, so is the metric. What a failed run means for it nobody has said: it is unknown.
-// There is no maturity window: a caller that knows one sets it. It refuses assignments of none or of several experiments
-// or versions.
+// Infer makes a definition from a store's rows, for a report on an experiment without a known definition: the variants
+// come from the probabilities, the control is the given one or else the first in byte order, and the metric is boolean
+// if all its scores are, bounded by 0 and 1 if they all lie there, and unbounded otherwise, higher being better. If all
+// scores are of one step type, so is the metric. The meaning of a failed run is unknown. There is no maturity window: a
+// caller that knows one sets it. It refuses assignments of none or of several experiments or versions.
 func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, control string) (experiments.Definition, error) {
 	if len(assignments) == 0 {
 		return experiments.Definition{}, scoring.Invalid("assignments", "there are none")
@@ -21,7 +20,7 @@ func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, c
 	first := assignments[0]
 	d := experiments.Definition{Name: first.Experiment, Version: first.Version, Control: control, Primary: experiments.Metric{
 		Name: metric, Type: inferType(records, metric), Step: inferStep(records, metric),
-		FailureUnknown: true, // nobody has said that a failed run is the worst of it
+		FailureUnknown: true, // a failed run need not be the worst value
 	}}
 	weights := map[string]float64{}
 	for _, a := range assignments {

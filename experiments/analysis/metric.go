@@ -55,7 +55,7 @@ func (m metric) value(y float64) (_ float64, cut bool, _ error) {
 		v := min(max(y, 0), m.Cap)
 		return v, v != y, nil
 	case !measurable(y) && !(m.Type == experiments.Bounded && math.Abs(y) < experiments.MinValue):
-		return 0, false, scoring.Invalid(m.Name, "%v is no measurement: its square or its cube is no number", y)
+		return 0, false, scoring.Invalid(m.Name, "%v is not a measurement: its square or its cube is not a number", y)
 	case m.Type == experiments.Boolean && y != 0 && y != 1:
 		return 0, false, scoring.Invalid(m.Name, "%v is not a boolean, 0 or 1", y)
 	case m.Type == experiments.Bounded && (y < m.Lo || y > m.Hi):

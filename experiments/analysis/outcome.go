@@ -9,7 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// window is the span in which a unit's scores count: half-open, as scoring.Window.
+// window is the half-open span in which a unit's scores count, as scoring.Window.
 type window struct {
 	from  time.Time
 	until time.Time // zero: no end
@@ -19,13 +19,13 @@ type window struct {
 
 func (w window) late(t time.Time) bool { return !w.until.IsZero() && !t.Before(w.until) }
 
-// group is what is known of one assigned chain, with the chains that inherited its assignment.
+// group has the rows of one assigned chain, and of the chains that inherited its assignment.
 type group struct {
 	own    *chain
 	others []*chain
 }
 
-// read returns what a metric says of a unit: the mean over its assigned chains.
+// read returns a metric's reading of a unit: the mean over its assigned chains.
 func (w window) read(m metric, groups []group) Outcome {
 	outcomes := make([]Outcome, len(groups))
 	for i, g := range groups {
@@ -47,8 +47,9 @@ func (w window) read(m metric, groups []group) Outcome {
 	return out
 }
 
-// group returns what a metric says of an assigned chain: the mean over itself and the inheriting chains, of those that
-// say something. The silence of an inheriting chain is no missing score. What the engine knows is that of the assigned chain alone.
+// group returns a metric's reading of an assigned chain: the mean over itself and the inheriting chains that have
+// scores. An inheriting chain without scores is no missing score. The engine's facts come from the assigned chain
+// alone.
 func (w window) group(m metric, g group) Outcome {
 	if s := w.engine(m, g.own); s != nil {
 		return w.silent(m, w.outcome(m, *s, statement{}), g.own)
@@ -87,12 +88,12 @@ func mean(outcomes []Outcome) Outcome {
 	return out
 }
 
-// rank orders the states of several chains by which of them a unit without a value has.
+// rank orders states: of several chains without a value, the unit has the state with the highest rank.
 func rank(s scoring.State) int {
 	return slices.Index([]scoring.State{"", scoring.NotApplicable, scoring.Failed, scoring.Expired, scoring.Pending}, s)
 }
 
-// chain returns what a metric says of one chain, before any policy.
+// chain returns a metric's reading of one chain, before any policy.
 func (w window) chain(m metric, c *chain) Outcome {
 	per := statement{}
 	if m.Per != "" {
@@ -120,8 +121,8 @@ func (w window) outcome(m metric, s, per statement) Outcome {
 	return o
 }
 
-// silent applies what a metric declares for an assigned chain without a value when its window has closed. Not applicable
-// and error are answers, and stay.
+// silent applies the metric's rule for an assigned chain without a value when its window has closed. Not applicable and
+// error are answers, and stay.
 func (w window) silent(m metric, o Outcome, c *chain) Outcome {
 	switch o.State {
 	case scoring.Scored, scoring.NotApplicable, scoring.Failed:
@@ -146,7 +147,7 @@ func (w window) silent(m metric, o Outcome, c *chain) Outcome {
 	return o
 }
 
-// statement is what records say under one name.
+// statement summarizes the records of one name.
 type statement struct {
 	state  scoring.State
 	value  float64
@@ -169,8 +170,8 @@ func (s statement) check(m metric) (mean float64, cut bool, err error) {
 	return sum / float64(len(s.values)), cut, nil
 }
 
-// said returns what the newest run of a chain that says anything under a name says. What holds of each of its scores is for
-// scoring.Holding to say, here at the end of the window and in the store now.
+// said returns the statement of the newest run of a chain that has scores of a name. scoring.Holding decides which
+// revision of each score holds, here at the end of the window and in the store now.
 func (w window) said(c *chain, name, step string) statement {
 	type identity struct {
 		run       scoring.Run
@@ -251,7 +252,7 @@ func (c *chain) after(r, q scoring.Record) bool {
 	return r.RecordedAt.After(q.RecordedAt)
 }
 
-// engine returns what the engine knows of a chain, or nil if the metric is not of that kind.
+// engine returns the engine's facts about a chain, or nil if the metric is not of that kind.
 func (w window) engine(m metric, c *chain) *statement {
 	if !m.engine() {
 		return nil
@@ -273,7 +274,7 @@ func (w window) engine(m metric, c *chain) *statement {
 	switch m.Name {
 	case experiments.RunAttempts:
 		if last.Attempt == 0 {
-			return s // nobody has said
+			return s // not known
 		}
 	case experiments.RunFailed:
 		y = 0
@@ -282,7 +283,7 @@ func (w window) engine(m metric, c *chain) *statement {
 		}
 	case experiments.RunDuration:
 		if c.runs[0].StartedAt.IsZero() {
-			return s // nobody has said when it began
+			return s // its start is not known
 		}
 		y = last.ClosedAt.Sub(c.runs[0].StartedAt).Seconds()
 	}

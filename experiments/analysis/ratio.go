@@ -1,6 +1,6 @@
 package analysis
 
-// SampleRatio is whether units came in the ratio in which they were assigned.
+// SampleRatio tests whether units arrived in the ratio of their assignment.
 type SampleRatio struct {
 	// LogE is the natural logarithm of the e-value against the ratio. It may be looked at after every unit.
 	LogE float64 `json:"log_e"`

@@ -8,14 +8,14 @@ import (
 	"github.com/verdict-dev/verdict/internal/estimate"
 )
 
-// Sizes under which a pair of variants says nothing, and under which its interval is marked approximate.
+// Sizes below which a pair of variants has no result, and below which its interval is marked approximate.
 const (
 	MinUnits         = 20
 	ApproximateUnits = 100
 	ApproximateSkew  = 0.15
 )
 
-// scaleOf is what the effect of a metric is measured in when it is decided.
+// scaleOf is the scale of a metric's effect in decisions.
 type scaleOf int
 
 const (
@@ -87,7 +87,7 @@ func (r reading) effect(b, j int) (estimate.Effect, bool) {
 	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
 	least := float64(MinUnits)
 	if r.metric.Per != "" {
-		least = ApproximateUnits // nothing but the interval decides
+		least = ApproximateUnits // only the interval decides
 	}
 	if min(sb.N, sj.N) < least || (r.metric.Per != "" && r.mixed()) {
 		return estimate.Effect{}, false
@@ -194,9 +194,9 @@ func (r reading) pooled(v int) cell {
 	return c
 }
 
-// posteriors returns what is believed of each variant's mean, larger being better. With several epochs each variant's
-// mean is taken over the epochs in which all variants that still take part have units, weighted alike, so that a
-// drifting baseline favours nobody. ok is false while any variant has too few units.
+// posteriors returns the posterior of each variant's mean, larger being better. With several epochs each variant's mean
+// covers the epochs in which all active variants have units, with equal weights, so that a drifting baseline favours no
+// variant. ok is false while any variant has too few units.
 func (r reading) posteriors(active []int) (posteriors []estimate.Posterior, ok bool) {
 	sign := r.metric.sign()
 	if len(r.epochs) == 1 && r.metric.Type == experiments.Boolean && !r.broken && !r.cuped && r.metric.Per == "" {

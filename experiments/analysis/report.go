@@ -12,8 +12,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Report is what an experiment says at a moment. All of it is finite, so that it can be written as JSON; what cannot be
-// said is left out.
+// Report has an experiment's results at a moment. All numbers are finite, so that it can be written as JSON; others are
+// left out.
 type Report struct {
 	Experiment  string               `json:"experiment"`
 	Version     string               `json:"version"`
@@ -25,13 +25,13 @@ type Report struct {
 	Units    int                        `json:"units"`
 	Excluded map[scoring.AssignedBy]int `json:"excluded,omitempty"`
 	Crossed  int                        `json:"crossed"` // units seen with two variants
-	// SampleRatio compares the counts at assignment with the weights, and Matured those of the matured units.
+	// SampleRatio compares the counts at assignment with the weights, and Matured the counts of the matured units.
 	SampleRatio SampleRatio   `json:"sample_ratio"`
 	Matured     SampleRatio   `json:"matured_sample_ratio"`
 	Epochs      []EpochReport `json:"epochs"`
 	// Metrics are the primary one and then the guardrails.
 	Metrics []MetricReport `json:"metrics"`
-	// Notes are what the reader should know, in words.
+	// Notes are caveats for the reader, in words.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type MetricReport struct {
 	Role      string                `json:"role"` // "primary" or "guardrail"
 	Type      experiments.Type      `json:"type"`
 	Direction experiments.Direction `json:"direction"`
-	// Planned is the number of units of a pair for which its interval is tuned.
+	// Planned is the number of units of a pair that its interval is tuned for.
 	Planned int `json:"planned"`
 	// MissingLogE is the natural logarithm of the e-value against all variants missing equally often.
 	MissingLogE float64  `json:"missing_log_e"`
@@ -60,15 +60,15 @@ type MetricReport struct {
 type Result struct {
 	Variant string `json:"variant"`
 	Counts
-	// Mean is over all scored units, whatever their epoch; a ratio's is the ratio of the means. Interval covers it at all
-	// times at once. For an unbounded metric they are descriptive.
+	// Mean is over all scored units of all epochs; a ratio's is the ratio of the means. Interval covers it at all times at
+	// once. For an unbounded metric they are descriptive.
 	Mean     *float64  `json:"mean,omitempty"`
 	Interval *Interval `json:"interval,omitempty"`
 	SD       *float64  `json:"sd,omitempty"`
-	// Quantiles are those of a metric that is not boolean, within 1%.
+	// Quantiles are the quantiles of a metric that is not boolean, within 1%.
 	Quantiles *Quantiles `json:"quantiles,omitempty"`
-	// Best is the probability that the variant is the best one, and Loss what is expected to be lost by choosing it (of an
-	// unbounded metric: as a logarithm of a ratio). Shown only. Of the primary metric.
+	// Best is the probability that the variant is the best one, and Loss the expected loss of choosing it (of an unbounded
+	// metric: as a logarithm of a ratio). Shown only. Of the primary metric.
 	Best *float64 `json:"best,omitempty"`
 	Loss *float64 `json:"loss,omitempty"`
 	// Versus compares with the control; nil for the control itself, and while there are too few units.
@@ -82,7 +82,7 @@ type Interval struct {
 	Hi float64 `json:"hi"`
 }
 
-// Contains tells whether x lies in the interval.
+// Contains tells whether x is in the interval.
 func (i Interval) Contains(x float64) bool { return x >= i.Lo && x <= i.Hi }
 
 // Quantiles of a metric.
@@ -116,7 +116,7 @@ type Comparison struct {
 	Approximate bool `json:"approximate,omitempty"`
 }
 
-// Report returns what the units added so far say at the given moment. It changes nothing.
+// Report returns the results of the units added so far, at the given moment. It changes nothing.
 func (a *Analysis) Report(now time.Time) Report {
 	j := a.judge(now)
 	d := a.exp.def
@@ -223,7 +223,7 @@ func number(x float64) *float64 {
 	return &x
 }
 
-// ends returns an interval, or nil if either end is no number.
+// ends returns an interval, or nil if either end is not finite.
 func ends(i estimate.Interval) *Interval {
 	lo, hi := number(i.Lo), number(i.Hi)
 	if lo == nil || hi == nil {
@@ -250,8 +250,8 @@ func (r reading) quantiles(v int) *Quantiles {
 	return &Quantiles{significant(q[0]), significant(q[1]), significant(q[2])}
 }
 
-// rounded cuts what is only shown to nine decimals: below that, mathematical functions differ between architectures,
-// and a report should not.
+// rounded cuts figures that are only shown to nine decimals: below that, mathematical functions differ between
+// architectures, and a report should not.
 func rounded(x float64) float64 { return math.Round(x*1e9) / 1e9 }
 
 // significant cuts a quantile, which is known within 1%, to six digits.
@@ -311,7 +311,7 @@ func (r reading) zero(v int) bool {
 	return y.N > 0 && y.Estimate().Zero()
 }
 
-// cut says of which variants values were cut.
+// cut names the variants with values that were cut.
 func (j *judge) cut(r reading) string {
 	var all []string
 	for v, c := range r.counts {

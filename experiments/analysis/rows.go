@@ -9,19 +9,19 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Of builds the units of an experiment from what a store has and returns what they say at the given moment. Assignments are in
-// the order in which they were made; records are whole histories, retracted revisions included (with current revisions
-// alone, a correction that came after a unit's window takes away what it had corrected); runs are the facts of the
-// runs of all assigned chains. Rows of other experiments and versions, superseded and retracted ones, and whatever is
-// later than now, are left out, so that a report of the past can be made again.
+// Of builds the units of an experiment from a store's rows and returns their results at the given moment. Assignments
+// are in the order of their making; records are whole histories, retracted revisions included (with current revisions
+// alone, a correction after a unit's window would remove the value that it corrected); runs are the facts of the runs
+// of all assigned chains. Rows of other experiments and versions, superseded and retracted ones, and rows later than
+// now are left out, so that a report of the past can be made again.
 //
 //   - A unit is a chain of retries and continued runs, or, if the experiment randomises anything else, all chains of the
 //     same unit that began within the window of its first one; its value is then the mean over them. Runs that inherited
 //     an assignment count for the unit that was assigned.
-//   - A chain says what its newest run that says anything says. Scores of several steps or keys of one run are averaged.
-//   - A score counts for its window, which is half-open, by when it was observed, or recorded if that is not known. What
-//     was observed last before the window ended is the value, as [scoring.Holding] says; another score that holds since
-//     is counted as late and not applied.
+//   - A chain has the score of its newest run with one. Scores of several steps or keys of one run are averaged.
+//   - A score counts for its window, which is half-open, by when it was observed, or recorded if that is not known. The
+//     last observation before the end of the window is the value, as in [scoring.Holding]; a later, different score is
+//     counted as late and not applied.
 //   - A failed, canceled, terminated or timed-out run without a score is an outcome, and a missing score has the meaning
 //     that the metric declares.
 //
@@ -46,14 +46,14 @@ func Of(exp *experiments.Experiment, assignments []scoring.Assignment, records [
 // chainID identifies a chain of retries and continued runs.
 type chainID struct{ namespace, workflowID, firstRunID string }
 
-// chain is what is known of one.
+// chain has the rows of one chain.
 type chain struct {
-	runs    []scoring.RunFacts // in the order in which they started
+	runs    []scoring.RunFacts // in the order of their starts
 	records []scoring.Record
 }
 
-// sort puts the runs into the order in which they started. One of which nobody has said when, such as one that never flushed,
-// keeps its place behind the one that became known before it.
+// sort orders the runs by their starts. A run with an unknown start, such as one that never flushed, stays behind the
+// run that became known before it.
 func (c *chain) sort() {
 	began := make(map[scoring.Run]time.Time, len(c.runs))
 	last := time.Time{}
@@ -122,8 +122,8 @@ func (e *design) subjects(assignments []scoring.Assignment, now time.Time) (orde
 			order = append(order, s)
 		}
 		if a.Variant != s.first.Variant {
-			// When the weights change, units move: what a unit does under its second variant is left out, and is no fault. Two
-			// variants under the same weights are one.
+			// When the weights change, units move: scores under a unit's second variant are left out, which is no fault. Two
+			// variants under the same weights are a fault.
 			s.crossed = s.crossed || a.Epoch == s.first.Epoch
 			continue
 		}
@@ -218,8 +218,8 @@ func (e *design) unit(s *subject, chains map[chainID]*chain, inherited map[chain
 		}
 	}
 	if e.def.Maturity == 0 {
-		// Without a window a unit is final as soon as the primary metric has said something, or its runs have all closed and
-		// nobody has said that there is more to come.
+		// Without a window a unit is final as soon as the primary metric has a score, or its runs have all closed and nothing
+		// is pending.
 		o := w.read(e.metrics[0], groups)
 		u.Mature = o.final() || (closed(groups) && o.State != scoring.Pending)
 		w.open = !u.Mature
@@ -246,7 +246,7 @@ func closed(groups []group) bool {
 // over tells whether a status is one after which the chain has no further run.
 func over(s scoring.RunStatus) bool { return s != "" && s != scoring.RunContinuedAsNew }
 
-// broken tells whether a run that ended so failed to do what it was there for.
+// broken tells whether a run with this status failed.
 func broken(s scoring.RunStatus) bool {
 	switch s {
 	case scoring.RunFailed, scoring.RunCanceled, scoring.RunTerminated, scoring.RunTimedOut:

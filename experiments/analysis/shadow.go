@@ -11,8 +11,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// ShadowReport is what the runs of a shadow variant say, which ran beside the runs that were served. It decides nothing:
-// nobody has seen what a shadow answers.
+// ShadowReport has the results of a shadow variant, whose runs ran in parallel to the served runs. It decides nothing:
+// no user has seen a shadow's answers.
 type ShadowReport struct {
 	Variant string `json:"variant"`
 	// Metrics are the primary one and then the guardrails.
@@ -22,14 +22,14 @@ type ShadowReport struct {
 // ShadowResult is a shadow variant on a metric.
 type ShadowResult struct {
 	Name string `json:"name"`
-	// Counts are of the units that were served beside the shadow.
+	// Counts are of the served units with a shadow.
 	Counts
 	// Mean is over all scored units and Interval covers it at all times at once. A ratio has neither.
 	Mean     *float64  `json:"mean,omitempty"`
 	Interval *Interval `json:"interval,omitempty"`
-	// Pairs are the units that were served the control and for which both have a value, Difference the mean over them of
-	// the shadow's value minus the control's, and DifferenceInterval what covers it at all times at once: each unit is
-	// compared with itself, so that far fewer of them tell as much. An unbounded metric has no interval.
+	// Pairs are the units that were served the control and have both values, Difference the mean over them of the shadow's
+	// value minus the control's, and DifferenceInterval covers it at all times at once: each unit is compared with itself,
+	// so far fewer units are enough. An unbounded metric has no interval.
 	Pairs              int       `json:"pairs"`
 	Difference         *float64  `json:"difference,omitempty"`
 	DifferenceInterval *Interval `json:"difference_interval,omitempty"`
@@ -37,8 +37,8 @@ type ShadowResult struct {
 	PValue float64 `json:"p_value"`
 }
 
-// Shadows returns what the shadow variants say, in the order of their names, from the same rows as [Of] reads.
-// Beside a run that is not in the statistics a shadow counts as little as the run.
+// Shadows returns the results of the shadow variants, in the order of their names, from the same rows as [Of]. A shadow
+// of a run that is not in the statistics does not count either.
 func Shadows(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) ([]ShadowReport, error) {
 	e := designOf(exp)
 	served, _, err := e.subjects(assignments, now)
@@ -91,7 +91,7 @@ func Shadows(exp *experiments.Experiment, assignments []scoring.Assignment, reco
 	return out, nil
 }
 
-// shadowTally is the state of a shadow variant: of each metric, what it says alone and by how much it differs.
+// shadowTally is the state of a shadow variant: for each metric, its own values and the differences to the control.
 type shadowTally struct {
 	alone       []*tally
 	differences []estimate.Moments

@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Limits of what a started experiment keeps, so that it fits into the input of its next run.
+// Limits of a started experiment's state, so that it fits into the input of its next run.
 const (
 	MaxRevisions = 100
 	MaxWhy       = 1000 // bytes
@@ -22,8 +22,8 @@ type Rollout struct {
 	exp *experiments.Experiment
 }
 
-// Open returns what goes on with a state. One without epochs is a draft that begins now, with the definition's own weights.
-// A bad definition or policy is refused.
+// Open continues a state. A state without epochs is a draft that begins now, with the definition's own weights. A bad
+// definition or policy is refused.
 func Open(s State, now time.Time) (*Rollout, error) {
 	exp, err := experiments.New(s.Definition) //workflowcheck:ignore a pure function: it sorts what it ranges over
 	if err == nil {
@@ -42,8 +42,8 @@ func Open(s State, now time.Time) (*Rollout, error) {
 	return r, nil
 }
 
-// Revise makes a change and keeps it as a revision. variants are those that it is about, where the change does not say so
-// itself. The error is that of [Rollout.After], and nothing has changed then.
+// Revise makes a change and keeps it as a revision. variants are the variants of the change, where it does not name
+// them itself. It returns the error of [Rollout.After], and then has changed nothing.
 func (r *Rollout) Revise(action Action, change Change, updateID string, now time.Time, variants ...string) (Revision, error) {
 	next, err := r.After(action, change, now)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *Rollout) Revise(action Action, change Change, updateID string, now time
 	return *last, nil
 }
 
-// After returns what the experiment is after a change, or why it must not be made. It changes nothing.
+// After returns the experiment's state after a change, or why the change is not allowed. It changes nothing.
 func (r *Rollout) After(action Action, change Change, now time.Time) (State, error) {
 	c := r.State
 	if err := checkChange(action, change); err != nil {
@@ -131,7 +131,7 @@ func anyOf(all []Status) string {
 	return strings.Join(names, " or ")
 }
 
-// checkChange refuses what no experiment could take.
+// checkChange refuses changes that are invalid for every experiment.
 func checkChange(action Action, change Change) error {
 	if err := scoring.CheckName("who", change.Who); err != nil {
 		return err
@@ -153,7 +153,7 @@ func checkChange(action Action, change Change) error {
 	return nil
 }
 
-// same refuses a definition other than the one that is held.
+// same refuses a definition that differs from the held one.
 func (r *Rollout) same(d *experiments.Definition) error {
 	if d == nil {
 		return nil
@@ -163,7 +163,7 @@ func (r *Rollout) same(d *experiments.Definition) error {
 	case experiments.NewVersion:
 		return scoring.Invalid("definition", "%s differ from the version that is held: start a new version", strings.Join(fields, ", "))
 	case experiments.NewEpoch:
-		return scoring.Invalid("definition", "%s differ from those that are held: start it as it is, and ramp it", strings.Join(fields, ", "))
+		return scoring.Invalid("definition", "%s differ from the held definition: start it unchanged, and ramp it", strings.Join(fields, ", "))
 	}
 	return nil
 }
@@ -184,12 +184,12 @@ func (r *Rollout) ramped(change Change, now time.Time) (experiments.Epoch, error
 	}
 	epoch.Weights = shares(r.Definition, epoch.Weights)
 	if distance(r.Definition, epoch.Weights, was.Weights) < 1e-12 && epoch.Allocation == was.Allocation {
-		return epoch, scoring.Invalid("weights", "they and the allocation are what is asked for already")
+		return epoch, scoring.Invalid("weights", "they and the allocation are set to this already")
 	}
 	return epoch, nil
 }
 
-// firstEpoch is that of the definition's own weights.
+// firstEpoch is the epoch of the definition's own weights.
 func firstEpoch(d experiments.Definition, now time.Time) experiments.Epoch {
 	weights := map[string]float64{}
 	for _, v := range d.Variants {

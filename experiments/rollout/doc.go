@@ -1,8 +1,8 @@
-// Package rollout is what becomes of an experiment that is started: its status, its epochs of weights, the changes that
-// people ask for and those that its policy makes.
+// Package rollout runs a started experiment: its status, its epochs of weights, the changes that people ask for and the
+// changes that its policy makes.
 //
-// [State] is a started experiment as a workflow holds it, and what is written of it never changes its form: it is in
-// histories. [Rollout.Revise] is a change by a person, [Rollout.Act] what the policy does with what an analysis found.
+// [State] is the state of a started experiment in its workflow. Its JSON never changes its form: it is in histories.
+// [Rollout.Revise] makes a change of a person, [Rollout.Act] applies the policy to the finding of an analysis.
 //
-// The package imports nothing of Temporal and reads no clock: it is told what time it is.
+// The package imports nothing of Temporal and reads no clock: callers pass in the time.
 package rollout

@@ -41,8 +41,8 @@ func (s State) Fit(limit int) State {
 	return c
 }
 
-// oldest is the revision that is left out next: what people have done is remembered for longer than what a policy does
-// every hour, but for the last one.
+// oldest is the next revision to drop: changes by people are kept longer than the hourly changes of a policy, except
+// the last of those.
 func oldest(all []Revision) int {
 	return max(0, slices.IndexFunc(all[:len(all)-1], func(r Revision) bool { return r.Who == ByPolicy }))
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Policy is what an experiment does by itself with what its analysis says. The zero Policy only notifies: every new
-// verdict is a revision. That weights are allocated by what was learned is part of the definition, because it bears on
-// the analysis: see experiments.Definition.Allocator.
+// Policy is how an experiment acts on its analysis by itself. The zero Policy only notifies: every new verdict is a
+// revision. Allocating weights by results is part of the definition, because it affects the analysis: see
+// experiments.Definition.Allocator.
 type Policy struct {
-	// StopHarm gives a harmful variant the weight 0. It does so once for a variant: whoever ramps it up again has
-	// overruled it.
+	// StopHarm gives a harmful variant the weight 0. It does so once for a variant: ramping it up again overrules the
+	// policy.
 	StopHarm bool `json:"stop_harm,omitempty"`
 	// PromoteWinner promotes the winner.
 	PromoteWinner bool `json:"promote_winner,omitempty"`
@@ -32,7 +32,7 @@ type Policy struct {
 	ContinueAfter int `json:"continue_after,omitempty"`
 }
 
-// Validate refuses what is out of range.
+// Validate refuses values out of range.
 func (p Policy) Validate() error {
 	switch {
 	case p.Every != 0 && p.Every < time.Second:
@@ -63,8 +63,8 @@ const (
 	minMoved    = 0.01
 )
 
-// Act keeps what an analysis found and does what the policy says, each as a revision of its own. What the policy asks for
-// is valid; if it were not, nothing would change, and the error says so.
+// Act keeps the finding of an analysis and applies the policy; each change is a revision of its own. A change by the
+// policy is always valid; if it were not, nothing would change, and Act would return an error.
 func (r *Rollout) Act(f Finding, now time.Time) error {
 	f.Decision = r.settled(f.Decision, now)
 	before := Finding{Decision: experiments.Decision{Verdict: experiments.Continue}}
@@ -115,7 +115,7 @@ func (r *Rollout) settled(d experiments.Decision, now time.Time) experiments.Dec
 	}
 }
 
-// stopHarm gives the harmful variants the weight 0, each once: whoever has ramped it up again has overruled the policy.
+// stopHarm gives the harmful variants the weight 0, each once: ramping it up again overrules the policy.
 func (r *Rollout) stopHarm(d experiments.Decision, now time.Time) error {
 	weights := maps.Clone(r.Epoch().Weights)
 	var harmful []string
@@ -139,8 +139,8 @@ func (r *Rollout) stopHarm(d experiments.Decision, now time.Time) error {
 	return r.decree(Ramp, Change{Why: d.Reason, Weights: weights}, now, harmful...)
 }
 
-// allocate gives the variants the weights that the definition's allocator makes of the probabilities of being best. It
-// leaves the first weights until every variant is explored, and out those that get no units.
+// allocate gives the variants the weights that the definition's allocator computes from the probabilities of being
+// best. It keeps the first weights until every variant is explored, and leaves out variants that get no units.
 func (r *Rollout) allocate(f Finding, now time.Time) error {
 	was := r.Epoch()
 	if r.Definition.Allocator == experiments.Manual || r.Status != Running || now.Before(was.At.Add(r.Policy.Reweight)) {

@@ -6,7 +6,7 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 )
 
-// Status is what an experiment is at.
+// Status is the status of a started experiment.
 type Status string
 
 // The states of an experiment.
@@ -18,7 +18,7 @@ const (
 	Promoted Status = "promoted" // everyone gets the promoted variant
 )
 
-// Action is what changes an experiment. Its name is that of the update that asks for it.
+// Action is a kind of change. Its name is the name of the update that asks for it.
 type Action string
 
 // The actions. They take a [Change] and return a [Revision].
@@ -26,32 +26,32 @@ const (
 	Start   Action = "verdict.start"   // from draft
 	Ramp    Action = "verdict.ramp"    // other weights or another allocation, which begin the next epoch
 	Pause   Action = "verdict.pause"   // everyone gets the control
-	Resume  Action = "verdict.resume"  // go on in the epoch in which it was paused
+	Resume  Action = "verdict.resume"  // continue in the epoch of the pause
 	Stop    Action = "verdict.stop"    // no more assignments
 	Promote Action = "verdict.promote" // everyone gets a variant
-	// Notice is no update: it is the revision by which the policy says that the verdict is another one.
+	// Notice is no update: it is the policy's revision for a new verdict.
 	Notice Action = "verdict.notice"
 )
 
 // ByPolicy is who made the revisions that no person made.
 const ByPolicy = "policy"
 
-// State is a started experiment as its workflow holds it: the workflow's input, what it continues with, and the answer to
-// its query.
+// State is the state of a started experiment in its workflow: the workflow's input, also when it continues as new, and
+// the answer to its query.
 type State struct {
 	Definition experiments.Definition `json:"definition"`
 	Policy     Policy                 `json:"policy"`
 	Status     Status                 `json:"status"`
 	// Variant is the promoted one.
 	Variant string `json:"variant,omitempty"`
-	// Epochs are the newest ones, the current one last. Their weights are shares of every variant, also those of the
-	// first: a worker whose code has other weights serves the same.
+	// Epochs are the newest ones, the current one last. Each has the weights of all variants as shares, the first epoch
+	// too: a worker whose code has other weights serves the same.
 	Epochs []experiments.Epoch `json:"epochs"`
 	// Revisions are the last hundred changes, oldest first, and Forgotten how many are left out: the oldest of the policy, and
 	// of people only when there is none.
 	Revisions []Revision `json:"revisions"`
 	Forgotten int        `json:"forgotten,omitempty"`
-	// Finding is what the last analysis said. Nil before the first.
+	// Finding is the result of the last analysis. Nil before the first.
 	Finding *Finding `json:"finding,omitempty"`
 	// Harmed are the variants that the policy has stopped, each once.
 	Harmed []string `json:"harmed,omitempty"`
@@ -67,27 +67,27 @@ type Served struct {
 	Status  Status            `json:"status"`
 	Variant string            `json:"variant,omitempty"`
 	Epoch   experiments.Epoch `json:"epoch"`
-	// Fingerprint is that of the definition, to compare with the one in the worker's code.
+	// Fingerprint is the fingerprint of the definition, to compare with the one in the worker's code.
 	Fingerprint string `json:"fingerprint"`
 }
 
-// Served returns what workers act on.
+// Served returns the part of the state that workers act on.
 func (s State) Served() Served {
 	return Served{s.Status, s.Variant, s.Epoch(), s.Definition.Fingerprint()}
 }
 
-// Change is what an update asks for.
+// Change is the argument of an update.
 type Change struct {
 	// Who asks, and Why. Who is required.
 	Who string `json:"who"`
 	Why string `json:"why,omitempty"`
-	// Weights are those of a Ramp: one of 0 or more for every variant. Nil: as they are.
+	// Weights are the weights of a Ramp: one of 0 or more for every variant. Nil: unchanged.
 	Weights map[string]float64 `json:"weights,omitempty"`
-	// Allocation is that of a Ramp: the share of units that take part. 0: as it is.
+	// Allocation is the allocation of a Ramp: the share of units that take part. 0: unchanged.
 	Allocation float64 `json:"allocation,omitempty"`
 	// Variant is the one to Promote.
 	Variant string `json:"variant,omitempty"`
-	// Definition is the one to Start: it must be the one that the workflow was started with.
+	// Definition is the one to Start: it must be equal to the workflow's own definition.
 	Definition *experiments.Definition `json:"definition,omitempty"`
 }
 
@@ -98,8 +98,8 @@ type Revision struct {
 	Who    string    `json:"who"`
 	Why    string    `json:"why,omitempty"`
 	At     time.Time `json:"at"`
-	// Status and Epoch are those after the change. Variants are the promoted or the stopped ones, or those that the
-	// verdict is about.
+	// Status and Epoch are the ones after the change. Variants are the promoted or the stopped ones, or the variants of
+	// the verdict.
 	Status   Status   `json:"status"`
 	Epoch    int      `json:"epoch"`
 	Variants []string `json:"variants,omitempty"`
@@ -107,7 +107,7 @@ type Revision struct {
 	UpdateID string `json:"update_id,omitempty"`
 }
 
-// Finding is what an analysis says, in the size that a history can hold. The whole report is made from the store.
+// Finding is the result of an analysis, in a size that a history can hold. The full report comes from the store.
 type Finding struct {
 	At       time.Time            `json:"at"`
 	Decision experiments.Decision `json:"decision"`
