@@ -17,8 +17,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// What is over a limit of the server's ends the run. It takes 2,048 bytes of JSON of one attribute's value, 40 KB of all
-// of them, the user's and its own included, and 100 at a time. A keyword over 255 characters wedges the visibility of a
+// Exceeding a limit of the server ends the run. It takes 2,048 bytes of JSON of one attribute's value, 40 KB of all of
+// them, the user's and its own included, and 100 at a time. A keyword over 255 characters wedges the visibility of a
 // Postgres server.
 const (
 	maxKeyword         = 255    // characters
@@ -27,9 +27,9 @@ const (
 	maxDoubles         = 90     // at a time
 )
 
-// Bucket returns the coarse form of a score's value that is put into visibility: a boolean as it is, a number in
-// [-1, 1] down to one decimal, any other number to two significant digits, and the state of a score that has no value. A
-// number that a float32 can hold is taken for the decimal that this stands for: it has been one, somewhere.
+// Bucket returns the coarse form of a score's value that is put into visibility: a boolean unchanged, a number in [-1,
+// 1] cut to one decimal, any other number to two significant digits, and the state of a score without a value. A number
+// that a float32 can hold counts as the float32's decimal, because it probably was a float32 before.
 func Bucket(s scoring.Score) string {
 	f, ok := s.Value.Float()
 	if !ok {
@@ -48,8 +48,8 @@ func Bucket(s scoring.Score) string {
 	return strconv.FormatFloat(f, 'g', 2, 64)
 }
 
-// Keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits: what comes
-// first has the room.
+// Keywords returns the sorted values of a KeywordList for scores and assignments, within the server's limits: the first
+// ones get the room.
 func Keywords(records []scoring.Record, refs []scoring.Ref, extra ...string) []string {
 	all := slices.Clone(extra)
 	for _, ref := range refs {
@@ -88,7 +88,7 @@ func clampKeyword(w string) string {
 	return w
 }
 
-// updates are those of our search attributes.
+// updates are the updates of our search attributes.
 type updates struct {
 	list    temporal.SearchAttributeKeyKeywordList
 	words   []string

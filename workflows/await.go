@@ -19,9 +19,9 @@ const defaultLookback = time.Minute
 
 // WindowSpec says when a wait's window opens and closes.
 type WindowSpec struct {
-	// Length of the window, from From if that is set. Otherwise from the call of Await or, for what the scorer's function
-	// does first, from what it was called for: the call of Defer, the run's close, the time it was to start at. A scorer
-	// whose worker was down does not wait longer for it.
+	// Length of the window, from From if that is set. Otherwise from the call of Await or, if that is the first call of
+	// the scorer's function, from the event that started the scorer: the call of Defer, the run's close, the planned
+	// start. So a scorer whose worker was down does not wait longer.
 	Length time.Duration
 	From   time.Time
 	// Until, if set, is the window's end; Length is not used then.
@@ -35,7 +35,7 @@ type WindowSpec struct {
 	Attribution scoring.Attribution
 }
 
-// errShadow ends a wait for outcomes about a shadow: what the served run had is not its own.
+// errShadow ends a wait for outcomes about a shadow: the served run's outcomes are not its own.
 var errShadow = errors.New("verdict: a shadow is not served, so no outcome is about it")
 
 // wait is one call of Await, remembered between passes of the scorer's function.
@@ -48,8 +48,8 @@ type wait struct {
 // decider looks at the outcomes inside a window, in order, and tells whether they decide.
 type decider func(inside []scoring.Outcome) bool
 
-// await keeps an expectation of events and waits until decide says that the outcomes inside the window decide, or the
-// window ends. It returns when the window ends; ended tells that it closed without a decision.
+// await keeps an expectation of events and waits until decide accepts the outcomes inside the window, or the window
+// ends. It returns when the window ends; ended tells that it closed without a decision.
 func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide decider) (until time.Time, ended bool, err error) {
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {
@@ -91,7 +91,7 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 
 // expect returns the current pass's next wait, and makes it known to the store if the store does not know it yet.
 func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec WindowSpec) (*wait, error) {
-	// A pass may take another way than the one before it: what it waits for says which wait it is.
+	// A pass may take another path than the one before it: the events identify the wait.
 	for _, w := range s.waits {
 		if !s.used[w] && slices.Equal(w.events, events) {
 			s.used[w] = true
@@ -143,7 +143,7 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 // known makes an expectation known to the store, and takes in the outcomes that meet it already. It returns the window that
 // the store keeps.
 func (s *scorer) known(ctx workflow.Context, e scoring.Expectation) (window scoring.Window, err error) {
-	kept := activities.Expected{Window: e.Window} // for histories in which the window does not come back
+	kept := activities.Expected{Window: e.Window} // for histories without the window in the result
 	if err := answer(ctx, workflow.ExecuteActivity(s.storeOptions(ctx), activities.ExpectName, e), &kept); err != nil {
 		return window, err
 	}
@@ -213,7 +213,7 @@ func AwaitRun(ctx workflow.Context) (activities.Closed, error) {
 	return closed, err
 }
 
-// About returns what the scorer that ctx belongs to was told.
+// About returns the envelope of the scorer that ctx belongs to.
 func About(ctx workflow.Context) (Envelope, bool) {
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {

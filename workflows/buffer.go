@@ -10,16 +10,16 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Limits of a run's buffer: how many scores, and how many bytes of their texts, as [size] counts them. What they become on
-// their way is another matter (see activities.Batch.Split). What a run holds is a function of its history, so these never
-// change.
+// Limits of a run's buffer: how many scores, and how many bytes of their texts, as [size] counts them. Their encoded
+// size has limits of its own (see activities.Batch.Split). The buffer is a function of the history, so these limits
+// never change.
 const (
 	MaxScores      = 1000
 	MaxBufferBytes = 1 << 20
 )
 
-// run is what Verdict knows of the run that a workflow context belongs to. It is workflow state: a function of
-// history and code, touched by workflow code only.
+// run is Verdict's state of the run that a workflow context belongs to. It is workflow state: a function of history and
+// code, touched by workflow code only.
 type run struct {
 	cfg      *Config
 	records  []scoring.Record
@@ -29,12 +29,12 @@ type run struct {
 	flushes  int64 // that this run's code has made
 	assigned []scoring.Ref
 	picks    map[string]scoring.Assignment
-	unserved []scoring.Ref  // experiments in which the run was served control although it was to be assigned
+	unserved []scoring.Ref  // experiments that served the run the control instead of an assignment
 	deferred map[string]int // scorer name → calls of Defer so far
 	// scorer name → calls of DeferAll so far
 	deferredAll map[string]int
 	open        int      // scorers that this run started
-	scorers     []string // names of those that the worker has, from whichever plugin
+	scorers     []string // names of the worker's scorers, from all plugins
 	recorder    *activities.Recorder
 	changes     changes
 	// By the goroutines that they are: see here.
@@ -45,7 +45,7 @@ type run struct {
 	sent       headers
 	shadow     *shadow         // nil unless the run is a shadow, or was started by one
 	shadowed   map[string]bool // change id → it was started
-	outside    map[string]bool // experiment@version in which the run was assigned and does not take part
+	outside    map[string]bool // experiment@version with an assignment in which the run takes no part
 }
 
 type runKey struct{}
@@ -59,9 +59,9 @@ func newRun(cfg *Config, recorder *activities.Recorder) *run {
 	}
 }
 
-// from returns the run of ctx, or nil if the call must do nothing. Without a plugin there is none: that is said once a call
-// in the log, because it is a mistake everywhere but in a unit test. A query handler and an update's validator run on one
-// worker, any number of times, and leave nothing in the history: what they say is refused.
+// from returns the run of ctx, or nil if the call must do nothing. Without a plugin there is none: the log says so once
+// for each call, because it is a mistake except in a unit test. A query handler and an update's validator run on one
+// worker, any number of times, and leave nothing in the history: their calls are refused.
 func from(ctx workflow.Context, call string) *run {
 	r, err := reach(ctx, call)
 	if err != nil {
@@ -84,7 +84,7 @@ func reach(ctx workflow.Context, call string) (*run, error) {
 	return r, nil
 }
 
-// buffering is from for what goes into the buffer: nothing does once that has been handed over.
+// buffering is from for calls that add to the buffer: after the hand-over they are refused.
 func buffering(ctx workflow.Context, call string) *run {
 	r := from(ctx, call)
 	if r != nil && r.ended {
@@ -95,8 +95,8 @@ func buffering(ctx workflow.Context, call string) *run {
 }
 
 // Score puts a score on the run of ctx, or on one of its steps. The same name, step and key again is a correction: the
-// last one before a flush is the one that is kept. A score that is refused, for bad or because it breaks a rule, becomes one
-// in state error.
+// last one before a flush is kept. A score that is refused, for bad or because it breaks a rule, becomes one in state
+// error.
 func Score(ctx workflow.Context, s scoring.Score, step scoring.Step, bad error) {
 	const call = "Score"
 	r := buffering(ctx, call)
@@ -123,7 +123,7 @@ func (r *run) record(ctx workflow.Context, s scoring.Score, step scoring.Step) s
 	return scoring.Record{Score: s, Step: step, Source: scoring.FromWorkflow, Run: runOf(info), OriginalRunID: info.OriginalRunID}
 }
 
-// put puts a valid record into the buffer, or says that there is no room.
+// put puts a valid record into the buffer, or returns an error if it is full.
 func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
 	same := func(x scoring.Record) bool { return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID }
 	i, bytes, scores := slices.IndexFunc(r.records, same), r.bytes+size(rec), len(r.records)+1
@@ -143,7 +143,7 @@ func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
 	return nil
 }
 
-// size is what a record takes of [MaxBufferBytes].
+// size is how much of [MaxBufferBytes] a record takes.
 func size(rec scoring.Record) int {
 	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
 	for _, s := range rec.Sessions {
@@ -169,12 +169,12 @@ func Session(ctx workflow.Context, s scoring.Session) {
 		r.refuse(ctx, call, err)
 		return
 	}
-	if r.shadow == nil { // what a session is worth is what was served in it
+	if r.shadow == nil { // the value of a session comes from served runs only
 		r.sessions = sessions
 	}
 }
 
-// DeclareKey gives the run a name by which a service may speak of it.
+// DeclareKey gives the run a name for use by services.
 func DeclareKey(ctx workflow.Context, key string) {
 	const call = "DeclareKey"
 	r := buffering(ctx, call)

@@ -11,21 +11,21 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// What a run records leaves the workflow task in one of two ways, at the same price of three events with the version's
-// own. A local activity is the rule. It takes a slot, which a worker that limits its local activities cannot promise at
-// once: the SDK then queues it past any deadline and holds the task back meanwhile. Such a worker uses a side effect, which
-// hands the write to the plugin's own writer and waits for it within a budget.
+// A run's records leave the workflow task in one of two ways, each for three events, with the version's own. A local
+// activity is the rule. It takes a slot, which a worker that limits its local activities cannot promise at once: the
+// SDK then queues it past any deadline and holds the task back meanwhile. Such a worker uses a side effect, which hands
+// the write to the plugin's own writer and waits for it within a budget.
 
 // patience is how long the side effects of one workflow task wait in all. The SDK's deadlock detector gives a task a second.
 const patience = 250 * time.Millisecond
 
-// What the SDK allows a worker that sets no limits.
+// The SDK's limits for a worker that sets none.
 const (
 	freeSlots = 1000
 	freeRate  = 100_000
 )
 
-// host is what a run needs to know of the worker that runs its code.
+// host has the facts that a run needs about the worker that runs its code.
 type host struct {
 	buildID     string
 	sideEffects bool
@@ -46,7 +46,8 @@ func hostOf(o *worker.Options) host {
 	return h
 }
 
-// limit names the option for which a worker cannot promise a local activity a slot at once; it is empty where there is none.
+// limit names the option that keeps a worker from promising a local activity a slot at once; it is empty if there is
+// none.
 func limit(o *worker.Options) string {
 	switch {
 	case o.Tuner != nil:
@@ -59,7 +60,7 @@ func limit(o *worker.Options) string {
 	return ""
 }
 
-// pick returns the version of a shape for the way in which this worker records.
+// pick returns the version of a shape for this worker's way of recording.
 func (r *run) pick(ctx workflow.Context, byActivity, bySideEffect workflow.Version) workflow.Version {
 	// A worker knows its client from the first activity or local activity of its life on, if not from the start.
 	if info := workflow.GetInfo(ctx); r.cfg.host(info).sideEffects && r.recorder.Ready(info.Namespace) {
@@ -68,14 +69,14 @@ func (r *run) pick(ctx workflow.Context, byActivity, bySideEffect workflow.Versi
 	return byActivity
 }
 
-// budget is what is left of the patience. It is no workflow state: nothing but a side effect reads it.
+// budget is the rest of the patience. It is no workflow state: only a side effect reads it.
 type budget struct {
 	task   int // the length of the history, which tells workflow tasks apart
 	left   time.Duration
 	ranOut bool
 }
 
-// begin opens the budget of a task. A run that has waited in vain does not wait again in its next task.
+// begin opens the budget of a task. A run whose wait ran out does not wait again in its next task.
 func (b *budget) begin(task int, whole time.Duration) {
 	if task == b.task {
 		return
@@ -98,7 +99,7 @@ func (r *run) offer(ctx workflow.Context, b activities.Batch) (o *activities.Off
 	select { //workflowcheck:ignore in a side effect
 	case <-o.Done():
 		done = true
-	case <-o.Refused(): // it goes on trying, but not soon
+	case <-o.Refused(): // the writer keeps trying, but not soon
 	case <-timer.C:
 		r.carried.ranOut = true
 	}
@@ -106,8 +107,8 @@ func (r *run) offer(ctx workflow.Context, b activities.Batch) (o *activities.Off
 	return o, done
 }
 
-// sideEffect runs f as a side effect, whose result is kept in the history. What panics in it is ours, and must not fail
-// the user's task.
+// sideEffect runs f as a side effect, whose result is kept in the history. A panic in it is ours, and must not fail the
+// user's task.
 func sideEffect(ctx workflow.Context, f func(workflow.Context) any) converter.EncodedValue {
 	return workflow.SideEffect(ctx, func(ctx workflow.Context) (kept any) {
 		defer func() {

@@ -12,9 +12,9 @@ import (
 	"github.com/verdict-dev/verdict/internal/wire"
 )
 
-// Each call that adds commands to a run has a change id of its own in [workflow.GetVersion], so that adding one is safe.
-// All change ids of a run share one search attribute of 2,048 bytes with those of the user's own, and what does not fit
-// is not visible any more. So ours are short, and only the first calls of a kind have one of their own.
+// Each call that adds commands to a run has a change id of its own in [workflow.GetVersion], so that adding one is
+// safe. All change ids of a run, the user's included, share one search attribute of 2,048 bytes, and ids beyond that
+// are not visible. So ours are short, and only the first calls of a kind have one of their own.
 const (
 	changePrefix = "verdict/"
 	maxChangeID  = 23
@@ -36,7 +36,7 @@ var (
 	deferAllKind   = kind{"a", ""}
 )
 
-// call is one call of a kind, as it is told apart from the others in a run.
+// call identifies one call of a kind among the others in a run.
 type call struct {
 	kind   kind
 	name   string // unique in its kind
@@ -54,7 +54,7 @@ func (k kind) changeID(name string) string {
 	return changePrefix + k.letter + "~" + base64.RawURLEncoding.EncodeToString(digest[:6])
 }
 
-// readable tells whether a name can stand in a change id as it is: JSON does not escape it, and an @ parts it in two.
+// readable tells whether a name can go into a change id unchanged: JSON does not escape it, and an @ splits it in two.
 func readable(name string) bool {
 	plain := func(c rune) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-.@", c)
@@ -65,9 +65,9 @@ func readable(name string) bool {
 // shared is the change id of all the calls after the first ones.
 func (k kind) shared() string { return changePrefix + k.letter + "+" }
 
-// AssignedIn returns what the search attribute TemporalChangeVersion has of a run that made an assignment of its own in an
-// experiment: any of these, by release and by how its worker records. A run with more than eight experiments may have
-// none of them.
+// AssignedIn returns the values of the search attribute TemporalChangeVersion that mark a run's own assignment in an
+// experiment: the run has one of these, by release and by how its worker records. A run with more than eight
+// experiments may have none of them.
 func AssignedIn(name, version string) []string {
 	id := experimentKind.changeID(experimentName(name, version))
 	return []string{
@@ -96,7 +96,7 @@ func shadowName(experiment, version, variant string) string {
 	return strconv.Itoa(len(variant)) + "@" + variant + "@" + experimentName(experiment, version)
 }
 
-// changes is what a run knows of its calls: a function of its history and code.
+// changes is a run's state of its calls: a function of its history and code.
 type changes struct {
 	versions map[string]workflow.Version // by change id, once decided
 	made     map[kind]int                // calls whose commands are in the history
@@ -105,9 +105,9 @@ type changes struct {
 	older    map[string]bool             // calls, by change id, that the history has in the form of an older release
 }
 
-// version tells whether a call has its commands in this run, and in which shape: in a run that meets it for the first
-// time as wanted, in a replay as the history has it. What was decided once holds for the run, whatever is configured by
-// then: [workflow.DefaultVersion] means that the run goes on without the call.
+// version tells whether a call has its commands in this run, and in which shape: the configured one at its first
+// execution, the history's in a replay. The first decision holds for the run, even if the configuration changes:
+// [workflow.DefaultVersion] means that the run continues without the call.
 func (r *run) version(ctx workflow.Context, c call) workflow.Version {
 	id := c.kind.changeID(c.name)
 	version, ok := r.changes.versions[id]
@@ -118,8 +118,8 @@ func (r *run) version(ctx workflow.Context, c call) workflow.Version {
 	return version
 }
 
-// part returns a text as a part of the workflow id of what a call starts. Older releases took every text as it was, and a
-// worker of the SDK could run what they started only if that was ASCII.
+// part returns a text as a part of the id of a workflow that a call starts. Older releases used every text unchanged,
+// and the SDK's workers could run such workflows only with ASCII ids.
 func (r *run) part(c call, text string) string {
 	if r.changes.older[c.kind.changeID(c.name)] {
 		return text
@@ -152,8 +152,8 @@ func (r *run) first(ctx workflow.Context, c call, id string) workflow.Version {
 	return r.ask(ctx, c.kind.shared(), c.wanted)
 }
 
-// replayed looks for a call in the history: under its own change id, under that of an older release, under the shared one.
-// What is asked for and is not there stays in the search attribute, so little is asked for.
+// replayed looks for a call in the history: under its own change id, under an older release's, under the shared one. An
+// id that is asked for without being there stays in the search attribute, so it asks for few.
 func (r *run) replayed(ctx workflow.Context, c call, id string) workflow.Version {
 	made := r.changes.made[c.kind]
 	if made < ownChanges && r.changes.absent[c.kind] < ownChanges {
@@ -177,10 +177,10 @@ func (r *run) replayed(ctx workflow.Context, c call, id string) workflow.Version
 	return version
 }
 
-// ask returns the version of a shared change id: the one that the run has, once it has one.
+// ask returns the version of a shared change id, which stays the same once the run has one.
 func (r *run) ask(ctx workflow.Context, id string, newest workflow.Version) workflow.Version {
 	version, ok := r.changes.versions[id]
-	if !ok || version == workflow.DefaultVersion { // a replay may not have come to it yet
+	if !ok || version == workflow.DefaultVersion { // a replay may not have reached it yet
 		version = workflow.GetVersion(ctx, id, workflow.DefaultVersion, newest)
 		r.changes.versions[id] = version
 	}

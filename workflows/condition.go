@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Event names an outcome that a scorer waits for, and says what it means.
+// Event names an outcome that a scorer waits for, and its meaning.
 type Event struct {
 	event   scoring.Event
 	meaning scoring.Value
@@ -21,7 +21,7 @@ type Event struct {
 // On names the outcome called name about key.
 func On(name, key string) Event { return Event{event: scoring.Event{Name: name, Key: key}} }
 
-// Means says what the outcome means for the score. Without it, the score is the outcome's own value.
+// Means sets the score that the outcome means. Without it, the score is the outcome's own value.
 func (e Event) Means(value any) Event {
 	e.meaning, e.err = scoring.ValueOf(value)
 	return e
@@ -30,7 +30,7 @@ func (e Event) Means(value any) Event {
 // Where adds a predicate over the outcome. It is workflow code: it must be deterministic.
 func (e Event) Where(predicate func(scoring.Outcome) bool) Event { e.where = predicate; return e }
 
-// Condition is what a scorer waits for.
+// Condition is the condition that a scorer waits for.
 type Condition struct {
 	events []Event
 	met    func(matches []match) bool
@@ -62,9 +62,9 @@ func Times(n int, e Event) Condition {
 	return Condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
 }
 
-// Window is the half-open span in which an outcome counts. A window [Within] a length begins when the scorer was called for
-// (the call of Defer, the run's close, the time it was to start at) if [Await] is the first thing that its function does, and
-// at the call of Await otherwise. The methods change that.
+// Window is the half-open span in which an outcome counts. A window [Within] a length begins with the event that
+// started the scorer (the call of Defer, the run's close, the planned start) if [Await] is the first call of its
+// function, and at the call of Await otherwise. The methods change that.
 type Window struct{ spec WindowSpec }
 
 // Within is a window of a length.
@@ -91,9 +91,9 @@ func (w Window) Since(t time.Time) Window { w.spec.Since = t; return w }
 // [scoring.AttributeAll].
 func (w Window) Attribute(a scoring.Attribution) Window { w.spec.Attribution = a; return w }
 
-// Awaited is what a wait ended with.
+// Awaited is the result of a wait.
 type Awaited struct {
-	// Outcomes are those that met the condition, in the order in which they happened.
+	// Outcomes are the outcomes that met the condition, in the order of their times.
 	Outcomes []scoring.Outcome
 	// Ended tells that the window closed before the condition was met.
 	Ended bool
@@ -103,8 +103,8 @@ type Awaited struct {
 	until   time.Time
 }
 
-// Score returns the score that the wait means: what the end of the window was declared to mean, or what the deciding
-// outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be returned
+// Score returns the score of the wait: the declared meaning of the end of the window, or the meaning of the deciding
+// outcome. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be returned
 // together with the error of [Await]: `return got.Score("merged"), err`.
 func (a Awaited) Score(name string) scoring.Score {
 	if a.Ended {
@@ -136,9 +136,9 @@ func (a Awaited) Decode(to any) error {
 	return json.Unmarshal(a.Outcomes[len(a.Outcomes)-1].Payload, to)
 }
 
-// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
-// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
-// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+// Await waits in a scorer until the condition is met or the window closes. The meaning of the end of the window has no
+// default; it is one of [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown].
+// An outcome counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
 func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
 	if err := end.Validate(); err != nil {
 		return Awaited{}, activities.Refuse(err)

@@ -15,12 +15,12 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// Config is how a plugin behaves in workflow code. It must be the same on every worker of a task queue but for
-// Disabled and SearchAttributes, which may change at any time: a run keeps the shape that it began its end with.
+// Config is how a plugin behaves in workflow code. It must be the same on every worker of a task queue, except Disabled
+// and SearchAttributes, which may change at any time: the end of a run keeps the shape that it began with.
 type Config struct {
 	// TaskQueue is where the worker polls that opens the store.
 	TaskQueue string
-	// SearchAttributes upserts what was scored when a run ends, and sets it on scorers.
+	// SearchAttributes upserts a run's scores when it ends, and sets them on scorers.
 	SearchAttributes bool
 	// Doubles are scores that have a Double search attribute of their own name, by score name.
 	Doubles map[string]string
@@ -34,10 +34,10 @@ type Config struct {
 	ScorerTaskQueue string
 	// Off is the kill switch. It is asked inside workflow tasks, so it must answer at once; see [activities.Switch]. Nil means on.
 	Off func() bool
-	// Refused hears of each call in a run that was refused, and not again in a replay. Nil: nobody does.
+	// Refused, if not nil, is called for each refused call in a run, and not again in a replay.
 	Refused func(error)
 
-	theirs sync.Map // workflow types of the user's that have a scorer's name
+	theirs sync.Map // the user's workflow types that have a scorer's name
 	hosts  sync.Map // by task queue: the host of the worker that polls it
 
 	mu      sync.Mutex
@@ -45,7 +45,7 @@ type Config struct {
 
 	checked atomic.Bool // that the search attributes are registered, in
 	indexes sync.Map    // these namespaces
-	fit     atomic.Bool // that the data converter takes what we put into histories, or
+	fit     atomic.Bool // that the data converter takes the values that we put into histories, or
 	encoded sync.Map    // that a run has found out, by task queue
 }
 
@@ -59,14 +59,14 @@ func (c *Config) recorderOf(workflowType string, recorder *activities.Recorder) 
 	return recorder
 }
 
-// silent tells whether the kill switch is thrown. No command may depend on it, only what a command carries: a replay does
-// not ask.
+// silent tells whether the kill switch is thrown. No command may depend on it, only the content of a command: a replay
+// does not ask.
 func (c *Config) silent(ctx workflow.Context) bool {
 	return c.Off != nil && !workflow.IsReplaying(ctx) && c.Off()
 }
 
-// ConfigureWorker takes what runs need to know of a worker that is made with the plugin. It keeps the user's preferred
-// versions away from our change ids, which mean shapes that only we know.
+// ConfigureWorker takes the options that runs need from a worker with the plugin. It keeps the user's preferred
+// versions away from our change ids, whose shapes only we know.
 func (c *Config) ConfigureWorker(_ context.Context, o worker.PluginConfigureWorkerOptions) error {
 	c.hosts.Store(o.TaskQueue, hostOf(o.WorkerOptions))
 	if option := limit(o.WorkerOptions); option != "" {
@@ -84,7 +84,7 @@ func (c *Config) ConfigureWorker(_ context.Context, o worker.PluginConfigureWork
 	return nil
 }
 
-// host returns what is known of the worker that runs info's run now.
+// host returns the facts about the worker that runs info's run now.
 func (c *Config) host(info *workflow.Info) host {
 	if h, ok := c.hosts.Load(info.TaskQueueName); ok {
 		return h.(host)
@@ -92,8 +92,8 @@ func (c *Config) host(info *workflow.Info) host {
 	return host{patience: patience}
 }
 
-// build returns the build id of the worker that runs the code now. What the SDK says in workflow code may be the build of
-// the last task that was replayed.
+// build returns the build id of the worker that runs the code now. The build id that the SDK gives workflow code may be
+// the one of the last replayed task.
 func (c *Config) build(info *workflow.Info) string {
 	if id := c.host(info).buildID; id != "" {
 		return id

@@ -24,8 +24,9 @@ func probes() []any {
 	}, Result{Scores: []scoring.Score{{Name: "s", State: scoring.Scored, Value: scoring.BoolValue(true), ObservedAt: at}}}}
 }
 
-// checkConverter fails if a client's data converter does not take what we put into histories: runs would stand still at the
-// first of it. Looked at are the clients that the plugin is on; if it is on none, check, which may be nil.
+// checkConverter fails if a client's data converter does not take the values that we put into histories: runs would
+// hang at the first of them. It checks the clients that the plugin is on; if it is on none, it checks check, which may
+// be nil.
 func (c *Config) checkConverter(ctx context.Context, check client.Client, on []*client.Options) error {
 	for _, o := range on {
 		if o.DataConverter != nil {
@@ -43,7 +44,7 @@ func (c *Config) checkConverter(ctx context.Context, check client.Client, on []*
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	// There is no such run. What matters is whether the client gets so far as to ask the server.
+	// There is no such run. The point is whether the client gets as far as asking the server.
 	_, err := check.QueryWorkflow(ctx, "verdict/probe", "", "verdict.probe", probes()...)
 	var answer serviceerror.ServiceError
 	if err == nil || errors.As(err, &answer) || ctx.Err() != nil {
@@ -70,11 +71,12 @@ func roundTrip(c converter.DataConverter) error {
 }
 
 func unfit(err error) error {
-	return fmt.Errorf("verdict: the client's data converter does not take what is recorded, which is JSON (see converter.NewJSONPayloadConverter): %w", err)
+	return fmt.Errorf("verdict: the client's data converter does not take Verdict's records, which are JSON (see converter.NewJSONPayloadConverter): %w", err)
 }
 
-// encodes tells whether the data converter of the worker's client takes what we put into histories. A plugin that is on a
-// worker alone cannot know before there is a run: then the run goes on without us. It is asked once a task queue.
+// encodes tells whether the data converter of the worker's client takes the values that we put into histories. A plugin
+// that is only on a worker cannot know before the first run: then the run continues without us. It is checked once a
+// task queue.
 func (c *Config) encodes(ctx workflow.Context) bool {
 	if c.fit.Load() {
 		return true
@@ -92,8 +94,8 @@ func (c *Config) encodes(ctx workflow.Context) bool {
 	return true
 }
 
-// tryConverter encodes our values as a command would. The error that continues a run as new does that and, unless it is
-// returned, does nothing else; what it cannot encode it panics with.
+// tryConverter encodes our values as a command would. Making the error that continues a run as new does that and,
+// unless it is returned, has no other effect; it panics on a value that it cannot encode.
 func tryConverter(ctx workflow.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

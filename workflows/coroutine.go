@@ -8,11 +8,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// A call of ours that waits must do so in the coroutine that made it. A user's update handler may pass the context of the
-// workflow function instead of its own, which is right for all else: the SDK then blocks a coroutine that is blocked
-// already, and the run never goes on. So a run knows the context of each of its coroutines by the goroutine that it is.
+// A call of ours that waits must do so in the coroutine that made it. A user's update handler may pass the context of
+// the workflow function instead of its own, which works everywhere else: the SDK then blocks a coroutine that is
+// blocked already, and the run hangs for ever. So a run finds the context of the running coroutine by its goroutine.
 
-// here returns the context in which the running coroutine may wait.
+// here returns the context for waits of the running coroutine.
 func (r *run) here(ctx workflow.Context) workflow.Context {
 	if own, ok := r.coroutines[goroutine()]; ok {
 		return own

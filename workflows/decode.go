@@ -12,8 +12,8 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// undecodable fails the workflow task, and with it nothing for good: the server gives the task out again until a worker can
-// decode what it has to. The SDK would fail the workflow, and what it holds would be gone.
+// undecodable fails the workflow task, which harms nothing for good: the server hands the task out again until a worker
+// can decode its input. The SDK would fail the workflow, and lose its input.
 func undecodable(ctx workflow.Context, what string, err error) {
 	workflow.GetMetricsHandler(ctx).Counter(activities.MetricUndecodable).Inc(1)
 	workflow.GetLogger(ctx).Error("Verdict cannot decode "+what+"; it waits for a worker that has the payload codec or the key", "Error", err)
@@ -30,7 +30,8 @@ func argument[T any](ctx workflow.Context, args converter.EncodedValues) (value 
 	return value
 }
 
-// decode decodes by the data converter of the worker. Nothing hands that out, but a future decodes what it is given.
+// decode decodes by the data converter of the worker. The SDK does not hand that out, but a future decodes its value
+// with it.
 func decode(ctx workflow.Context, from *commonpb.Payloads, to any) error {
 	if from == nil {
 		return nil
@@ -40,7 +41,7 @@ func decode(ctx workflow.Context, from *commonpb.Payloads, to any) error {
 	return future.Get(ctx, to)
 }
 
-// decoded decodes a payload of which the SDK has undone the codec already.
+// decoded decodes a payload whose codec the SDK has undone already.
 func decoded[T any](ctx workflow.Context, what string, raw converter.RawValue) (value T) {
 	if raw.Payload() == nil {
 		return value
@@ -49,7 +50,7 @@ func decoded[T any](ctx workflow.Context, what string, raw converter.RawValue) (
 	if err == nil {
 		return value
 	}
-	// Its codec may refuse what it has decoded before.
+	// Its codec may refuse a payload that it has decoded before.
 	var plain T
 	if converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &plain) != nil {
 		undecodable(ctx, what, err)
@@ -57,8 +58,8 @@ func decoded[T any](ctx workflow.Context, what string, raw converter.RawValue) (
 	return plain
 }
 
-// answer is future.Get for what an activity of ours returns. It returns the activity's error; that an answer cannot be
-// decoded is none.
+// answer is future.Get for the result of one of our activities. It returns the activity's error; a failure to decode
+// the result is no such error.
 func answer(ctx workflow.Context, future workflow.Future, to any) error {
 	err := future.Get(ctx, to)
 	if err != nil && !failed(err) {
@@ -67,7 +68,7 @@ func answer(ctx workflow.Context, future workflow.Future, to any) error {
 	return err
 }
 
-// failed tells whether an error is one with which an activity ends.
+// failed tells whether an error is an activity's own failure.
 func failed(err error) bool {
 	var activity *temporal.ActivityError
 	var application *temporal.ApplicationError
@@ -75,8 +76,9 @@ func failed(err error) bool {
 	return temporal.IsCanceledError(err) || errors.As(err, &activity) || errors.As(err, &application) || errors.As(err, &timeout)
 }
 
-// sealed fails the workflow task if a header of ours is encoded by what this worker does not have, such as the codec of a
-// proxy: with it the run would have had an assignment, and would not replay. What it can decode and not read stays unread.
+// sealed fails the workflow task if this worker cannot decode a header of ours, for lack of a proxy's codec for
+// example: with the header the run would have an assignment, and without it would not replay. A header that decodes but
+// makes no sense is ignored.
 func sealed(ctx workflow.Context, payload *commonpb.Payload, err error) {
 	if encoding := string(payload.GetMetadata()[converter.MetadataEncoding]); encoding != converter.MetadataEncodingJSON {
 		undecodable(ctx, "a header of the encoding "+encoding, err)

@@ -15,8 +15,8 @@ import (
 )
 
 // MaxDeferred is how many scorers a run may start. Past 2,000 open children the server fails the workflow task for
-// ever, and the run has children of its own. Whether a run starts one more must be what it was when its history was made,
-// so this never changes.
+// ever, and the run has children of its own. A replay must decide the same as the first execution whether a run starts
+// one more, so this never changes.
 const MaxDeferred = 1000
 
 var maxDeferred = MaxDeferred // fewer in a test
@@ -141,11 +141,11 @@ func (r *run) mayStart(n int) error {
 	return nil
 }
 
-// launch starts scorers side by side, each with a child id of its own: the scorer's name in ids, what a reset keeps, and
-// the call's own suffix.
+// launch starts scorers side by side, each with a child id of its own: the scorer's name, the run id that a reset
+// keeps, and the call's own suffix.
 func (r *run) launch(ctx workflow.Context, what string, d deferral, name string, ins []any, suffixes []string) []Deferred {
 	if r.cfg.ScorerTaskQueue == "" && !slices.Contains(r.scorers, d.name) {
-		// Nothing is lost: it waits for a worker that has it. But that is hardly what was meant.
+		// Nothing is lost: it waits for a worker with that scorer. But it is hardly intended.
 		workflow.GetLogger(ctx).Error("Verdict: the scorer is not among the plugin's Scorers; it waits for a worker that has it", "Scorer", d.name)
 	}
 	info := workflow.GetInfo(ctx)
@@ -178,8 +178,8 @@ func (r *run) launch(ctx workflow.Context, what string, d deferral, name string,
 		for i := begin; i < end; i++ {
 			started[i] = acknowledged(here, children[i])
 			for n := 1; temporal.IsWorkflowExecutionAlreadyStartedError(started[i].err); {
-				// The run was reset to before this call, and the scorer of the run that was reset away is still there. Its input may
-				// be another one, so it gives way to a new incarnation.
+				// The run was reset to before this call, and the scorer of the run that was reset away still exists. Its input may
+				// differ, so a new incarnation replaces it.
 				n = r.giveWay(ctx, here, n, func(n int) string { return scorerID(name, info.OriginalRunID, suffixes[i], n) })
 				started[i] = acknowledged(here, start(i, n))
 			}
@@ -202,15 +202,16 @@ func acknowledged(here workflow.Context, child workflow.ChildWorkflowFuture) (d 
 	return d
 }
 
-// What is started in one workflow task must fit into the 4 MB of a request: so many scorers, and so many bytes of JSON of
-// their inputs and of what each is told of the run. Beside that a scorer takes up to 12 KB, for a workflow id of a thousand
-// bytes that JSON escapes. Runs that are open have begun with these numbers.
+// All starts of one workflow task must fit into the 4 MB of a request: so many scorers, and so many bytes of JSON of
+// their inputs and envelopes. In addition a scorer takes up to 12 KB, for a workflow id of a thousand bytes that JSON
+// escapes. Open runs depend on these numbers.
 const (
 	maxTogether      = 100
 	maxTogetherBytes = 1_500_000
 )
 
-// together returns how many scorers, of the first inputs, start in one workflow task, if each is told so many bytes.
+// together returns how many scorers, of the first inputs, start in one workflow task, if each gets so many bytes of
+// envelope.
 func together(ins []any, each int) int {
 	bytes := 0
 	for i, in := range ins {
@@ -221,8 +222,8 @@ func together(ins []any, each int) int {
 	return len(ins)
 }
 
-// giveWay cancels the incarnations of a scorer from n on, of which n is there, and returns the number of the next one. The
-// server takes a cancellation for every workflow that is or was there, and for no other, so a few tasks find the next one
+// giveWay cancels the incarnations of a scorer from n on, where n exists, and returns the number of the next one. The
+// server accepts a cancellation exactly for workflows that exist or have existed, so a few tasks find the next one
 // among any number.
 func (r *run) giveWay(ctx, here workflow.Context, n int, id func(int) string) (next int) {
 	if workflow.GetVersion(ctx, giveWayChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
@@ -247,7 +248,7 @@ func (r *run) giveWay(ctx, here workflow.Context, n int, id func(int) string) (n
 	}
 }
 
-// scorerID is the workflow id of a scorer: a function of what a reset keeps.
+// scorerID is the workflow id of a scorer: a function of ids that a reset keeps.
 func scorerID(name, originalRunID, suffix string, incarnation int) string {
 	id := fmt.Sprintf("verdict/scorer/%s/%s/%s", name, originalRunID, suffix)
 	if incarnation > 1 {

@@ -28,8 +28,8 @@ type ScorerDefinition interface {
 	encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error)
 }
 
-// RegisterScorers registers scorers. Several versions of one name run side by side: a scorer that waits goes on with the
-// code of the version that it was started with, and if that is not there any more with the last one in the list.
+// RegisterScorers registers scorers. Several versions of one name run side by side: a waiting scorer continues with the
+// code of the version that started it, or, if that version is gone, with the last one in the list.
 func RegisterScorers(r Registry, scorers []ScorerDefinition) {
 	byName := map[string][]ScorerDefinition{}
 	var names []string
@@ -141,7 +141,7 @@ func DeferScorers[In any](ctx workflow.Context, s *Scorer[In], ins []In, o Defer
 	return startScorers(ctx, s.deferral(o, ins...), inputs)
 }
 
-// deferral is what a run wants to start, with why it must not, if so.
+// deferral has the scorers that a run wants to start, or the error that refuses them.
 func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
 	if s == nil {
 		return deferral{refused: activities.Refuse(scoring.Invalid("scorer", "it is nil; make it with NewScorer"))}

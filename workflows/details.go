@@ -15,7 +15,7 @@ const (
 	detailsEnd   = "\n[//]: # (end of Verdict)"
 	detailsLimit = 20_000 // bytes of JSON; the server takes 20 KB
 	detailsOwn   = 128    // of it for our marks and the line that says how many more there are
-	detailsLines = 100    // the block is written anew with every score, inside a workflow task that may take one second
+	detailsLines = 100    // every score rewrites the block, inside a workflow task that may take one second
 )
 
 // describe shows the buffer on the run's page. Current details are no command: they live in the workflow's metadata.

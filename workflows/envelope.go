@@ -6,7 +6,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Envelope is what a deferred scorer is told besides its own input. It is the first argument of its workflow.
+// Envelope tells a deferred scorer about its run. It is the first argument of its workflow; the scorer's own input is
+// the second.
 type Envelope struct {
 	Scorer  string `json:"scorer"`
 	Version string `json:"version"`
@@ -24,7 +25,7 @@ type Envelope struct {
 	// TaskQueue is where the worker polls that opens the store.
 	TaskQueue        string `json:"task_queue"`
 	SearchAttributes bool   `json:"search_attributes,omitempty"`
-	// Shadow tells that the run is a shadow: nobody was served by it, so no outcome is about it.
+	// Shadow tells that the run is a shadow: it served no user, so no outcome is about it.
 	Shadow bool `json:"shadow,omitempty"`
 	// Silent tells that the kill switch was thrown when the scorer was deferred: it ends at once and leaves nothing.
 	Silent bool `json:"silent,omitempty"`
@@ -52,7 +53,7 @@ type Start struct {
 	At   time.Time `json:"at,omitzero"`
 }
 
-// Result is what a scorer's workflow returns.
+// Result is the result of a scorer's workflow.
 type Result struct {
 	Scores []scoring.Score `json:"scores"`
 	// Omitted is how many scores are too many to be carried.

@@ -11,10 +11,10 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Assign returns the run's assignment in an experiment: the one that it was started with, the one that it made before,
-// or one that is made, recorded and kept for the life of the run now. Making one adds three events and no workflow
-// task. A run that was open when the call was added to its code gets control and is not in the experiment, and so does one
-// whose unit or options are refused.
+// Assign returns the run's assignment in an experiment: an inherited one, an earlier one, or a new one, which it
+// records and keeps for the life of the run. Making one adds three events and no workflow task. A run that was open
+// when the call was added to its code gets the control and is not in the experiment, and so does a run whose unit or
+// options are refused.
 func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts ...PickOption) scoring.Assignment {
 	const what = "Experiment"
 	var o pickOptions
@@ -43,8 +43,8 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 	return r.assignAs(ctx, version, candidate, control)
 }
 
-// refuseAssignment makes known that a run is not assigned. It is served what it was assigned before, if it was, and control
-// otherwise.
+// refuseAssignment reports that a run is not assigned. The run is served its earlier assignment, if it has one, and the
+// control otherwise.
 func (r *run) refuseAssignment(ctx workflow.Context, what string, control scoring.Assignment, err error) scoring.Assignment {
 	r.refuse(ctx, what, err)
 	if a, ok := r.picks[keyOf(control)]; ok {
@@ -74,10 +74,10 @@ func (r *run) assignAs(ctx workflow.Context, version workflow.Version, candidate
 	return r.keep(control)
 }
 
-// Retire is Assign for an experiment that is over. A run that has an assignment, or was started by one that has, keeps
-// it; a run that had passed the place of the call without one keeps control; every other run gets the shipped variant,
-// out of the statistics, and in its history a version and no assignment. The version tells the three apart, and a
-// history that has nothing else may lose the call later.
+// Retire is Assign for an experiment that is over. A run with an assignment, its own or inherited, keeps it; a run that
+// had passed the place of the call without one keeps the control; every other run gets the shipped variant, out of the
+// statistics, with a version and no assignment in its history. The version distinguishes the three, and when all open
+// histories have only the version, the call may be removed.
 func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) scoring.Assignment {
 	const what = "Retired"
 	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), byHash)
@@ -89,7 +89,7 @@ func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped strin
 	r, readOnly := reach(ctx, what)
 	plugin := r != nil
 	if !plugin {
-		r = newRun(&Config{}, nil) // with a plugin that is added later this run must find what it was
+		r = newRun(&Config{}, nil) // with a plugin that is added later this run must find its variant again
 	}
 	if readOnly != nil {
 		err = readOnly
@@ -112,13 +112,13 @@ func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped strin
 
 func keyOf(a scoring.Assignment) string { return a.Experiment + "@" + a.Version }
 
-// keep keeps what the run got, for the next call.
+// keep keeps the run's assignment for the next call.
 func (r *run) keep(a scoring.Assignment) scoring.Assignment {
 	r.picks[keyOf(a)] = a
 	return a
 }
 
-// assignment returns the one that the run has already, from an earlier call or from whoever started it.
+// assignment returns the assignment that the run has already, from an earlier call or from the run that started it.
 func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool) {
 	if a, ok := r.picks[keyOf(candidate)]; ok {
 		return a, true
@@ -137,21 +137,21 @@ func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool
 	return r.keep(candidate), true
 }
 
-// assign makes an assignment by a carrier, and keeps what the run is served.
+// assign makes an assignment by a carrier, and keeps the served variant.
 func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment, by carrier) scoring.Assignment {
 	info := workflow.GetInfo(ctx)
 	candidate.Run, candidate.FirstRunID, candidate.OriginalRunID = runOf(info), chainOf(info), info.OriginalRunID
 	candidate.WorkflowType, candidate.At = info.WorkflowType.Name, workflow.Now(ctx)
 	kept, ok := by(ctx, candidate, control)
 	if !ok {
-		// A worker without a free slot, a cancelled run, a worker that stopped: the run is served control and stays out. What
-		// it hands over says so, lest a write that was under way is taken for what was served.
+		// A worker without a free slot, a cancelled run, a worker that stopped: the run is served the control and stays out.
+		// Its flush says so, in case a write in progress still records the assignment.
 		r.unserved = append(r.unserved, scoring.Ref{Experiment: candidate.Experiment, Version: candidate.Version, FirstRunID: candidate.FirstRunID})
 		return r.keep(control)
 	}
 	ref := kept.Ref()
 	if kept.By == scoring.ByPause {
-		ref.Probability = 0 // children and continued runs get control too, but nothing says that they take part
+		ref.Probability = 0 // children and continued runs get the control too, without taking part
 	}
 	r.outside[keyOf(kept)] = !experiments.Counted(kept.By)
 	r.assigned = append(r.assigned, ref)
@@ -194,7 +194,7 @@ func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scorin
 		if k, ok := offer.Kept(); ok {
 			return &k
 		}
-		return &a // handed over, or under way: what is kept in the end is compared with what was served
+		return &a // handed over, or in progress: the store compares the kept assignment with the served one
 	})
 	if err := result.Get(&kept); err != nil {
 		undecodable(ctx, "an assignment", err)
@@ -210,8 +210,8 @@ func byHash(split *experiments.Split, _ experiments.Definition, unit string) (ex
 	return split.Assign(unit), nil
 }
 
-// candidates returns what the unit gets if it is assigned now, and what it gets if it must not be: with an error too, unless
-// there is no experiment.
+// candidates returns the unit's assignment now, and the control for a run that must not be assigned. It returns both
+// also with an error, unless there is no experiment.
 func candidates(
 	e *experiments.Experiment, unit, chain string, how func(*experiments.Split, experiments.Definition, string) (experiments.Pick, error),
 ) (candidate, control scoring.Assignment, err error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Flush records what the run has scored so far, under a change id of its own, without waiting for its end. It adds
-// three events and no workflow task. Adding a Flush to running code is safe for the first eight names in a run; after
-// them, and to move or remove one, it is a versioned change of the user's.
+// Flush records the run's scores so far, under a change id of its own, without waiting for its end. It adds three
+// events and no workflow task. Adding a Flush to running code is safe for the first eight names in a run; further
+// names, and moving or removing a Flush, need a versioned change by the user.
 func Flush(ctx workflow.Context, name string) {
 	const what = "Flush"
 	r := from(ctx, what)
@@ -35,11 +35,11 @@ func Flush(ctx workflow.Context, name string) {
 	}
 }
 
-// end is called once the user's workflow function has returned. Its command shape is the same whatever was scored.
+// end is called once the user's workflow function has returned. Its command shape is the same for any scores.
 func (r *run) end(ctx workflow.Context, runErr error) {
 	info := workflow.GetInfo(ctx)
 	// A replay only looks whether the history has the shape, so it must know every shape; asking decides nothing there.
-	// That is what lets the carrier, SearchAttributes and Disabled change under runs that are open.
+	// This lets the carrier, SearchAttributes and Disabled change under open runs.
 	newest := workflow.Version(endBySideEffectAndAttribute)
 	if !workflow.IsReplaying(ctx) {
 		if r.cfg.disabled(info.WorkflowType.Name) {
@@ -54,12 +54,12 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	if version == workflow.DefaultVersion {
 		return
 	}
-	// The run may have been cancelled; recording what it scored must not be.
+	// The run may have been cancelled; recording its scores must not be.
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	if version == endByActivityAndAttribute || version == endBySideEffectAndAttribute {
 		if r.cfg.silent(ctx) {
-			upsert(ctx, attributes(RunAttribute, r.cfg, nil, nil)) // the same command, which says nothing
+			upsert(ctx, attributes(RunAttribute, r.cfg, nil, nil)) // the same command, with empty values
 		} else {
 			upsert(ctx, attributes(RunAttribute, r.cfg, r.records, r.assigned))
 		}
@@ -90,7 +90,8 @@ func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 	return f
 }
 
-// writeByActivity runs the local activity. It has one attempt and never fails: what it cannot write it hands over.
+// writeByActivity runs the local activity. It has one attempt and never fails: it hands over anything that it cannot
+// write.
 func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
 	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f).Get(r.here(local), nil); err != nil {
@@ -100,7 +101,7 @@ func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 
 // writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
 func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
-	// Whether it was done stands in the history, for whoever reads it.
+	// The history shows whether it was done, for people who read it.
 	sideEffect(ctx, func(ctx workflow.Context) any {
 		if r.recorder.IsOff() {
 			return false
@@ -133,7 +134,7 @@ func (r *run) facts(ctx workflow.Context) scoring.RunFacts {
 	}
 }
 
-// statusOf tells from the error of the user's function how the run ends.
+// statusOf derives from the error of the user's function how the run ends.
 func statusOf(err error) (status scoring.RunStatus, failureType, failingStep string) {
 	var next *workflow.ContinueAsNewError
 	var activity *temporal.ActivityError

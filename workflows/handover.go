@@ -15,15 +15,15 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// A worker of a release that held nothing in its store fails with what is said about a key that no run has declared, and so
-// its recordings look again so often, for so long. One of this release leaves it to the store.
+// A worker of a release whose store cannot hold scores fails on a key that no run has declared, and so its recordings
+// retry this often, for this long. A worker of this release leaves that to the store.
 const (
 	runKeyPatience = 30 * 24 * time.Hour
 	runKeyInterval = 10 * time.Minute
 )
 
-// Record hands a batch over to the store. It is retried until the store has it. What is said about a key that several runs
-// have declared stands in the ledger as rejected.
+// Record hands a batch over to the store. It is retried until the store has it. Scores about a key that several runs
+// have declared appear in the ledger as rejected.
 func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recorded, err error) {
 	options := storeActivity("")
 	if b.RunKey == "" {
@@ -49,8 +49,8 @@ func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recor
 	return recorded, err
 }
 
-// Deliver keeps an outcome and tells whoever waits for it. Its workflow id is the outcome's id. It counts the deliveries of the
-// same outcome that come meanwhile.
+// Deliver keeps an outcome and signals the scorers that wait for it. Its workflow id is the outcome's id. It counts
+// repeated deliveries of the outcome that come meanwhile.
 func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
 	options := storeActivity("")
 	options.StartToCloseTimeout = 10 * time.Minute // a key may have thousands that wait; the heartbeat notices a lost worker
@@ -80,8 +80,8 @@ type DynamicRegistry interface {
 	RegisterDynamicWorkflow(w any, options workflow.DynamicRegisterOptions)
 }
 
-// Register registers the workflows of the worker that opens the store. They are its dynamic workflow, of which a worker has
-// one: the SDK decodes the input of any other before it runs, and fails for good what it cannot decode.
+// Register registers the workflows of the worker that opens the store. They are the worker's one dynamic workflow: the
+// SDK decodes the input of any other workflow before it runs, and fails it for good if it cannot.
 func Register(r DynamicRegistry) {
 	r.RegisterDynamicWorkflow(handedOver, workflow.DynamicRegisterOptions{
 		LoadDynamicRuntimeOptions: func(workflow.LoadDynamicRuntimeOptionsDetails) (workflow.DynamicRuntimeOptions, error) {
@@ -90,8 +90,8 @@ func Register(r DynamicRegistry) {
 	})
 }
 
-// handedOver runs whatever is handed over to the worker that opens the store. Who starts one of these functions by itself
-// starts a workflow of its name.
+// handedOver runs the workflows that are handed over to the worker that opens the store. A workflow of one of these
+// names runs the function of that name.
 func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error) {
 	switch kind := workflow.GetInfo(ctx).WorkflowType.Name; kind {
 	case activities.RecordWorkflow, "Record":

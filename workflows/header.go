@@ -10,13 +10,13 @@ import (
 // a request that has room for 4 MB; over that the run would stand still.
 const maxHeaders = 1 << 20
 
-// headers is what is left of that. It is no workflow state: a header is not compared in a replay.
+// headers is the rest of that budget. It is no workflow state: a replay does not compare headers.
 type headers struct {
 	task int // the length of the history, which tells workflow tasks apart
 	left int
 }
 
-// affords tells whether the run's assignments may go to one child more. What makes a run a shadow always goes.
+// affords tells whether the run's assignments may go to one more child. The header of a shadow always goes.
 func (r *run) affords(ctx workflow.Context) bool {
 	_, start := ctx.Value(shadowKey{}).(shadow)
 	if r.shadow != nil || start || len(r.assigned) == 0 {
@@ -28,7 +28,7 @@ func (r *run) affords(ctx workflow.Context) bool {
 	if r.sent.left -= sizeOfRefs(r.assigned); r.sent.left >= 0 {
 		return true
 	}
-	workflow.GetLogger(ctx).Error("Verdict: too many children in one workflow task for all to be told of the run's assignments; what this one scores counts for none",
+	workflow.GetLogger(ctx).Error("Verdict: too many children in one workflow task to pass the run's assignments to all; the scores of this one count for none",
 		"Assignments", len(r.assigned))
 	return false
 }

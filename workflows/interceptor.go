@@ -88,7 +88,7 @@ func (w *workflowInbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.
 	return result, err
 }
 
-// ExecuteUpdate gives an update handler the run: the SDK makes its context anew.
+// ExecuteUpdate gives an update handler the run: the SDK gives it a new context.
 func (w *workflowInbound) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (result any, err error) {
 	if w.run == nil {
 		return w.Next.ExecuteUpdate(ctx, in)
@@ -154,7 +154,8 @@ type workflowOutbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
 }
 
-// send writes the run's assignments into the header of what it starts, and to a shadow or from one that it is a shadow.
+// send writes the run's assignments into the header of a workflow that it starts, and marks a shadow and the workflows
+// that a shadow starts.
 func send(ctx workflow.Context) {
 	r, ok := ctx.Value(runKey{}).(*run)
 	header := interceptor.WorkflowHeader(ctx)

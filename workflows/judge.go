@@ -12,8 +12,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// How long [Judge] waits for a verdict at most, attempts and what lies between them included: in a run, which it holds up,
-// and in a scorer, which nobody waits for.
+// How long [Judge] waits for a verdict at most, with all attempts and pauses: in a run, which it delays, and in a
+// scorer, which delays no one.
 const (
 	JudgeLimit         = 2 * time.Minute
 	JudgeLimitInScorer = time.Hour
@@ -37,7 +37,7 @@ func JudgeWithin(d time.Duration) JudgeOption {
 // carries win over these, and [JudgeWithin] over both. Where there is no verdict, the answer says why: see judges.Failed.
 //
 // A call adds an activity to the run, and the first one the version verdict/judge, two events more. Adding, moving or
-// removing a call is a versioned change of the user's, as of any activity.
+// removing a call needs a versioned change by the user, as for any activity.
 func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...JudgeOption) judges.Verdict {
 	verdict, err := judge(ctx, name, sample, opts)
 	if err == nil {
@@ -72,7 +72,7 @@ func judge(ctx workflow.Context, name string, sample judges.Sample, opts []Judge
 		_, err = reach(ctx, "Judge")
 	}
 	if err == nil && o.limited && o.limit <= 0 {
-		err = scoring.Invalid("limit", "%s is no time to wait", o.limit)
+		err = scoring.Invalid("limit", "%s is not a positive duration", o.limit)
 	}
 	if err == nil {
 		err = checkPayload(ctx, "sample", sizeOfSample(sample))
@@ -85,8 +85,8 @@ func judge(ctx workflow.Context, name string, sample judges.Sample, opts []Judge
 	}
 	_, inScorer := ctx.Value(scorerKey{}).(*scorer)
 	if !inScorer {
-		// A run that began to judge before there was a version has the same command, and a call that is new to an open run cannot
-		// be told from it, so both make it. A shape that differs will be another version.
+		// A run that began to judge before there was a version has the same command, and a call that is new to an open run
+		// looks the same, so both make it. A different shape will be another version.
 		workflow.GetVersion(ctx, judgeChange, workflow.DefaultVersion, judgedByActivity)
 	}
 	options := workflow.GetActivityOptions(ctx)

@@ -8,15 +8,16 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// Misfit is what becomes of a workflow whose code does not fit what its history says. The zero Misfit is outside workflow code.
+// Misfit is the consequence for a workflow whose code does not fit its history. The zero Misfit is outside workflow
+// code.
 type Misfit uint8
 
 const (
 	failsTask Misfit = iota + 1 // until a code that fits is deployed
-	failsRun                    // as its worker's policy is for what does not fit
+	failsRun                    // by its worker's panic policy
 )
 
-// MisfitOf returns what becomes of the workflow of ctx. It is no part of its history.
+// MisfitOf returns the consequence for the workflow of ctx. It is no part of its history.
 func MisfitOf(ctx workflow.Context) Misfit {
 	if r, ok := ctx.Value(runKey{}).(*run); ok && r.cfg.host(workflow.GetInfo(ctx)).failsRuns {
 		return failsRun
@@ -24,8 +25,8 @@ func MisfitOf(ctx workflow.Context) Misfit {
 	return failsTask
 }
 
-// Fail panics with err where that fails the workflow task. Where the SDK would make of a panic a failure that the run's retry
-// policy begins again for ever, it returns one that is not retried, and outside workflow code err itself.
+// Fail panics with err where that fails the workflow task. Where the SDK would turn a panic into a failure that the
+// run's retry policy retries for ever, it returns a non-retryable error, and outside workflow code err itself.
 func (m Misfit) Fail(err error) error {
 	switch m {
 	case failsTask:

@@ -9,17 +9,17 @@ const (
 	// number of scores that one has already it answers with the next ones.
 	ScoresQuery = "verdict.scores"
 
-	// HeaderKey is the header in which assignments travel.
+	// HeaderKey is the header that carries assignments.
 	HeaderKey = "verdict-assignments"
 	// ShadowHeaderKey is the header that makes a run a shadow.
 	ShadowHeaderKey = "verdict-shadow"
 
-	// RunAttribute is the KeywordList search attribute of a run, ScorerAttribute that of a scorer.
+	// RunAttribute is the KeywordList search attribute of a run, ScorerAttribute the one of a scorer.
 	RunAttribute    = "VerdictScores"
 	ScorerAttribute = "VerdictScorer"
 )
 
-// Change ids of GetVersion that a run has once. Those of its calls are made in change.go.
+// Change ids of GetVersion that a run has once. The ids of its calls are made in change.go.
 const (
 	endChange         = "verdict/end"
 	beginShadowChange = "verdict/shadow"
@@ -44,7 +44,7 @@ const (
 	flushBySideEffect = 2 // one side effect
 )
 
-// repeatCounted is the version in which a delivery counts repetitions.
+// repeatCounted is the version of a delivery that counts repetitions.
 const repeatCounted = 1
 
 // Versions of an experiment's shape.
@@ -54,7 +54,7 @@ const (
 	assignedBySideEffect = 3 // one side effect
 )
 
-// Versions of the shape with which a shadow begins.
+// Versions of the first commands of a shadow.
 const (
 	shadowByActivity   = 1 // one local activity
 	shadowBySideEffect = 2 // one side effect

@@ -5,10 +5,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// The hooks of this file are those that a newer SDK than the one in go.mod calls. Its interface has them and the older
-// one has not, so what comes next is asked for them where it is called.
+// The hooks of this file are called by a newer SDK than the one in go.mod. Its interface has them and the older one
+// does not, so the next interceptor is checked for them at the call.
 
-// NewContinueAsNewErrorWithOptions is what SDK 1.51 calls past NewContinueAsNewError.
+// SDK 1.51 calls NewContinueAsNewErrorWithOptions instead of NewContinueAsNewError.
 func (w *workflowOutbound) NewContinueAsNewErrorWithOptions(ctx workflow.Context, options workflow.ContinueAsNewErrorOptions, wfn any, args ...any) error {
 	send(ctx)
 	next := w.Next.(interface {
@@ -42,8 +42,8 @@ func outboundFor[O any](
 	return w.(interceptor.WorkflowOutboundInterceptor)
 }
 
-// sdkHooks has the hooks of whichever SDK it is compiled with: of two promoted methods of one name Go takes the one that
-// lies less deep, which is the SDK's if it has one.
+// sdkHooks has the hooks of whichever SDK it is compiled with: of two promoted methods of one name Go takes the
+// shallower one, which is the SDK's if it has one.
 type sdkHooks struct {
 	interceptor.WorkflowOutboundInterceptorBase
 	older
@@ -54,7 +54,7 @@ type (
 	absent struct{}
 )
 
-// SignalWithStartWorkflow stands in for the hook that SDK 1.50 has not. Nothing calls it.
+// SignalWithStartWorkflow replaces the hook that SDK 1.50 lacks. Nothing calls it.
 func (absent) SignalWithStartWorkflow(workflow.Context, struct{}, string, string, any, string, ...any) workflow.Future {
 	return nil
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// maxPayload is what the server takes of the arguments of one command. More ends the run. Each argument has a few bytes of
-// metadata beside its JSON.
+// maxPayload is the server's limit for the arguments of one command. More ends the run. Each argument has a few bytes
+// of metadata in addition to its JSON.
 const maxPayload = 2<<20 - 1<<10
 
-// envelopeBytes is what an [Envelope] takes at most beside what the run was assigned and its sessions: names of a
-// thousand bytes that JSON escapes.
+// envelopeBytes is the most that an [Envelope] takes without the run's assignments and sessions: names of a thousand
+// bytes that JSON escapes.
 const envelopeBytes = 12 << 10
 
-// around returns how many bytes of JSON go along with what a scorer is given.
+// around returns how many bytes of JSON go along with a scorer's input.
 func (r *run) around() int {
 	n := envelopeBytes + sizeOfRefs(r.assigned)
 	for _, session := range r.sessions {
@@ -28,16 +28,17 @@ func (r *run) around() int {
 	return n
 }
 
-// checkPayload refuses what has more bytes of JSON than the server takes. A run that went on with it before, with a codec
-// that makes it smaller, goes on with it.
+// checkPayload refuses an input with more bytes of JSON than the server takes. A run that passed it before, with a
+// codec that makes it smaller, keeps it.
 func checkPayload(ctx workflow.Context, field string, size int) error {
 	if size <= maxPayload || workflow.GetVersion(ctx, sizeChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
-	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON with what goes along, the server takes %d", size, maxPayload))
+	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON with the run's facts, the server takes %d", size, maxPayload))
 }
 
-// sizeOf returns how many bytes of JSON a value of the user's has; 0 if it has none, and is for another data converter.
+// sizeOf returns how many bytes of JSON a user's value has; 0 if JSON cannot represent it, so that another data
+// converter takes it.
 func sizeOf(v any) int {
 	n, err := scoring.EncodedSize(v)
 	if err != nil {

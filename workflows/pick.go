@@ -5,7 +5,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// PickOption has a say in which variant a run gets. It counts when the assignment is made, and never after.
+// PickOption influences the variant of a run. It counts when the assignment is made, and never after.
 type PickOption func(*pickOptions)
 
 type pickOptions struct {
@@ -30,7 +30,7 @@ func Targeted(yes bool) PickOption {
 	return func(o *pickOptions) { o.excluded = !yes }
 }
 
-// pick returns what the unit gets if it is assigned now.
+// pick returns the unit's assignment now.
 func (o pickOptions) pick(split *experiments.Split, d experiments.Definition, unit string) (experiments.Pick, error) {
 	custom := d.Selection == scoring.ByCustom
 	switch p := split.Assign(unit); {
@@ -39,7 +39,7 @@ func (o pickOptions) pick(split *experiments.Split, d experiments.Definition, un
 	case o.excluded:
 		return split.Exclude(), nil
 	case custom != (o.chosen != ""):
-		return p, scoring.Invalid("selection", "%q has the selection %q: Chosen goes with %q, and with no other", d.Name, d.Selection, scoring.ByCustom)
+		return p, scoring.Invalid("selection", "%q has the selection %q: Chosen works only with %q", d.Name, d.Selection, scoring.ByCustom)
 	case custom && p.Counted():
 		return split.Choose(o.chosen, o.probabilities)
 	case custom:

@@ -21,7 +21,7 @@ func (r *run) refuse(ctx workflow.Context, call string, err error) {
 	}
 }
 
-// refuseNamed is refuse for what has a name: a score in state error stands under it.
+// refuseNamed is refuse for a record with a name: a score in state error replaces it.
 func (r *run) refuseNamed(ctx workflow.Context, call string, rec scoring.Record, err error) {
 	r.refuse(ctx, call, err)
 	var invalid *scoring.InvalidError

@@ -9,8 +9,8 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// ours tells whether a workflow type is one of Verdict's own, whose runs are not recorded. Any other is the user's, whatever
-// its name begins with.
+// ours tells whether a workflow type is one of Verdict's own, whose runs are not recorded. Any other is the user's,
+// even with a name like ours.
 func (c *Config) ours(workflowType string) bool {
 	switch workflowType {
 	case activities.RecordWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow:
@@ -36,7 +36,7 @@ func isScorer(w any) bool {
 	return ok
 }
 
-// WatchWorker looks at what is registered on a worker that is made with the plugin.
+// WatchWorker watches the registrations on a worker with the plugin.
 func (c *Config) WatchWorker(o worker.PluginConfigureWorkerOptions) {
 	if r := o.WorkerRegistryOptions; r != nil {
 		r.OnRegisterWorkflow = c.also(r.OnRegisterWorkflow)
@@ -50,7 +50,7 @@ func (c *Config) WatchReplayer(o worker.PluginConfigureWorkflowReplayerOptions) 
 	}
 }
 
-// also returns what calls next, which may be nil, as well.
+// also returns a function that calls next too, unless it is nil.
 func (c *Config) also(next func(any, workflow.RegisterOptions)) func(any, workflow.RegisterOptions) {
 	return func(w any, o workflow.RegisterOptions) {
 		c.registered(w, o)

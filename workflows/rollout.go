@@ -13,10 +13,10 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// ManageExperiment holds a started experiment: what it is, what it serves and how it came to that. It never ends by itself.
-// Each rollout.Action is an update; what is served is in the memo activities.ExperimentMemo, all of it is the answer to the
-// query activities.ExperimentQuery. While the experiment is running or paused it is analysed on a timer, and its policy
-// acts through the same revisions as people do.
+// ManageExperiment holds a started experiment: its definition, its weights and their history. It never ends by itself.
+// Each rollout.Action is an update; the served weights are in the memo activities.ExperimentMemo, the whole state is
+// the answer to the query activities.ExperimentQuery. While the experiment is running or paused it is analysed on a
+// timer, and its policy acts through the same revisions as people do.
 func ManageExperiment(ctx workflow.Context, s rollout.State) error {
 	opened, err := rollout.Open(s, now(ctx))
 	if err != nil {
@@ -41,8 +41,8 @@ func ManageExperiment(ctx workflow.Context, s rollout.State) error {
 // manager is the state of one run of [ManageExperiment].
 type manager struct {
 	*rollout.Rollout
-	published string // what the memo says
-	done      int    // what this run has done: without any, it would continue as new for ever
+	published string // the content of the memo
+	done      int    // the work of this run: without any, it would continue as new for ever
 }
 
 // revise makes the change that an update asks for.
@@ -133,7 +133,7 @@ func (m *manager) wait(ctx workflow.Context) error {
 	return nil
 }
 
-// analyse asks what the store says, and acts on it. When that fails it is asked again when it is due again.
+// analyse asks for an analysis of the store, and acts on it. If that fails, the next analysis comes at its usual time.
 func (m *manager) analyse(ctx workflow.Context) {
 	options := storeActivity("")
 	options.StartToCloseTimeout, options.ScheduleToCloseTimeout = 5*time.Minute, 15*time.Minute
@@ -146,7 +146,7 @@ func (m *manager) analyse(ctx workflow.Context) {
 	case temporal.IsCanceledError(err):
 	case err != nil:
 		workflow.GetLogger(ctx).Error("Verdict could not analyse the experiment", "Experiment", m.Definition.Name, "Error", err)
-	case m.Epoch().Number == epoch && m.watched(): // or it is about what was before
+	case m.Epoch().Number == epoch && m.watched(): // or it is about the state before
 		if err := m.Act(f, now(ctx)); err != nil {
 			workflow.GetLogger(ctx).Error("Verdict's policy could not act", "Experiment", m.Definition.Name, "Error", err)
 		}
@@ -154,7 +154,7 @@ func (m *manager) analyse(ctx workflow.Context) {
 	}
 }
 
-// publish puts what is served into the memo, if that has changed, and shows the rest on the workflow's page.
+// publish puts the served weights into the memo, if they have changed, and shows the rest on the workflow's page.
 func (m *manager) publish(ctx workflow.Context) {
 	served := m.Served()
 	text := fmt.Sprintf("%s %s %v", served.Status, served.Variant, served.Epoch) // a map is printed in the order of its keys

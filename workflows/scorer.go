@@ -15,7 +15,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// scorer is the state of a scorer's run: what it waits for, and the outcomes that it has been told of.
+// scorer is the state of a scorer's run: its waits, and the outcomes that it has received.
 type scorer struct {
 	env   Envelope
 	inbox []scoring.Outcome // in the order of Outcome.Before, each id once
@@ -33,11 +33,11 @@ type scorer struct {
 
 type scorerKey struct{}
 
-// RunScorer is the body of every scorer's workflow: it runs the user's function until what it says can be settled, and
-// once more for what has arrived within the grace.
+// RunScorer is the body of every scorer's workflow: it runs the user's function until its scores can be settled, and
+// again for outcomes that arrive within the grace.
 //
-// The function may run again, from its start, when an outcome came between its decision and the settlement. What it
-// waited for is remembered; its activities run again.
+// The function may run again, from its start, when an outcome came between its decision and the settlement. Its waits
+// are remembered; its activities run again.
 func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) ([]scoring.Score, error)) (Result, error) {
 	if env.Silent {
 		return Result{Scores: []scoring.Score{}}, nil
@@ -63,7 +63,7 @@ func RunScorer(ctx workflow.Context, env Envelope, score func(workflow.Context) 
 		if temporal.IsCanceledError(err) && ctx.Err() != nil {
 			return Result{}, s.abandon(ctx, err)
 		}
-		settled := maps.Clone(s.seen) // what the function may have taken into account
+		settled := maps.Clone(s.seen) // the outcomes that the function may have taken into account
 		result, err := s.settle(ctx, s.normalize(ctx, scores, err))
 		if err != nil {
 			return Result{}, err
@@ -93,7 +93,7 @@ func (s *scorer) listen(ctx workflow.Context) {
 	})
 }
 
-// add puts outcomes into the inbox. An id that is there already is the same outcome, however it came.
+// add puts outcomes into the inbox. An id that it has already is the same outcome, by any path.
 func (s *scorer) add(outcomes ...scoring.Outcome) {
 	for _, o := range outcomes {
 		if s.seen[o.ID] {
@@ -125,7 +125,7 @@ func (s *scorer) drop(marks map[string]bool) {
 	})
 }
 
-// start waits for the start mode. It returns a score if the mode says that there is nothing to score.
+// start waits for the start mode. It returns a score if by the mode there is nothing to score.
 func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 	switch s.env.Start.Mode {
 	case StartNow:
@@ -153,8 +153,8 @@ func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 	return nil, nil
 }
 
-// normalize makes valid scores of what the function returned: an error, and a score that breaks a rule, become a score
-// in state error, which is visible and never a number; no score at all is not applicable.
+// normalize turns the results of the function into valid scores: an error, and a score that breaks a rule, become a
+// score in state error, which is visible and never a number; no score at all is not applicable.
 func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err error) []scoring.Score {
 	if errors.Is(err, errShadow) {
 		return []scoring.Score{scoring.Decline(s.env.Scorer, err.Error())}
@@ -187,7 +187,7 @@ func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err err
 }
 
 // settle closes the scorer's expectations with its scores. A nil Result.Scores means that the store refused, because of
-// outcomes that are in the inbox now, or in somebody else's.
+// outcomes that are now in the inbox, or in another scorer's.
 func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
@@ -206,7 +206,7 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: configOf(ctx).build(info),
 		})
 	}
-	settlement.Expected = []int{} // it says what it expects, if only that it is nothing
+	settlement.Expected = []int{} // it lists its expectations, even if there are none
 	for _, w := range s.waits {
 		settlement.Expected = append(settlement.Expected, w.expectation.Wait)
 	}
@@ -241,13 +241,13 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 	return result(scores), nil
 }
 
-// expectAgain makes waits known to a store that does not know them: it is not the one in which they were made.
+// expectAgain makes waits known to a store that does not know them, because they were made in another store.
 func (s *scorer) expectAgain(ctx workflow.Context, numbers []int) error {
 	for _, w := range s.waits {
 		if !slices.Contains(numbers, w.expectation.Wait) {
 			continue
 		}
-		workflow.GetLogger(ctx).Warn("Verdict: the store does not know what the scorer expects; it expects again", "Scorer", s.env.Scorer, "Wait", w.expectation.Wait)
+		workflow.GetLogger(ctx).Warn("Verdict: the store does not know the scorer's expectations; it expects again", "Scorer", s.env.Scorer, "Wait", w.expectation.Wait)
 		if _, err := s.known(ctx, w.expectation); err != nil {
 			return err
 		}
@@ -255,7 +255,7 @@ func (s *scorer) expectAgain(ctx workflow.Context, numbers []int) error {
 	return nil
 }
 
-// abandon closes a cancelled scorer without a score, whatever is unseen, and returns the cancellation.
+// abandon closes a cancelled scorer without a score, even with unseen outcomes, and returns the cancellation.
 func (s *scorer) abandon(ctx workflow.Context, cause error) error {
 	for {
 		result, err := s.settle(ctx, nil)
@@ -268,8 +268,8 @@ func (s *scorer) abandon(ctx workflow.Context, cause error) error {
 	}
 }
 
-// awaitGrace waits, while the grace of any wait lasts, for an outcome that the settled pass has not taken into account. It may
-// have come before the settlement was known here, or while no worker was up, and the grace be over since.
+// awaitGrace waits, while the grace of any wait lasts, for an outcome that the settled pass has not taken into account.
+// It may have arrived before the settlement was known here, or while no worker was up, and the grace may be over since.
 func (s *scorer) awaitGrace(ctx workflow.Context, settled map[string]bool) (late bool, err error) {
 	until := time.Time{}
 	for _, w := range s.waits {
@@ -295,7 +295,7 @@ func (s *scorer) awaitGrace(ctx workflow.Context, settled map[string]bool) (late
 	return more(), err
 }
 
-// counts tells whether an outcome lies in the window or grace of any wait.
+// counts tells whether an outcome is in the window or grace of any wait.
 func (s *scorer) counts(o scoring.Outcome) bool {
 	return slices.ContainsFunc(s.waits, func(w *wait) bool {
 		place := w.window.Place(o.When())
@@ -303,7 +303,7 @@ func (s *scorer) counts(o scoring.Outcome) bool {
 	})
 }
 
-// storeOptions are those of the activities on the worker that opens the store: they are retried until it is back.
+// storeOptions are the options of the activities on the worker that opens the store: they are retried until it is back.
 func (s *scorer) storeOptions(ctx workflow.Context) workflow.Context {
 	return workflow.WithActivityOptions(ctx, storeActivity(s.env.TaskQueue))
 }
@@ -312,7 +312,7 @@ func storeActivity(taskQueue string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:           taskQueue,
 		StartToCloseTimeout: 30 * time.Second,
-		HeartbeatTimeout:    10 * time.Second, // so long does the loss of a worker hold up what it had under way
+		HeartbeatTimeout:    10 * time.Second, // how long the loss of a worker delays its work in progress
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
 		Priority:            temporal.Priority{PriorityKey: 5},
 	}

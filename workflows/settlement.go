@@ -11,15 +11,15 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// What a scorer tells the store must fit into an activity's input, and what it returns into a workflow's result: more
-// would end it, without a score.
+// A scorer's settlement must fit into an activity's input, and its result into a workflow's result: more would end it,
+// without a score.
 
-// unknowing is how long a scorer waits before it asks again a worker that does not understand what it says: one of v0.1.0,
-// for the time of an upgrade.
+// unknowing is how long a scorer waits before it asks again after a worker did not understand it: one of v0.1.0, during
+// an upgrade.
 const unknowing = time.Minute
 
-// fit makes a settlement fit: marks stand for ids, and scores that are still too many are left for later. The scorer's own
-// score stays, since it takes the place of the pending one.
+// fit makes a settlement fit: marks stand for ids, and scores that are still too many are left for later. The scorer's
+// own score stays, since it replaces the pending one.
 func (s *scorer) fit(ctx workflow.Context, st store.Settlement) (_ store.Settlement, later []scoring.Record) {
 	if activities.Texts(st.Seen) > activities.MaxCarried/2 {
 		st.SeenMarks, st.Seen = activities.Marks(st.Seen), nil
@@ -101,8 +101,8 @@ func (s *scorer) news(marks []string, outcomes []scoring.Outcome) bool {
 	return slices.ContainsFunc(outcomes, func(o scoring.Outcome) bool { return !told[o.Mark()] })
 }
 
-// result returns what a scorer's workflow returns: its scores, without reasons where those are too long, and the first of
-// them where they are too many. All of it is in the store.
+// result returns the result of a scorer's workflow: its scores, without reasons where those are too long, and the first
+// of them where they are too many. All of it is in the store.
 func result(scores []scoring.Score) Result {
 	r := Result{Scores: scores}
 	if r.Scores == nil {

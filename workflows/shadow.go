@@ -12,17 +12,18 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// shadow tells a run that it runs beside one that is served. It travels in a header of its own.
+// shadow marks a run as the shadow of a served run. It travels in a header of its own.
 type shadow struct {
-	// Of is the variant that it is the shadow of, with the first run of the chain that is served. Nil in what a shadow starts,
-	// which inherits the shadow's assignment.
+	// Of is the variant that it shadows, with the first run of the served chain. Nil in workflows that a shadow starts,
+	// which inherit the shadow's assignment.
 	Of *scoring.Ref `json:"of,omitempty"`
-	// Served is what the served run was assigned: the shadow behaves alike in every other experiment, and counts in none.
+	// Served has the assignments of the served run: the shadow behaves the same in every other experiment, and counts in
+	// none.
 	Served []scoring.Ref `json:"served,omitempty"`
 }
 
-// Shadow starts child beside a run that was assigned a, as another variant, and returns once the server has acknowledged
-// it. The run hears nothing of it again.
+// Shadow starts child, as another variant, in parallel to a run that was assigned a, and returns once the server has
+// acknowledged it. The run never hears from it again.
 func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child any, args ...any) {
 	const what = "Shadow"
 	r := from(ctx, what)
@@ -69,13 +70,13 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 	}
 	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
 		GetChildWorkflowExecution().Get(here, nil)
-	// One that is there already is the shadow of a run that was reset to before the call.
+	// An existing one is the shadow of a run that was reset to before the call.
 	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		r.refuse(ctx, what, err)
 	}
 }
 
-// shadowKey is the context key under which Shadow tells the interceptor what to send.
+// shadowKey is the context key for the header that Shadow passes to the interceptor.
 type shadowKey struct{}
 
 // shadowOf reads whether this run is a shadow, or was started by one.
@@ -89,7 +90,7 @@ func shadowOf(ctx workflow.Context) *shadow {
 		sealed(ctx, payload, err)
 		workflow.GetLogger(ctx).Error("Verdict: unreadable shadow in the header", "Error", err)
 	}
-	return s // whatever it says, this run must not count
+	return s // in any case this run must not count
 }
 
 // beginShadow assigns a shadow its variant, as a fact of its own chain.

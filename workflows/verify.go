@@ -67,9 +67,9 @@ func (c *Config) checkSearchAttributes(ctx context.Context, check client.Client,
 	return nil
 }
 
-// indexed tells whether what was scored goes into the visibility of a run that makes its shape now: not in a namespace in
-// which nobody has looked for the attributes, because the client that was asked about is another one than the worker's.
-// Where nobody has looked at all, as in the SDK's test environment, it does.
+// indexed tells whether a run that makes its shape now sets search attributes: not in a namespace without a check for
+// the attributes, because the checked client is not the worker's. Without any check, as in the SDK's test environment,
+// it sets them.
 func (c *Config) indexed(ctx workflow.Context) bool {
 	if !c.SearchAttributes || !c.checked.Load() {
 		return c.SearchAttributes
@@ -82,7 +82,7 @@ func (c *Config) indexed(ctx workflow.Context) bool {
 	return false
 }
 
-// OnClient says that the plugin is on a client that is made with o.
+// OnClient is called when a client with the plugin is made with o.
 func (c *Config) OnClient(o *client.Options) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +91,8 @@ func (c *Config) OnClient(o *client.Options) {
 	c.clients = append(c.clients, o)
 }
 
-// Check fails if a worker that starts could not do what the configuration asks for, so that its runs would stand still. What
-// the plugin is on tells what the worker's client is like; check, which may be nil, does for a plugin that is on a worker.
+// Check fails if a starting worker could not do its configuration's part, so that its runs would hang. It checks the
+// clients that the plugin is on; check, which may be nil, is the client for a plugin that is only on a worker.
 func (c *Config) Check(ctx context.Context, check client.Client) error {
 	c.mu.Lock()
 	on := slices.Clone(c.clients)
@@ -110,14 +110,14 @@ func namespaceOf(o *client.Options) string {
 	return o.Namespace
 }
 
-// clientNamespace returns the namespace of a client, which fills it into whatever it asks. What it asks for here is a number
-// that nobody looks at.
+// clientNamespace returns the namespace of a client, which fills it into each request. The request here is a count
+// whose result is ignored.
 func clientNamespace(ctx context.Context, c client.Client) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	request := &workflowservice.CountWorkflowExecutionsRequest{Query: `WorkflowId = "verdict"`}
 	if _, err := c.CountWorkflow(ctx, request); request.Namespace == "" {
-		return "", fmt.Errorf("verdict: checking search attributes: the client does not tell its namespace: put the plugin on the client: %w", err)
+		return "", fmt.Errorf("verdict: checking search attributes: the client does not show its namespace: put the plugin on the client: %w", err)
 	}
 	return request.Namespace, nil
 }

@@ -106,7 +106,7 @@ func TestJudgeIsBounded(t *testing.T) {
 	}{
 		{"away", 300 * time.Millisecond, judges.Cause(judges.Unavailable), "no route"},
 		{"unknown", time.Second, scoring.ErrorTypeInvalid, `this worker has no judge named "unknown"`},
-		{"good", -time.Second, scoring.ErrorTypeInvalid, "-1s is no time to wait"},
+		{"good", -time.Second, scoring.ErrorTypeInvalid, "-1s is not a positive duration"},
 	} {
 		run := b.Start("judging", c.judge, "none", c.within)
 		var last judges.Verdict

@@ -112,7 +112,7 @@ func TestDataConverterWithoutJSON(t *testing.T) {
 	t.Parallel()
 	bytes := converter.NewCompositeDataConverter(
 		converter.NewNilPayloadConverter(), converter.NewByteSlicePayloadConverter(), converter.NewProtoPayloadConverter())
-	const unfit = "the client's data converter does not take what is recorded"
+	const unfit = "the client's data converter does not take Verdict's records"
 
 	t.Run("the plugin on the client", func(t *testing.T) {
 		t.Parallel()
