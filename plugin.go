@@ -123,6 +123,7 @@ func NewPlugin(cfg Config) *Plugin {
 		Name:               "verdict-dev.verdict",
 		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
 		ConfigureClient: func(_ context.Context, o client.PluginConfigureClientOptions) error {
+			o.ClientOptions.DataConverter = workflows.Tolerant(o.ClientOptions.DataConverter)
 			inWorkflows.OnClient(o.ClientOptions)
 			recorder.DialsLike(o.ClientOptions)
 			return cfg.validate()

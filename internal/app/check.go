@@ -64,12 +64,35 @@ func (c *workerConfig) checkTemporal(ctx context.Context, o client.Options) (str
 	if _, err := conn.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.Namespace}); err != nil {
 		return "", fmt.Errorf("namespace %s at %s (--namespace or TEMPORAL_NAMESPACE says which): %w", o.Namespace, o.HostPort, err)
 	}
+	if err := checkCodec(o); err != nil {
+		return "", err
+	}
 	if c.searchAttributes {
 		if err := workflows.CheckSearchAttributes(ctx, conn, o.Namespace, nil); err != nil {
 			return "", err
 		}
 	}
 	return fmt.Sprintf("Temporal answers at %s, namespace %s", o.HostPort, o.Namespace), nil
+}
+
+// checkCodec sends a payload through the codec, if there is one, and back.
+func checkCodec(o client.Options) error {
+	if o.DataConverter == nil {
+		return nil
+	}
+	const sent = "verdict"
+	var got string
+	payload, err := o.DataConverter.ToPayload(sent)
+	if err == nil {
+		err = o.DataConverter.FromPayload(payload, &got)
+	}
+	if err == nil && got != sent {
+		err = errors.New("a payload comes back as another one")
+	}
+	if err != nil {
+		return fmt.Errorf("payload codec (--codec-endpoint or TEMPORAL_CODEC_ENDPOINT says where): %w", err)
+	}
+	return nil
 }
 
 func (c *workerConfig) checkDatabase(ctx context.Context) (said string, err error) {

@@ -12,33 +12,33 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/workflow"
 )
 
 // connection is how a program reaches Temporal: flags over environment variables over a profile of temporal.toml, with
 // the names that the temporal command line has.
 type connection struct {
-	flags       *pflag.FlagSet
-	profile     string
-	configFile  string
-	address     string
-	namespace   string
-	apiKey      string
-	authority   string
-	identity    string
-	grpcMeta    []string
-	tls         bool
-	certPath    string
-	certData    string
-	keyPath     string
-	keyData     string
-	caPath      string
-	caData      string
-	serverName  string
-	skipVerify  bool
-	codec       string
-	codecAuth   string
-	inFile      map[string]bool // which flags the profile has a value for
-	remoteCodec bool            // never for a worker: it would call the codec at every replay
+	flags      *pflag.FlagSet
+	profile    string
+	configFile string
+	address    string
+	namespace  string
+	apiKey     string
+	authority  string
+	identity   string
+	grpcMeta   []string
+	tls        bool
+	certPath   string
+	certData   string
+	keyPath    string
+	keyData    string
+	caPath     string
+	caData     string
+	serverName string
+	skipVerify bool
+	codec      string
+	codecAuth  string
+	inFile     map[string]bool // which flags the profile has a value for
 }
 
 // declare makes the flags.
@@ -61,10 +61,8 @@ func (c *connection) declare(flags *pflag.FlagSet) {
 	flags.StringVar(&c.caData, "tls-ca-data", "", "the server's CA certificate in PEM [TEMPORAL_TLS_SERVER_CA_CERT_DATA]")
 	flags.StringVar(&c.serverName, "tls-server-name", "", "server name to expect [TEMPORAL_TLS_SERVER_NAME]")
 	flags.BoolVar(&c.skipVerify, "tls-disable-host-verification", false, "do not verify the server's name [TEMPORAL_TLS_DISABLE_HOST_VERIFICATION]")
-	if c.remoteCodec {
-		flags.StringVar(&c.codec, "codec-endpoint", "", "URL of a remote codec [TEMPORAL_CODEC_ENDPOINT]")
-		flags.StringVar(&c.codecAuth, "codec-auth", "", "Authorization header for the codec [TEMPORAL_CODEC_AUTH]")
-	}
+	flags.StringVar(&c.codec, "codec-endpoint", "", "URL of the remote codec that encodes and decodes payloads [TEMPORAL_CODEC_ENDPOINT]")
+	flags.StringVar(&c.codecAuth, "codec-auth", "", "Authorization header for the codec [TEMPORAL_CODEC_AUTH]")
 }
 
 // options returns the client's options. Nothing is connected yet.
@@ -85,9 +83,12 @@ func (c *connection) options(env environ, logger *slog.Logger) (client.Options, 
 	if err := c.apply(&profile); err != nil {
 		return client.Options{}, err
 	}
-	o, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{IncludeRemoteCodec: c.remoteCodec})
+	o, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{IncludeRemoteCodec: true})
 	if err != nil {
 		return client.Options{}, fmt.Errorf("temporal client: %w", err)
+	}
+	if o.DataConverter != nil { // a codec that takes its time is no workflow that hangs
+		o.DataConverter = workflow.DataConverterWithoutDeadlockDetection(o.DataConverter)
 	}
 	o.HostPort = cmp.Or(o.HostPort, client.DefaultHostPort)
 	o.Namespace = cmp.Or(o.Namespace, client.DefaultNamespace)
@@ -100,7 +101,7 @@ func (c *connection) options(env environ, logger *slog.Logger) (client.Options, 
 func (c *connection) given() []string {
 	var given []string
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
-	(&connection{remoteCodec: c.remoteCodec}).declare(own)
+	(&connection{}).declare(own)
 	c.flags.Visit(func(f *pflag.Flag) {
 		switch {
 		case own.Lookup(f.Name) == nil, f.Name == "address", f.Name == "namespace", f.Name == "grpc-meta":

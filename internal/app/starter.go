@@ -29,7 +29,7 @@ type starter struct {
 
 // RunStarter is the command line.
 func RunStarter(ctx context.Context, o Options) error {
-	s := &starter{Options: o, conn: connection{remoteCodec: true}}
+	s := &starter{Options: o, conn: connection{}}
 	s.shared = settings{
 		{flag: "output", short: "o", fallback: "text", kind: "text|json", usage: "form of the results", read: oneOf(&s.output, "text", "json")},
 		{flag: "command-timeout", fallback: "0", kind: "duration", usage: "limit for the whole command; 0: none", read: durationOf(&s.timeout)},

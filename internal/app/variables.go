@@ -38,7 +38,7 @@ func knownVariables() []string {
 		known = append(known, s.env)
 	}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	(&connection{remoteCodec: true}).declare(flags)
+	(&connection{}).declare(flags)
 	flags.VisitAll(func(f *pflag.Flag) {
 		for _, named := range namesVariables.FindAllStringSubmatch(f.Usage, -1) {
 			known = append(known, named[1])

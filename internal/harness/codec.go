@@ -15,6 +15,11 @@ import (
 // Encrypting returns a data converter that encrypts with a key, and decrypts only payloads of that key. It passes
 // unencrypted payloads through.
 func Encrypting(key string) converter.DataConverter {
+	return converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), Codec(key))
+}
+
+// Codec is the codec of [Encrypting].
+func Codec(key string) converter.PayloadCodec {
 	sum := sha256.Sum256([]byte(key))
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
@@ -24,7 +29,7 @@ func Encrypting(key string) converter.DataConverter {
 	if err != nil {
 		panic(err)
 	}
-	return converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), encryption{aead})
+	return encryption{aead}
 }
 
 const encrypted = "binary/encrypted"
