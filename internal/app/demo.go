@@ -1,31 +1,23 @@
 package app
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 
-	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/internal/demo"
-	"github.com/verdict-dev/verdict/internal/demo/user"
-	"github.com/verdict-dev/verdict/internal/stdlibqa"
-	"github.com/verdict-dev/verdict/judges"
-	"github.com/verdict-dev/verdict/judges/openai"
+	"github.com/verdict-dev/verdict/internal/demo/stage"
+	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store/sqlite"
-	"github.com/verdict-dev/verdict/storeworker"
 )
 
 // newDemoCommand is `starter demo`.
 func newDemoCommand(s *starter) *cobra.Command {
-	var d demoRun
+	var d stage.Options
 	return s.command(&cobra.Command{
 		Use:   "demo",
 		Short: "Run an experiment from assignment to winner, on a Temporal server of its own if there is none",
@@ -47,8 +39,10 @@ The embedded Temporal server is built once, which takes about 5 minutes on two c
 		}},
 		{flag: "judge-model", fallback: "gpt-4o-mini", kind: "name", usage: "the model's name; its key is read from OPENAI_API_KEY", read: nonEmpty(&d.JudgeModel)},
 	}, func(ctx context.Context, _ []string) error {
-		d.starter = s
-		return d.run(ctx)
+		if err := s.connectDemo(&d); err != nil {
+			return err
+		}
+		return stage.Run(ctx, d)
 	})
 }
 
@@ -77,126 +71,42 @@ func demoFile(to *string) func(string) error {
 	}
 }
 
-// demoProcesses are the processes of a demo. Each is told what it needs on its standard input, which also tells it when its
-// parent is gone, and says READY on its standard output.
+// connectDemo tells a demo how to reach Temporal and where its results go.
+func (s *starter) connectDemo(d *stage.Options) error {
+	env := environ(s.Environ)
+	o, err := s.conn.options(env, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	d.Address, d.Namespace, d.Connection = s.conn.address, s.conn.namespace, s.conn.given()
+	if s.conn.inFile["address"] && d.Address == "" {
+		d.Address, d.Namespace = o.HostPort, o.Namespace
+	}
+	d.Dial = func(ctx context.Context, address, namespace string) (client.Client, error) {
+		_ = s.conn.flags.Set("address", address)
+		_ = s.conn.flags.Set("namespace", namespace)
+		c, _, err := s.dial(ctx)
+		return c, err
+	}
+	d.Getenv = func(name string) string { v, _ := env.LookupEnv(name); return v }
+	d.JudgeKey = d.Getenv("OPENAI_API_KEY")
+	d.Print = func(r report.Report) error {
+		return s.print(r, func(w io.Writer) error { return r.WriteText(w) })
+	}
+	d.Stderr = s.Stderr
+	return nil
+}
+
+// demoProcesses are the commands that a demo starts for itself.
 func (s *starter) demoProcesses() []*cobra.Command {
-	process := func(name string, run func(ctx context.Context, in stageInput, ready func(any) error) error) *cobra.Command {
-		return s.command(&cobra.Command{Use: name, Hidden: true}, nil, func(ctx context.Context, _ []string) error {
-			in := bufio.NewReader(s.Stdin)
-			line, err := in.ReadBytes('\n')
-			if err != nil {
-				return errors.New("this command is a part of `starter demo`")
-			}
-			var told stageInput
-			if err := json.Unmarshal(line, &told); err != nil {
-				return err
-			}
-			ctx, cancel := context.WithCancel(ctx)
-			go func() {
-				defer cancel()
-				_, _ = io.Copy(io.Discard, in)
-			}()
-			return run(ctx, told, func(answer any) error {
-				data, err := json.Marshal(answer)
-				if err == nil {
-					_, err = fmt.Fprintf(s.Stdout, "READY %s\n", data)
-				}
-				return err
-			})
-		})
+	p := stage.Process{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr}
+	process := func(name string, run func(context.Context) error) *cobra.Command {
+		return s.command(&cobra.Command{Use: name, Hidden: true}, nil, func(ctx context.Context, _ []string) error { return run(ctx) })
 	}
-	return []*cobra.Command{process("demo-worker", s.demoWorker), process("demo-user", s.demoUser)}
-}
-
-// stageInput is what the processes of a demo are told.
-type stageInput struct {
-	Address, Namespace, UI string
-	Connection             []string // flags that say how to connect, besides the environment
-	DB, Listen, Secret     string
-	Users, Receiver        string
-	Experiment             string
-	Null                   bool
-	Seed                   int64
-	JudgeURL, JudgeModel   string
-	JudgeKey               string
-}
-
-// demoWorker is the process that opens the store, receives webhooks, and works for the demo's workflow.
-func (s *starter) demoWorker(ctx context.Context, in stageInput, ready func(any) error) error {
-	db, err := openStore(ctx, in.DB)
-	if err != nil {
-		return err
+	return []*cobra.Command{
+		process("demo-worker", func(ctx context.Context) error {
+			return stage.Worker(ctx, p, func(l *slog.Logger) (client.Options, error) { return s.conn.options(environ(s.Environ), l) })
+		}),
+		process("demo-user", func(ctx context.Context) error { return stage.User(ctx, p) }),
 	}
-	logger := slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	exp, err := demo.Retrievers(in.Experiment)
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	connection, err := s.conn.options(environ(s.Environ), logger)
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	connection.HostPort, connection.Namespace = in.Address, in.Namespace
-	svc, err := storeworker.Start(ctx, storeworker.Options{
-		Client: connection,
-		Store:  db, SearchAttributes: true, Listen: in.Listen, UI: in.UI,
-		Webhooks: storeworker.Webhooks{Standard: []string{in.Secret}}, Logger: logger,
-		Definitions: []*experiments.Experiment{exp},
-	})
-	if err != nil {
-		return err
-	}
-	judge, err := answerJudge(in)
-	if err != nil {
-		return errors.Join(err, svc.Stop())
-	}
-	stop, err := demo.Start(ctx, demo.Deployment{
-		Client: svc.Client(), Store: db, Users: in.Users, Experiment: in.Experiment, Null: in.Null,
-		Judge: judge, SearchAttributes: true,
-	})
-	if err != nil {
-		return errors.Join(err, svc.Stop())
-	}
-	defer func() { stop(); err = errors.Join(err, svc.Stop()) }()
-	if err := ready(struct{}{}); err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-svc.Failed():
-		return err
-	}
-}
-
-// answerJudge returns the language model that is asked about answers, or nil.
-func answerJudge(in stageInput) (judges.Judge, error) {
-	if in.JudgeURL == "" {
-		return nil, nil
-	}
-	return openai.New(openai.Options{
-		BaseURL: in.JudgeURL, APIKey: in.JudgeKey, Model: in.JudgeModel,
-		Rubric: judges.Rubric{
-			Name: demo.Judge,
-			Instructions: "Does the Go symbol in the output do what the input describes? The expected symbol certainly does; " +
-				"another one may do it as well.",
-			Choices: map[string]float64{"yes": 1, "partly": 0.5, "no": 0}, MayAbstain: true,
-		},
-	})
-}
-
-// demoUser is the process that plays the users.
-func (s *starter) demoUser(ctx context.Context, in stageInput, ready func(any) error) error {
-	corpus, err := stdlibqa.Load(ctx, stdlibqa.Options{})
-	if err != nil {
-		return err
-	}
-	return user.Run(ctx, user.Options{
-		Receiver: in.Receiver, Secret: in.Secret, Seed: in.Seed, Slowest: 6 * time.Second,
-		Likes: func(shown user.Shown) bool {
-			q, _ := corpus.Question(shown.Question)
-			return stdlibqa.UserVerdict(q, shown.Hits, in.Seed)
-		},
-		Ready: func(address string) { _ = ready(address) },
-	})
 }

@@ -131,7 +131,7 @@ func (s *starter) experimentChange(ctx context.Context, action rollout.Action, n
 		return usage("say --weights, --allocation, or both")
 	}
 	return s.asExperimenter(ctx, &f, func(c client.Client) (rollout.Revision, string, error) {
-		name, version, err := findExperiment(ctx, c, named)
+		name, version, err := s.findExperiment(ctx, c, named)
 		if err != nil {
 			return rollout.Revision{}, "", err
 		}
@@ -165,19 +165,19 @@ func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do fun
 	defer c.Close()
 	r, key, err := do(c)
 	if err != nil {
-		return experimentError(key, err)
+		return s.experimentError(key, err)
 	}
 	return s.printLine(r, "%s: revision %d, %s, epoch %d", key, r.Number, r.Status, r.Epoch)
 }
 
 // experimentError tells a mistake of the caller's from a failure.
-func experimentError(key string, err error) error {
+func (s *starter) experimentError(key string, err error) error {
 	var application *temporal.ApplicationError
 	var invalid *scoring.InvalidError
 	var notFound *serviceerror.NotFound
 	switch {
 	case errors.As(err, &notFound):
-		return usage("nobody has started %s: `starter experiment start` does", key)
+		return usage("nobody has started %s: `%s experiment start` does", key, s.program)
 	case errors.As(err, &application) && application.Type() == scoring.ErrorTypeInvalid:
 		return usage("%s", application.Message())
 	case errors.As(err, &invalid):
@@ -187,7 +187,7 @@ func experimentError(key string, err error) error {
 }
 
 // findExperiment reads NAME@VERSION, or finds the one version of NAME that was started.
-func findExperiment(ctx context.Context, c client.Client, named string) (name, version string, err error) {
+func (s *starter) findExperiment(ctx context.Context, c client.Client, named string) (name, version string, err error) {
 	if i := strings.LastIndex(named, "@"); i >= 0 {
 		return named[:i], named[i+1:], nil
 	}
@@ -217,7 +217,7 @@ func findExperiment(ctx context.Context, c client.Client, named string) (name, v
 	slices.Sort(versions)
 	switch len(versions) {
 	case 0:
-		return "", "", usage("nobody has started a version of %s: `starter experiment start` does", named)
+		return "", "", usage("nobody has started a version of %s: `%s experiment start` does", named, s.program)
 	case 1:
 		return named, versions[0], nil
 	}

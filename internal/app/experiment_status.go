@@ -29,13 +29,13 @@ func (s *starter) experimentStatus() *cobra.Command {
 			return err
 		}
 		defer c.Close()
-		name, version, err := findExperiment(ctx, c, args[0])
+		name, version, err := s.findExperiment(ctx, c, args[0])
 		if err != nil {
 			return err
 		}
 		state, err := activities.ReadExperiment(ctx, c, name, version)
 		if err != nil {
-			return experimentError(name+"@"+version, err)
+			return s.experimentError(name+"@"+version, err)
 		}
 		return s.print(state, func(w io.Writer) error { return printState(w, state) })
 	})

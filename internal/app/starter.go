@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 // starter is the command line: what its commands share.
 type starter struct {
 	Options
+	program string // its name: starter, or verdict
 	conn    connection
 	output  string
 	timeout time.Duration
@@ -29,18 +31,31 @@ type starter struct {
 
 // RunStarter is the command line.
 func RunStarter(ctx context.Context, o Options) error {
-	s := &starter{Options: o, conn: connection{}}
+	s := &starter{Options: o, program: "starter"}
+	return execute(ctx, s.commands(), o)
+}
+
+// RunVerdict is both programs in one: the commands of starter, and the worker as one more.
+func RunVerdict(ctx context.Context, o Options) error {
+	s := &starter{Options: o, program: "verdict"}
+	root := s.commands()
+	root.AddCommand(s.workerCommand())
+	return execute(ctx, root, o)
+}
+
+// commands makes the command line.
+func (s *starter) commands() *cobra.Command {
 	s.shared = settings{
 		{flag: "output", short: "o", fallback: "text", kind: "text|json", usage: "form of the results", read: oneOf(&s.output, "text", "json")},
 		{flag: "command-timeout", fallback: "0", kind: "duration", usage: "limit for the whole command; 0: none", read: durationOf(&s.timeout)},
 		{flag: "verdict-task-queue", env: "VERDICT_TASK_QUEUE", fallback: "verdict", kind: "string", usage: "task queue of the worker that records", read: nonEmpty(&s.queue)},
 	}
 	root := &cobra.Command{
-		Use:   "starter",
+		Use:   s.program,
 		Short: "Score runs, deliver outcomes and read reports",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("unknown command %q for %q: `starter --help` lists the commands", maskArgument(args[0]), cmd.Name())
+				return usage("unknown command %q for %q: `%s --help` lists the commands", maskArgument(args[0]), cmd.Name(), cmd.Name())
 			}
 			return nil
 		},
@@ -53,7 +68,32 @@ func RunStarter(ctx context.Context, o Options) error {
 		newDemoCommand(s), s.setupCommand(), s.runCommand(), s.outcomeCommand(), s.scoreCommand(),
 		s.experimentCommand(), s.reportCommand(), s.ledgerCommand(), s.reconcileCommand(), s.pruneCommand(), s.migrateCommand(), s.copyCommand(),
 	)
-	return execute(ctx, root, o)
+	s.name(root)
+	return root
+}
+
+// name puts the program's name into the texts of a command and its own.
+func (s *starter) name(c *cobra.Command) {
+	c.Long = strings.ReplaceAll(c.Long, "starter ", s.program+" ")
+	c.Example = strings.ReplaceAll(c.Example, "starter ", s.program+" ")
+	for _, own := range c.Commands() {
+		s.name(own)
+	}
+}
+
+// workerCommand runs the worker, which reads its own flags.
+func (s *starter) workerCommand() *cobra.Command {
+	run := func(ctx context.Context, args []string) error {
+		o := s.Options
+		o.Args = args
+		return runWorkerProgram(ctx, o, s.program+" worker")
+	}
+	c := &cobra.Command{
+		Use: "worker", Short: workerIs, DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args) },
+	}
+	c.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = run(context.Background(), []string{"--help"}) })
+	return c
 }
 
 // command makes a command that runs do once the settings are read, within the command's timeout.

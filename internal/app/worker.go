@@ -47,7 +47,7 @@ func (c *workerConfig) settings() settings {
 		{flag: "ui-url", env: "VERDICT_UI_URL", fallback: "http://localhost:8233", kind: "URL", usage: "base URL of the Temporal UI, for links", mask: maskURL, read: linkOf(&c.ui)},
 		{flag: "log-format", env: "VERDICT_LOG_FORMAT", fallback: "text", kind: "text|json", usage: "form of the log's lines", read: oneOf(&c.logFormat, "text", "json")},
 		{flag: "log-level", env: "VERDICT_LOG_LEVEL", fallback: "info", kind: "level", usage: "debug, info, warn or error", read: oneOf(&c.logLevel, "debug", "info", "warn", "error")},
-		{flag: "search-attributes", env: "VERDICT_SEARCH_ATTRIBUTES", fallback: "true", kind: "bool", usage: "put scores into visibility; `starter setup` registers the attributes", read: boolOf(&c.searchAttributes)},
+		{flag: "search-attributes", env: "VERDICT_SEARCH_ATTRIBUTES", fallback: "true", kind: "bool", usage: "put scores into visibility; starter setup registers the attributes", read: boolOf(&c.searchAttributes)},
 		{flag: "max-concurrent-activities", env: "VERDICT_MAX_CONCURRENT_ACTIVITIES", fallback: "0", kind: "n", usage: "activities at a time; 0: the SDK's default", read: countOf(&c.activities, 1)},
 		{flag: "max-concurrent-workflow-tasks", env: "VERDICT_MAX_CONCURRENT_WORKFLOW_TASKS", fallback: "0", kind: "n", usage: "workflow tasks at a time; 0: the SDK's default", read: countOf(&c.workflowTasks, 2)},
 		{flag: "activity-pollers", env: "VERDICT_ACTIVITY_POLLERS", fallback: "0", kind: "n", usage: "pollers of activity tasks; 0: the SDK's default", read: countOf(&c.activityPollers, 1)},
@@ -104,17 +104,25 @@ func (c *workerConfig) options() worker.Options {
 	return o
 }
 
+// workerIs says what the worker is.
+const workerIs = "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks"
+
 // RunWorker is the deployable worker. It returns nil once it has stopped because ctx was done.
-func RunWorker(ctx context.Context, o Options) error {
+func RunWorker(ctx context.Context, o Options) error { return runWorkerProgram(ctx, o, "worker") }
+
+// runWorkerProgram is [RunWorker] under a name.
+func runWorkerProgram(ctx context.Context, o Options, name string) error {
 	var cfg workerConfig
 	var conn connection
 	all := cfg.settings()
 	var only checkOnly
 	cmd := &cobra.Command{
 		Use:   "worker",
-		Short: "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks",
-		Long:  "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks.\n\n" + all.help(),
+		Short: workerIs,
+		Long:  workerIs + ".\n\n" + all.help(),
 		Args:  noArgs,
+
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runWorker(cmd.Context(), o, &cfg, all, &conn, only)
 		},

@@ -12,7 +12,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/demo/user"
-	"github.com/verdict-dev/verdict/internal/stdlibqa"
+	"github.com/verdict-dev/verdict/internal/demo/stdlibqa"
 	"github.com/verdict-dev/verdict/judges"
 )
 

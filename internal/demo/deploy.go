@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/internal/stdlibqa"
+	"github.com/verdict-dev/verdict/internal/demo/stdlibqa"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/store"
 )

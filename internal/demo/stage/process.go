@@ -1,4 +1,4 @@
-package app
+package stage
 
 import (
 	"bufio"
@@ -16,23 +16,23 @@ import (
 	"github.com/verdict-dev/verdict/internal/devserver"
 )
 
-// stageProcess is a process of the demo. It ends when the pipe to its standard input closes, so it never outlives its
+// process is a process of the demo. It ends when the pipe to its standard input closes, so it never outlives its
 // parent, however that ends.
-type stageProcess struct {
+type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	done  chan struct{} // closed once the process is gone
 	err   error
 }
 
-// startStage starts this program again as one of its hidden commands and waits until it is ready. What it says with
+// startProcess starts this program again as one of its hidden commands and waits until it is ready. What it says with
 // READY is decoded into answer.
-func startStage(ctx context.Context, name string, in stageInput, stderr io.Writer, answer any) (*stageProcess, error) {
+func startProcess(ctx context.Context, name string, in input, stderr io.Writer, answer any) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &stageProcess{cmd: exec.Command(self, append([]string{name}, in.Connection...)...), done: make(chan struct{})}
+	p := &process{cmd: exec.Command(self, append([]string{name}, in.Connection...)...), done: make(chan struct{})}
 	// A group of its own: an interrupt from the terminal is for the parent, which then ends its processes in order.
 	devserver.OwnGroup(p.cmd)
 	p.cmd.Stderr = stderr
@@ -90,7 +90,7 @@ func readReady(r *bufio.Reader, answer any) error {
 const stopLimit = 15 * time.Second
 
 // stop ends the process and returns when it is gone.
-func (p *stageProcess) stop() {
+func (p *process) stop() {
 	_ = p.stdin.Close()
 	timer := time.NewTimer(stopLimit)
 	defer timer.Stop()
@@ -104,16 +104,16 @@ func (p *stageProcess) stop() {
 
 // supervisor keeps a process running: one that is lost is started again.
 type supervisor struct {
-	start func(context.Context) (*stageProcess, error)
+	start func(context.Context) (*process, error)
 	lost  func(error)
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	mu     sync.Mutex
-	now    *stageProcess
+	now    *process
 }
 
-func supervised(ctx context.Context, start func(context.Context) (*stageProcess, error), lost func(error)) (*supervisor, error) {
+func supervised(ctx context.Context, start func(context.Context) (*process, error), lost func(error)) (*supervisor, error) {
 	first, err := start(ctx)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package app
+package stage
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,26 +21,45 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/demo"
+	"github.com/verdict-dev/verdict/internal/demo/stdlibqa"
 	"github.com/verdict-dev/verdict/internal/devserver"
 	"github.com/verdict-dev/verdict/internal/report"
-	"github.com/verdict-dev/verdict/internal/stdlibqa"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/sqlite"
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// demoRun is one `starter demo`.
-type demoRun struct {
-	*starter
-	Runs       int
-	Seed       int64
+// Options are what a demo is told.
+type Options struct {
+	Runs int   // questions to ask
+	Seed int64 // which questions, and who answers when
+	// Null puts the same retriever on both sides. Keep stays up at the end, until the context is done.
 	Null, Keep bool
-	DB         string
-	JudgeURL   string
-	JudgeModel string
+	// DB is the SQLite file of the scores. Empty: one that is removed at the end.
+	DB string
+	// JudgeURL is that of a language model that is asked about each answer too. Empty: none is.
+	JudgeURL, JudgeModel, JudgeKey string
+	// Address and Namespace say which Temporal to use. Empty: as devserver.Options has it.
+	Address, Namespace string
+	// Connection are the flags by which the demo's processes connect, besides address and namespace and the environment.
+	Connection []string
+	// Dial connects to the Temporal at an address.
+	Dial func(ctx context.Context, address, namespace string) (client.Client, error)
+	// Getenv returns a variable of the environment.
+	Getenv func(name string) string
+	// Print writes the report at the end, and Stderr takes the progress.
+	Print  func(report.Report) error
+	Stderr io.Writer
+}
 
+// Run runs a demo. The program must have the commands "demo-worker" and "demo-user", which call [Worker] and [User].
+func Run(ctx context.Context, o Options) error { return (&play{Options: o}).run(ctx) }
+
+// play is one demo.
+type play struct {
+	Options
 	experiment string
-	connection []string
 	nonce      string // message ids of two demos on one file differ
 	answered   atomic.Int64
 	began      time.Time
@@ -53,7 +71,7 @@ const inFlight = 16
 // patience is how long after the last answer the demo waits for the scores, beyond the units' maturity.
 const patience = demo.Maturity + 40*time.Second
 
-func (d *demoRun) run(ctx context.Context) (err error) {
+func (d *play) run(ctx context.Context) (err error) {
 	d.experiment = "retriever"
 	if d.Null {
 		d.experiment = "retriever_null"
@@ -82,13 +100,13 @@ func (d *demoRun) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	users, err := startStage(ctx, "demo-user", in, d.Stderr, &in.Users)
+	users, err := startProcess(ctx, "demo-user", in, d.Stderr, &in.Users)
 	if err != nil {
 		return err
 	}
 	defer users.stop()
-	worker, err := supervised(ctx, func(ctx context.Context) (*stageProcess, error) {
-		return startStage(ctx, "demo-worker", in, d.Stderr, &struct{}{})
+	worker, err := supervised(ctx, func(ctx context.Context) (*process, error) {
+		return startProcess(ctx, "demo-worker", in, d.Stderr, &struct{}{})
 	}, func(err error) { d.say("the worker was lost (%v); starting it again", err) })
 	if err != nil {
 		return err
@@ -96,7 +114,7 @@ func (d *demoRun) run(ctx context.Context) (err error) {
 	defer worker.stop()
 	d.say("worker %d is up; page http://%s/, Temporal UI %s", worker.pid(), in.Listen, in.UI)
 
-	db, err := openStore(ctx, d.DB)
+	db, err := sqlite.Open(ctx, d.DB)
 	if err != nil {
 		return err
 	}
@@ -115,29 +133,18 @@ func (d *demoRun) run(ctx context.Context) (err error) {
 }
 
 // temporal finds or starts a server that has the search attributes.
-func (d *demoRun) temporal(ctx context.Context) (*devserver.Server, client.Client, error) {
+func (d *play) temporal(ctx context.Context) (*devserver.Server, client.Client, error) {
 	attributes := map[string]string{}
 	for name, kind := range workflows.SearchAttributes(nil) {
 		attributes[name] = kind.String()
 	}
-	env := environ(d.Environ)
-	if o, err := d.conn.options(env, slog.New(slog.DiscardHandler)); err != nil {
-		return nil, nil, err
-	} else if d.conn.inFile["address"] && d.conn.address == "" {
-		d.conn.address, d.conn.namespace = o.HostPort, o.Namespace
-	}
-	d.connection = d.conn.given()
 	server, err := devserver.Start(ctx, devserver.Options{
-		Address: d.conn.address, Namespace: d.conn.namespace, SearchAttributes: attributes, Log: d.Stderr,
-		Getenv: func(name string) string { v, _ := env.LookupEnv(name); return v },
+		Address: d.Address, Namespace: d.Namespace, SearchAttributes: attributes, Log: d.Stderr, Getenv: d.Getenv,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	d.conn.address, d.conn.namespace = server.Address, server.Namespace
-	_ = d.conn.flags.Set("address", server.Address)
-	_ = d.conn.flags.Set("namespace", server.Namespace)
-	c, _, err := d.dial(ctx)
+	c, err := d.Dial(ctx, server.Address, server.Namespace)
 	if err == nil {
 		if err = devserver.AddSearchAttributes(ctx, c, server.Namespace, attributes); err != nil {
 			c.Close()
@@ -151,15 +158,15 @@ func (d *demoRun) temporal(ctx context.Context) (*devserver.Server, client.Clien
 }
 
 // input is what the processes are told.
-func (d *demoRun) input(server *devserver.Server) (stageInput, error) {
+func (d *play) input(server *devserver.Server) (input, error) {
 	// The worker keeps its address when it is started again, so the users find it.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return stageInput{}, err
+		return input{}, err
 	}
 	listen := ln.Addr().String()
 	if err := ln.Close(); err != nil {
-		return stageInput{}, err
+		return input{}, err
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
@@ -167,17 +174,16 @@ func (d *demoRun) input(server *devserver.Server) (stageInput, error) {
 	if ui == "" {
 		ui = "http://localhost:8233"
 	}
-	apiKey, _ := environ(d.Environ).LookupEnv("OPENAI_API_KEY")
-	return stageInput{
-		Address: server.Address, Namespace: server.Namespace, Connection: d.connection, UI: ui, DB: d.DB, Listen: listen,
+	return input{
+		Address: server.Address, Namespace: server.Namespace, Connection: d.Connection, UI: ui, DB: d.DB, Listen: listen,
 		Secret: "whsec_" + base64.StdEncoding.EncodeToString(key), Receiver: "http://" + listen + "/webhooks/standard",
 		Experiment: d.experiment, Null: d.Null, Seed: d.Seed,
-		JudgeURL: d.JudgeURL, JudgeModel: d.JudgeModel, JudgeKey: apiKey,
+		JudgeURL: d.JudgeURL, JudgeModel: d.JudgeModel, JudgeKey: d.JudgeKey,
 	}, nil
 }
 
 // ask starts a workflow for each question, as a service would, and waits for the answers.
-func (d *demoRun) ask(ctx context.Context, c client.Client, corpus *stdlibqa.Corpus) error {
+func (d *play) ask(ctx context.Context, c client.Client, corpus *stdlibqa.Corpus) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inFlight)
 	questions := corpus.Sample(d.Runs, d.Seed)
@@ -210,7 +216,7 @@ func (d *demoRun) ask(ctx context.Context, c client.Client, corpus *stdlibqa.Cor
 // counts of the scores that the users' ratings become.
 type counts struct{ done, pending int }
 
-func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
+func (d *play) counts(ctx context.Context, db store.Store) (counts, error) {
 	var n counts
 	names := []string{"thumbs_up"}
 	if d.JudgeURL != "" {
@@ -236,7 +242,7 @@ func (d *demoRun) counts(ctx context.Context, db store.Store) (counts, error) {
 }
 
 // settle waits until every run has its scores and every unit is mature.
-func (d *demoRun) settle(ctx context.Context, db store.Store) error {
+func (d *play) settle(ctx context.Context, db store.Store) error {
 	answered := time.Now() // the last unit was assigned before
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -262,10 +268,10 @@ func (d *demoRun) settle(ctx context.Context, db store.Store) error {
 }
 
 // workflowID is what the ids of this demo's workflows begin with.
-func (d *demoRun) workflowID() string { return "answer-" + d.nonce + "-" }
+func (d *play) workflowID() string { return "answer-" + d.nonce + "-" }
 
 // progress says how far the demo is.
-func (d *demoRun) progress(ctx context.Context, db store.Store) {
+func (d *play) progress(ctx context.Context, db store.Store) {
 	tick := time.NewTicker(3 * time.Second)
 	defer tick.Stop()
 	for {
@@ -281,7 +287,7 @@ func (d *demoRun) progress(ctx context.Context, db store.Store) {
 }
 
 // finish prints the report and where to look.
-func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, in stageInput) error {
+func (d *play) finish(ctx context.Context, db store.Store, c client.Client, in input) error {
 	exp, err := demo.Retrievers(d.experiment)
 	if err != nil {
 		return err
@@ -292,7 +298,7 @@ func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, i
 	if err != nil {
 		return err
 	}
-	if err := d.print(r, func(w io.Writer) error { return r.WriteText(w) }); err != nil {
+	if err := d.Print(r); err != nil {
 		return err
 	}
 	if d.Keep {
@@ -315,7 +321,7 @@ func (d *demoRun) finish(ctx context.Context, db store.Store, c client.Client, i
 }
 
 // say writes a line of progress, with the time since the beginning.
-func (d *demoRun) say(format string, args ...any) {
+func (d *play) say(format string, args ...any) {
 	since := time.Duration(0)
 	if !d.began.IsZero() {
 		since = time.Since(d.began)
