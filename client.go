@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
@@ -126,7 +127,7 @@ func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts
 		}
 		rec.Run = run
 	case Run:
-		run, known, err := activities.ResolveRun(ctx, c.temporal, t.WorkflowID, t.RunID)
+		run, known, err := runs.AtServer(ctx, c.temporal, scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID})
 		if err != nil {
 			return nil, err
 		}

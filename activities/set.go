@@ -14,6 +14,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -102,12 +103,8 @@ func (s *Set) record(ctx context.Context, b Batch) error {
 
 // known fails, for good, unless the store has something about run.
 func (s *Set) known(ctx context.Context, run scoring.Run) error {
-	runs, err := s.Store.Runs(ctx, store.RunFilter{Run: run, Limit: 1})
-	if err != nil || len(runs) > 0 {
-		return typed(err)
-	}
-	scores, err := s.Store.Scores(ctx, store.Filter{Run: run, Superseded: true, Retracted: true, Limit: 1})
-	if err != nil || len(scores) > 0 {
+	_, err := runs.InStore(ctx, s.Store, run)
+	if !errors.Is(err, store.ErrNotFound) {
 		return typed(err)
 	}
 	return temporal.NewNonRetryableApplicationError("verdict: neither the server nor the store knows run "+run.String(), ErrorTypeNotFound, nil)

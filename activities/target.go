@@ -9,37 +9,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"github.com/verdict-dev/verdict/internal/wire"
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
-
-// ResolveRun completes a run that a service names; an empty run id means the newest run of the workflow id. It tells
-// whether the server knows the run: if not, the store may. A run that neither could know is store.ErrNotFound.
-func ResolveRun(ctx context.Context, c client.Client, workflowID, runID string) (run scoring.Run, known bool, err error) {
-	run = scoring.Run{WorkflowID: workflowID, RunID: runID}
-	if err := scoring.CheckID("workflow id", workflowID); err != nil {
-		return run, false, err
-	}
-	if runID != "" {
-		if err := scoring.CheckID("run id", runID); err != nil {
-			return run, false, err
-		}
-	}
-	d, err := c.DescribeWorkflowExecution(wire.About(ctx, workflowID), workflowID, runID)
-	var notFound *serviceerror.NotFound
-	var invalid *serviceerror.InvalidArgument // a run id that is no UUID
-	switch {
-	case err == nil:
-		run.RunID = d.WorkflowExecutionInfo.Execution.RunId
-		return run, true, nil
-	case errors.As(err, &notFound) && runID == "", errors.As(err, &invalid):
-		return run, false, errors.Join(store.ErrNotFound, err)
-	case errors.As(err, &notFound):
-		return run, false, nil
-	}
-	return run, false, err
-}
 
 // Answer waits for a recording that only the store can judge: store.ErrNotFound, store.ErrAmbiguous, or nil if it was
 // recorded, is held by the store, or patience ran out. In the last case it is held by Temporal.

@@ -30,8 +30,7 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
-
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -47,7 +46,7 @@ const IdempotencyHeader = "Idempotency-Key"
 type Options struct {
 	Store store.Store
 	// Temporal is asked for runs that the store may not know yet.
-	Temporal Describer
+	Temporal runs.Server
 	// Deliver hands over an outcome, and tells whether it was delivered before.
 	Deliver func(context.Context, scoring.Outcome) (duplicate bool, err error)
 	// Namespace is the client's.
@@ -55,11 +54,6 @@ type Options struct {
 	// TokenKeys open run tokens.
 	TokenKeys [][]byte
 	Logger    *slog.Logger
-}
-
-// Describer is the part of a Temporal client that tells whether a run exists.
-type Describer interface {
-	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
 // Once is a store that does a thing once for each request that has a key.

@@ -2,15 +2,12 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
-
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/internal/token"
-	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -151,50 +148,7 @@ func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 	case in.Token != "":
 		return token.Open(a.TokenKeys, in.Token)
 	}
-	run := scoring.Run{Namespace: a.Namespace, WorkflowID: in.WorkflowID, RunID: in.RunID}
-	if err := scoring.CheckID("workflow id", in.WorkflowID); err != nil {
-		return run, err
-	}
-	if len(in.RunID) > scoring.MaxID {
-		return run, scoring.Invalid("run id", "%d bytes, at most %d are allowed", len(in.RunID), scoring.MaxID)
-	}
-	d, err := a.Temporal.DescribeWorkflowExecution(wire.About(ctx, in.WorkflowID), in.WorkflowID, in.RunID)
-	if err == nil {
-		run.RunID = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
-		return run, nil
-	}
-	kept, storeErr := a.kept(ctx, run)
-	var unknown *serviceerror.NotFound
-	var malformed *serviceerror.InvalidArgument // a run id that the server could not have issued
-	if errors.Is(storeErr, store.ErrNotFound) && !errors.As(err, &unknown) && !errors.As(err, &malformed) {
-		return run, err // the server is away, so nobody can say that there is no such run
-	}
-	return kept, storeErr
-}
-
-// kept returns a run that the store knows, the newest if no run id is given. Histories expire; scores do not.
-func (a *api) kept(ctx context.Context, run scoring.Run) (scoring.Run, error) {
-	runs, err := a.Store.Runs(ctx, store.RunFilter{Run: run})
-	if err != nil {
-		return run, err
-	}
-	if len(runs) > 0 {
-		newest := runs[0]
-		for _, r := range runs[1:] {
-			if r.StartedAt.IsZero() || !r.StartedAt.Before(newest.StartedAt) { // one that has not said when it started became known later
-				newest = r
-			}
-		}
-		return newest.Run, nil
-	}
-	scores, err := a.Store.Scores(ctx, store.Filter{Run: run, Retracted: true, Superseded: true})
-	if err != nil {
-		return run, err
-	}
-	if len(scores) == 0 {
-		return run, store.ErrNotFound
-	}
-	return scores[len(scores)-1].Run, nil
+	return runs.Find(ctx, a.Temporal, a.Store, scoring.Run{Namespace: a.Namespace, WorkflowID: in.WorkflowID, RunID: in.RunID})
 }
 
 // once records a request that has a key.

@@ -2,17 +2,15 @@ package report
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"github.com/verdict-dev/verdict/internal/wire"
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -115,24 +113,17 @@ func unknown(ctx context.Context, s store.Reader, o Options, said map[scoring.Ru
 	return ended, nil
 }
 
-// Describer is the part of a Temporal client that returns the state of a run.
-type Describer interface {
-	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
-}
-
 // AskTemporal returns an [Options.Ask] that asks a Temporal client.
-func AskTemporal(d Describer) func(context.Context, scoring.Run) (RunState, error) {
+func AskTemporal(s runs.Server) func(context.Context, scoring.Run) (RunState, error) {
 	return func(ctx context.Context, run scoring.Run) (RunState, error) {
-		answer, err := d.DescribeWorkflowExecution(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID)
-		var unknown *serviceerror.NotFound
-		var malformed *serviceerror.InvalidArgument // an id that the server could not have issued
+		status, ok, err := runs.Status(ctx, s, run)
 		switch {
-		case errors.As(err, &unknown), errors.As(err, &malformed):
-			return Gone, nil
 		case err != nil:
 			return NotAsked, err
+		case !ok:
+			return Gone, nil
 		}
-		return stateOf(answer.GetWorkflowExecutionInfo().GetStatus()), nil
+		return stateOf(status), nil
 	}
 }
 
