@@ -11,8 +11,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/internal/demo/user"
 	"github.com/verdict-dev/verdict/internal/demo/stdlibqa"
+	"github.com/verdict-dev/verdict/internal/demo/user"
 	"github.com/verdict-dev/verdict/judges"
 )
 
