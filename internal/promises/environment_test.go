@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -198,9 +199,7 @@ func (e *environment) start(ctx context.Context, c cell) (played, error) {
 	}
 	p.first, p.last = run.GetRunID(), run
 	if c.where() == "update handler" {
-		if _, err := e.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-			WorkflowID: run.GetID(), RunID: run.GetRunID(), UpdateName: "do", WaitForStage: client.WorkflowUpdateStageAccepted,
-		}); err != nil {
+		if err := e.update(ctx, run); err != nil {
 			return p, err
 		}
 	}
@@ -212,4 +211,22 @@ func (e *environment) start(ctx context.Context, c cell) (played, error) {
 	}
 	p.last = e.Client.GetWorkflow(ctx, run.GetID(), "")
 	return p, nil
+}
+
+// update sends the run its update. A worker that lives for three seconds may not answer within the SDK's time for a call,
+// so the same update is sent until it is accepted.
+func (e *environment) update(ctx context.Context, run client.WorkflowRun) error {
+	for first := true; ; first = false {
+		_, err := e.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+			UpdateID: "do", WorkflowID: run.GetID(), RunID: run.GetRunID(), UpdateName: "do", WaitForStage: client.WorkflowUpdateStageAccepted,
+		})
+		var closed *serviceerror.NotFound
+		switch {
+		case !first && errors.As(err, &closed):
+			return nil // it was accepted, and the run has ended
+		case ctx.Err() == nil && errors.As(err, new(*client.WorkflowUpdateServiceTimeoutOrCanceledError)):
+		default:
+			return err
+		}
+	}
 }
