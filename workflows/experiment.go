@@ -147,16 +147,24 @@ func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment
 		// A worker without a free slot, a cancelled run, a worker that stopped: the run is served the control and stays out.
 		// Its flush says so, in case a write in progress still records the assignment.
 		r.unserved = append(r.unserved, scoring.Ref{Experiment: candidate.Experiment, Version: candidate.Version, FirstRunID: candidate.FirstRunID})
+		control.FirstRunID = candidate.FirstRunID
+		r.pass(control, false)
 		return r.keep(control)
 	}
-	ref := kept.Ref()
-	if kept.By == scoring.ByPause {
-		ref.Probability = 0 // children and continued runs get the control too, without taking part
-	}
-	r.outside[keyOf(kept)] = !experiments.Counted(kept.By)
-	r.assigned = append(r.assigned, ref)
+	r.pass(kept, kept.By != scoring.ByPause)
 	r.describe(ctx)
 	return r.keep(kept)
+}
+
+// pass sends the run's variant to its children and continued runs, which are served the same. A reference without a
+// probability does not take part in the experiment.
+func (r *run) pass(a scoring.Assignment, takesPart bool) {
+	ref := a.Ref()
+	if !takesPart {
+		ref.Probability = 0
+	}
+	r.outside[keyOf(a)] = !takesPart || !experiments.Counted(a.By)
+	r.assigned = append(r.assigned, ref)
 }
 
 // carrier records candidate and returns the assignment that is kept, which the run must be served; none if the run must be

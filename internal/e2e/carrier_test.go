@@ -108,7 +108,7 @@ func TestRunsOfALimitedWorker(t *testing.T) {
 }
 
 // A local activity that waits for a slot past its deadline is run by the SDK all the same. By then the run has been served
-// the control: the activity records nothing.
+// the control: the activity records nothing. A child that finds a slot is served the same.
 func TestAQueuedAssignmentIsWithdrawn(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
@@ -123,7 +123,12 @@ func TestAQueuedAssignmentIsWithdrawn(t *testing.T) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
 			pick := verdict.Experiment(ctx, e, verdict.ThisRun)
 			verdict.Score(ctx, "good", true)
-			return pick.Variant, nil
+			if workflow.GetInfo(ctx).ParentWorkflowExecution != nil {
+				return pick.Variant, nil
+			}
+			var inChild string
+			err := workflow.ExecuteChildWorkflow(ctx, "queued").Get(ctx, &inChild)
+			return pick.Variant + inChild, err
 		}, workflow.RegisterOptions{Name: "queued"})
 	})
 	b.Start("hog")
@@ -140,7 +145,7 @@ func TestAQueuedAssignmentIsWithdrawn(t *testing.T) {
 	close(release)
 	var served string
 	require.NoError(t, run.Get(t.Context(), &served))
-	require.Equal(t, "a", served, "the control")
+	require.Equal(t, "aa", served, "the control, and so is its child")
 	require.Empty(t, b.Recorded(e.Definition().Name, run))
 	all, err := b.Store.Assignments(t.Context(), e.Definition().Name, "1")
 	require.NoError(t, err)

@@ -277,7 +277,7 @@ func (b *Bench) Recorded(experiment string, run client.WorkflowRun) string {
 		if err != nil || len(runs) != 1 || runs[0].Status == "" {
 			return errors.Join(errors.New("the run's end is not known"), err)
 		}
-		served := slices.ContainsFunc(runs[0].Assigned, func(ref scoring.Ref) bool { return ref.Experiment == experiment })
+		served := slices.ContainsFunc(runs[0].Assigned, func(ref scoring.Ref) bool { return ref.Experiment == experiment && ref.Probability > 0 })
 		all, err := b.Store.Assignments(b.T.Context(), experiment, "")
 		for _, a := range all {
 			if a.FirstRunID != runs[0].FirstRunID {

@@ -224,7 +224,10 @@ func (e *environment) update(ctx context.Context, run client.WorkflowRun) error 
 		switch {
 		case !first && errors.As(err, &closed):
 			return nil // it was accepted, and the run has ended
-		case ctx.Err() == nil && errors.As(err, new(*client.WorkflowUpdateServiceTimeoutOrCanceledError)):
+		case ctx.Err() != nil:
+			return err
+		case errors.As(err, new(*client.WorkflowUpdateServiceTimeoutOrCanceledError)):
+		case errors.As(err, new(*serviceerror.WorkflowNotReady)): // the worker stopped in the middle of a task, which failed
 		default:
 			return err
 		}
