@@ -25,17 +25,17 @@ type order struct{ ID string }
 func ship(context.Context, order) (string, error) { panic("mocked") }
 
 var delivered = verdict.NewScorer("delivered", "1", func(ctx workflow.Context, o order) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("parcel.delivered", o.ID).Means(true)), verdict.Within(72*time.Hour), scoring.ExpiresFalse)
+	got, err := verdict.Await(ctx, verdict.On("parcel.delivered", o.ID).Means(true), verdict.Within(72*time.Hour), verdict.ExpiresFalse)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("delivered"), nil
+	return got.Score(), nil
 })
 
 var carriers = func() *experiments.Experiment {
 	e, err := experiments.New(experiments.Definition{
 		Name: "carriers", Version: "1", Control: "post",
-		Variants: []experiments.Variant{{Name: "post", Weight: 1}, {Name: "drone", Weight: 1}},
+		Variants: []experiments.Variant{{Name: "post"}, {Name: "drone"}},
 		Primary:  experiments.Metric{Name: "delivered", Type: experiments.Boolean},
 	})
 	if err != nil {

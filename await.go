@@ -16,7 +16,7 @@ type (
 	Outcome = scoring.Outcome
 	// Event names an outcome that a scorer waits for, and says what it means.
 	Event = workflows.Event
-	// Condition is what a scorer waits for.
+	// Condition is what a scorer waits for: an [Event], [AnyOf] several, [AllOf] of them, or one that comes several [Times].
 	Condition = workflows.Condition
 	// Window is the half-open span in which an outcome counts.
 	Window = workflows.Window
@@ -26,7 +26,29 @@ type (
 	ClosedRun = activities.Closed
 )
 
-// On names the outcome called name about key.
+// The meanings that the end of a window can have.
+var (
+	// ExpiresTrue: no outcome means true (the ticket stayed closed).
+	ExpiresTrue = scoring.ExpiresTrue
+	// ExpiresFalse: no outcome means false (no payment within the day).
+	ExpiresFalse = scoring.ExpiresFalse
+	// ExpiresUnknown: no outcome says nothing (nobody pressed a thumb). The score becomes expired and has no value.
+	ExpiresUnknown = scoring.ExpiresUnknown
+)
+
+// ExpiresAs lets the end of a window mean a number.
+func ExpiresAs(v float64) scoring.Expiry { return scoring.ExpiresAs(v) }
+
+// Bool returns a score with a boolean. A scorer may leave its name empty: it is the scorer's.
+func Bool(name string, b bool) scoring.Score { return scoring.Bool(name, b) }
+
+// Number returns a score with a number, which must be finite. A scorer may leave its name empty: it is the scorer's.
+func Number(name string, v float64) scoring.Score { return scoring.Number(name, v) }
+
+// Decline returns a score that says: I looked, and there is nothing to score. Its state is not applicable.
+func Decline(name, reason string) scoring.Score { return scoring.Decline(name, reason) }
+
+// On names the outcome called name about key. By itself it is a [Condition], which its first outcome meets.
 func On(name, key string) Event { return workflows.On(name, key) }
 
 // AnyOf is met by the first outcome of any of the events.
@@ -45,7 +67,7 @@ func Within(d time.Duration) Window { return workflows.Within(d) }
 func Until(t time.Time) Window { return workflows.Until(t) }
 
 // Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
-// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
+// default: [ExpiresTrue], [ExpiresFalse], [ExpiresAs] or [ExpiresUnknown]. An outcome
 // counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
 func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
 	return workflows.Await(ctx, c, w, end)

@@ -43,8 +43,8 @@ func (Token) target() {}
 
 // ClientOptions are the options of a [Client].
 type ClientOptions struct {
-	// TaskQueue is where the worker polls that opens the store. Defaults to "verdict".
-	TaskQueue string
+	// StoreTaskQueue is where the worker polls that opens the store. Defaults to "verdict".
+	StoreTaskQueue string
 	// TokenKeys open tokens: the current key first, then those from before a rotation.
 	TokenKeys [][]byte
 	// Patience is how long Score waits for what only the store knows (which run declared the key). After it the score is
@@ -107,7 +107,13 @@ func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts
 		rec.ObservedAt = rec.RecordedAt
 	}
 	for _, o := range opts {
-		o(&rec)
+		o.score(&rec)
+	}
+	if rec.Step == activities.TheRun {
+		rec.Step = scoring.Step{} // as it is without OnRun
+	}
+	if rec.Run != (scoring.Run{}) {
+		return nil, scoring.Invalid("option", "About is for workflows and activities: the call names the run")
 	}
 	if rec.State == scoring.Pending {
 		return nil, scoring.Invalid("state", "only a scorer's score is pending")
@@ -140,7 +146,7 @@ func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts
 	}
 	rec.Score = rec.Tidy()
 	b.Records = []scoring.Record{rec}
-	started, err := activities.StartRecording(ctx, c.temporal, c.o.TaskQueue, b)
+	started, err := activities.StartRecording(ctx, c.temporal, c.o.StoreTaskQueue, b)
 	if err != nil || (b.RunKey == "" && !b.MustKnow) {
 		return nil, err
 	}
@@ -165,7 +171,7 @@ func (c *Client) DeliverReceipt(ctx context.Context, o Outcome) (Receipt, error)
 	if err := o.Validate(); err != nil {
 		return Receipt{}, err
 	}
-	repeated, err := activities.Deliver(ctx, c.temporal, c.o.TaskQueue, o)
+	repeated, err := activities.Deliver(ctx, c.temporal, c.o.StoreTaskQueue, o)
 	return Receipt{Repeated: repeated}, err
 }
 

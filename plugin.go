@@ -33,8 +33,8 @@ type Config struct {
 	Judges []judges.Judge
 	// Store is where this worker records. Nil, the default, hands over through Temporal to the worker that opens the store.
 	Store store.Store
-	// TaskQueue is where that worker polls. Defaults to "verdict".
-	TaskQueue string
+	// StoreTaskQueue is where that worker polls. Defaults to "verdict".
+	StoreTaskQueue string
 	// ScorerTaskQueue is where deferred scorers run. Defaults to the task queue of the run that defers them.
 	ScorerTaskQueue string
 	// SearchAttributes puts what was scored into the visibility of a run that ends, one event more, and of its scorers.
@@ -107,13 +107,13 @@ func (p *Plugin) StopWorker(ctx context.Context, o worker.PluginStopWorkerOption
 // made or the worker started: so does a data converter that does not take JSON, since every run would stand still. On a
 // worker without [Config.Client] that shows with the first run, which then goes on without Verdict; the log says so.
 func NewPlugin(cfg Config) *Plugin {
-	cfg.TaskQueue = cmp.Or(cfg.TaskQueue, activities.DefaultTaskQueue)
+	cfg.StoreTaskQueue = cmp.Or(cfg.StoreTaskQueue, activities.DefaultTaskQueue)
 	inWorkflows := &workflows.Config{
-		TaskQueue: cfg.TaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
+		TaskQueue: cfg.StoreTaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
 		Scorers: workflows.NamesOf(cfg.Scorers), Refused: cfg.Refused,
 	}
-	recorder := &activities.Recorder{TaskQueue: cfg.TaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending, Refused: cfg.Refused}
+	recorder := &activities.Recorder{TaskQueue: cfg.StoreTaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending, Refused: cfg.Refused}
 	if cfg.Off != nil {
 		off := activities.NewSwitch(cfg.Off)
 		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown

@@ -40,47 +40,78 @@ func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) {
 func Record(ctx Context, s scoring.Score, opts ...ScoreOption) { record(ctx, s, nil, opts) }
 
 func record(ctx Context, s scoring.Score, bad error, opts []ScoreOption) {
-	rec := scoring.Record{Score: s}
+	said := scoring.Record{Score: s}
 	for _, o := range opts {
-		o(&rec)
+		o.score(&said)
 	}
-	if bad == nil && rec.State == scoring.Pending {
+	if bad == nil && said.State == scoring.Pending {
 		bad = scoring.Invalid("state", "only a scorer's score is pending")
 	}
 	switch ctx := ctx.(type) {
 	case workflow.Context:
-		workflows.Score(ctx, rec.Score, rec.Step, bad)
+		workflows.Score(ctx, said, bad)
 	case context.Context:
-		activities.Score(ctx, rec, bad) //workflowcheck:ignore an activity's context is never in workflow code
+		activities.Score(ctx, said, bad) //workflowcheck:ignore an activity's context is never in workflow code
 	default:
 		activities.RefuseOutside("Score") //workflowcheck:ignore a workflow's context is a workflow.Context
 	}
 }
 
-// ScoreOption says more about a score.
-type ScoreOption func(*scoring.Record)
+// ScoreOption says more about a score: [OnStep], [OnRun], [About], [Reason], [Keyed], [ObservedAt] and [InSession].
+type ScoreOption interface{ score(*scoring.Record) }
 
-// OnStep puts a score on a step: the activity with the given id. Reports group steps by activityType, which may be empty.
-func OnStep(activityID, activityType string) ScoreOption {
-	return func(r *scoring.Record) { r.Step = scoring.Step{ID: activityID, Type: activityType} }
+type scoreOption func(*scoring.Record)
+
+func (o scoreOption) score(r *scoring.Record) { o(r) }
+
+// StepOption is what [OnStep] returns.
+type StepOption interface {
+	ScoreOption
+	DeferOption
+}
+
+type onStep scoring.Step
+
+func (o onStep) score(r *scoring.Record)            { r.Step = scoring.Step(o) }
+func (o onStep) deferral(d *workflows.DeferOptions) { d.Step = scoring.Step(o) }
+
+// OnStep puts a score, or those of a deferred scorer, on a step of the run: the activity with the given id. Reports group steps by
+// activityType, which may be empty.
+func OnStep(activityID, activityType string) StepOption {
+	return onStep{ID: activityID, Type: activityType}
 }
 
 // OnRun puts a score that is made in an activity on the run instead of the activity.
-func OnRun() ScoreOption { return func(r *scoring.Record) { r.Step = activities.TheRun } }
+func OnRun() ScoreOption { return scoreOption(func(r *scoring.Record) { r.Step = activities.TheRun }) }
 
-// Because adds a reason, at most 4 KiB.
-func Because(reason string) ScoreOption { return func(r *scoring.Record) { r.Reason = reason } }
+// About puts a score that is made in a workflow or an activity on another run of its namespace, such as a child or the run that
+// started this one. The run needs its RunID: workflow code cannot ask which is the newest. What a workflow says of another run
+// goes to the store with its own scores, by its next [Flush] or its end; a run that nobody knows has the score all the same. A
+// [Client] takes no such option, since its calls name the run.
+func About(run Run) ScoreOption {
+	return scoreOption(func(r *scoring.Record) {
+		// The namespace is the caller's. That it is set here tells an empty run, which is refused, from none.
+		r.Run = scoring.Run{Namespace: "another run", WorkflowID: run.WorkflowID, RunID: run.RunID}
+	})
+}
+
+// Reason says why, in at most 4 KiB.
+func Reason(text string) ScoreOption {
+	return scoreOption(func(r *scoring.Record) { r.Reason = text })
+}
 
 // Keyed gives a score an identity key: scores of one name on one subject with different keys stand side by side, with
 // the same key they are revisions of each other. At most 512 bytes.
-func Keyed(key string) ScoreOption { return func(r *scoring.Record) { r.Key = key } }
+func Keyed(key string) ScoreOption { return scoreOption(func(r *scoring.Record) { r.Key = key }) }
 
 // ObservedAt says when what the score speaks of happened. The default is now.
-func ObservedAt(t time.Time) ScoreOption { return func(r *scoring.Record) { r.ObservedAt = t } }
+func ObservedAt(t time.Time) ScoreOption {
+	return scoreOption(func(r *scoring.Record) { r.ObservedAt = t })
+}
 
 // InSession puts a score into a session besides those of its run. At most five.
 func InSession(key, id string) ScoreOption {
-	return func(r *scoring.Record) { r.Sessions = append(r.Sessions, scoring.Session{Key: key, ID: id}) }
+	return scoreOption(func(r *scoring.Record) { r.Sessions = append(r.Sessions, scoring.Session{Key: key, ID: id}) })
 }
 
 // Session puts the run into a session: a conversation, a customer, a ticket. A run is in at most five. One that is refused (too

@@ -38,46 +38,38 @@ type Deferred = workflows.Deferred
 // become a score in state error under the scorer's name, and [Deferred.Err] says so to whoever wants to know. A run that was open
 // when the call was added to its code, and a worker without the plugin, start nothing and return an empty Deferred.
 func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOption) Deferred {
-	var o workflows.DeferOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
-	return workflows.DeferScorer(ctx, s, in, o)
+	return workflows.DeferScorer(ctx, s, in, deferOptions(opts))
 }
 
 // DeferAll is [Defer] for each of ins, with one change id: for a scorer of which a run starts many. The first eight calls
 // of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes. One
 // input that is refused, and more than [workflows.MaxDeferred] scorers in the run, start none.
 func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...DeferOption) []Deferred {
-	var o workflows.DeferOptions
-	for _, opt := range opts {
-		opt(&o)
-	}
-	return workflows.DeferScorers(ctx, s, ins, o)
+	return workflows.DeferScorers(ctx, s, ins, deferOptions(opts))
 }
 
-// DeferOption is an option of [Defer] and [DeferAll].
-type DeferOption func(*workflows.DeferOptions)
+// DeferOption is an option of [Defer] and [DeferAll]: [OnStep], [OnClose], [OnSuccess], [OnFailure] and [StartAt].
+type DeferOption interface{ deferral(*workflows.DeferOptions) }
+
+type startOption workflows.Start
+
+func (o startOption) deferral(d *workflows.DeferOptions) { d.Start = workflows.Start(o) }
 
 // OnClose begins the scorer's function when the run's chain has closed, however.
-func OnClose() DeferOption { return startMode(workflows.StartOnClose) }
+func OnClose() DeferOption { return startOption{Mode: workflows.StartOnClose} }
 
 // OnSuccess begins it when the chain has completed. Otherwise the score is not applicable.
-func OnSuccess() DeferOption { return startMode(workflows.StartOnSuccess) }
+func OnSuccess() DeferOption { return startOption{Mode: workflows.StartOnSuccess} }
 
 // OnFailure begins it when the chain has failed or timed out. Otherwise the score is not applicable.
-func OnFailure() DeferOption { return startMode(workflows.StartOnFailure) }
+func OnFailure() DeferOption { return startOption{Mode: workflows.StartOnFailure} }
 
 // StartAt begins it at a time.
-func StartAt(t time.Time) DeferOption {
-	return func(o *workflows.DeferOptions) { o.Start = workflows.Start{Mode: workflows.StartAtTime, At: t} }
-}
+func StartAt(t time.Time) DeferOption { return startOption{Mode: workflows.StartAtTime, At: t} }
 
-// AboutStep puts the scorer's scores on a step of the run.
-func AboutStep(activityID, activityType string) DeferOption {
-	return func(o *workflows.DeferOptions) { o.Step = scoring.Step{ID: activityID, Type: activityType} }
-}
-
-func startMode(m workflows.StartMode) DeferOption {
-	return func(o *workflows.DeferOptions) { o.Start = workflows.Start{Mode: m} }
+func deferOptions(opts []DeferOption) (o workflows.DeferOptions) {
+	for _, opt := range opts {
+		opt.deferral(&o)
+	}
+	return o
 }

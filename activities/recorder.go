@@ -152,12 +152,33 @@ func (r *Recorder) Record(ctx context.Context, records ...scoring.Record) {
 	r.write(ctx, Batch{Records: records})
 }
 
-// VerdictFlush is the local activity that keeps a run's complete set of scores. Its name is in histories.
-func VerdictFlush(ctx context.Context, f scoring.Flush) error {
+// VerdictFlush is the local activity that keeps a run's complete set of scores, and what its code says of other runs. Its name is
+// in histories.
+func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record) error {
 	r, ok := RecorderFrom(ctx)
 	if !ok || r.IsOff() {
 		return nil
 	}
-	r.write(ctx, Batch{Flush: &f})
+	offers := []*Offer{r.Offer(ctx, Batch{Flush: &f})}
+	for _, b := range ByRun(others) {
+		offers = append(offers, r.Offer(ctx, b))
+	}
+	for _, o := range offers {
+		o.await(ctx)
+	}
 	return nil
+}
+
+// ByRun returns a batch for each run that records are about: what is said of one run keeps its order.
+func ByRun(records []scoring.Record) (batches []Batch) {
+	at := map[scoring.Run]int{}
+	for _, rec := range records {
+		i, ok := at[rec.Run]
+		if !ok {
+			i = len(batches)
+			at[rec.Run], batches = i, append(batches, Batch{})
+		}
+		batches[i].Records = append(batches[i].Records, rec)
+	}
+	return batches
 }

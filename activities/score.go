@@ -11,7 +11,7 @@ import (
 // TheRun is the step of a record that is made in an activity and is about the run, not the activity.
 var TheRun = scoring.Step{Attempt: -1}
 
-// Score records a score that is made in an activity. The run is the activity's; the step is the activity unless rec says
+// Score records a score that is made in an activity. The run is the activity's; the step is the activity, unless rec says
 // otherwise. A record that is refused, for bad or because it breaks a rule, is recorded as a score in state error.
 func Score(ctx context.Context, rec scoring.Record, bad error) {
 	const call = "Score"
@@ -25,16 +25,23 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 		return
 	}
 	info := activity.GetInfo(ctx)
+	own := scoring.Run{Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID}
+	other := rec.Run != (scoring.Run{})
+	if rec.Run.Namespace = info.Namespace; !other || rec.Run == own {
+		rec.Run, other = own, false
+	}
 	rec.Source = scoring.FromActivity
-	rec.Run = scoring.Run{Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID}
-	switch rec.Step {
-	case scoring.Step{}:
+	if other {
+		rec.Source = scoring.FromClient // no attempt of a step of that run says it
+	}
+	switch {
+	case rec.Step == TheRun:
+		rec.Step = scoring.Step{}
+	case rec.Step == scoring.Step{} && !other:
 		rec.Step = scoring.Step{ID: info.ActivityID, Type: info.ActivityType.Name, Attempt: info.Attempt}
 		if info.IsLocalActivity {
 			rec.Step.ID = "local/" + rec.Step.ID // their ids are numbers too, of a series of their own
 		}
-	case TheRun:
-		rec.Step = scoring.Step{}
 	}
 	rec.RecordedAt = Said()
 	if rec.ObservedAt.IsZero() {

@@ -34,7 +34,7 @@ func drawFlush(t *rapid.T, most int) scoring.Flush {
 	run := scoring.Run{Namespace: "default", WorkflowID: "w" + nasty(900).Draw(t, "id"), RunID: "r"}
 	f := scoring.Flush{Facts: scoring.RunFacts{Run: run, FirstRunID: "f", OriginalRunID: "r", WorkflowType: "T", Keys: []string{"k"}}, Sequence: 7, At: at}
 	for i := range rapid.IntRange(0, most).Draw(t, "scores") {
-		s := scoring.Number(fmt.Sprint(i, nasty(100).Draw(t, "name")), float64(i)).Because(nasty(scoring.MaxReason).Draw(t, "reason"))
+		s := scoring.Number(fmt.Sprint(i, nasty(100).Draw(t, "name")), float64(i)).WithReason(nasty(scoring.MaxReason).Draw(t, "reason"))
 		s.Key, s.ObservedAt = nasty(scoring.MaxKey).Draw(t, "key"), at
 		f.Records = append(f.Records, scoring.Record{Score: s, Run: run, OriginalRunID: "r", Source: scoring.FromWorkflow})
 	}
@@ -147,7 +147,7 @@ func TestPartsAreRecordedByEveryRelease(t *testing.T) {
 				f := scoring.Flush{Facts: scoring.RunFacts{Run: run, Status: scoring.RunCompleted}, Sequence: 9, At: time.Unix(1_700_000_000, 0).UTC()}
 				for i := range 40 {
 					f.Records = append(f.Records, scoring.Record{
-						Score: scoring.Number(fmt.Sprint("s", i), float64(i)).Because(strings.Repeat("<", scoring.MaxReason)), Run: run, Source: scoring.FromWorkflow,
+						Score: scoring.Number(fmt.Sprint("s", i), float64(i)).WithReason(strings.Repeat("<", scoring.MaxReason)), Run: run, Source: scoring.FromWorkflow,
 					})
 				}
 				parts := Batch{Flush: &f}.split(200_000)

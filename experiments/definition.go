@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -18,7 +19,8 @@ const MaxVariants = 64
 // Variant is one arm of an experiment.
 type Variant struct {
 	Name string `json:"name"`
-	// Weight is its share of the units, relative to the other weights. Positive: a weight of 0 is for an [Epoch].
+	// Weight is its share of the units, relative to the other weights. Where all are left out the shares are equal; otherwise each
+	// is positive: a weight of 0 is for an [Epoch].
 	Weight float64 `json:"weight"`
 }
 
@@ -126,6 +128,11 @@ const (
 // WithDefaults returns a copy of d with every default filled in.
 func (d Definition) WithDefaults() Definition {
 	d.Variants = append([]Variant(nil), d.Variants...)
+	if !slices.ContainsFunc(d.Variants, func(v Variant) bool { return v.Weight != 0 }) {
+		for i := range d.Variants {
+			d.Variants[i].Weight = 1
+		}
+	}
 	d.Primary = d.Primary.withDefaults()
 	guardrails := make([]Metric, len(d.Guardrails))
 	for i, g := range d.Guardrails {
@@ -303,11 +310,11 @@ func (d Definition) checkMetrics() error {
 		errs = append(errs, scoring.Invalid("primary", "required and margin are for guardrails; the definition has its own margin"))
 	}
 	type key struct{ name, step, per string }
-	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Per}: true}
+	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Denominator}: true}
 	for i, g := range d.Guardrails {
 		field := fmt.Sprintf("guardrail %d", i+1)
 		errs = append(errs, g.check(field))
-		k := key{g.Name, g.Step, g.Per}
+		k := key{g.Name, g.Step, g.Denominator}
 		if seen[k] {
 			errs = append(errs, scoring.Invalid(field, "%q appears twice", g.String()))
 		}

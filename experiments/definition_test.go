@@ -50,6 +50,7 @@ func TestDefinitionValidate(t *testing.T) {
 		fields []string
 	}{
 		{"valid", func(*D) {}, nil},
+		{"no weights", variants(experiments.Variant{Name: "control"}, experiments.Variant{Name: "b"}), nil},
 		{"misspelled control", func(d *D) { d.Control = "controll" }, []string{"control"}},
 		{"missing control", func(d *D) { d.Control = "" }, []string{"control"}},
 		{"one variant", variants(experiments.Variant{Name: "control", Weight: 1}), []string{"variants"}},
@@ -117,6 +118,9 @@ func TestCompare(t *testing.T) {
 		{"defaults spelled out", func(d *experiments.Definition) { *d = d.WithDefaults() }, experiments.Unchanged, nil},
 		{"order and scale", func(d *experiments.Definition) {
 			d.Variants = []experiments.Variant{{Name: "short", Weight: 3}, {Name: "control", Weight: 3}}
+		}, experiments.Unchanged, nil},
+		{"no weights", func(d *experiments.Definition) {
+			d.Variants = []experiments.Variant{{Name: "short"}, {Name: "control"}}
 		}, experiments.Unchanged, nil},
 		{"weights", func(d *experiments.Definition) { d.Variants[1].Weight = 9 }, experiments.NewEpoch, []string{"weights"}},
 		{"allocation", func(d *experiments.Definition) { d.Allocation = .5 }, experiments.NewEpoch, []string{"allocation"}},

@@ -81,9 +81,9 @@ type Metric struct {
 	// default such a run has the worst value of a boolean or bounded metric. The engine's facts are never filled in like
 	// this: within a window, a later failure is as unknown as a later success.
 	FailureUnknown bool `json:"failure_unknown,omitempty"`
-	// Per is the name of the score that a ratio is taken over: the metric is the sum of Name over the sum of Per. It is
+	// Denominator is the name of the score that a ratio is taken over: the metric is the sum of Name over the sum of Denominator. It is
 	// decided on the confidence sequence alone, by the delta method, and marked approximate.
-	Per string `json:"per,omitempty"`
+	Denominator string `json:"per,omitempty"`
 	// Covariate is the name of a score that was known when the unit was assigned (input tokens, the tier of a customer). It
 	// narrows the interval and never moves the e-process.
 	Covariate string `json:"covariate,omitempty"`
@@ -121,7 +121,7 @@ func (m Metric) check(field string) error {
 	if len(m.Step) > scoring.MaxID {
 		bad("step", "%d bytes, at most %d are allowed", len(m.Step), scoring.MaxID)
 	}
-	for _, other := range []struct{ name, score string }{{"per", m.Per}, {"covariate", m.Covariate}} {
+	for _, other := range []struct{ name, score string }{{"per", m.Denominator}, {"covariate", m.Covariate}} {
 		if other.score == "" {
 			continue
 		}
@@ -132,7 +132,7 @@ func (m Metric) check(field string) error {
 			bad(other.name, "%q is the metric itself", other.score)
 		}
 	}
-	if m.Per != "" && m.Covariate != "" {
+	if m.Denominator != "" && m.Covariate != "" {
 		bad("covariate", "a ratio has none")
 	}
 	switch m.Type {
@@ -183,8 +183,8 @@ const (
 
 func (m Metric) String() string {
 	s := m.Name
-	if m.Per != "" {
-		s = fmt.Sprintf("%s per %s", m.Name, m.Per)
+	if m.Denominator != "" {
+		s = fmt.Sprintf("%s per %s", m.Name, m.Denominator)
 	}
 	if m.Step != "" {
 		s += " of " + m.Step

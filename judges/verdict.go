@@ -27,7 +27,7 @@ const (
 type Verdict struct {
 	// Judge is the identity of the judge.
 	Judge ID `json:"judge"`
-	// State is [scoring.Scored] or [scoring.NotApplicable]; [scoring.Failed] where a workflow asked and there is no verdict.
+	// State is [scoring.Scored] or [scoring.Declined]; [scoring.Failed] where a workflow asked and there is no verdict.
 	State scoring.State `json:"state"`
 	// Value is set if and only if the verdict is scored.
 	Value scoring.Value `json:"value"`
@@ -68,7 +68,7 @@ func Bool(b bool, reason string) Verdict {
 
 // Declined returns a verdict without a value.
 func Declined(cause Cause, reason string) Verdict {
-	return Verdict{State: scoring.NotApplicable, Cause: cause, Reason: tidy(reason)}
+	return Verdict{State: scoring.Declined, Cause: cause, Reason: tidy(reason)}
 }
 
 // Failed returns a placeholder for a verdict that a judge did not give: its state is [scoring.Failed] and it has no
@@ -88,7 +88,7 @@ func (v Verdict) Validate() error {
 		if v.Cause != "" {
 			return scoring.Invalid("cause", "a verdict with a value has none, this has %q", v.Cause)
 		}
-	case scoring.NotApplicable:
+	case scoring.Declined:
 		if v.Cause == "" {
 			return scoring.Invalid("cause", "a verdict that declines says why")
 		}
@@ -102,12 +102,12 @@ func (v Verdict) Validate() error {
 // becomes a score in the state [scoring.Failed], without a value.
 func (v Verdict) Score(name string) scoring.Score {
 	if v.State == scoring.Failed && !v.Value.IsSet() {
-		failed := scoring.Failure(name, v.Reason)
+		failed := scoring.Fail(name, v.Reason)
 		failed.Key = v.Judge.String()
 		return failed
 	}
 	if err := v.Validate(); err != nil {
-		return scoring.Failure(name, "the judge gave no valid verdict: "+err.Error())
+		return scoring.Fail(name, "the judge gave no valid verdict: "+err.Error())
 	}
 	return v.score(name)
 }

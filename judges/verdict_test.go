@@ -31,7 +31,7 @@ func TestVerdictScore(t *testing.T) {
 
 	declined := by(judges.Declined(judges.Refused, "I cannot")).Score("quality")
 	require.NoError(t, declined.Validate())
-	require.Equal(t, scoring.NotApplicable, declined.State)
+	require.Equal(t, scoring.Declined, declined.State)
 	require.Equal(t, "refused: I cannot", declined.Reason)
 	require.False(t, declined.Value.IsSet())
 
@@ -44,7 +44,7 @@ func TestVerdictScore(t *testing.T) {
 		"no judge":       judges.Number(1, ""),
 		"not finite":     by(judges.Number(math.NaN(), "")),
 		"no value":       by(judges.Verdict{State: scoring.Scored}),
-		"no cause":       by(judges.Verdict{State: scoring.NotApplicable}),
+		"no cause":       by(judges.Verdict{State: scoring.Declined}),
 		"other state":    by(judges.Verdict{State: scoring.Pending}),
 		"both":           mixed,
 		"declined value": loose,

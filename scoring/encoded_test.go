@@ -119,7 +119,7 @@ func TestEncodedSize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := nasty()
 		rec := scoring.Record{
-			Score: scoring.Number(text.Draw(t, "name"), rapid.Float64Range(-1e300, 1e300).Draw(t, "value")).Because(text.Draw(t, "reason")),
+			Score: scoring.Number(text.Draw(t, "name"), rapid.Float64Range(-1e300, 1e300).Draw(t, "value")).WithReason(text.Draw(t, "reason")),
 			Run:   scoring.Run{WorkflowID: text.Draw(t, "id"), RunID: "r"}, Step: scoring.Step{ID: text.Draw(t, "step")},
 			RecordedAt: time.Unix(0, rapid.Int64().Draw(t, "at")),
 		}
@@ -138,7 +138,7 @@ func TestEncodedSize(t *testing.T) {
 		Source: scoring.FromWorkflow, RecordedAt: time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.FixedZone("", -3600)),
 		Revision: math.MaxInt, Retracted: true, Superseded: true, OriginalRunID: "o", Scorer: "s", ScorerVersion: "1", BuildID: "b", Run: scoring.Run{Namespace: "n", WorkflowID: "w", RunID: "r"},
 	}
-	full.State, full.ObservedAt, full.Key, full.Reason = scoring.NotApplicable, full.RecordedAt, "k", "r"
+	full.State, full.ObservedAt, full.Key, full.Reason = scoring.Declined, full.RecordedAt, "k", "r"
 	for range 3 {
 		full.Said = append(full.Said, scoring.Said{ObservedAt: full.RecordedAt, RecordedAt: full.RecordedAt, Attempt: math.MaxInt32})
 		require.GreaterOrEqual(t, full.EncodedBound(), encoded(t, full))

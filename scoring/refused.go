@@ -4,7 +4,7 @@ package scoring
 // as its reason. It keeps the valid parts of the subject; a record with an invalid step or key gets a key of its own,
 // so that it overwrites no other score. ok is false without a valid name and run.
 func (r Record) Refused(err error) (Record, bool) {
-	refused := Failure(r.Name, err.Error())
+	refused := Fail(r.Name, err.Error())
 	refused.Key = r.Key
 	if CheckTime("observed at", r.ObservedAt) == nil {
 		refused.ObservedAt = r.ObservedAt

@@ -35,19 +35,22 @@ func Of(name string, v Value) Score { return Score{Name: name, State: Scored, Va
 
 // Decline returns a score for the case that the scorer looked and found nothing to score.
 func Decline(name, reason string) Score {
-	return Score{Name: name, State: NotApplicable, Reason: reason}
+	return Score{Name: name, State: Declined, Reason: reason}
 }
 
-// Unknown returns a score whose window closed without an answer.
-func Unknown(name string) Score { return Score{Name: name, State: Expired} }
+// Expire returns a score whose window closed without an answer.
+func Expire(name string) Score { return Score{Name: name, State: Expired} }
 
-// Failure returns the score of a scorer that failed. It has no value.
-func Failure(name, reason string) Score {
+// Fail returns the score of a scorer that failed. It has no value.
+func Fail(name, reason string) Score {
 	return Score{Name: name, State: Failed, Reason: Clip(reason, MaxReason)}.Tidy()
 }
 
-// Because returns s with a reason.
-func (s Score) Because(reason string) Score { s.Reason = reason; return s }
+// Named returns s under another name.
+func (s Score) Named(name string) Score { s.Name = name; return s }
+
+// WithReason returns s with a reason.
+func (s Score) WithReason(reason string) Score { s.Reason = reason; return s }
 
 // Tidy returns s with a reason that is valid text everywhere. Invalid UTF-8 in it becomes U+FFFD or, where that would
 // exceed [MaxReason], a question mark.

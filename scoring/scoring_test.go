@@ -36,7 +36,7 @@ func TestScoreHasAValueIfAndOnlyIfItIsScored(t *testing.T) {
 	t.Parallel()
 	for _, s := range []scoring.Score{
 		scoring.Number("n", 0), scoring.Number("n", -1e300), scoring.Bool("b", false),
-		scoring.Decline("n", "why"), scoring.Unknown("n"), scoring.Failure("n", "why"), {Name: "n", State: scoring.Pending},
+		scoring.Decline("n", "why"), scoring.Expire("n"), scoring.Fail("n", "why"), {Name: "n", State: scoring.Pending},
 	} {
 		require.NoError(t, s.Validate(), s)
 		require.Equal(t, s.State == scoring.Scored, s.Value.IsSet())
@@ -45,15 +45,15 @@ func TestScoreHasAValueIfAndOnlyIfItIsScored(t *testing.T) {
 		"name":   scoring.Number("", 1),
 		"value":  scoring.Number("n", math.NaN()),
 		"state":  {Name: "n"},
-		"reason": scoring.Number("n", 1).Because(strings.Repeat("r", scoring.MaxReason+1)),
+		"reason": scoring.Number("n", 1).WithReason(strings.Repeat("r", scoring.MaxReason+1)),
 	} {
 		invalid(t, s.Validate(), field)
 	}
 	invalid(t, scoring.Number("n", math.Inf(-1)).Validate(), "value")
 	invalid(t, scoring.Score{Name: "n", State: scoring.Scored}.Validate(), "value")
 	invalid(t, scoring.Score{Name: "n", State: scoring.Failed, Value: scoring.BoolValue(false)}.Validate(), "value")
-	require.LessOrEqual(t, len(scoring.Failure("n", strings.Repeat("é", scoring.MaxReason)).Reason), scoring.MaxReason)
-	require.NoError(t, scoring.Failure("n", strings.Repeat("é", scoring.MaxReason)).Validate())
+	require.LessOrEqual(t, len(scoring.Fail("n", strings.Repeat("é", scoring.MaxReason)).Reason), scoring.MaxReason)
+	require.NoError(t, scoring.Fail("n", strings.Repeat("é", scoring.MaxReason)).Validate())
 }
 
 func TestSessions(t *testing.T) {

@@ -36,9 +36,9 @@ func (e Expiry) Validate() error {
 // Score returns the score named name that the end of the window means.
 func (e Expiry) Score(name string) Score {
 	if e.Unknown {
-		return Unknown(name)
+		return Expire(name)
 	}
-	return Of(name, e.Value).Because("the window closed")
+	return Of(name, e.Value).WithReason("the window closed")
 }
 
 // Window is the half-open span of time [Since, Until) in which an outcome counts, and the time after it in which a late

@@ -31,7 +31,7 @@ type Plugin struct {
 }
 
 // NewPlugin returns a plugin for Plugins of client.Options, in place of verdict.NewPlugin: it does the same, and runs a store
-// worker in this process, on cfg.Store. Of o, what is left out is that of cfg: Store, TaskQueue, SearchAttributes, Definitions and
+// worker in this process, on cfg.Store. Of o, what is left out is that of cfg: Store, StoreTaskQueue, SearchAttributes, Definitions and
 // TokenKeys; and Client is always that of the client that the plugin is on.
 //
 // A store worker that cannot start keeps the first worker from starting. One that cannot go on later says so in the log and
@@ -39,7 +39,7 @@ type Plugin struct {
 func NewPlugin(cfg verdict.Config, o Options) *Plugin {
 	o.Store = cfg.Store
 	if o.TaskQueue == "" {
-		o.TaskQueue = cfg.TaskQueue
+		o.TaskQueue = cfg.StoreTaskQueue
 	}
 	o.SearchAttributes = o.SearchAttributes || cfg.SearchAttributes
 	if o.Definitions == nil {
@@ -49,7 +49,7 @@ func NewPlugin(cfg verdict.Config, o Options) *Plugin {
 		o.TokenKeys = [][]byte{cfg.TokenKey}
 	}
 	o.complete()
-	cfg.TaskQueue = o.TaskQueue
+	cfg.StoreTaskQueue = o.TaskQueue
 	return &Plugin{Plugin: verdict.NewPlugin(cfg), options: o, workers: map[string]bool{}, misplaced: map[string]bool{}}
 }
 

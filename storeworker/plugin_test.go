@@ -23,8 +23,8 @@ import (
 )
 
 var paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, order string) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("order.paid", order).Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
-	return got.Score("paid"), err
+	got, err := verdict.Await(ctx, verdict.On("order.paid", order).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
+	return got.Score(), err
 })
 
 func orders(ctx workflow.Context, order string) error {
@@ -60,7 +60,7 @@ func TestOneProcess(t *testing.T) {
 	server := devservertest.ForTest(t)
 	db, queue := open(t), devservertest.Name(t)
 	plugin := storeworker.NewPlugin(
-		verdict.Config{Store: db, Scorers: []verdict.ScorerDefinition{paid}, TaskQueue: queue + "-verdict"}, storeworker.Options{})
+		verdict.Config{Store: db, Scorers: []verdict.ScorerDefinition{paid}, StoreTaskQueue: queue + "-verdict"}, storeworker.Options{})
 	seen := &counted{DataConverter: harness.Encrypting("k")}
 	c := server.Dial(t, client.Options{Plugins: []client.Plugin{plugin}, DataConverter: seen})
 	mux := http.NewServeMux()

@@ -129,7 +129,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer) (_ *Worker, err er
 		return nil, errors.New("a store worker needs a store: open one of package store/sqlite or store/postgres")
 	}
 	plugin := verdict.NewPlugin(verdict.Config{
-		Store: cfg.Store, TaskQueue: cfg.TaskQueue, SearchAttributes: cfg.SearchAttributes,
+		Store: cfg.Store, StoreTaskQueue: cfg.TaskQueue, SearchAttributes: cfg.SearchAttributes,
 	})
 	cfg.Client.Plugins = append(slices.Clip(cfg.Client.Plugins), plugin)
 	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {

@@ -23,7 +23,7 @@ func TestBucket(t *testing.T) {
 		"true": scoring.Bool("b", true), "false": scoring.Bool("b", false),
 		"0.9": scoring.Number("n", 0.93), "0.3": scoring.Number("n", 0.3), "0.0": scoring.Number("n", 0), "1.0": scoring.Number("n", 1),
 		"-0.1": scoring.Number("n", -0.05), "42": scoring.Number("n", 42), "1.2e+03": scoring.Number("n", 1234),
-		"expired": scoring.Unknown("n"), "not_applicable": scoring.Decline("n", ""), "error": scoring.Failure("n", ""),
+		"expired": scoring.Expire("n"), "not_applicable": scoring.Decline("n", ""), "error": scoring.Fail("n", ""),
 	} {
 		require.Equal(t, want, workflows.Bucket(s), s)
 	}

@@ -23,6 +23,7 @@ const (
 type run struct {
 	cfg      *Config
 	records  []scoring.Record
+	others   []scoring.Record // about other runs, that no flush has handed over yet
 	bytes    int
 	sessions []scoring.Session
 	keys     []string
@@ -94,16 +95,19 @@ func buffering(ctx workflow.Context, call string) *run {
 	return r
 }
 
-// Score puts a score on the run of ctx, or on one of its steps. The same name, step and key again is a correction: the
-// last one before a flush is kept. A score that is refused, for bad or because it breaks a rule, becomes one in state
-// error.
-func Score(ctx workflow.Context, s scoring.Score, step scoring.Step, bad error) {
+// Score puts what said says on the run of ctx, on one of its steps, or on the other run that it names. The same name, step and
+// key again is a correction: the last one before a flush is the one that is kept. A score that is refused, for bad or because it
+// breaks a rule, becomes one in state error.
+func Score(ctx workflow.Context, said scoring.Record, bad error) {
 	const call = "Score"
 	r := buffering(ctx, call)
 	if r == nil {
 		return
 	}
-	rec := r.record(ctx, s, step)
+	rec := r.record(ctx, said)
+	if rec.Source == scoring.FromClient && r.shadow != nil {
+		return // a shadow touches no other run
+	}
 	if bad == nil {
 		bad = rec.Validate()
 	}
@@ -114,36 +118,63 @@ func Score(ctx workflow.Context, s scoring.Score, step scoring.Step, bad error) 
 	}
 }
 
-// record returns a score of the run's own code as a record.
-func (r *run) record(ctx workflow.Context, s scoring.Score, step scoring.Step) scoring.Record {
-	if s.ObservedAt.IsZero() {
-		s.ObservedAt = workflow.Now(ctx)
-	}
+// record returns what the run's own code says as a record. What it says of another run is no part of its own set, which
+// replaces itself, but a statement from outside, as a client's is.
+func (r *run) record(ctx workflow.Context, said scoring.Record) scoring.Record {
 	info := workflow.GetInfo(ctx)
-	return scoring.Record{Score: s, Step: step, Source: scoring.FromWorkflow, Run: runOf(info), OriginalRunID: info.OriginalRunID}
+	if said.ObservedAt.IsZero() {
+		said.ObservedAt = workflow.Now(ctx)
+	}
+	rec := scoring.Record{Score: said.Score, Step: said.Step, Source: scoring.FromWorkflow, Run: runOf(info), OriginalRunID: info.OriginalRunID}
+	if rec.Step == activities.TheRun {
+		rec.Step = scoring.Step{} // as it is without OnRun
+	}
+	if other := said.Run; other != (scoring.Run{}) {
+		if other.Namespace = info.Namespace; other != rec.Run {
+			rec.Run, rec.OriginalRunID, rec.Source, rec.RecordedAt = other, "", scoring.FromClient, workflow.Now(ctx)
+		}
+	}
+	return rec
 }
 
 // put puts a valid record into the buffer, or returns an error if it is full.
 func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
-	same := func(x scoring.Record) bool { return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID }
-	i, bytes, scores := slices.IndexFunc(r.records, same), r.bytes+size(rec), len(r.records)+1
+	list := &r.records
+	if rec.Source == scoring.FromClient {
+		list = &r.others
+	}
+	same := func(x scoring.Record) bool {
+		return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID && x.Run == rec.Run
+	}
+	i, bytes, scores := slices.IndexFunc(*list, same), r.bytes+size(rec), len(r.records)+len(r.others)+1
 	if i >= 0 {
-		bytes, scores = bytes-size(r.records[i]), len(r.records)
+		bytes, scores = bytes-size((*list)[i]), scores-1
 	}
 	if scores > MaxScores || bytes > MaxBufferBytes {
 		return scoring.Invalid("scores", "a run holds at most %d scores and %d bytes of them", MaxScores, MaxBufferBytes)
 	}
 	r.bytes = bytes
 	if i >= 0 {
-		r.records[i] = rec
+		(*list)[i] = rec
 	} else {
-		r.records = append(r.records, rec)
+		*list = append(*list, rec)
 	}
 	r.describe(ctx)
 	return nil
 }
 
-// size is how much of [MaxBufferBytes] a record takes.
+// takeOthers takes out of the buffer what was said of other runs: it is handed over once.
+func (r *run) takeOthers() []scoring.Record {
+	others := r.others
+	for i, rec := range others {
+		r.bytes -= size(rec)
+		others[i].Score = rec.Tidy()
+	}
+	r.others = nil
+	return others
+}
+
+// size is what a record takes of [MaxBufferBytes].
 func size(rec scoring.Record) int {
 	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
 	for _, s := range rec.Sessions {

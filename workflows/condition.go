@@ -30,11 +30,18 @@ func (e Event) Means(value any) Event {
 // Where adds a predicate over the outcome. It is workflow code: it must be deterministic.
 func (e Event) Where(predicate func(scoring.Outcome) bool) Event { e.where = predicate; return e }
 
-// Condition is the condition that a scorer waits for.
-type Condition struct {
+// Condition is what a scorer waits for: an [Event], or several of them in [AnyOf], [AllOf] or [Times].
+type Condition interface{ condition() condition }
+
+type condition struct {
 	events []Event
 	met    func(matches []match) bool
 }
+
+func (c condition) condition() condition { return c }
+
+// An event is met by its first outcome.
+func (e Event) condition() condition { return AnyOf(e).condition() }
 
 type match struct {
 	event   int
@@ -43,12 +50,12 @@ type match struct {
 
 // AnyOf is met by the first outcome of any of the events.
 func AnyOf(events ...Event) Condition {
-	return Condition{events, func(m []match) bool { return len(m) > 0 }}
+	return condition{events, func(m []match) bool { return len(m) > 0 }}
 }
 
 // AllOf is met once each of the events has had an outcome.
 func AllOf(events ...Event) Condition {
-	return Condition{events, func(m []match) bool {
+	return condition{events, func(m []match) bool {
 		met := map[int]bool{}
 		for _, x := range m {
 			met[x.event] = true
@@ -59,7 +66,7 @@ func AllOf(events ...Event) Condition {
 
 // Times is met once the event has had n outcomes.
 func Times(n int, e Event) Condition {
-	return Condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
+	return condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
 }
 
 // Window is the half-open span in which an outcome counts. A window [Within] a length begins with the event that
@@ -98,22 +105,24 @@ type Awaited struct {
 	// Ended tells that the window closed before the condition was met.
 	Ended bool
 
+	scorer  string // whose wait it was
 	meaning scoring.Value
 	expiry  scoring.Expiry
 	until   time.Time
 }
 
-// Score returns the score of the wait: the declared meaning of the end of the window, or the meaning of the deciding
-// outcome. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be returned
-// together with the error of [Await]: `return got.Score("merged"), err`.
-func (a Awaited) Score(name string) scoring.Score {
+// Score returns the score that the wait means, under the scorer's name: what the end of the window was declared to mean, or what
+// the deciding outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be
+// returned together with the error of [Await]: `return got.Score(), err`. A scorer of several scores calls them by other names:
+// `got.Score().Named("merged")`.
+func (a Awaited) Score() scoring.Score {
 	if a.Ended {
-		s := a.expiry.Score(name)
+		s := a.expiry.Score(a.scorer)
 		s.ObservedAt = a.until // that nothing came was known then, whenever it is recorded
 		return s
 	}
 	if len(a.Outcomes) == 0 {
-		return scoring.Failure(name, "nothing was awaited") // the zero Awaited that comes with an error
+		return scoring.Fail(a.scorer, "nothing was awaited") // the zero Awaited that comes with an error
 	}
 	last := a.Outcomes[len(a.Outcomes)-1]
 	v := a.meaning
@@ -121,9 +130,9 @@ func (a Awaited) Score(name string) scoring.Score {
 		v = last.Value
 	}
 	if !v.IsSet() {
-		return scoring.Failure(name, "outcome "+last.Name+" has no value, and its event does not say what it Means")
+		return scoring.Fail(a.scorer, "outcome "+last.Name+" has no value, and its event does not say what it Means")
 	}
-	s := scoring.Of(name, v).Because("outcome " + last.Name)
+	s := scoring.Of(a.scorer, v).WithReason("outcome " + last.Name)
 	s.ObservedAt = last.When()
 	return s
 }
@@ -136,10 +145,14 @@ func (a Awaited) Decode(to any) error {
 	return json.Unmarshal(a.Outcomes[len(a.Outcomes)-1].Payload, to)
 }
 
-// Await waits in a scorer until the condition is met or the window closes. The meaning of the end of the window has no
-// default; it is one of [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown].
-// An outcome counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
-func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
+// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
+// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
+// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Awaited, error) {
+	if on == nil {
+		return Awaited{}, activities.Refuse(scoring.Invalid("condition", "there is none: On names an outcome"))
+	}
+	c := on.condition()
 	if err := end.Validate(); err != nil {
 		return Awaited{}, activities.Refuse(err)
 	}
@@ -169,7 +182,8 @@ func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awa
 	if err != nil {
 		return Awaited{}, err
 	}
-	a := Awaited{Ended: ended, expiry: end, until: until}
+	env, _ := About(ctx)
+	a := Awaited{Ended: ended, scorer: env.Scorer, expiry: end, until: until}
 	for _, m := range met {
 		a.Outcomes = append(a.Outcomes, m.outcome)
 	}
@@ -180,7 +194,7 @@ func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awa
 }
 
 // find returns the event that o is an outcome of, or -1.
-func (c Condition) find(o scoring.Outcome) int {
+func (c condition) find(o scoring.Outcome) int {
 	for i, e := range c.events {
 		if e.event.Name == o.Name && e.event.Key == o.Key && (e.where == nil || e.where(o)) {
 			return i

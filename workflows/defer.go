@@ -129,7 +129,7 @@ func (d deferral) begin(ctx workflow.Context, what string, ins ...any) (*run, er
 // is its own: other scorers of that name may have been started. It returns the error.
 func (r *run) refuseDeferral(ctx workflow.Context, what string, d deferral, err error) error {
 	s := scoring.Score{Name: d.name, Key: d.name + "@" + d.version + "/refused"}
-	r.refuseNamed(ctx, what, r.record(ctx, s, d.options.Step), err)
+	r.refuseNamed(ctx, what, r.record(ctx, scoring.Record{Score: s, Step: d.options.Step}), err)
 	return err
 }
 

@@ -19,7 +19,7 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 	const what = "Experiment"
 	var o pickOptions
 	for _, opt := range opts {
-		opt(&o)
+		opt.apply(&o)
 	}
 	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), o.pick)
 	r := from(ctx, what)

@@ -94,19 +94,24 @@ func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 // write.
 func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
-	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f).Get(r.here(local), nil); err != nil {
+	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f, r.takeOthers()).Get(r.here(local), nil); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not flush; the sweeper will find the run", "Error", err)
 	}
 }
 
 // writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
 func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
-	// The history shows whether it was done, for people who read it.
+	others := r.takeOthers()
+	// Whether it was done stands in the history, for whoever reads it.
 	sideEffect(ctx, func(ctx workflow.Context) any {
 		if r.recorder.IsOff() {
 			return false
 		}
 		_, done := r.offer(ctx, activities.Batch{Flush: &f})
+		for _, b := range activities.ByRun(others) {
+			_, said := r.offer(ctx, b)
+			done = done && said
+		}
 		return done
 	})
 }

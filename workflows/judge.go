@@ -20,7 +20,11 @@ const (
 )
 
 // JudgeOption is an option of [Judge].
-type JudgeOption func(*judgeOptions)
+type JudgeOption interface{ apply(*judgeOptions) }
+
+type judgeOption func(*judgeOptions)
+
+func (f judgeOption) apply(o *judgeOptions) { f(o) }
 
 type judgeOptions struct {
 	limited bool
@@ -29,7 +33,7 @@ type judgeOptions struct {
 
 // JudgeWithin is how long Judge waits at most. It must be positive.
 func JudgeWithin(d time.Duration) JudgeOption {
-	return func(o *judgeOptions) { o.limited, o.limit = true, d }
+	return judgeOption(func(o *judgeOptions) { o.limited, o.limit = true, d })
 }
 
 // Judge asks the judge of that name on the workers of the workflow's own task queue, and waits for the verdict: for
@@ -65,7 +69,7 @@ func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...Judg
 func judge(ctx workflow.Context, name string, sample judges.Sample, opts []JudgeOption) (verdict judges.Verdict, err error) {
 	var o judgeOptions
 	for _, opt := range opts {
-		opt(&o)
+		opt.apply(&o)
 	}
 	r, inRun := ctx.Value(runKey{}).(*run)
 	if inRun {

@@ -76,7 +76,7 @@ func TestTooManyBytes(t *testing.T) {
 	cfg.Refused = func(error) { refused.Add(1) }
 	b.UserWorker(cfg, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (int, error) {
-			reason := verdict.Because(strings.Repeat("x", scoring.MaxReason))
+			reason := verdict.Reason(strings.Repeat("x", scoring.MaxReason))
 			for n := range workflows.MaxScores {
 				verdict.Score(ctx, fmt.Sprint(n), 1)
 			}

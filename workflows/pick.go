@@ -5,8 +5,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// PickOption influences the variant of a run. It counts when the assignment is made, and never after.
-type PickOption func(*pickOptions)
+// PickOption has a say in which variant a run gets. It counts when the assignment is made, and never after.
+type PickOption interface{ apply(*pickOptions) }
+
+type pickOption func(*pickOptions)
+
+func (f pickOption) apply(o *pickOptions) { f(o) }
 
 type pickOptions struct {
 	forced, chosen string
@@ -16,18 +20,18 @@ type pickOptions struct {
 
 // Forced gives the run a variant, out of the statistics.
 func Forced(variant string) PickOption {
-	return func(o *pickOptions) { o.forced = variant }
+	return pickOption(func(o *pickOptions) { o.forced = variant })
 }
 
 // Chosen is the caller's own choice, for an experiment with the selection scoring.ByCustom, with the probability that
 // each variant had in it.
 func Chosen(variant string, probabilities map[string]float64) PickOption {
-	return func(o *pickOptions) { o.chosen, o.probabilities = variant, probabilities }
+	return pickOption(func(o *pickOptions) { o.chosen, o.probabilities = variant, probabilities })
 }
 
 // Targeted tells whether the run is one that the experiment is for. One that is not gets control, out of the statistics.
 func Targeted(yes bool) PickOption {
-	return func(o *pickOptions) { o.excluded = !yes }
+	return pickOption(func(o *pickOptions) { o.excluded = !yes })
 }
 
 // pick returns the unit's assignment now.

@@ -111,7 +111,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 				if c.plugin {
 					// Turning things off and on keeps the shape of what began before.
 					require.NoError(t, replay(t, file, c.form, kept, true, verdict.Config{DisabledWorkflows: []string{"replayed"}}))
-					require.NoError(t, replay(t, file, c.form, kept, true, verdict.Config{TaskQueue: "another"}))
+					require.NoError(t, replay(t, file, c.form, kept, true, verdict.Config{StoreTaskQueue: "another"}))
 				}
 			})
 		}

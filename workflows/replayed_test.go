@@ -140,11 +140,11 @@ var kept = verdict.NewScorer("kept", "1", keptScore)
 
 func keptScore(ctx workflow.Context, key string) (scoring.Score, error) {
 	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("kept", key).Means(true), verdict.On("lost", key).Means(false)),
-		verdict.Within(24*time.Hour).Grace(time.Hour), scoring.ExpiresUnknown)
+		verdict.Within(24*time.Hour).Grace(time.Hour), verdict.ExpiresUnknown)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("kept"), nil
+	return got.Score(), nil
 }
 
 // incompatible is kept as somebody might change it who does not know that scorers are replayed.

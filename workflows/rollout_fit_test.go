@@ -36,7 +36,7 @@ func crowded() rollout.State {
 	for i := range 100 {
 		c.Epochs = append(c.Epochs, experiments.Epoch{Number: i, Weights: weights, Allocation: 1})
 		r := rollout.Revision{
-			Number: 6 + i, Action: rollout.Notice, Who: rollout.ByPolicy, Why: strings.Repeat("&", 1000), Status: c.Status, Epoch: i, Variants: names,
+			Number: 6 + i, Action: rollout.Notice, Who: rollout.ByPolicy, Reason: strings.Repeat("&", 1000), Status: c.Status, Epoch: i, Variants: names,
 		}
 		if i == 3 {
 			r.Who = "ada"

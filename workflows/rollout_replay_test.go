@@ -60,7 +60,7 @@ func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 	}
 	begin := func(name string, p rollout.Policy) experiments.Definition {
 		d := threeArms(func(d *experiments.Definition) { d.Name, d.Maturity = name+"-"+uuid.NewString()[:8], 0 })
-		_, err := activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", d, p, rollout.Change{Who: "ada", Why: "to see"})
+		_, err := activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", d, p, rollout.Change{Who: "ada", Reason: "to see"})
 		require.NoError(t, err)
 		return d
 	}

@@ -127,7 +127,7 @@ func TestPolicyStopsAHarmfulVariantOnce(t *testing.T) {
 	s.read(day, func(c rollout.State) {
 		require.Equal(t, map[string]float64{"a": 2. / 3, "b": 0, "c": 1. / 3}, c.Epoch().Weights)
 		require.Equal(t, 1, c.Epoch().Number)
-		require.Equal(t, "because", c.Revisions[len(c.Revisions)-1].Why)
+		require.Equal(t, "because", c.Revisions[len(c.Revisions)-1].Reason)
 	})
 	s.at(2*day, rollout.Ramp, rollout.Change{Weights: map[string]float64{"a": 1, "b": 1, "c": 1}})
 	got := s.run(30*day, rollout.State{Definition: threeArms(), Policy: rollout.Policy{StopHarm: true}})
@@ -200,7 +200,7 @@ func TestAllocatorsReweight(t *testing.T) {
 			s.read(12*day, func(c rollout.State) {
 				require.Len(t, c.Epochs, 2)
 				require.InDeltaMapValues(t, want, c.Epoch().Weights, 1e-9)
-				require.Equal(t, string(allocator)+": probabilities of being best a 0.2, b 0, c 0.8", c.Revisions[len(c.Revisions)-1].Why)
+				require.Equal(t, string(allocator)+": probabilities of being best a 0.2, b 0, c 0.8", c.Revisions[len(c.Revisions)-1].Reason)
 			})
 			s.read(20*day, func(c rollout.State) {
 				require.Len(t, c.Epochs, 2, "nothing has changed")
@@ -265,11 +265,11 @@ func TestRevisionsOfPeopleAreKept(t *testing.T) {
 		}
 		return rollout.Finding{Decision: experiments.Decision{Verdict: verdict, Reason: "because"}}
 	})
-	s.at(0, rollout.Start, rollout.Change{Why: "the first of all"})
+	s.at(0, rollout.Start, rollout.Change{Reason: "the first of all"})
 	got := s.run(4*time.Hour, rollout.State{Definition: threeArms(), Policy: rollout.Policy{Every: time.Minute}})
 	require.Len(t, got.Revisions, rollout.MaxRevisions)
 	require.Positive(t, got.Forgotten)
-	require.Equal(t, "the first of all", got.Revisions[0].Why)
+	require.Equal(t, "the first of all", got.Revisions[0].Reason)
 	for i, r := range got.Revisions[1:] {
 		require.Equal(t, rollout.ByPolicy, r.Who)
 		require.Equal(t, got.Forgotten+i+2, r.Number)

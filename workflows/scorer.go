@@ -140,7 +140,7 @@ func (s *scorer) start(ctx workflow.Context) (*scoring.Score, error) {
 		if temporal.IsCanceledError(err) {
 			return nil, err
 		}
-		failed := scoring.Failure(s.env.Scorer, "the run could not be followed to its close: "+err.Error())
+		failed := scoring.Fail(s.env.Scorer, "the run could not be followed to its close: "+err.Error())
 		return &failed, nil
 	}
 	s.origin = closed.ClosedAt
@@ -161,7 +161,7 @@ func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err err
 	}
 	if err != nil {
 		workflow.GetLogger(ctx).Error("Verdict: the scorer failed", "Scorer", s.env.Scorer, "Error", err)
-		return []scoring.Score{scoring.Failure(s.env.Scorer, err.Error())}
+		return []scoring.Score{scoring.Fail(s.env.Scorer, err.Error())}
 	}
 	if len(scores) == 0 {
 		return []scoring.Score{scoring.Decline(s.env.Scorer, "the scorer returned no score")}
@@ -179,7 +179,7 @@ func (s *scorer) normalize(ctx workflow.Context, scores []scoring.Score, err err
 			if err != nil {
 				reason = err.Error()
 			}
-			sc = scoring.Failure(s.env.Scorer, reason)
+			sc = scoring.Fail(s.env.Scorer, reason)
 		}
 		valid = append(valid, sc.Tidy())
 	}

@@ -105,7 +105,7 @@ func (b *scorerBench) run(t *testing.T, score func(workflow.Context, string) ([]
 func waiting(c verdict.Condition, w verdict.Window, end scoring.Expiry) func(workflow.Context, string) ([]scoring.Score, error) {
 	return func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
 		got, err := verdict.Await(ctx, c, w, end)
-		return []scoring.Score{got.Score("s")}, err
+		return []scoring.Score{got.Score()}, err
 	}
 }
 
@@ -120,51 +120,51 @@ func TestConditions(t *testing.T) {
 		outcomes  func(b *scorerBench) []scoring.Outcome
 		want      string
 	}{
-		"one": {verdict.AnyOf(yes), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"one": {yes, verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "yes")}
 		}, "s=true"},
-		"the first of any": {verdict.AnyOf(yes, no), scoring.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
+		"the first of any": {verdict.AnyOf(yes, no), verdict.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "2", "no"), b.at(2*time.Minute, "1", "yes")}
 		}, "s=false"},
-		"another name": {verdict.AnyOf(yes), scoring.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
+		"another name": {yes, verdict.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "no")}
 		}, "s:expired"},
-		"another key": {verdict.AnyOf(verdict.On("yes", "other").Means(true)), scoring.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
+		"another key": {verdict.On("yes", "other").Means(true), verdict.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "yes")}
 		}, "s:expired"},
-		"all": {verdict.AllOf(yes, no), scoring.ExpiresAs(-1), func(b *scorerBench) []scoring.Outcome {
+		"all": {verdict.AllOf(yes, no), verdict.ExpiresAs(-1), func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "no"), b.at(2*time.Minute, "2", "yes")}
 		}, "s=true"},
-		"not all": {verdict.AllOf(yes, no), scoring.ExpiresAs(-1), func(b *scorerBench) []scoring.Outcome {
+		"not all": {verdict.AllOf(yes, no), verdict.ExpiresAs(-1), func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "no"), b.at(2*time.Minute, "2", "no")}
 		}, "s=-1"},
-		"a count": {verdict.Times(2, yes), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"a count": {verdict.Times(2, yes), verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "yes"), b.at(2*time.Minute, "2", "yes")}
 		}, "s=true"},
-		"not the count: one came twice": {verdict.Times(2, yes), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"not the count: one came twice": {verdict.Times(2, yes), verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "yes"), b.at(time.Minute, "1", "yes")}
 		}, "s=false"},
-		"until none came": {verdict.AnyOf(verdict.On("reopened", "k").Means(false)), scoring.ExpiresTrue, func(*scorerBench) []scoring.Outcome {
+		"until none came": {verdict.On("reopened", "k").Means(false), verdict.ExpiresTrue, func(*scorerBench) []scoring.Outcome {
 			return nil
 		}, "s=true"},
-		"its own value": {verdict.AnyOf(verdict.On("rated", "k")), scoring.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
+		"its own value": {verdict.On("rated", "k"), verdict.ExpiresUnknown, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "rated", 0.25)}
 		}, "s=0.25"},
-		"no value and no meaning": {verdict.AnyOf(verdict.On("rated", "k")), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"no value and no meaning": {verdict.On("rated", "k"), verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "rated")}
 		}, "s:error"},
-		"a predicate": {verdict.AnyOf(big), scoring.ExpiresAs(0), func(b *scorerBench) []scoring.Outcome {
+		"a predicate": {big, verdict.ExpiresAs(0), func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Minute, "1", "paid", 5), b.at(2*time.Minute, "2", "paid", 50)}
 		}, "s=50"},
-		"the last instant inside": {verdict.AnyOf(yes), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"the last instant inside": {yes, verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Hour-time.Nanosecond, "1", "yes")}
 		}, "s=true"},
-		"the window's end is outside": {verdict.AnyOf(yes), scoring.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
+		"the window's end is outside": {yes, verdict.ExpiresFalse, func(b *scorerBench) []scoring.Outcome {
 			return []scoring.Outcome{b.at(time.Hour, "1", "yes")}
 		}, "s=false"},
-		"no events":   {verdict.AnyOf(), scoring.ExpiresFalse, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
-		"no expiry":   {verdict.AnyOf(yes), scoring.Expiry{}, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
-		"bad meaning": {verdict.AnyOf(verdict.On("yes", "k").Means("yes")), scoring.ExpiresFalse, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
+		"no events":   {verdict.AnyOf(), verdict.ExpiresFalse, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
+		"no expiry":   {yes, scoring.Expiry{}, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
+		"bad meaning": {verdict.On("yes", "k").Means("yes"), verdict.ExpiresFalse, func(*scorerBench) []scoring.Outcome { return nil }, "s:error"},
 	} {
 		for _, when := range []string{"early", "signalled"} {
 			t.Run(name+"/"+when, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestRefusedSettlements(t *testing.T) {
 		b := newScorerBench()
 		b.early = []scoring.Outcome{b.at(2*time.Minute, "1", "yes")} // the store answers in any order
 		b.refusals = []activities.Refusal{{Unseen: []scoring.Outcome{b.at(time.Minute, "2", "no")}}}
-		require.Equal(t, []string{"s=false"}, b.run(t, waiting(verdict.AnyOf(yes, no), verdict.Within(time.Hour), scoring.ExpiresUnknown)))
+		require.Equal(t, []string{"s=false"}, b.run(t, waiting(verdict.AnyOf(yes, no), verdict.Within(time.Hour), verdict.ExpiresUnknown)))
 		require.ElementsMatch(t, []string{"1", "2"}, b.settled[1].Seen)
 		require.Len(t, b.expected, 1, "what it waited for is remembered")
 	})
@@ -200,14 +200,14 @@ func TestRefusedSettlements(t *testing.T) {
 		t.Parallel()
 		b := newScorerBench()
 		b.refusals = []activities.Refusal{{Unseen: []scoring.Outcome{b.at(59*time.Minute, "1", "yes")}}}
-		require.Equal(t, []string{"s=true"}, b.run(t, waiting(verdict.AnyOf(yes), verdict.Within(time.Hour), scoring.ExpiresFalse)))
+		require.Equal(t, []string{"s=true"}, b.run(t, waiting(yes, verdict.Within(time.Hour), verdict.ExpiresFalse)))
 	})
 	t.Run("an outcome that counts for another scorer", func(t *testing.T) {
 		t.Parallel()
 		b := newScorerBench()
 		b.early = []scoring.Outcome{b.at(time.Minute, "1", "yes")}
 		b.refusals = []activities.Refusal{{Taken: []string{"1"}}}
-		require.Equal(t, []string{"s=false"}, b.run(t, waiting(verdict.AnyOf(yes), verdict.Within(time.Hour), scoring.ExpiresFalse)))
+		require.Equal(t, []string{"s=false"}, b.run(t, waiting(yes, verdict.Within(time.Hour), verdict.ExpiresFalse)))
 		require.Empty(t, b.settled[1].Seen)
 	})
 }
@@ -224,7 +224,7 @@ func TestGrace(t *testing.T) {
 			t.Parallel()
 			b := newScorerBench()
 			b.signal(70*time.Minute, b.at(after, "1", "yes"))
-			require.Equal(t, want, b.run(t, waiting(verdict.AnyOf(yes), window, scoring.ExpiresFalse)))
+			require.Equal(t, want, b.run(t, waiting(yes, window, verdict.ExpiresFalse)))
 		})
 	}
 }
@@ -233,7 +233,7 @@ func TestGrace(t *testing.T) {
 // before its end.
 func TestGraceHoweverItComes(t *testing.T) {
 	t.Parallel()
-	score := waiting(verdict.AnyOf(verdict.On("yes", "k").Means(true)), verdict.Within(time.Hour).Grace(time.Hour), scoring.ExpiresFalse)
+	score := waiting(verdict.On("yes", "k").Means(true), verdict.Within(time.Hour).Grace(time.Hour), verdict.ExpiresFalse)
 	t.Run("with a refusal", func(t *testing.T) {
 		t.Parallel()
 		b := newScorerBench()
@@ -272,16 +272,16 @@ func TestAnotherWayThroughTheWaits(t *testing.T) {
 	b.signal(90*time.Minute, b.at(90*time.Minute, "1", "merged"))
 	b.signal(100*time.Minute, b.at(100*time.Minute, "2", "reverted"))
 	got := b.run(t, func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
-		merged, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("merged", "k").Means(true)), verdict.Within(time.Hour).Grace(time.Hour), scoring.ExpiresFalse)
+		merged, err := verdict.Await(ctx, verdict.On("merged", "k").Means(true), verdict.Within(time.Hour).Grace(time.Hour), verdict.ExpiresFalse)
 		if err != nil {
 			return nil, err
 		}
 		if merged.Ended {
-			closed, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("closed", "k").Means(false)), verdict.Within(time.Minute), scoring.ExpiresUnknown)
-			return []scoring.Score{closed.Score("s")}, err
+			closed, err := verdict.Await(ctx, verdict.On("closed", "k").Means(false), verdict.Within(time.Minute), verdict.ExpiresUnknown)
+			return []scoring.Score{closed.Score()}, err
 		}
-		reverted, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("reverted", "k").Means(false)), verdict.Within(time.Hour), scoring.ExpiresTrue)
-		return []scoring.Score{reverted.Score("s")}, err
+		reverted, err := verdict.Await(ctx, verdict.On("reverted", "k").Means(false), verdict.Within(time.Hour), verdict.ExpiresTrue)
+		return []scoring.Score{reverted.Score()}, err
 	})
 	require.Equal(t, []string{"s=false"}, got)
 	require.Len(t, b.expected, 3)
@@ -318,12 +318,12 @@ func TestWhatAScorerReturns(t *testing.T) {
 		b.signal(10*time.Minute, b.at(10*time.Minute, "1", "merged"))
 		b.signal(50*time.Minute, b.at(50*time.Minute, "2", "reverted"))
 		got := b.run(t, func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
-			merged, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("merged", "k").Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
+			merged, err := verdict.Await(ctx, verdict.On("merged", "k").Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
 			if err != nil || merged.Ended {
-				return []scoring.Score{merged.Score("kept")}, err
+				return []scoring.Score{merged.Score().Named("kept")}, err
 			}
-			kept, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("reverted", "k").Means(false)), verdict.Within(time.Hour), scoring.ExpiresTrue)
-			return []scoring.Score{kept.Score("kept")}, err
+			kept, err := verdict.Await(ctx, verdict.On("reverted", "k").Means(false), verdict.Within(time.Hour), verdict.ExpiresTrue)
+			return []scoring.Score{kept.Score().Named("kept")}, err
 		})
 		require.Equal(t, []string{"kept=false"}, got)
 		require.Equal(t, b.start.Add(time.Hour), b.expected[0].Window.Until.UTC())

@@ -67,7 +67,7 @@ func TestWhatIsSentFits(t *testing.T) {
 			"rejection":  store.Rejection{Source: text(scoring.MaxKey), DeliveryID: text(scoring.MaxKey), Reason: text(scoring.MaxReason)},
 			"envelope":   workflows.Envelope{Run: run, Step: step, Assigned: facts.Assigned, Sessions: sessions, TaskQueue: text(scoring.MaxID)},
 			"served":     rollout.Served{Epoch: experiments.Epoch{Weights: assignment.Probabilities}},
-			"change":     rollout.Change{Who: text(scoring.MaxName), Why: text(1000), Weights: assignment.Probabilities},
+			"change":     rollout.Change{Who: text(scoring.MaxName), Reason: text(1000), Weights: assignment.Probabilities},
 			"verdict":    judges.Verdict{Reason: text(scoring.MaxReason)},
 			"header":     facts.Assigned,
 		} {

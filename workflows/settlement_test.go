@@ -31,7 +31,7 @@ func payloadOf(t *testing.T, v any) int {
 func verbose(workflow.Context, string) ([]scoring.Score, error) {
 	var scores []scoring.Score
 	for i := range 1000 {
-		scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).Because(strings.Repeat("<", scoring.MaxReason)))
+		scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).WithReason(strings.Repeat("<", scoring.MaxReason)))
 	}
 	return append(scores, scoring.Bool("s", true)), nil
 }
@@ -114,7 +114,7 @@ func (b *scorerBench) longIDs() (outcomes []scoring.Outcome) {
 	return outcomes
 }
 
-var sixHundred = waiting(verdict.Times(600, verdict.On("yes", "k").Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
+var sixHundred = waiting(verdict.Times(600, verdict.On("yes", "k").Means(true)), verdict.Within(time.Hour), verdict.ExpiresFalse)
 
 // What a scorer has seen fits into an activity's input, however many outcomes it is told of.
 func TestAScorerThatHasSeenTooMuch(t *testing.T) {

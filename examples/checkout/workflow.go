@@ -22,14 +22,12 @@ const Day = 24 * time.Hour
 var texts = map[string]string{"plain": "Pay now", "safe": "Pay safely in one minute"}
 
 // Texts is the experiment: which text makes more customers pay? A customer always sees the same one.
-func Texts() (*experiments.Experiment, error) {
-	return experiments.New(experiments.Definition{
-		Name: "checkout_text", Version: "1", Unit: "customer", Control: "plain",
-		Variants: []experiments.Variant{{Name: "plain", Weight: 1}, {Name: "safe", Weight: 1}},
-		Primary:  experiments.Metric{Name: "paid", Type: experiments.Boolean, Missing: experiments.MissingNegative},
-		Maturity: Day + time.Hour,
-	})
-}
+var Texts = experiments.MustNew(experiments.Definition{
+	Name: "checkout_text", Version: "1", Unit: "customer", Control: "plain",
+	Variants: []experiments.Variant{{Name: "plain"}, {Name: "safe"}},
+	Primary:  experiments.Metric{Name: "paid", Type: experiments.Boolean, Missing: experiments.MissingNegative},
+	Maturity: Day + time.Hour,
+})
 
 // Cart is what a customer wants to buy.
 type Cart struct {
@@ -45,16 +43,13 @@ var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, c Cart) (sc
 		verdict.On(webhooks.CheckoutPaid, run.WorkflowID).Means(true),
 		verdict.On(webhooks.CheckoutFailed, run.WorkflowID).Means(false),
 		verdict.On(webhooks.CheckoutExpired, run.WorkflowID).Means(false),
-	), verdict.Within(cmp.Or(c.Open, Day)), scoring.ExpiresFalse)
-	return payment.Score("paid"), err
+	), verdict.Within(cmp.Or(c.Open, Day)), verdict.ExpiresFalse)
+	return payment.Score(), err
 })
 
-// Shop is the shop, with its experiment.
-type Shop struct{ Texts *experiments.Experiment }
-
 // Checkout opens a payment page and returns its address.
-func (s Shop) Checkout(ctx workflow.Context, c Cart) (string, error) {
-	pick := verdict.Experiment(ctx, s.Texts, c.Customer)
+func Checkout(ctx workflow.Context, c Cart) (string, error) {
+	pick := verdict.Experiment(ctx, Texts, c.Customer)
 	text, err := verdict.Of(pick, texts)
 	if err != nil {
 		return "", err

@@ -77,12 +77,9 @@ func TestPaidExpiredAndForgotten(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	texts, err := checkout.Texts()
-	require.NoError(t, err)
 	stripe := newStripe(t)
-	shop := checkout.Shop{Texts: texts}
 	b.UserWorker(b.Config(checkout.Paid), func(w worker.Worker) {
-		w.RegisterWorkflow(shop.Checkout)
+		w.RegisterWorkflow(checkout.Checkout)
 		w.RegisterActivity(&checkout.Activities{API: stripe.URL, Secret: "sk_test"})
 	})
 	h, err := checkout.Receiver(b.Verdict, secret)
@@ -90,7 +87,7 @@ func TestPaidExpiredAndForgotten(t *testing.T) {
 	receiver := httptest.NewServer(h)
 	t.Cleanup(receiver.Close)
 	buy := func(customer string, open time.Duration) client.WorkflowRun {
-		run := b.StartWith(client.StartWorkflowOptions{ID: "cart-" + uuid.NewString()}, shop.Checkout,
+		run := b.StartWith(client.StartWorkflowOptions{ID: "cart-" + uuid.NewString()}, checkout.Checkout,
 			checkout.Cart{Customer: customer, Price: "price_1", Open: open})
 		var url string
 		require.NoError(t, run.Get(t.Context(), &url))

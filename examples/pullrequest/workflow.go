@@ -46,8 +46,8 @@ var Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, pr 
 	decision, err := verdict.Await(ctx, verdict.AnyOf(
 		verdict.On(webhooks.PullRequestMerged, key).Means(true),
 		verdict.On(webhooks.PullRequestClosed, key).Means(false),
-	), verdict.Within(Patience), scoring.ExpiresFalse)
-	return decision.Score("accepted"), err
+	), verdict.Within(Patience), verdict.ExpiresFalse)
+	return decision.Score(), err
 })
 
 // Propose opens a pull request and leaves the scorer behind. The run ends at once; its score comes later.

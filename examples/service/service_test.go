@@ -28,7 +28,7 @@ func TestThumbsByMessageAndByToken(t *testing.T) {
 		w.RegisterWorkflow(service.Answer)
 		w.RegisterActivity(service.Look)
 	})
-	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
 	server := httptest.NewServer(service.Handler(b.Client, v, b.Queue))
 	t.Cleanup(server.Close)
 	post := func(path string, in, out any) int {

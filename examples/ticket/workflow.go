@@ -36,8 +36,8 @@ var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Con
 	// The ticket may well have been reopened just before: that is why we were asked. Only what happens later counts.
 	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
 	window := verdict.Within(t.Calm).From(closed.ClosedAt)
-	news, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(Reopened, t.ID).Means(false).Where(later)), window, scoring.ExpiresTrue)
-	return news.Score("stayed_closed"), err
+	news, err := verdict.Await(ctx, verdict.On(Reopened, t.ID).Means(false).Where(later), window, verdict.ExpiresTrue)
+	return news.Score(), err
 })
 
 // Solve solves a ticket. The runs about one ticket are a session.

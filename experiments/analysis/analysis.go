@@ -303,7 +303,7 @@ func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, window ti
 		}
 	case scoring.Expired:
 		c.Expired++
-	case scoring.NotApplicable:
+	case scoring.Declined:
 		c.NotApplicable++
 	case scoring.Failed:
 		c.Error++
@@ -328,7 +328,7 @@ func (m *tally) score(at stratum, v int, o Outcome, p []float64) {
 		m.cells[at] = cells
 	}
 	cells[v].add(m, o)
-	if m.metric.Per != "" {
+	if m.metric.Denominator != "" {
 		return // a ratio has no score per unit to bet on
 	}
 	u := m.unit(o.Value)
@@ -341,7 +341,7 @@ func (m *tally) score(at stratum, v int, o Outcome, p []float64) {
 func (c *cell) add(m *tally, o Outcome) {
 	c.y.Add(o.Value)
 	switch {
-	case m.metric.Per != "":
+	case m.metric.Denominator != "":
 		c.xy.Add(o.Per, o.Value)
 	case m.metric.Covariate != "" && o.HasCovariate:
 		c.xy.Add(o.Covariate, o.Value)

@@ -333,7 +333,7 @@ func TestUnboundedRatioAndCovariate(t *testing.T) {
 	require.Contains(t, r.Notes[0], "values of 0 or less")
 
 	ratio := definition()
-	ratio.Primary = experiments.Metric{Name: "cost", Per: "tickets", Type: experiments.Unbounded, Direction: experiments.Lower}
+	ratio.Primary = experiments.Metric{Name: "cost", Denominator: "tickets", Type: experiments.Unbounded, Direction: experiments.Lower}
 	r = decide(t, ratio, 3000, func(rng *rand.Rand, v string) []analysis.Outcome {
 		tickets := float64(1 + rng.IntN(5))
 		scale := map[string]float64{"control": 2, "short": 1.6}[v]

@@ -110,7 +110,7 @@ func (j *judge) harmThreshold() float64 {
 // harms tells whether v is worse than the control on a metric.
 func (j *judge) harms(r reading, v int) bool {
 	c := j.a.exp.control
-	if r.metric.Per != "" {
+	if r.metric.Denominator != "" {
 		e, ok := r.effect(v, c)
 		return ok && j.sequence(1/j.harmThreshold()).Upper(e) < 0
 	}
@@ -184,7 +184,7 @@ func (j *judge) harmedMetrics(v int) string {
 			continue
 		}
 		s := r.metric.String()
-		if r.metric.Per == "" {
+		if r.metric.Denominator == "" {
 			s += fmt.Sprintf(" (e = %s, needs %.0f)", eText(r.logE(j.a.exp.control, v)), j.harmThreshold())
 		}
 		names = append(names, s)
@@ -256,7 +256,7 @@ func (j *judge) winner() (experiments.Decision, bool) {
 		switch {
 		case beaten == 0:
 			reason = fmt.Sprintf("every variant but %s was harmful", name)
-		case r.metric.Per == "":
+		case r.metric.Denominator == "":
 			reason += fmt.Sprintf(" (e = %s or more, needs %.0f)", eText(weakest), threshold)
 		}
 		return experiments.Decision{Verdict: experiments.Winner, Variants: []string{name}, Reason: reason}, true
@@ -367,7 +367,7 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	if reason == "" {
 		d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely (e = %s, needs %.0f)",
 			j.name(b), j.name(v), r.metric, eText(r.logE(b, v)), j.k/j.d.Alpha)
-		if r.metric.Per != "" {
+		if r.metric.Denominator != "" {
 			d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely", j.name(b), j.name(v), r.metric)
 		} else if r.better(b, v, j.sequence(j.d.Alpha/j.k), j.k/j.d.Alpha, r.distance(j.d.Margin, true)) {
 			d.Reason = fmt.Sprintf("%s leads on %s, but not yet over every variant or not with every guardrail passed", j.name(b), r.metric)
@@ -375,7 +375,7 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	}
 	scored := float64(r.counts[b].Scored + r.counts[v].Scored)
 	growth := estimate.UnitsFactor(j.sequence(j.d.Alpha), e)
-	if logE := r.logE(b, v); r.metric.Per == "" && logE > 0 {
+	if logE := r.logE(b, v); r.metric.Denominator == "" && logE > 0 {
 		growth = max(growth, math.Log(j.k/j.d.Alpha)/logE) // evidence grows about as the units do
 	}
 	if scored == 0 || growth*scored > float64(j.d.MaxUnits) {

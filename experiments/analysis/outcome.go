@@ -90,14 +90,14 @@ func mean(outcomes []Outcome) Outcome {
 
 // rank orders states: of several chains without a value, the unit has the state with the highest rank.
 func rank(s scoring.State) int {
-	return slices.Index([]scoring.State{"", scoring.NotApplicable, scoring.Failed, scoring.Expired, scoring.Pending}, s)
+	return slices.Index([]scoring.State{"", scoring.Declined, scoring.Failed, scoring.Expired, scoring.Pending}, s)
 }
 
 // chain returns a metric's reading of one chain, before any policy.
 func (w window) chain(m metric, c *chain) Outcome {
 	per := statement{}
-	if m.Per != "" {
-		per = w.said(c, m.Per, m.Step)
+	if m.Denominator != "" {
+		per = w.said(c, m.Denominator, m.Step)
 	}
 	return w.outcome(m, w.said(c, m.Name, m.Step), per)
 }
@@ -105,7 +105,7 @@ func (w window) chain(m metric, c *chain) Outcome {
 // outcome turns statements into an outcome. A value that the metric cannot have is an error, not a score.
 func (w window) outcome(m metric, s, per statement) Outcome {
 	o := Outcome{State: s.state, Late: s.late || per.late}
-	if m.Per != "" && o.State == scoring.Scored {
+	if m.Denominator != "" && o.State == scoring.Scored {
 		if o.State, o.Per = per.state, per.value; o.State == scoring.Scored && !measurable(o.Per) {
 			return Outcome{State: scoring.Failed, Late: o.Late}
 		}
@@ -125,7 +125,7 @@ func (w window) outcome(m metric, s, per statement) Outcome {
 // error are answers, and stay.
 func (w window) silent(m metric, o Outcome, c *chain) Outcome {
 	switch o.State {
-	case scoring.Scored, scoring.NotApplicable, scoring.Failed:
+	case scoring.Scored, scoring.Declined, scoring.Failed:
 		return o
 	}
 	if w.open {
@@ -139,7 +139,7 @@ func (w window) silent(m metric, o Outcome, c *chain) Outcome {
 		}
 	}
 	switch {
-	case ok && m.Per == "":
+	case ok && m.Denominator == "":
 		return Outcome{State: scoring.Scored, Value: value, Imputed: true, Late: o.Late}
 	case o.State == scoring.Pending:
 		o.State = "" // its time is over

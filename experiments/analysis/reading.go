@@ -36,7 +36,7 @@ type reading struct {
 
 func (m *tally) read() reading {
 	r := reading{tally: m, epochs: strata(m.cells)}
-	if m.metric.Type == experiments.Unbounded && m.metric.Per == "" {
+	if m.metric.Type == experiments.Unbounded && m.metric.Denominator == "" {
 		r.scale = logarithmic
 		if m.signed {
 			r.scale = relative
@@ -60,7 +60,7 @@ func (m *tally) read() reading {
 // estimate returns the mean of a cell on the scale of the metric.
 func (r reading) estimate(c cell) estimate.Estimate {
 	switch {
-	case r.metric.Per != "":
+	case r.metric.Denominator != "":
 		e, _ := c.xy.Ratio()
 		return e
 	case r.cuped:
@@ -86,10 +86,10 @@ func (r reading) estimates(v int) []estimate.Estimate {
 func (r reading) effect(b, j int) (estimate.Effect, bool) {
 	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
 	least := float64(MinUnits)
-	if r.metric.Per != "" {
+	if r.metric.Denominator != "" {
 		least = ApproximateUnits // only the interval decides
 	}
-	if min(sb.N, sj.N) < least || (r.metric.Per != "" && r.mixed()) {
+	if min(sb.N, sj.N) < least || (r.metric.Denominator != "" && r.mixed()) {
 		return estimate.Effect{}, false
 	}
 	e := estimate.Difference(sb, sj)
@@ -102,7 +102,7 @@ func (r reading) effect(b, j int) (estimate.Effect, bool) {
 			return estimate.Effect{}, false
 		}
 	}
-	if e.SE == 0 && (e.Value == 0 || r.metric.Per != "") {
+	if e.SE == 0 && (e.Value == 0 || r.metric.Denominator != "") {
 		return estimate.Effect{}, false // no unit differs from another yet
 	}
 	e.Value *= r.metric.sign()
@@ -119,7 +119,7 @@ func (r reading) interval(b, j int, s estimate.Sequence) (estimate.Interval, boo
 	lo, hi, bounded := r.metric.bounds()
 	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
 	d := estimate.Difference(sb, sj)
-	if !bounded || r.metric.Per != "" || min(sb.N, sj.N) < MinUnits || d.SE != 0 || d.Value != 0 {
+	if !bounded || r.metric.Denominator != "" || min(sb.N, sj.N) < MinUnits || d.SE != 0 || d.Value != 0 {
 		return estimate.Interval{}, false
 	}
 	others := func(n float64) float64 { return estimate.BernoulliInterval(0, n, s.Alpha/2, s.Planned/2).Hi } // at most such a share
@@ -161,7 +161,7 @@ func (r reading) distance(x float64, better bool) float64 {
 // approximate tells whether the normal approximation behind an interval is doubtful.
 func (r reading) approximate(b, j int, e estimate.Effect) bool {
 	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
-	return r.mixed() || r.metric.Per != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
+	return r.mixed() || r.metric.Denominator != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
 }
 
 // mixed tells whether units with different probabilities had to be pooled, since there are too many sets of them. The bets
@@ -180,7 +180,7 @@ func (r reading) better(b, j int, s estimate.Sequence, threshold, margin float64
 	if !ok || s.Lower(e) <= margin {
 		return false
 	}
-	return r.metric.Per != "" || r.logE(b, j) >= math.Log(threshold)
+	return r.metric.Denominator != "" || r.logE(b, j) >= math.Log(threshold)
 }
 
 // pooled returns the moments of a variant over all epochs.
@@ -199,7 +199,7 @@ func (r reading) pooled(v int) cell {
 // variant. ok is false while any variant has too few units.
 func (r reading) posteriors(active []int) (posteriors []estimate.Posterior, ok bool) {
 	sign := r.metric.sign()
-	if len(r.epochs) == 1 && r.metric.Type == experiments.Boolean && !r.broken && !r.cuped && r.metric.Per == "" {
+	if len(r.epochs) == 1 && r.metric.Type == experiments.Boolean && !r.broken && !r.cuped && r.metric.Denominator == "" {
 		for _, v := range active {
 			y := r.cells[r.epochs[0]][v].y
 			if y.N < 2 {

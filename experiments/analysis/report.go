@@ -190,7 +190,7 @@ func (j *judge) result(r reading, v int) Result {
 	e := c.y.Estimate()
 	s := estimate.Sequence{Alpha: j.d.Alpha, Planned: float64(j.d.Planned) / 2}
 	switch {
-	case r.metric.Per != "":
+	case r.metric.Denominator != "":
 		ratio, ok := c.xy.Ratio()
 		if !ok {
 			return out
@@ -206,7 +206,7 @@ func (j *judge) result(r reading, v int) Result {
 	if out.Interval == nil && e.N >= MinUnits {
 		out.Interval = ends(s.Interval(estimate.Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)}))
 	}
-	if r.metric.Per == "" {
+	if r.metric.Denominator == "" {
 		out.SD = number(c.y.SD())
 		out.Quantiles = r.quantiles(v)
 	}
@@ -273,7 +273,7 @@ func (j *judge) versus(r reading, v int) *Comparison {
 	sign := r.metric.sign()
 	s := j.sequence(j.d.Alpha)
 	out := &Comparison{Units: int(sv.N + sc.N), PValue: s.PValue(effect), Approximate: r.approximate(v, c, effect)}
-	if r.metric.Per == "" {
+	if r.metric.Denominator == "" {
 		better, worse := r.logE(v, c), r.logE(c, v)
 		out.LogEBetter, out.LogEWorse = &better, &worse
 	}
@@ -343,10 +343,10 @@ func (j *judge) notes() []string {
 		if all.Error > 0 {
 			note("%d units have an error or an impossible value for %s", all.Error, name)
 		}
-		if r.metric.Per != "" {
+		if r.metric.Denominator != "" {
 			note("%s is a ratio: it is decided on its approximate interval alone", name)
 		}
-		if r.metric.Type == experiments.Unbounded && r.signed && r.metric.Per == "" {
+		if r.metric.Type == experiments.Unbounded && r.signed && r.metric.Denominator == "" {
 			note("%s has values of 0 or less: its interval is of the plain means, and approximate", name)
 		}
 		if r.metric.Covariate != "" && !r.cuped {

@@ -180,7 +180,7 @@ func (e *design) chains(records []scoring.Record, runs []scoring.RunFacts, now t
 	}
 	wanted := map[string]bool{}
 	for _, m := range e.metrics {
-		wanted[m.Name], wanted[m.Per], wanted[m.Covariate] = true, true, true
+		wanted[m.Name], wanted[m.Denominator], wanted[m.Covariate] = true, true, true
 	}
 	for _, r := range records {
 		if r.Superseded || !wanted[r.Name] {

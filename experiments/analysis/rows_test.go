@@ -133,10 +133,10 @@ func TestOutcomeOfAUnit(t *testing.T) {
 		{"pending at the end of the window", func(r *rows) {
 			r.score("a", scoring.Score{Name: "merged", State: scoring.Pending}, in)
 		}, keep, analysis.Outcome{}},
-		{"expired", func(r *rows) { r.score("a", scoring.Unknown("merged"), in) }, keep, analysis.Outcome{State: scoring.Expired}},
+		{"expired", func(r *rows) { r.score("a", scoring.Expire("merged"), in) }, keep, analysis.Outcome{State: scoring.Expired}},
 		{"not applicable stays", func(r *rows) { r.score("a", scoring.Decline("merged", ""), in); r.close("a", scoring.RunFailed) },
-			metric(func(m *experiments.Metric) { m.Missing = experiments.MissingNegative }), analysis.Outcome{State: scoring.NotApplicable}},
-		{"error stays", func(r *rows) { r.score("a", scoring.Failure("merged", ""), in) },
+			metric(func(m *experiments.Metric) { m.Missing = experiments.MissingNegative }), analysis.Outcome{State: scoring.Declined}},
+		{"error stays", func(r *rows) { r.score("a", scoring.Fail("merged", ""), in) },
 			metric(func(m *experiments.Metric) { m.Missing = experiments.MissingNegative }), analysis.Outcome{State: scoring.Failed}},
 		{"failed run", func(r *rows) { r.close("a", scoring.RunFailed) }, keep, imputed(0)},
 		{"timed-out run", func(r *rows) { r.close("a", scoring.RunTimedOut) }, keep, imputed(0)},
@@ -172,7 +172,7 @@ func TestOutcomeOfAUnit(t *testing.T) {
 		{"pending after the window is not late", func(r *rows) {
 			r.score("a", scoring.Score{Name: "merged", State: scoring.Pending}, out)
 		}, keep, analysis.Outcome{}},
-		{"expired after the window is not late", func(r *rows) { r.score("a", scoring.Unknown("merged"), out) }, keep, analysis.Outcome{}},
+		{"expired after the window is not late", func(r *rows) { r.score("a", scoring.Expire("merged"), out) }, keep, analysis.Outcome{}},
 		{"said again after the window is not late", func(r *rows) {
 			r.score("a", yes, in, func(r *scoring.Record) {
 				r.Said = []scoring.Said{{RecordedAt: in}, {RecordedAt: out}}
@@ -239,10 +239,10 @@ func TestOutcomeOfAUnit(t *testing.T) {
 			r.score("a", scoring.Number("cost", 6), in)
 			r.score("a", scoring.Number("tickets", 2), in)
 		},
-			metric(func(m *experiments.Metric) { m.Name, m.Type, m.Per = "cost", experiments.Unbounded, "tickets" }),
+			metric(func(m *experiments.Metric) { m.Name, m.Type, m.Denominator = "cost", experiments.Unbounded, "tickets" }),
 			analysis.Outcome{State: scoring.Scored, Value: 6, Per: 2}},
 		{"ratio without its denominator", func(r *rows) { r.score("a", scoring.Number("cost", 6), in) },
-			metric(func(m *experiments.Metric) { m.Name, m.Type, m.Per = "cost", experiments.Unbounded, "tickets" }),
+			metric(func(m *experiments.Metric) { m.Name, m.Type, m.Denominator = "cost", experiments.Unbounded, "tickets" }),
 			analysis.Outcome{}},
 	}
 	for _, test := range tests {
@@ -360,7 +360,7 @@ func TestInfer(t *testing.T) {
 		require.NoError(t, err)
 		return d
 	}
-	d := infer(scoring.Bool("merged", true), scoring.Unknown("merged"))
+	d := infer(scoring.Bool("merged", true), scoring.Expire("merged"))
 	require.Equal(t, experiments.Boolean, d.Primary.Type)
 	require.Equal(t, "control", d.Control)
 	require.Equal(t, []experiments.Variant{{Name: "control", Weight: .5}, {Name: "short", Weight: .5}}, d.Variants)

@@ -109,7 +109,7 @@ func (e *design) newShadowTally() *shadowTally {
 func (t *shadowTally) add(shadow Unit, control *Unit) {
 	for i, m := range t.alone {
 		m.add(stratum{}, 0, shadow, shadow.Outcomes[i], nil, 0) // the weights do not matter to a shadow
-		if control == nil || !shadow.Mature || !control.Mature || m.metric.Per != "" {
+		if control == nil || !shadow.Mature || !control.Mature || m.metric.Denominator != "" {
 			continue
 		}
 		s, c := shadow.Outcomes[i], control.Outcomes[i]
@@ -135,7 +135,7 @@ func (t *shadowTally) results(d experiments.Definition) []ShadowResult {
 	out := make([]ShadowResult, len(t.alone))
 	for i, m := range t.alone {
 		r := ShadowResult{Name: m.metric.String(), Counts: m.counts[0], Pairs: int(t.differences[i].N), PValue: 1}
-		if m.metric.Per == "" {
+		if m.metric.Denominator == "" {
 			y := m.read().pooled(0).y
 			r.Mean, r.Interval, _ = mean(y)
 			if m.metric.Type == experiments.Boolean && !m.broken && y.N > 0 {

@@ -13,7 +13,7 @@ import (
 // Limits of a started experiment's state, so that it fits into the input of its next run.
 const (
 	MaxRevisions = 100
-	MaxWhy       = 1000 // bytes
+	MaxReason    = 1000 // bytes
 )
 
 // Rollout is a started experiment. It is not safe for concurrent use.
@@ -100,7 +100,7 @@ func (r *Rollout) After(action Action, change Change, now time.Time) (State, err
 		c.Status, c.Variant, variants = Promoted, change.Variant, []string{change.Variant}
 	}
 	all := append(slices.Clone(c.Revisions), Revision{
-		Number: c.Forgotten + len(c.Revisions) + 1, Action: action, Who: change.Who, Why: change.Why, At: now,
+		Number: c.Forgotten + len(c.Revisions) + 1, Action: action, Who: change.Who, Reason: change.Reason, At: now,
 		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants,
 	})
 	if len(all) > MaxRevisions {
@@ -137,8 +137,8 @@ func checkChange(action Action, change Change) error {
 		return err
 	}
 	switch {
-	case len(change.Why) > MaxWhy:
-		return scoring.Invalid("why", "%d bytes, at most %d are allowed", len(change.Why), MaxWhy)
+	case len(change.Reason) > MaxReason:
+		return scoring.Invalid("why", "%d bytes, at most %d are allowed", len(change.Reason), MaxReason)
 	case action != Ramp && change.Weights != nil:
 		return scoring.Invalid("weights", "they are for %s", Ramp)
 	case action != Ramp && change.Allocation != 0:

@@ -75,13 +75,13 @@ func (r *Rollout) Act(f Finding, now time.Time) error {
 	d := f.Decision
 	var errs []error
 	if d.Verdict != before.Decision.Verdict || !slices.Equal(d.Variants, before.Decision.Variants) {
-		errs = append(errs, r.decree(Notice, Change{Why: fmt.Sprintf("%s: %s", d.Verdict, d.Reason)}, now, d.Variants...))
+		errs = append(errs, r.decree(Notice, Change{Reason: fmt.Sprintf("%s: %s", d.Verdict, d.Reason)}, now, d.Variants...))
 	}
 	switch {
 	case d.Verdict == experiments.Harm && r.Policy.StopHarm:
 		errs = append(errs, r.stopHarm(d, now))
 	case d.Verdict == experiments.Winner && r.Policy.PromoteWinner && len(d.Variants) == 1 && r.Status == Running:
-		errs = append(errs, r.decree(Promote, Change{Why: d.Reason, Variant: d.Variants[0]}, now))
+		errs = append(errs, r.decree(Promote, Change{Reason: d.Reason, Variant: d.Variants[0]}, now))
 	case d.Verdict != experiments.Invalid:
 		errs = append(errs, r.allocate(f, now))
 	}
@@ -91,8 +91,8 @@ func (r *Rollout) Act(f Finding, now time.Time) error {
 // decree is [Rollout.Revise] in the name of the policy.
 func (r *Rollout) decree(action Action, change Change, now time.Time, variants ...string) error {
 	change.Who = ByPolicy
-	if len(change.Why) > MaxWhy {
-		change.Why = strings.ToValidUTF8(change.Why[:MaxWhy-3], "") + "..."
+	if len(change.Reason) > MaxReason {
+		change.Reason = strings.ToValidUTF8(change.Reason[:MaxReason-3], "") + "..."
 	}
 	_, err := r.Revise(action, change, "", now, variants...)
 	return err
@@ -136,7 +136,7 @@ func (r *Rollout) stopHarm(d experiments.Decision, now time.Time) error {
 		weights[r.Definition.Control] = 1
 	}
 	r.Harmed = append(slices.Clone(r.Harmed), harmful...)
-	return r.decree(Ramp, Change{Why: d.Reason, Weights: weights}, now, harmful...)
+	return r.decree(Ramp, Change{Reason: d.Reason, Weights: weights}, now, harmful...)
 }
 
 // allocate gives the variants the weights that the definition's allocator computes from the probabilities of being
@@ -178,5 +178,5 @@ func (r *Rollout) allocate(f Finding, now time.Time) error {
 		return nil
 	}
 	why := fmt.Sprintf("%s: probabilities of being best %s", r.Definition.Allocator, strings.Join(said, ", "))
-	return r.decree(Ramp, Change{Why: why, Weights: weights}, now)
+	return r.decree(Ramp, Change{Reason: why, Weights: weights}, now)
 }

@@ -78,9 +78,9 @@ func (s State) Served() Served {
 
 // Change is the argument of an update.
 type Change struct {
-	// Who asks, and Why. Who is required.
-	Who string `json:"who"`
-	Why string `json:"why,omitempty"`
+	// Who asks, and the Reason. Who is required.
+	Who    string `json:"who"`
+	Reason string `json:"why,omitempty"`
 	// Weights are the weights of a Ramp: one of 0 or more for every variant. Nil: unchanged.
 	Weights map[string]float64 `json:"weights,omitempty"`
 	// Allocation is the allocation of a Ramp: the share of units that take part. 0: unchanged.
@@ -96,7 +96,7 @@ type Revision struct {
 	Number int       `json:"number"`
 	Action Action    `json:"action"`
 	Who    string    `json:"who"`
-	Why    string    `json:"why,omitempty"`
+	Reason string    `json:"why,omitempty"`
 	At     time.Time `json:"at"`
 	// Status and Epoch are the ones after the change. Variants are the promoted or the stopped ones, or the variants of
 	// the verdict.

@@ -183,7 +183,7 @@ func TestNotApplicableHasNoValue(t *testing.T) {
 	b := standard(t)
 	w := b.post("/v1/scores", `{"workflow_id":"order-7","name":"quality","state":"not_applicable"}`)
 	require.Equal(t, http.StatusCreated, w.Code, w.Body.String())
-	require.Equal(t, scoring.NotApplicable, b.revisions("quality")[0].State)
+	require.Equal(t, scoring.Declined, b.revisions("quality")[0].State)
 	require.False(t, b.revisions("quality")[0].Value.IsSet())
 	b.refused(b.post("/v1/scores", `{"workflow_id":"order-7","name":"quality","state":"not_applicable","value":1}`), 422, "invalid", "value")
 }

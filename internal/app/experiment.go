@@ -83,7 +83,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 // settings are those of every command that changes something.
 func (f *experimentFlags) settings() settings {
 	return settings{
-		{flag: "why", kind: "string", usage: "why, for the revision", read: textOf(&f.change.Why)},
+		{flag: "why", kind: "string", usage: "why, for the revision", read: textOf(&f.change.Reason)},
 		{flag: "update-id", kind: "string", usage: "id of the change: asked for again it changes nothing (default a new one)", read: textOf(&f.updateID)},
 	}
 }

@@ -67,7 +67,7 @@ func printState(w io.Writer, c rollout.State) error {
 	}
 	for _, r := range c.Revisions {
 		what := strings.Join(append([]string{strings.TrimPrefix(string(r.Action), "verdict.")}, r.Variants...), " ")
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Number, stamp(r.At), r.Who, what, r.Status, r.Epoch, r.Why)
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Number, stamp(r.At), r.Who, what, r.Status, r.Epoch, r.Reason)
 	}
 	return table.Flush()
 }

@@ -35,8 +35,8 @@ var accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, num
 	key := webhooks.IssueKey("octo/hello", number)
 	got, err := verdict.Await(ctx, verdict.AnyOf(
 		verdict.On(webhooks.PullRequestMerged, key).Means(true), verdict.On(webhooks.PullRequestClosed, key).Means(false),
-	), verdict.Within(time.Hour), scoring.ExpiresUnknown)
-	return got.Score("accepted"), err
+	), verdict.Within(time.Hour), verdict.ExpiresUnknown)
+	return got.Score(), err
 })
 
 // github answers as GitHub's API does about pull requests: the first is merged, the second closed, the third open, and

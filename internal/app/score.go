@@ -48,7 +48,7 @@ func (s *starter) scoreCommand() *cobra.Command {
 func (s *starter) score(ctx context.Context, f scoreFlags) error {
 	f.score.State = scoring.Scored
 	if f.notApplicable {
-		f.score.State = scoring.NotApplicable
+		f.score.State = scoring.Declined
 	}
 	about, err := f.target()
 	if f.notApplicable == f.score.Value.IsSet() {

@@ -39,11 +39,11 @@ func order(ctx workflow.Context, id string) (string, error) {
 }
 
 var paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, id string) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("checkout.paid", id)), verdict.Within(time.Hour), scoring.ExpiresUnknown)
+	got, err := verdict.Await(ctx, verdict.On("checkout.paid", id), verdict.Within(time.Hour), verdict.ExpiresUnknown)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("paid"), nil
+	return got.Score(), nil
 })
 
 // program is the worker, as it runs.

@@ -142,7 +142,7 @@ func (s *starter) verdict(ctx context.Context, tokenKeys []string) (*verdict.Cli
 	if err != nil {
 		return nil, nil, err
 	}
-	return verdict.NewClient(c, verdict.ClientOptions{TaskQueue: s.queue, TokenKeys: bytesOf(tokenKeys)}), c.Close, nil
+	return verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: s.queue, TokenKeys: bytesOf(tokenKeys)}), c.Close, nil
 }
 
 // database is the setting of the commands that read the store.

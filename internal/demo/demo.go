@@ -34,7 +34,7 @@ const (
 func Retrievers(name string) (*experiments.Experiment, error) {
 	return experiments.New(experiments.Definition{
 		Name: name, Version: "1", Control: substring, Unit: "user",
-		Variants:   []experiments.Variant{{Name: substring, Weight: 1}, {Name: bm25, Weight: 1}},
+		Variants:   []experiments.Variant{{Name: substring}, {Name: bm25}},
 		Primary:    experiments.Metric{Name: "thumbs_up", Type: experiments.Boolean},
 		Guardrails: []experiments.Metric{{Name: "right", Type: experiments.Boolean}},
 		Maturity:   Maturity,
@@ -56,9 +56,9 @@ type Answer struct {
 
 // Rated is the deferred scorer: did the user like the answer?
 var Rated = verdict.NewScorer("thumbs_up", "1", func(ctx workflow.Context, a Ask) (scoring.Score, error) {
-	rating, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("answer.rated", a.MessageID)),
-		verdict.Within(Window), scoring.ExpiresUnknown)
-	return rating.Score("thumbs_up"), err
+	rating, err := verdict.Await(ctx, verdict.On("answer.rated", a.MessageID),
+		verdict.Within(Window), verdict.ExpiresUnknown)
+	return rating.Score(), err
 })
 
 // Judged is a deferred scorer that asks a language model to judge the answer.

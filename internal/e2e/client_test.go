@@ -44,7 +44,7 @@ func TestScoreFromAService(t *testing.T) {
 			return token, nil
 		}, workflow.RegisterOptions{Name: "service"})
 	})
-	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
 	message := uuid.NewString()
 	run := b.Start("service", message)
 
@@ -55,7 +55,7 @@ func TestScoreFromAService(t *testing.T) {
 	var token string
 	require.NoError(t, run.Get(ctx, &token))
 	require.NotContains(t, token, run.GetID())
-	require.NoError(t, v.Score(ctx, verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}, "closed", 0.5, verdict.Because("why")))
+	require.NoError(t, v.Score(ctx, verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}, "closed", 0.5, verdict.Reason("why")))
 	require.NoError(t, v.Score(ctx, verdict.Token(token), "by_token", false))
 	require.NoError(t, v.Record(ctx, verdict.Key(message), scoring.Decline("declined", "no reason to")))
 	require.ElementsMatch(t, []string{"open=1", "by_key=true", "closed=0.5", "by_token=false", "declined:not_applicable"}, b.Scores(run, 5))
@@ -130,7 +130,7 @@ func TestKeyBeforeItIsDeclared(t *testing.T) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error { verdict.DeclareKey(ctx, key); return nil },
 			workflow.RegisterOptions{Name: "declares"})
 	})
-	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, Patience: 50 * time.Millisecond})
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, Patience: 50 * time.Millisecond})
 	key := uuid.NewString()
 	require.NoError(t, v.Score(t.Context(), verdict.Key(key), "early", true), "held, to be recorded once it can be")
 	run := b.Start("declares", key)
@@ -152,7 +152,7 @@ func TestThumbOnAnOpenRun(t *testing.T) {
 	})
 	key, mistyped := uuid.NewString(), uuid.NewString()
 	run := b.Start("open", key)
-	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, Patience: time.Minute})
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, Patience: time.Minute})
 	for i, about := range []verdict.Key{verdict.Key(key), verdict.Key(mistyped)} {
 		receipt, err := v.RecordReceipt(t.Context(), about, scoring.Bool("thumb", true))
 		require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 // encrypts returns the bench of somebody whose clients encrypt with a key.
 func encrypts(b *harness.Bench, key string) *harness.Bench {
 	e := b.By(b.Dial(func(o *client.Options) { o.DataConverter = harness.Encrypting(key) }))
-	e.Verdict = verdict.NewClient(e.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, Patience: 100 * time.Millisecond})
+	e.Verdict = verdict.NewClient(e.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, Patience: 100 * time.Millisecond})
 	return e
 }
 

@@ -21,8 +21,8 @@ import (
 // shipped is a scorer as it is in one build: what a merge means tells which build's code has decided.
 func shipped(version string, means float64) *verdict.Scorer[pullRequest] {
 	return verdict.NewScorer("shipped", version, func(ctx workflow.Context, pr pullRequest) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("pr.merged", pr.Key).Means(means)), verdict.Within(time.Hour), scoring.ExpiresUnknown)
-		return got.Score("shipped"), err
+		got, err := verdict.Await(ctx, verdict.On("pr.merged", pr.Key).Means(means), verdict.Within(time.Hour), verdict.ExpiresUnknown)
+		return got.Score(), err
 	})
 }
 

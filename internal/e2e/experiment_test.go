@@ -143,13 +143,16 @@ func TestSeveralExperiments(t *testing.T) {
 		})
 	}
 
-	for arg, text := range map[string]string{"": "pass one"} {
-		err := b.Start("several", arg).Get(t.Context(), nil)
-		var application *temporal.ApplicationError
-		require.ErrorAs(t, err, &application)
-		require.Equal(t, scoring.ErrorTypeInvalid, application.Type())
-		require.ErrorContains(t, err, text)
+	nobody := b.Start("several", "")
+	var served []string
+	require.NoError(t, nobody.Get(t.Context(), &served))
+	require.Equal(t, "a", served[1], "no customer: the control")
+	all, err := b.Store.Assignments(t.Context(), "two-"+b.Queue, "")
+	require.NoError(t, err)
+	for _, a := range all {
+		require.NotEqual(t, nobody.GetRunID(), a.Run.RunID, "it is not in the experiment")
 	}
+	require.True(t, b.Log.Contains("pass one"))
 }
 
 // A variant may be a child workflow: it has the assignment of the run that started it, and what it scores counts for it.

@@ -185,7 +185,7 @@ func TestACoroutineOutlivesItsFunction(t *testing.T) {
 // scorerNamed waits for the outcome of its key.
 func scorerNamed(name string) *verdict.Scorer[string] {
 	return verdict.NewScorer(name, "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(name, key).Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
-		return got.Score(name), err
+		got, err := verdict.Await(ctx, verdict.On(name, key).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
+		return got.Score(), err
 	})
 }

@@ -100,7 +100,7 @@ func TestScoresOfRunsOfAnyScript(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	key := []byte("0123456789abcdef0123456789abcdef")
-	v := verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
+	v := verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, TokenKeys: [][]byte{key}})
 	set := &activities.Set{Store: b.Store, Client: b.Client}
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
@@ -152,7 +152,7 @@ func TestTextsAreTakenOrRefusedAtTheCall(t *testing.T) {
 		case 2:
 			typed(t, b.Verdict.Score(ctx, verdict.Run{WorkflowID: run.GetID(), RunID: text("run")}, "name", 1))
 		case 3:
-			typed(t, b.Verdict.Score(ctx, verdict.Run{WorkflowID: run.GetID()}, text("name"), 1, verdict.Keyed(text("key")), verdict.Because(text("reason")),
+			typed(t, b.Verdict.Score(ctx, verdict.Run{WorkflowID: run.GetID()}, text("name"), 1, verdict.Keyed(text("key")), verdict.Reason(text("reason")),
 				verdict.InSession(text("session"), text("session id"))))
 		}
 	})

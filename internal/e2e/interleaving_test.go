@@ -34,9 +34,9 @@ const (
 
 // total is the scorer of the interleavings: the sum of the outcomes that it counted.
 var total = verdict.NewScorer("total", "1", func(ctx workflow.Context, in trial) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.Times(in.Times, verdict.On("paid", in.Key)), verdict.Within(in.Window), scoring.ExpiresUnknown)
+	got, err := verdict.Await(ctx, verdict.Times(in.Times, verdict.On("paid", in.Key)), verdict.Within(in.Window), verdict.ExpiresUnknown)
 	if err != nil || len(got.Outcomes) == 0 {
-		return got.Score("total"), err
+		return got.Score(), err
 	}
 	sum := 0.0
 	for _, o := range got.Outcomes {

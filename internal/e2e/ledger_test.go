@@ -42,9 +42,9 @@ func TestAttribution(t *testing.T) {
 			b := harness.New(t, nil)
 			b.StoreWorker()
 			deferring(b, verdict.NewScorer("bought", "1", func(ctx workflow.Context, customer string) (scoring.Score, error) {
-				got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("order.paid", customer).Means(true)),
-					verdict.Within(4*time.Second).Attribute(attribution), scoring.ExpiresFalse)
-				return got.Score("bought"), err
+				got, err := verdict.Await(ctx, verdict.On("order.paid", customer).Means(true),
+					verdict.Within(4*time.Second).Attribute(attribution), verdict.ExpiresFalse)
+				return got.Score(), err
 			}))
 			customer := uuid.NewString()
 			var runs []client.WorkflowRun
@@ -68,8 +68,8 @@ func TestLateAndUnclaimedOutcomesAreKept(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	deferring(b, verdict.NewScorer("quick", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)), verdict.Within(100*time.Millisecond), scoring.ExpiresFalse)
-		return got.Score("quick"), err
+		got, err := verdict.Await(ctx, verdict.On("x", key).Means(true), verdict.Within(100*time.Millisecond), verdict.ExpiresFalse)
+		return got.Score(), err
 	}))
 	key := uuid.NewString()
 	run := b.Start("deferring", key)
@@ -103,8 +103,8 @@ func TestStartAtATime(t *testing.T) {
 	var began atomic.Int64
 	deferring(b, verdict.NewScorer("later", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
 		began.Store(workflow.Now(ctx).UnixNano())
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
-		return got.Score("later"), err
+		got, err := verdict.Await(ctx, verdict.On("x", key).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
+		return got.Score(), err
 	}), verdict.StartAt(at))
 	key := uuid.NewString()
 	run := b.Start("deferring", key)
@@ -189,8 +189,8 @@ func TestScorerVersionsRunSideBySide(t *testing.T) {
 	b.StoreWorker()
 	version := func(v string, means float64) *verdict.Scorer[string] {
 		return verdict.NewScorer("graded", v, func(ctx workflow.Context, key string) (scoring.Score, error) {
-			got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(means)), verdict.Within(time.Hour), scoring.ExpiresUnknown)
-			return got.Score("graded"), err
+			got, err := verdict.Await(ctx, verdict.On("x", key).Means(means), verdict.Within(time.Hour), verdict.ExpiresUnknown)
+			return got.Score(), err
 		})
 	}
 	deploy := func(deferred *verdict.Scorer[string], scorers ...verdict.ScorerDefinition) (stop func()) {

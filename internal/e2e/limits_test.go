@@ -47,8 +47,8 @@ func TestNamesThatJSONEscapes(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	deferred := verdict.NewScorer("escaped <&> "+strings.Repeat(`"`, 100), "1<2", func(ctx workflow.Context, _ string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("never", "comes")), verdict.Within(time.Millisecond), scoring.ExpiresTrue)
-		return got.Score(""), err
+		got, err := verdict.Await(ctx, verdict.On("never", "comes"), verdict.Within(time.Millisecond), verdict.ExpiresTrue)
+		return got.Score(), err
 	})
 	cfg := b.Config(deferred)
 	cfg.SearchAttributes, cfg.Client = true, b.Client
@@ -202,14 +202,14 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	score := func(ctx context.Context, name, kind string) error {
-		verdict.Score(ctx, name, 1, verdict.Because(reasons[kind]), verdict.OnRun())
+		verdict.Score(ctx, name, 1, verdict.Reason(reasons[kind]), verdict.OnRun())
 		return nil
 	}
 	register := func(w worker.Worker) {
 		w.RegisterActivityWithOptions(score, activity.RegisterOptions{Name: "score"})
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int, kind string) error {
 			for i := range n {
-				verdict.Score(ctx, fmt.Sprint("s", i), i, verdict.Because(reasons[kind]))
+				verdict.Score(ctx, fmt.Sprint("s", i), i, verdict.Reason(reasons[kind]))
 			}
 			ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 			for i := range 3 {
@@ -249,7 +249,7 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			require.GreaterOrEqual(t, taken, 235)
 			for i := range 3 {
 				about := verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
-				require.NoError(t, b.Verdict.Score(t.Context(), about, fmt.Sprint("c", i), 1, verdict.Because(reason)))
+				require.NoError(t, b.Verdict.Score(t.Context(), about, fmt.Sprint("c", i), 1, verdict.Reason(reason)))
 			}
 			b.Scores(run, taken+6)
 			scores, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run)})
@@ -318,7 +318,7 @@ func TestACodecThatMakesMore(t *testing.T) {
 	b.UserWorker(b.Config(), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n int) error {
 			for i := range n {
-				verdict.Score(ctx, fmt.Sprint(i), i, verdict.Because(reasons["words"]))
+				verdict.Score(ctx, fmt.Sprint(i), i, verdict.Reason(reasons["words"]))
 			}
 			return nil
 		}, workflow.RegisterOptions{Name: "wasted"})
@@ -342,10 +342,10 @@ func TestAScorerWithMoreThanFits(t *testing.T) {
 	b.StoreWorker()
 	const early, made = 600, 400
 	full := verdict.NewScorer("full", "1", func(ctx workflow.Context, key string) ([]scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.Times(early, verdict.On("came", key).Means(true)), verdict.Within(time.Minute), scoring.ExpiresFalse)
-		scores := []scoring.Score{got.Score("full")}
+		got, err := verdict.Await(ctx, verdict.Times(early, verdict.On("came", key).Means(true)), verdict.Within(time.Minute), verdict.ExpiresFalse)
+		scores := []scoring.Score{got.Score()}
 		for i := range made {
-			scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).Because(reasons["angles"]))
+			scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).WithReason(reasons["angles"]))
 		}
 		return scores, err
 	})
@@ -388,8 +388,8 @@ func TestWhatIsTooLargeForTheServerIsRefused(t *testing.T) {
 		for i := range n {
 			events = append(events, verdict.On("came", fmt.Sprint(i, strings.Repeat("<", 500))).Means(true))
 		}
-		got, err := verdict.Await(ctx, verdict.AnyOf(events...), verdict.Within(time.Millisecond), scoring.ExpiresFalse)
-		return got.Score("many"), err
+		got, err := verdict.Await(ctx, verdict.AnyOf(events...), verdict.Within(time.Millisecond), verdict.ExpiresFalse)
+		return got.Score(), err
 	})
 	cfg := b.Config(many)
 	cfg.Judges = []judges.Judge{exact}
@@ -418,7 +418,7 @@ func TestPayloadsThatJSONEscapes(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	read := verdict.NewScorer("read", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("came", key).Means(true)), verdict.Within(time.Minute), scoring.ExpiresFalse)
+		got, err := verdict.Await(ctx, verdict.On("came", key).Means(true), verdict.Within(time.Minute), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}
@@ -426,7 +426,7 @@ func TestPayloadsThatJSONEscapes(t *testing.T) {
 		if err := got.Decode(&text); err != nil {
 			return scoring.Score{}, err
 		}
-		return scoring.Number("read", float64(len(text))).Because(text[:30]), nil
+		return scoring.Number("read", float64(len(text))).WithReason(text[:30]), nil
 	})
 	b.UserWorker(b.Config(read), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {

@@ -25,12 +25,12 @@ import (
 
 // stayedClosed waits until the ticket is reopened, after it has waited for the ticket's first reply.
 var stayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-	reply := verdict.AnyOf(verdict.On("ticket.replied", key).Means(true))
-	if _, err := verdict.Await(ctx, reply, verdict.Within(time.Hour), scoring.ExpiresFalse); err != nil {
+	reply := verdict.On("ticket.replied", key).Means(true)
+	if _, err := verdict.Await(ctx, reply, verdict.Within(time.Hour), verdict.ExpiresFalse); err != nil {
 		return scoring.Score{}, err
 	}
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("ticket.reopened", key).Means(false)), verdict.Within(3*time.Second), scoring.ExpiresTrue)
-	return got.Score("stayed_closed"), err
+	got, err := verdict.Await(ctx, verdict.On("ticket.reopened", key).Means(false), verdict.Within(3*time.Second), verdict.ExpiresTrue)
+	return got.Score(), err
 })
 
 // unsettled is a store in which nobody settles until it is allowed.

@@ -154,7 +154,7 @@ func TestAnExperimentIsManaged(t *testing.T) {
 			return c.change(rollout.Pause, "", rollout.Change{Weights: map[string]float64{"a": 1, "b": 1}})
 		},
 		"1001 bytes": func() (rollout.Revision, error) {
-			return c.change(rollout.Pause, "", rollout.Change{Why: string(make([]byte, 1001))})
+			return c.change(rollout.Pause, "", rollout.Change{Reason: string(make([]byte, 1001))})
 		},
 		"invalid who": func() (rollout.Revision, error) {
 			return activities.ChangeExperiment(t.Context(), b.Client, c.name, c.version, rollout.Pause, "", rollout.Change{})
@@ -165,14 +165,14 @@ func TestAnExperimentIsManaged(t *testing.T) {
 	}
 	require.Equal(t, before, c.read(), "a refusal changes nothing")
 
-	ramp, err := c.change(rollout.Ramp, "ramp-1", rollout.Change{Why: "it looks well", Weights: map[string]float64{"a": 1, "b": 3}})
+	ramp, err := c.change(rollout.Ramp, "ramp-1", rollout.Change{Reason: "it looks well", Weights: map[string]float64{"a": 1, "b": 3}})
 	require.NoError(t, err)
 	require.Equal(t, rollout.Revision{
-		Number: 2, Action: rollout.Ramp, Who: "ada", Why: "it looks well", At: ramp.At, Status: rollout.Running, Epoch: 1, UpdateID: "ramp-1",
+		Number: 2, Action: rollout.Ramp, Who: "ada", Reason: "it looks well", At: ramp.At, Status: rollout.Running, Epoch: 1, UpdateID: "ramp-1",
 	}, ramp)
 	require.WithinRange(t, ramp.At, begun.Add(-time.Second), time.Now().Add(time.Second))
 	for n := range 12 {
-		c.must(rollout.Pause, rollout.Change{Why: fmt.Sprint("pause ", n)})
+		c.must(rollout.Pause, rollout.Change{Reason: fmt.Sprint("pause ", n)})
 		c.must(rollout.Resume, rollout.Change{})
 	}
 	c.must(rollout.Ramp, rollout.Change{Allocation: 0.5})
@@ -329,11 +329,11 @@ func TestRunsFollowARollout(t *testing.T) {
 
 // rated is what the users of the experiment say, when they say it.
 var rated = verdict.NewScorer("good", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("rated", key)), verdict.Within(time.Minute), scoring.ExpiresUnknown)
+	got, err := verdict.Await(ctx, verdict.On("rated", key), verdict.Within(time.Minute), verdict.ExpiresUnknown)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("good"), nil
+	return got.Score(), nil
 })
 
 // window is for how long a rating is waited for.
@@ -401,7 +401,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	require.NoError(t, err)
 
 	c.feed(90, share)
-	c.must(rollout.Ramp, rollout.Change{Why: "more of it", Weights: map[string]float64{"now": 1, "better": 2, "worse": 1}})
+	c.must(rollout.Ramp, rollout.Change{Reason: "more of it", Weights: map[string]float64{"now": 1, "better": 2, "worse": 1}})
 	ramped := c.read()
 	c.feed(160, share)
 
@@ -426,7 +426,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	require.GreaterOrEqual(t, i, 0)
 	last := state.Revisions[i]
 	require.Equal(t, []string{"worse"}, last.Variants)
-	require.Contains(t, last.Why, "worse is worse than now on good")
+	require.Contains(t, last.Reason, "worse is worse than now on good")
 	harmed := state.Epoch()
 	b.Eventually(func() error {
 		if p := served(); p.Assignment.Epoch != harmed.Number || p.Variant == "worse" {

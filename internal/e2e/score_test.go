@@ -378,7 +378,7 @@ func TestStepScoreFromAnActivity(t *testing.T) {
 		}, workflow.RegisterOptions{Name: "steps"})
 		w.RegisterActivityWithOptions(func(ctx context.Context) error {
 			n := attempt.Add(1)
-			verdict.Score(ctx, "precision", float64(n)/10, verdict.Because("attempt"))
+			verdict.Score(ctx, "precision", float64(n)/10, verdict.Reason("attempt"))
 			verdict.Score(ctx, "seen", true, verdict.OnRun())
 			if n < 3 {
 				return errors.New("again")
@@ -426,7 +426,7 @@ func TestBadInputIsRefused(t *testing.T) {
 			verdict.Score(ctx, name, 1, verdict.Keyed(strings.Repeat("x", 513)))
 		},
 		"a long reason": func(ctx verdict.Context, name string) {
-			verdict.Score(ctx, name, 1, verdict.Because(strings.Repeat("x", 4097)))
+			verdict.Score(ctx, name, 1, verdict.Reason(strings.Repeat("x", 4097)))
 		},
 		"half a session": func(ctx verdict.Context, name string) {
 			verdict.Score(ctx, name, 1, verdict.InSession("customer", ""))

@@ -38,20 +38,20 @@ func (p pullRequest) Validate() error {
 var merged = verdict.NewScorer("merged", "1", func(ctx workflow.Context, pr pullRequest) (scoring.Score, error) {
 	got, err := verdict.Await(ctx, verdict.AnyOf(
 		verdict.On("pr.merged", pr.Key).Means(true), verdict.On("pr.closed", pr.Key).Means(false),
-	), verdict.Within(time.Hour), scoring.ExpiresUnknown)
+	), verdict.Within(time.Hour), verdict.ExpiresUnknown)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("merged"), nil
+	return got.Score(), nil
 })
 
 // fast is merged as another scorer that waits for the same outcome.
 var fast = verdict.NewScorer("fast", "1", func(ctx workflow.Context, pr pullRequest) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("pr.merged", pr.Key).Means(1)), verdict.Within(time.Hour), scoring.ExpiresAs(0))
+	got, err := verdict.Await(ctx, verdict.On("pr.merged", pr.Key).Means(1), verdict.Within(time.Hour), verdict.ExpiresAs(0))
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("fast"), nil
+	return got.Score(), nil
 })
 
 func outcome(name, key string) verdict.Outcome {
@@ -215,7 +215,7 @@ func TestScorerAndReset(t *testing.T) {
 func TestWindowEnds(t *testing.T) {
 	t.Parallel()
 	for want, expiry := range map[string]scoring.Expiry{
-		"w=true": scoring.ExpiresTrue, "w=false": scoring.ExpiresFalse, "w=0.25": scoring.ExpiresAs(0.25), "w:expired": scoring.ExpiresUnknown,
+		"w=true": verdict.ExpiresTrue, "w=false": verdict.ExpiresFalse, "w=0.25": verdict.ExpiresAs(0.25), "w:expired": verdict.ExpiresUnknown,
 		"w:error": {},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -223,11 +223,11 @@ func TestWindowEnds(t *testing.T) {
 			b := harness.New(t, nil)
 			b.StoreWorker()
 			w := verdict.NewScorer("w", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-				got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key)), verdict.Within(300*time.Millisecond), expiry)
+				got, err := verdict.Await(ctx, verdict.On("x", key), verdict.Within(300*time.Millisecond), expiry)
 				if err != nil {
 					return scoring.Score{}, err
 				}
-				return got.Score("w"), nil
+				return got.Score(), nil
 			})
 			b.UserWorker(b.Config(w), func(r worker.Worker) {
 				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
@@ -266,7 +266,7 @@ func TestStartModes(t *testing.T) {
 			}
 		}
 		return []scoring.Score{
-			scoring.Bool("ended", true).Because(string(closed.Status)),
+			scoring.Bool("ended", true).WithReason(string(closed.Status)),
 			scoring.Number("result", float64(n)), scoring.Number("steps", float64(len(closed.Steps))),
 		}, nil
 	})
@@ -382,12 +382,12 @@ func TestGrace(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	graceful := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)),
-			verdict.Within(200*time.Millisecond).Grace(20*time.Second), scoring.ExpiresFalse)
+		got, err := verdict.Await(ctx, verdict.On("x", key).Means(true),
+			verdict.Within(200*time.Millisecond).Grace(20*time.Second), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}
-		return got.Score("graceful"), nil
+		return got.Score(), nil
 	})
 	b.UserWorker(b.Config(graceful), func(r worker.Worker) {
 		r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {
@@ -414,7 +414,7 @@ func TestMoreThanAResultHolds(t *testing.T) {
 	early := verdict.NewScorer("early", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
 		n := 0
 		got, err := verdict.Await(ctx, verdict.Times(40, verdict.On("big", key).Where(func(o scoring.Outcome) bool { n++; return len(o.Payload) > 60_000 })),
-			verdict.Within(time.Minute), scoring.ExpiresFalse)
+			verdict.Within(time.Minute), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}
@@ -475,11 +475,11 @@ func TestGraceWithoutAWorker(t *testing.T) {
 			b := harness.New(t, nil)
 			b.StoreWorker()
 			scorer := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-				got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("x", key).Means(true)), verdict.Within(c.window).Grace(c.grace), scoring.ExpiresFalse)
+				got, err := verdict.Await(ctx, verdict.On("x", key).Means(true), verdict.Within(c.window).Grace(c.grace), verdict.ExpiresFalse)
 				if err != nil {
 					return scoring.Score{}, err
 				}
-				return got.Score("graceful"), nil
+				return got.Score(), nil
 			})
 			register := func(r worker.Worker) {
 				r.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (verdict.Deferred, error) {

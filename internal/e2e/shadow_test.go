@@ -26,12 +26,12 @@ import (
 
 // accepted takes an outcome for the newest run that waits for it.
 var accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("accepted", key).Means(true)),
-		verdict.Within(time.Hour).Attribute(scoring.AttributeLast), scoring.ExpiresUnknown)
+	got, err := verdict.Await(ctx, verdict.On("accepted", key).Means(true),
+		verdict.Within(time.Hour).Attribute(scoring.AttributeLast), verdict.ExpiresUnknown)
 	if err != nil {
 		return scoring.Score{}, err
 	}
-	return got.Score("accepted"), nil
+	return got.Score(), nil
 })
 
 // shadowed is a bench with a workflow that is served, and shadowed by itself as the variant c.

@@ -23,8 +23,8 @@ import (
 )
 
 var mergedOnGitHub = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(webhooks.PullRequestMerged, key).Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
-	return got.Score("accepted"), err
+	got, err := verdict.Await(ctx, verdict.On(webhooks.PullRequestMerged, key).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
+	return got.Score(), err
 })
 
 // GitHub takes Acme/Shop and acme/shop for one repository, and so do scorers, whoever writes it in which way.

@@ -23,8 +23,8 @@ func TestManyScorersAtOnce(t *testing.T) {
 	b.StoreWorker()
 	type order struct{ Key, Text string }
 	bulky := verdict.NewScorer("bulky", "1", func(ctx workflow.Context, o order) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("never", o.Key)), verdict.Within(time.Millisecond), scoring.ExpiresTrue)
-		return got.Score(""), err
+		got, err := verdict.Await(ctx, verdict.On("never", o.Key), verdict.Within(time.Millisecond), verdict.ExpiresTrue)
+		return got.Score(), err
 	})
 	b.UserWorker(b.Config(bulky), func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, n, bytes int) (int, error) {

@@ -69,7 +69,7 @@ func New(t testing.TB, wrap func(store.Store) store.Store) *Bench {
 			t.Logf("log:\n%s", b.Log)
 		}
 	})
-	b.Verdict = verdict.NewClient(b.Client, verdict.ClientOptions{TaskQueue: b.VerdictQueue})
+	b.Verdict = verdict.NewClient(b.Client, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue})
 	return b
 }
 
@@ -107,7 +107,7 @@ func (b *Bench) Worker(queue string, o worker.Options, register func(worker.Work
 
 // Config is a plugin configuration for the user's worker, without a store of its own.
 func (b *Bench) Config(scorers ...verdict.ScorerDefinition) verdict.Config {
-	return verdict.Config{TaskQueue: b.VerdictQueue, Scorers: scorers}
+	return verdict.Config{StoreTaskQueue: b.VerdictQueue, Scorers: scorers}
 }
 
 // UserWorker starts a user's worker with a plugin.

@@ -31,7 +31,7 @@ func (b *Bench) Dial(change func(*client.Options)) client.Client {
 func (b *Bench) By(c client.Client) *Bench {
 	other := *b
 	other.Client = c
-	other.Verdict = verdict.NewClient(c, verdict.ClientOptions{TaskQueue: b.VerdictQueue})
+	other.Verdict = verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue})
 	return &other
 }
 

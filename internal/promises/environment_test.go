@@ -51,7 +51,7 @@ func newEnvironment(t *testing.T, c cell) *environment {
 		e.options = *o
 	})
 	e.Bench = e.By(dialed)
-	e.Verdict = verdict.NewClient(e.Client, verdict.ClientOptions{TaskQueue: e.VerdictQueue})
+	e.Verdict = verdict.NewClient(e.Client, verdict.ClientOptions{StoreTaskQueue: e.VerdictQueue})
 	e.user = newUser(e.Queue)
 	e.cfg = e.Config(e.user.definitions()...)
 	if c.store() != "no store" {

@@ -36,8 +36,8 @@ func newUser(id string) user {
 		j := job{Names: kind}
 		name := j.name("paid")
 		u.scorers[kind] = verdict.NewScorer(name, "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-			got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On(name, key).Means(true)), verdict.Within(time.Hour), scoring.ExpiresFalse)
-			return got.Score(name), err
+			got, err := verdict.Await(ctx, verdict.On(name, key).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
+			return got.Score(), err
 		})
 		e, err := experiments.New(experiments.Definition{
 			Name: j.name("exp " + id), Version: "1", Control: "a",

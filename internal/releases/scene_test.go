@@ -79,7 +79,7 @@ func (s *scene) work(direct bool) {
 func (s *scene) startExperiments() {
 	for _, e := range user.Experiments {
 		_, err := activities.StartExperiment(s.T.Context(), s.Client, s.VerdictQueue, "start", e.Definition(),
-			rollout.Policy{Every: 24 * time.Hour}, rollout.Change{Who: "ada", Why: "to see"})
+			rollout.Policy{Every: 24 * time.Hour}, rollout.Change{Who: "ada", Reason: "to see"})
 		require.NoError(s.T, err)
 	}
 }
@@ -225,7 +225,7 @@ func (s *scene) outcomes() {
 func (s *scene) services(f facts) {
 	ctx, v := s.T.Context(), s.Verdict
 	require.NoError(s.T, v.Score(ctx, verdict.Key("message-closed-1"), "thumbs_up", true, verdict.Keyed("reader/ann")))
-	require.NoError(s.T, v.Score(ctx, verdict.Key("message-closed-1"), "thumbs_up", false, verdict.Keyed("reader/ann"), verdict.Because("it was wrong")))
+	require.NoError(s.T, v.Score(ctx, verdict.Key("message-closed-1"), "thumbs_up", false, verdict.Keyed("reader/ann"), verdict.Reason("it was wrong")))
 	require.NoError(s.T, v.Score(ctx, verdict.Token(f.Tokens["closed-2"]), "thumbs_up", true, verdict.Keyed("reader/bob")))
 	require.NoError(s.T, v.Score(ctx, verdict.Run{WorkflowID: "open-1"}, "grade", 3, verdict.InSession("ticket", "7")))
 	require.ErrorIs(s.T, v.Score(ctx, verdict.Key("message-shared"), "thumbs_up", true), verdict.ErrAmbiguous)
@@ -244,7 +244,7 @@ func (s *scene) control() {
 		require.NoError(s.T, err)
 	}
 	change(user.Ranking, rollout.Ramp, rollout.Change{Weights: map[string]float64{"plain": 1, "learned": 3}})
-	change(user.Tone, rollout.Pause, rollout.Change{Why: "a complaint"})
+	change(user.Tone, rollout.Pause, rollout.Change{Reason: "a complaint"})
 	n := 0
 	s.Eventually(func() error {
 		n++

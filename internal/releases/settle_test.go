@@ -36,7 +36,7 @@ func settles(t *testing.T, l left) {
 		seen, err := db.Expect(ctx, e)
 		require.NoError(t, err)
 		s := store.Settlement{ScorerRun: e.ScorerRun, At: e.Window.Until}
-		score := scoring.Unknown(e.Scorer)
+		score := scoring.Expire(e.Scorer)
 		if i%2 == 0 {
 			now := l.facts.RecordedAt.Add(time.Hour)
 			o := scoring.Outcome{

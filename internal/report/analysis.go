@@ -194,7 +194,7 @@ func about(d experiments.Definition, primary experiments.Metric, others ...exper
 // metricAt returns the metric that the definition has for a place, or infers one.
 func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metric, error) {
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
-		if m.Name == p.score && m.Step == p.step && m.Per == "" {
+		if m.Name == p.score && m.Step == p.step && m.Denominator == "" {
 			m.Required, m.Margin = false, 0
 			return m, nil
 		}

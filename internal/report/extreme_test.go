@@ -68,7 +68,7 @@ func drawScores(t *rapid.T) (scored, experiments.Definition) {
 	}
 	switch rapid.SampledFrom([]string{"", "", "per", "covariate"}).Draw(t, "with") {
 	case "per":
-		m.Per = "other"
+		m.Denominator = "other"
 	case "covariate":
 		m.Covariate = "other"
 	}

@@ -63,9 +63,9 @@ func seed(t *testing.T) store.Store {
 		record("1", scoring.Bool("accepted", true), scoring.Step{}),
 		record("2", scoring.Bool("accepted", false), scoring.Step{}),
 		record("4", scoring.Bool("accepted", false), scoring.Step{}),
-		record("5", scoring.Unknown("accepted"), scoring.Step{}),
+		record("5", scoring.Expire("accepted"), scoring.Step{}),
 		record("6", scoring.Decline("accepted", "nothing to accept"), scoring.Step{}),
-		record("7", scoring.Failure("accepted", "boom"), scoring.Step{}),
+		record("7", scoring.Fail("accepted", "boom"), scoring.Step{}),
 		record("8", scoring.Bool("accepted", true), scoring.Step{}), // forced: out of the statistics
 		record("1", scoring.Number("rank", 1), retrieve),
 		record("1", scoring.Number("rank", .5), scoring.Step{ID: "6", Type: "Retrieve"}), // one unit, two steps

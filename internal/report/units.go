@@ -118,7 +118,7 @@ func (t tally) state() scoring.State {
 			return s
 		}
 	}
-	return scoring.NotApplicable
+	return scoring.Declined
 }
 
 // place is where scores of one name are.

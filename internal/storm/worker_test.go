@@ -47,8 +47,8 @@ type settings struct {
 var paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, order string) (scoring.Score, error) {
 	// Some orders are paid long before the run that they are about starts.
 	window := verdict.Within(24 * time.Hour).Lookback(24 * time.Hour)
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("order.paid", order)), window, scoring.ExpiresUnknown)
-	return got.Score("paid"), err
+	got, err := verdict.Await(ctx, verdict.On("order.paid", order), window, verdict.ExpiresUnknown)
+	return got.Score(), err
 })
 
 // ordered is the run: it has nothing to do but to defer the scorer.
@@ -80,7 +80,7 @@ func work(encoded string) error {
 	ours := worker.New(c, s.VerdictQueue, worker.Options{})
 	(&activities.Set{Store: opened, Client: c, Find: analysis.Find}).Register(ours)
 	workflows.Register(ours)
-	plugin := verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{paid}, TaskQueue: s.VerdictQueue, Store: opened})
+	plugin := verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{paid}, StoreTaskQueue: s.VerdictQueue, Store: opened})
 	users := worker.New(c, s.UserQueue, worker.Options{Plugins: []worker.Plugin{plugin}})
 	users.RegisterWorkflow(ordered)
 	for _, w := range []worker.Worker{ours, users} {
@@ -107,7 +107,7 @@ func work(encoded string) error {
 
 // newReceiver returns the handler that webhooks come in through.
 func newReceiver(c client.Client, queue string) (http.Handler, error) {
-	sink := verdict.NewClient(c, verdict.ClientOptions{TaskQueue: queue})
+	sink := verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: queue})
 	return webhooks.New(webhooks.StandardWebhooks{Secrets: []string{secret}}, webhooks.Options{Mapping: webhooks.Scores, Sink: sink})
 }
 

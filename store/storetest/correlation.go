@@ -288,7 +288,7 @@ func (w *world) settle(sc *scorer) error {
 		score = scoring.Number("paid", v+w.worth[o.ID])
 	}
 	if len(sc.counted) == 0 {
-		score = scoring.Unknown("paid")
+		score = scoring.Expire("paid")
 	}
 	score.Key = "paid@v1"
 	unseen, err := w.store.Settle(w.ctx, settlement(sc.expectation, sc.seen, fromScorer(sc.expectation.Run, score, 60)))

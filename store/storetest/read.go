@@ -21,7 +21,7 @@ var readTests = []namedTest{
 		r := freshRun()
 		sibling, other := run(r.WorkflowID, fresh("run")), freshRun()
 		b.record(t, record(r, scoring.Number("a", 1), 1), record(sibling, scoring.Number("a", 2), 1),
-			record(other, scoring.Number("a", 3), 1), record(r, scoring.Unknown("b"), 1), record(r, scoring.Decline("c", ""), 1))
+			record(other, scoring.Number("a", 3), 1), record(r, scoring.Expire("b"), 1), record(r, scoring.Decline("c", ""), 1))
 		for _, c := range []struct {
 			filter store.Filter
 			want   []string
@@ -31,7 +31,7 @@ var readTests = []namedTest{
 			{store.Filter{Run: scoring.Run{WorkflowID: r.WorkflowID}, Name: "a"}, []string{"a=1", "a=2"}},
 			{store.Filter{Run: scoring.Run{Namespace: "default", WorkflowID: r.WorkflowID}, Name: "a"}, []string{"a=1", "a=2"}},
 			{store.Filter{Run: scoring.Run{Namespace: "other", WorkflowID: r.WorkflowID}}, nil},
-			{store.Filter{States: []scoring.State{scoring.Expired, scoring.NotApplicable}}, []string{"b:expired", "c:not_applicable"}},
+			{store.Filter{States: []scoring.State{scoring.Expired, scoring.Declined}}, []string{"b:expired", "c:not_applicable"}},
 			{store.Filter{Name: "a", Limit: 2}, []string{"a=1", "a=2"}},
 			{store.Filter{Name: "' OR 1=1 --"}, nil},
 		} {

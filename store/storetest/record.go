@@ -47,7 +47,7 @@ var recordTests = []namedTest{
 		r := freshRun()
 		b.record(t, record(r, scoring.Number("n", -1.5e-300), 0), record(r, scoring.Number("zero", 0), 0),
 			record(r, scoring.Bool("f", false), 0), record(r, scoring.Decline("d", "nothing to score"), 0),
-			record(r, scoring.Unknown("u"), 0), record(r, scoring.Failure("e", "broke"), 0))
+			record(r, scoring.Expire("u"), 0), record(r, scoring.Fail("e", "broke"), 0))
 		require.Equal(t, []string{"n=-1.5e-300", "zero=0", "f=false", "d:not_applicable", "u:expired", "e:error"},
 			b.said(t, store.Filter{}))
 	}},
@@ -76,7 +76,7 @@ var recordTests = []namedTest{
 	}},
 	{"a reason is part of a statement", func(t *testing.T, b bench) {
 		r := freshRun()
-		b.record(t, record(r, scoring.Bool("ok", true), 1), record(r, scoring.Bool("ok", true).Because("it was"), 2))
+		b.record(t, record(r, scoring.Bool("ok", true), 1), record(r, scoring.Bool("ok", true).WithReason("it was"), 2))
 		require.Equal(t, 2, b.scores(t, store.Filter{})[0].Revision)
 	}},
 	{"text that is no UTF-8 is mended once", func(t *testing.T, b bench) {

@@ -154,7 +154,7 @@ var settleTests = []namedTest{
 		require.Equal(t, []string{"paid=true"}, b.said(t, store.Filter{}))
 	}},
 	{"each state that is not pending", func(t *testing.T, b bench) {
-		for _, s := range []scoring.Score{scoring.Decline("paid", "x"), scoring.Unknown("paid"), scoring.Failure("paid", "x")} {
+		for _, s := range []scoring.Score{scoring.Decline("paid", "x"), scoring.Expire("paid"), scoring.Fail("paid", "x")} {
 			e := expectation(freshRun(), fresh("key"))
 			b.expect(t, e)
 			s.Key = "paid@v1"

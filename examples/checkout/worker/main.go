@@ -3,7 +3,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"log"
 	"net/http"
 	"os"
@@ -22,16 +21,15 @@ func main() {
 		log.Fatalln("dial Temporal:", err)
 	}
 	defer c.Close()
-	receiver, errReceiver := checkout.Receiver(verdict.NewClient(c, verdict.ClientOptions{}), os.Getenv("STRIPE_WEBHOOK_SECRET"))
-	texts, errTexts := checkout.Texts()
-	if err := errors.Join(errReceiver, errTexts); err != nil {
+	receiver, err := checkout.Receiver(verdict.NewClient(c, verdict.ClientOptions{}), os.Getenv("STRIPE_WEBHOOK_SECRET"))
+	if err != nil {
 		log.Fatalln(err)
 	}
 	go func() { log.Fatalln(http.ListenAndServe("127.0.0.1:8092", receiver)) }()
 	w := worker.New(c, checkout.TaskQueue, worker.Options{Plugins: []worker.Plugin{
 		verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{checkout.Paid}}),
 	}})
-	w.RegisterWorkflow(checkout.Shop{Texts: texts}.Checkout)
+	w.RegisterWorkflow(checkout.Checkout)
 	w.RegisterActivity(&checkout.Activities{API: cmp.Or(os.Getenv("STRIPE_API"), "https://api.stripe.com"), Secret: os.Getenv("STRIPE_KEY")})
 	if err := w.Run(worker.InterruptCh()); err != nil {
 		log.Fatalln("worker:", err)

@@ -70,7 +70,7 @@ func Answer(ctx workflow.Context, c Case) (Reply, error) {
 	if err := workflow.ExecuteActivity(ctx, Look, c).Get(ctx, &found); err != nil {
 		return reply, err
 	}
-	verdict.Score(ctx, "found", found, verdict.Because("so many passages"))
+	verdict.Score(ctx, "found", found, verdict.Reason("so many passages"))
 	verdict.Flush(ctx, "draft")
 	if c.Shadow {
 		beside := Case{Key: c.Key + "-beside", Customer: c.Customer}
@@ -138,19 +138,19 @@ var (
 	// Accepted waits for one of two outcomes, and for another one in the hour after its window.
 	Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, in Wanted) (scoring.Score, error) {
 		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("answer.accepted", in.Key).Means(true), verdict.On("answer.rejected", in.Key).Means(false)),
-			verdict.Within(in.Window).Lookback(24*time.Hour).Grace(time.Hour), scoring.ExpiresUnknown)
-		return got.Score("accepted"), err
+			verdict.Within(in.Window).Lookback(24*time.Hour).Grace(time.Hour), verdict.ExpiresUnknown)
+		return got.Score(), err
 	})
 	// StayedClosed is true when nothing comes.
 	StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Context, in Wanted) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("ticket.reopened", in.Key).Means(false)), verdict.Within(in.Window), scoring.ExpiresTrue)
-		return got.Score("stayed_closed"), err
+		got, err := verdict.Await(ctx, verdict.On("ticket.reopened", in.Key).Means(false), verdict.Within(in.Window), verdict.ExpiresTrue)
+		return got.Score(), err
 	})
 	// Bought needs two outcomes; the last run with the key gets each.
 	Bought = verdict.NewScorer("bought", "2", func(ctx workflow.Context, in Wanted) (scoring.Score, error) {
 		got, err := verdict.Await(ctx, verdict.Times(2, verdict.On("bought", in.Key)),
-			verdict.Within(in.Window).Attribute(scoring.AttributeLast), scoring.ExpiresAs(0))
-		return got.Score("bought"), err
+			verdict.Within(in.Window).Attribute(scoring.AttributeLast), verdict.ExpiresAs(0))
+		return got.Score(), err
 	})
 	// Finished follows the run to its end.
 	Finished = verdict.NewScorer("finished", "1", func(ctx workflow.Context, _ Wanted) (scoring.Score, error) {

@@ -20,7 +20,7 @@ func Work() error {
 	}
 	defer c.Close()
 	cfg := Config()
-	cfg.TaskQueue, cfg.Client = os.Getenv("VERDICT_TASK_QUEUE"), c
+	cfg.StoreTaskQueue, cfg.Client = os.Getenv("VERDICT_TASK_QUEUE"), c
 	w := worker.New(c, os.Getenv("USER_TASK_QUEUE"), worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}})
 	Register(w)
 	if err := w.Start(); err != nil {

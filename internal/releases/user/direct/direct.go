@@ -29,7 +29,7 @@ func Work() error {
 	}
 	defer db.Close()
 	cfg := user.Config()
-	cfg.TaskQueue, cfg.Client, cfg.Store, cfg.SearchAttributes = os.Getenv("VERDICT_TASK_QUEUE"), c, db, true
+	cfg.StoreTaskQueue, cfg.Client, cfg.Store, cfg.SearchAttributes = os.Getenv("VERDICT_TASK_QUEUE"), c, db, true
 	w := worker.New(c, os.Getenv("USER_TASK_QUEUE"), worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}})
 	user.Register(w)
 	if err := w.Start(); err != nil {
