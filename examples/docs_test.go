@@ -20,6 +20,7 @@ import (
 	_ "github.com/verdict-dev/verdict"
 	_ "github.com/verdict-dev/verdict/judges/openai"
 	_ "github.com/verdict-dev/verdict/store/sqlite"
+	_ "github.com/verdict-dev/verdict/storeworker"
 	_ "github.com/verdict-dev/verdict/webhooks"
 )
 
@@ -41,6 +42,9 @@ var known = map[string]string{
 	"time":        "time",
 	"verdict":     "github.com/verdict-dev/verdict",
 	"webhooks":    "github.com/verdict-dev/verdict/webhooks",
+	"store":       "github.com/verdict-dev/verdict/store",
+	"storeworker": "github.com/verdict-dev/verdict/storeworker",
+	"converter":   "go.temporal.io/sdk/converter",
 	"worker":      "go.temporal.io/sdk/worker",
 	"workflow":    "go.temporal.io/sdk/workflow",
 }
