@@ -32,9 +32,9 @@ func Checkout(ctx workflow.Context, o Order) error {
 
 // Paid waits until the customer pays, for a day at most, long after Checkout has ended.
 var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, o Order) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.AnyOf(verdict.On("order.paid", o.ID).Means(true)),
-		verdict.Within(24*time.Hour), scoring.ExpiresFalse)
-	return got.Score("paid"), err
+	got, err := verdict.Await(ctx, verdict.On("order.paid", o.ID).Means(true),
+		verdict.Within(24*time.Hour), verdict.ExpiresFalse)
+	return got.Score(), err
 })
 
 // plugin makes this process the worker that keeps the store as well.
