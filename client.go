@@ -102,22 +102,17 @@ func (c *Client) RecordReceipt(ctx context.Context, about Target, s scoring.Scor
 
 // record returns the recording if it is of a key.
 func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts []ScoreOption) (client.WorkflowRun, error) {
-	rec := scoring.Record{Score: s, Source: scoring.FromClient, RecordedAt: activities.Said()}
-	if rec.ObservedAt.IsZero() {
-		rec.ObservedAt = rec.RecordedAt
-	}
+	said := scoring.Record{Score: s}
 	for _, o := range opts {
-		o.score(&rec)
+		o.score(&said)
 	}
-	if rec.Step == activities.TheRun {
-		rec.Step = scoring.Step{} // as it is without OnRun
+	if said.Step == activities.TheRun {
+		said.Step = scoring.Step{} // as it is without OnRun
 	}
-	if rec.Run != (scoring.Run{}) {
+	if said.Run != (scoring.Run{}) {
 		return nil, scoring.Invalid("option", "About is for workflows and activities: the call names the run")
 	}
-	if rec.State == scoring.Pending {
-		return nil, scoring.Invalid("state", "only a scorer's score is pending")
-	}
+	rec := scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{}, said.Step, activities.Said())
 	b := activities.Batch{}
 	switch t := about.(type) {
 	case Key:

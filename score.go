@@ -44,9 +44,6 @@ func record(ctx Context, s scoring.Score, bad error, opts []ScoreOption) {
 	for _, o := range opts {
 		o.score(&said)
 	}
-	if bad == nil && said.State == scoring.Pending {
-		bad = scoring.Invalid("state", "only a scorer's score is pending")
-	}
 	switch ctx := ctx.(type) {
 	case workflow.Context:
 		workflows.Score(ctx, said, bad)

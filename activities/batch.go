@@ -1,11 +1,13 @@
 package activities
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
 )
 
 // Batch is the unit of handing over to the store through Temporal. Everything in it is idempotent.
@@ -29,6 +31,30 @@ func (b Batch) WorkflowID() (string, error) {
 	}
 	sum := sha256.Sum256(data)
 	return "verdict/record/" + hex.EncodeToString(sum[:16]), nil
+}
+
+// Apply writes what b says to a store. Of an assignment it returns the one that is kept. What b says of a key is not its own:
+// see [store.Keeper].
+func (b Batch) Apply(ctx context.Context, s store.Recorder) (kept *scoring.Assignment, err error) {
+	if b.Assignment != nil {
+		a, err := s.Assign(ctx, *b.Assignment)
+		if err != nil {
+			return nil, err
+		}
+		kept = &a
+	}
+	if b.Flush != nil {
+		if err := s.Flush(ctx, *b.Flush); err != nil {
+			return kept, err
+		}
+	}
+	switch {
+	case b.Part != nil:
+		return kept, s.Flush(ctx, b.flush())
+	case len(b.Records) > 0:
+		return kept, s.Record(ctx, b.Records)
+	}
+	return kept, nil
 }
 
 // mend cuts reasons that grew past the limit on their way: v0.1.0 sends bytes that are not UTF-8, and each arrives as a

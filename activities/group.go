@@ -80,7 +80,7 @@ func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, k
 	var storeErr error
 	if r.Store != nil {
 		if yes, probe := r.breaker.enter(); yes {
-			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.writeTo(ctx, r.Store) })
+			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.Apply(ctx, r.Store) })
 			if r.breaker.leave(probe, storeErr); storeErr == nil {
 				r.queue.mu.Lock()
 				g.up(r)

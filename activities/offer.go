@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/verdict-dev/verdict/scoring"
-	"github.com/verdict-dev/verdict/store"
 )
 
 // Offer is a write that a [Recorder] has taken into its queue. Its methods are safe for concurrent use.
@@ -116,26 +115,6 @@ func (r *Recorder) Ready(namespace string) bool {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
 	return r.queue.named(namespace).start != nil
-}
-
-// writeTo writes b to a store. For an assignment it returns the kept one.
-func (b Batch) writeTo(ctx context.Context, s store.Recorder) (kept *scoring.Assignment, err error) {
-	if b.Assignment != nil {
-		a, err := s.Assign(ctx, *b.Assignment)
-		if err != nil {
-			return nil, err
-		}
-		kept = &a
-	}
-	if b.Flush != nil {
-		if err := s.Flush(ctx, *b.Flush); err != nil {
-			return nil, err
-		}
-	}
-	if len(b.Records) > 0 {
-		err = s.Record(ctx, b.Records)
-	}
-	return kept, err
 }
 
 // run is the run that b is about; of several, the first.

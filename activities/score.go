@@ -30,9 +30,9 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 	if rec.Run.Namespace = info.Namespace; !other || rec.Run == own {
 		rec.Run, other = own, false
 	}
-	rec.Source = scoring.FromActivity
+	source := scoring.FromActivity
 	if other {
-		rec.Source = scoring.FromClient // no attempt of a step of that run says it
+		source = scoring.FromClient // no attempt of a step of that run says it
 	}
 	switch {
 	case rec.Step == TheRun:
@@ -43,10 +43,7 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 			rec.Step.ID = "local/" + rec.Step.ID // their ids are numbers too, of a series of their own
 		}
 	}
-	rec.RecordedAt = Said()
-	if rec.ObservedAt.IsZero() {
-		rec.ObservedAt = rec.RecordedAt
-	}
+	rec = scoring.NewRecord(rec.Score, source, rec.Run, rec.Step, Said())
 	if bad == nil {
 		bad = rec.Validate()
 	}

@@ -82,23 +82,8 @@ func (s *Set) record(ctx context.Context, b Batch) error {
 			}
 		}
 	}
-	if b.Assignment != nil {
-		if _, err := s.Store.Assign(ctx, *b.Assignment); err != nil {
-			return typed(err)
-		}
-	}
-	if b.Flush != nil {
-		if err := s.Store.Flush(ctx, *b.Flush); err != nil {
-			return typed(err)
-		}
-	}
-	if b.Part != nil {
-		return typed(s.Store.Flush(ctx, b.flush()))
-	}
-	if len(b.Records) > 0 {
-		return typed(s.Store.Record(ctx, b.Records))
-	}
-	return nil
+	_, err := b.Apply(ctx, s.Store)
+	return typed(err)
 }
 
 // known fails, for good, unless the store has something about run.

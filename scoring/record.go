@@ -53,6 +53,20 @@ type Record struct {
 	Superseded bool `json:"superseded,omitempty"`
 }
 
+// NewRecord returns the record of a score that a source says of a run or of one of its steps at a time. It is observed then
+// unless the score says when. What an activity or a client says is recorded then too; of what a run's code and a scorer say
+// the store knows when.
+func NewRecord(s Score, by Source, run Run, step Step, at time.Time) Record {
+	if s.ObservedAt.IsZero() {
+		s.ObservedAt = at
+	}
+	r := Record{Score: s, Run: run, Step: step, Source: by}
+	if by == FromActivity || by == FromClient {
+		r.RecordedAt = at
+	}
+	return r
+}
+
 // Validate refuses a record with an invalid score or subject.
 func (r Record) Validate() error {
 	if err := r.Run.Validate(); err != nil {
@@ -68,6 +82,9 @@ func (r Record) Validate() error {
 	case FromWorkflow, FromActivity, FromClient, FromScorer:
 	default:
 		return Invalid("source", "%q is not a source", r.Source)
+	}
+	if r.State == Pending && r.Source != FromScorer {
+		return Invalid("state", "only a scorer's score is pending")
 	}
 	return r.Score.Validate()
 }

@@ -54,6 +54,7 @@ type Store interface {
 	Recorder
 	Correlator
 	Keeper
+	Pruner
 	Reader
 
 	// Ping reports whether the database answers and has the schema that this code needs.

@@ -77,30 +77,19 @@ type Keep struct {
 	Rejections time.Duration
 }
 
-// looked is a store that can be looked after; SQLite and Postgres are.
-type looked interface {
-	ReleaseHeld(ctx context.Context) (int, error)
-	ExpireHeld(ctx context.Context, before time.Time) (int, error)
-	PruneRequests(ctx context.Context, before time.Time) (int, error)
-	PruneRejections(ctx context.Context, before time.Time) (int, error)
-}
-
 // tasksOf are those of a store.
 func tasksOf(s store.Store, keep Keep, d delivery) []task {
-	tasks := []task{{"tell scorers of what came while Temporal was away", tellEvery, d.tell}}
-	l, ok := s.(looked)
-	if !ok {
-		return tasks
-	}
-	return append(tasks,
-		task{"record what was held about keys that runs have declared", heldEvery, func(ctx context.Context) error {
-			_, err := l.ReleaseHeld(ctx)
+	return []task{
+		{"tell scorers of what came while Temporal was away", tellEvery, d.tell},
+		{"record what was held about keys that runs have declared", heldEvery, func(ctx context.Context) error {
+			_, err := s.ReleaseHeld(ctx)
 			return err
 		}},
-		task{"forget what is old", pruneEvery, func(ctx context.Context) error {
-			_, err := l.ExpireHeld(ctx, time.Now().Add(-heldFor))
-			return errors.Join(err, old(ctx, l.PruneRequests, keep.Requests), old(ctx, l.PruneRejections, keep.Rejections))
-		}})
+		{"forget what is old", pruneEvery, func(ctx context.Context) error {
+			_, err := s.ExpireHeld(ctx, time.Now().Add(-heldFor))
+			return errors.Join(err, old(ctx, s.PruneRequests, keep.Requests), old(ctx, s.PruneRejections, keep.Rejections))
+		}},
+	}
 }
 
 // old deletes what is older than an age.

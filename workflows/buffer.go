@@ -122,18 +122,17 @@ func Score(ctx workflow.Context, said scoring.Record, bad error) {
 // replaces itself, but a statement from outside, as a client's is.
 func (r *run) record(ctx workflow.Context, said scoring.Record) scoring.Record {
 	info := workflow.GetInfo(ctx)
-	if said.ObservedAt.IsZero() {
-		said.ObservedAt = workflow.Now(ctx)
+	step, other := said.Step, said.Run
+	if step == activities.TheRun {
+		step = scoring.Step{} // as it is without OnRun
 	}
-	rec := scoring.Record{Score: said.Score, Step: said.Step, Source: scoring.FromWorkflow, Run: runOf(info), OriginalRunID: info.OriginalRunID}
-	if rec.Step == activities.TheRun {
-		rec.Step = scoring.Step{} // as it is without OnRun
-	}
-	if other := said.Run; other != (scoring.Run{}) {
-		if other.Namespace = info.Namespace; other != rec.Run {
-			rec.Run, rec.OriginalRunID, rec.Source, rec.RecordedAt = other, "", scoring.FromClient, workflow.Now(ctx)
+	if other != (scoring.Run{}) {
+		if other.Namespace = info.Namespace; other != runOf(info) {
+			return scoring.NewRecord(said.Score, scoring.FromClient, other, step, workflow.Now(ctx))
 		}
 	}
+	rec := scoring.NewRecord(said.Score, scoring.FromWorkflow, runOf(info), step, workflow.Now(ctx))
+	rec.OriginalRunID = info.OriginalRunID
 	return rec
 }
 

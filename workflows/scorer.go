@@ -197,14 +197,11 @@ func (s *scorer) settle(ctx workflow.Context, scores []scoring.Score) (Result, e
 		if sc.Key == "" {
 			sc.Key = s.env.Key()
 		}
-		if sc.ObservedAt.IsZero() {
-			sc.ObservedAt = workflow.Now(ctx)
-		}
 		sc.Sessions = mergeSessions(sc.Sessions, s.env.Sessions)
-		settlement.Records = append(settlement.Records, scoring.Record{
-			Score: sc, Run: s.env.Run, Step: s.env.Step, OriginalRunID: s.env.OriginalRunID,
-			Source: scoring.FromScorer, Scorer: s.env.Scorer, ScorerVersion: s.env.Version, BuildID: configOf(ctx).build(info),
-		})
+		rec := scoring.NewRecord(sc, scoring.FromScorer, s.env.Run, s.env.Step, workflow.Now(ctx))
+		rec.OriginalRunID, rec.BuildID = s.env.OriginalRunID, configOf(ctx).build(info)
+		rec.Scorer, rec.ScorerVersion = s.env.Scorer, s.env.Version
+		settlement.Records = append(settlement.Records, rec)
 	}
 	settlement.Expected = []int{} // it lists its expectations, even if there are none
 	for _, w := range s.waits {

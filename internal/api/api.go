@@ -56,14 +56,6 @@ type Options struct {
 	Logger    *slog.Logger
 }
 
-// Once is a store that does a thing once for each request that has a key.
-type Once interface {
-	// RecordOnce records like store.Recorder.Record, and remembers key with digest, in one transaction. A key that is
-	// remembered with the same digest changes nothing, and first is false; one that is remembered with another digest is
-	// store.ErrConflict. With no records the key is remembered, and nothing else.
-	RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error)
-}
-
 type api struct{ Options }
 
 // New answers the routes, each behind the guard.

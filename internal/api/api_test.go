@@ -364,19 +364,6 @@ func TestStoreThatHangs(t *testing.T) {
 	b.refused(w, 503, "unavailable", "")
 }
 
-func TestStoreThatRemembersNothing(t *testing.T) {
-	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Memory)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	mux := api.New(api.Guard{Tokens: []string{secret}}, api.Options{
-		Store: struct{ store.Store }{db}, Temporal: server{runs: map[string]string{"order-7": "r7"}}, Logger: slog.New(slog.DiscardHandler),
-	})
-	b := &bench{T: t, handler: mux}
-	b.refused(b.post("/v1/scores", `{"workflow_id":"order-7","name":"quality","value":1}`, "Idempotency-Key", "a"), 501, "unsupported", "idempotency_key")
-	require.Equal(t, 201, b.post("/v1/scores", `{"workflow_id":"order-7","name":"quality","value":1}`).Code)
-}
-
 func TestMalformedBodies(t *testing.T) {
 	t.Parallel()
 	b := standard(t)

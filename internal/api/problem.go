@@ -27,7 +27,6 @@ const (
 	wrongMethod  = "method-not-allowed"
 	tooLarge     = "too-large"
 	wrongType    = "unsupported-media-type"
-	unsupported  = "unsupported"
 	unavailable  = "unavailable"
 )
 

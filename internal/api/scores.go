@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -103,23 +104,11 @@ func (a *api) recordKeyed(ctx context.Context, runKey string, rec scoring.Record
 
 // record makes the record that a request means.
 func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, error) {
-	now := time.Now().UTC()
-	rec := scoring.Record{
-		Score: scoring.Score{
-			Name: in.Name, State: in.State, Value: in.Value.Value, Key: in.Key, Reason: in.Reason,
-			ObservedAt: in.ObservedAt.Time, Sessions: in.Sessions,
-		},
-		Step: in.Step, Source: scoring.FromClient, RecordedAt: now,
+	said := scoring.Score{
+		Name: in.Name, State: cmp.Or(in.State, scoring.Scored), Value: in.Value.Value, Key: in.Key, Reason: in.Reason,
+		ObservedAt: in.ObservedAt.Time, Sessions: in.Sessions,
 	}
-	if rec.State == "" {
-		rec.State = scoring.Scored
-	}
-	if rec.State == scoring.Pending {
-		return rec, scoring.Invalid("state", "only a scorer's score is pending")
-	}
-	if rec.ObservedAt.IsZero() {
-		rec.ObservedAt = now
-	}
+	rec := scoring.NewRecord(said, scoring.FromClient, scoring.Run{}, in.Step, time.Now().UTC())
 	if err := rec.Score.Validate(); err != nil {
 		return rec, err
 	}
@@ -153,14 +142,10 @@ func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 
 // once records a request that has a key.
 func (a *api) once(ctx context.Context, key, digest string, records ...scoring.Record) (first bool, err error) {
-	s, ok := a.Store.(Once)
-	if !ok {
-		return false, problem(http.StatusNotImplemented, unsupported, "idempotency_key", "this store keeps no idempotency keys")
-	}
 	// A store that hangs must not take the whole request's time: what Temporal can hold is held by Temporal.
 	ctx, cancel := context.WithTimeout(ctx, onceLimit)
 	defer cancel()
-	return s.RecordOnce(ctx, key, digest, records)
+	return a.Store.RecordOnce(ctx, key, digest, records)
 }
 
 // onceLimit is how long a request waits for the store.

@@ -3,18 +3,12 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/verdict-dev/verdict/store"
 )
-
-// pruner is a store that can forget what nobody has claimed; SQLite and Postgres are.
-type pruner interface {
-	PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error)
-}
 
 // pruneCommand is `starter prune`.
 func (s *starter) pruneCommand() *cobra.Command {
@@ -40,11 +34,7 @@ its scorers, and than any scorer's Lookback.`,
 		}},
 	}, func(ctx context.Context, _ []string) error {
 		return s.withStore(ctx, func(db store.Store) error {
-			p, ok := db.(pruner)
-			if !ok {
-				return fmt.Errorf("the store in %s cannot delete", maskDatabase(s.db))
-			}
-			n, err := p.PruneUnclaimed(ctx, time.Now().Add(-age))
+			n, err := db.PruneUnclaimed(ctx, time.Now().Add(-age))
 			return errors.Join(s.printLine(map[string]int{"deleted": n}, "%d outcomes deleted", n), err)
 		})
 	})

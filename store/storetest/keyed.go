@@ -1,24 +1,16 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
-
-// keeper is the part of a store that manages held scores.
-type keeper interface {
-	ReleaseHeld(ctx context.Context) (int, error)
-	ExpireHeld(ctx context.Context, before time.Time) (int, error)
-}
 
 // thumb says something about the run of a key.
 func (b bench) thumb(t *testing.T, key string, up bool, minutes int) store.KeyedReceipt {
@@ -129,7 +121,7 @@ var keyedTests = []namedTest{
 		b.thumb(t, "old", true, 1)
 		b.thumb(t, "old", false, 2)
 		b.thumb(t, "new", true, 3)
-		k := b.Store.(keeper)
+		k := b.Store
 		n, err := k.ExpireHeld(t.Context(), at(3))
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
@@ -156,7 +148,7 @@ var keyedTests = []namedTest{
 		r := freshRun()
 		b.flush(t, declares(r, "m"))
 		require.Len(t, b.held(t), n-500)
-		released, err := b.Store.(keeper).ReleaseHeld(t.Context())
+		released, err := b.ReleaseHeld(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, n-500, released)
 		require.Len(t, b.said(t, store.Filter{Run: r}), n)

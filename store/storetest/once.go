@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -13,17 +12,12 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// once is the part of a store for requests with an idempotency key.
-type once interface {
-	RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error)
-}
-
 var onceTests = []namedTest{
 	{"a request that is repeated changes nothing, another one with its key is a conflict", func(t *testing.T, b bench) {
 		r := freshRun()
 		up, down := record(r, scoring.Bool("thumb", true), 1), record(r, scoring.Bool("thumb", false), 2)
 		try := func(key, digest string, records ...scoring.Record) (bool, error) {
-			return b.Store.(once).RecordOnce(t.Context(), key, digest, records)
+			return b.RecordOnce(t.Context(), key, digest, records)
 		}
 		first, err := try("a", "up", up)
 		require.NoError(t, err)
@@ -41,9 +35,9 @@ var onceTests = []namedTest{
 	}},
 	{"a request that is refused has used up no key", func(t *testing.T, b bench) {
 		bad := record(freshRun(), scoring.Bool("", true), 1)
-		_, err := b.Store.(once).RecordOnce(t.Context(), "a", "1", []scoring.Record{bad})
+		_, err := b.RecordOnce(t.Context(), "a", "1", []scoring.Record{bad})
 		require.ErrorAs(t, err, new(*scoring.InvalidError))
-		first, err := b.Store.(once).RecordOnce(t.Context(), "a", "2", nil)
+		first, err := b.RecordOnce(t.Context(), "a", "2", nil)
 		require.NoError(t, err)
 		require.True(t, first)
 	}},
@@ -52,7 +46,7 @@ var onceTests = []namedTest{
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				first, err := b.Store.(once).RecordOnce(t.Context(), "a", fmt.Sprint(i%2), []scoring.Record{record(freshRun(), scoring.Bool("x", true), 1)})
+				first, err := b.RecordOnce(t.Context(), "a", fmt.Sprint(i%2), []scoring.Record{record(freshRun(), scoring.Bool("x", true), 1)})
 				if first {
 					firsts.Add(1)
 				}

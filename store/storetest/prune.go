@@ -1,32 +1,21 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// pruner is a store that can forget unclaimed outcomes.
-type pruner interface {
-	PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error)
-}
-
 // prune deletes unclaimed outcomes that were received before some minute.
 func (b bench) prune(t *testing.T, minute int) int {
 	t.Helper()
-	p, ok := b.Store.(pruner)
-	if !ok {
-		t.Skip("the store does not prune")
-	}
-	n, err := p.PruneUnclaimed(t.Context(), at(minute))
+	n, err := b.PruneUnclaimed(t.Context(), at(minute))
 	require.NoError(t, err)
 	return n
 }
@@ -80,7 +69,7 @@ var pruneTests = []namedTest{
 		var errs [2]error
 		var pruned int
 		var together sync.WaitGroup
-		together.Go(func() { pruned, errs[0] = b.Store.(pruner).PruneUnclaimed(t.Context(), at(60)) })
+		together.Go(func() { pruned, errs[0] = b.PruneUnclaimed(t.Context(), at(60)) })
 		together.Go(func() {
 			for i := range n {
 				var found []scoring.Outcome

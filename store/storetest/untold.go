@@ -98,7 +98,7 @@ var untoldTests = []namedTest{
 		var together sync.WaitGroup
 		errs := make([]error, 2*n)
 		for i := range n {
-			together.Go(func() { _, errs[i] = b.Store.(once).RecordOnce(t.Context(), fmt.Sprint("r", i), "d", nil) })
+			together.Go(func() { _, errs[i] = b.RecordOnce(t.Context(), fmt.Sprint("r", i), "d", nil) })
 			together.Go(func() {
 				errs[n+i] = b.Reject(t.Context(), store.Rejection{Source: "s", DeliveryID: fmt.Sprint(i), Reason: "r", At: at(i % 2)})
 			})
@@ -111,7 +111,7 @@ var untoldTests = []namedTest{
 		pruned, err = k.PruneRequests(t.Context(), time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, n, pruned)
-		first, err := b.Store.(once).RecordOnce(t.Context(), "r1", "another", nil)
+		first, err := b.RecordOnce(t.Context(), "r1", "another", nil)
 		require.NoError(t, err)
 		require.True(t, first)
 		pruned, err = k.PruneRejections(t.Context(), at(1))

@@ -160,9 +160,7 @@ func (t txn) releaseDeclared(ctx context.Context, run runRow) error {
 	return nil
 }
 
-// ReleaseHeld records the scores held for keys that runs have declared since. That happens when a release that cannot
-// hold scores has written the declaration, or when very many scores are held for a key. Scores held for a key that
-// several runs have declared are rejected. It returns how many scores it released or rejected.
+// ReleaseHeld implements store.Store.
 func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
 	for {
 		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
@@ -201,8 +199,7 @@ func (s *Store) releaseKey(ctx context.Context, key string) (int, error) {
 	})
 }
 
-// ExpireHeld rejects scores held since before the given time: no run has declared their key, and none is expected to.
-// It returns how many there were.
+// ExpireHeld implements store.Store.
 func (s *Store) ExpireHeld(ctx context.Context, before time.Time) (expired int, err error) {
 	for {
 		n, err := s.rejectHeld(ctx, "", `WHERE at < $1 ORDER BY at, id`, micro(before))

@@ -9,9 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// RecordOnce records like Record and remembers the request's key with its digest, in one transaction. A key that is
-// remembered with the same digest changes nothing, and first is false; with another digest it is store.ErrConflict.
-// Without records it only remembers the key. The key is at most 1000 bytes.
+// RecordOnce implements store.Store.
 func (s *Store) RecordOnce(ctx context.Context, key, digest string, records []scoring.Record) (first bool, err error) {
 	if err := scoring.CheckID("idempotency key", key); err != nil {
 		return false, err

@@ -11,9 +11,7 @@ import (
 // pruneBatch is how many outcomes one transaction deletes: each may have a lock of its own.
 const pruneBatch = 500
 
-// PruneUnclaimed deletes the outcomes that were received before the given time and are unclaimed: no expectation has
-// met them, neither in time nor late. It returns how many it deleted, also when it fails half-way. A deleted outcome
-// meets no later expectation, and is new if it is delivered again.
+// PruneUnclaimed implements store.Store.
 func (s *Store) PruneUnclaimed(ctx context.Context, before time.Time) (pruned int, err error) {
 	for {
 		candidates, err := collect(ctx, s.read, scanCandidate, `SELECT o.id, o.doc FROM outcomes o
@@ -68,13 +66,12 @@ func (t txn) prune(ctx context.Context, candidates []candidate) (pruned int, err
 	return pruned, nil
 }
 
-// PruneRequests forgets the idempotency keys that were used before the given time, and returns how many they were. A
-// request with one of them is a new one.
+// PruneRequests implements store.Store.
 func (s *Store) PruneRequests(ctx context.Context, before time.Time) (pruned int, err error) {
 	return s.pruneRows(ctx, `DELETE FROM requests WHERE key IN (SELECT key FROM requests WHERE at < $1 ORDER BY at`+limit(pruneBatch)+`)`, before)
 }
 
-// PruneRejections deletes the rejections that came before the given time, and returns how many rows they were.
+// PruneRejections implements store.Store.
 func (s *Store) PruneRejections(ctx context.Context, before time.Time) (pruned int, err error) {
 	return s.pruneRows(ctx, `DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE received_at < $1 ORDER BY received_at, id`+limit(pruneBatch)+`)`, before)
 }
