@@ -70,8 +70,10 @@ func sender(trusted proxy.Trusted) func(*http.Request) string {
 }
 
 // handle makes the handlers.
-func (s *Worker) handle(cfg Options) error {
-	s.parts = &parts{log: s.log, all: []part{{"temporal", tryTemporal(s.temporal)}, {"store", tryStore(cfg.Store)}}}
+func (s *Worker) handle(cfg Options, numbers http.Handler) error {
+	s.parts = &parts{log: s.log, all: []part{
+		timed(s.metrics, part{"temporal", tryTemporal(s.temporal)}), timed(s.metrics, part{"store", tryStore(cfg.Store)}),
+	}}
 	h := health{ready: &s.ready, parts: s.parts, alone: []string{"temporal"}}
 	if _, ok := cfg.Store.(untold); ok {
 		h.alone = append(h.alone, "store")
@@ -90,10 +92,10 @@ func (s *Worker) handle(cfg Options) error {
 		if c, ok := hook.(io.Closer); ok {
 			s.hooks = append(s.hooks, c)
 		}
-		hooks[path] = s.metrics.counted(strings.TrimPrefix(path, "/webhooks/"), hook)
+		hooks[path] = countedHook(s.metrics, strings.TrimPrefix(path, "/webhooks/"), hook)
 		s.log.Info("webhooks are received", "path", path)
 	}
-	s.webhooks = routes(hooks)
+	s.webhooks = counted(s.metrics, "webhooks", routes(hooks))
 
 	guard := api.Guard{
 		Tokens: cfg.APITokens, Loopback: cfg.Listen == "" || api.IsLoopback(cfg.Listen), Proxies: cfg.TrustedProxies, Open: cfg.Authenticated,
@@ -101,16 +103,16 @@ func (s *Worker) handle(cfg Options) error {
 	if len(guard.Tokens) == 0 && !guard.Loopback && !guard.Open {
 		s.log.Warn("the API and the page are not served: this is no loopback address and there is no VERDICT_API_TOKEN", "http", cfg.Listen)
 	}
-	s.api = api.New(guard, api.Options{
+	s.api = counted(s.metrics, "api", api.New(guard, api.Options{
 		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
 		TokenKeys: cfg.TokenKeys, Logger: s.log,
-	})
+	}))
 	pages := guard.Protect(s.page(cfg), true)
-	s.pages = routes(map[string]http.Handler{"GET /{$}": pages, "GET /experiments/": pages})
-	s.numbers = routes(map[string]http.Handler{"GET /metrics": guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.metrics.away(s.parts.all, s.parts.look(r.Context()))
-		s.metrics.ServeHTTP(w, r)
-	}), false)})
+	s.pages = counted(s.metrics, "pages", routes(map[string]http.Handler{"GET /{$}": pages, "GET /experiments/": pages}))
+	s.numbers = counted(s.metrics, "metrics", routes(map[string]http.Handler{"GET /metrics": guard.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setAway(s.metrics, s.parts.all, s.parts.look(r.Context()))
+		numbers.ServeHTTP(w, r)
+	}), false)}))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package storeworker
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -8,92 +9,213 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"go.temporal.io/sdk/client"
+
+	"github.com/verdict-dev/verdict/activities"
 )
 
-// Metrics of the worker, at GET /metrics and on the metrics handler of its client.
+// Metrics of the store worker, beside those of Temporal's SDK and of the plugin.
 const (
-	metricAway     = "verdict_away"                   // gauge by part: 1 while it takes nothing that comes
-	metricRequests = "verdict_webhook_requests_total" // counter by endpoint and status
+	metricAway     = "verdict_away"             // gauge by part: 1 while it takes nothing that comes
+	metricLook     = "verdict_look"             // timer by part: how long a try to write takes
+	metricWebhooks = "verdict_webhook_requests" // counter by endpoint and status
+	metricRequests = "verdict_http_requests"    // counter by handler and status
+	metricLatency  = "verdict_http_request"     // timer by handler
 )
 
-// metrics are numbers by name and tags.
-type metrics struct {
-	handler client.MetricsHandler // nil: none
+// maxSeries is how many series a registry holds. What would be another one counts in that of its name without labels, so that no
+// label can fill the memory.
+const maxSeries = 5000
+
+// registry keeps numbers and writes them in the text format of Prometheus, under the names that Temporal documents for it:
+// counters end with _total and timers with _seconds.
+type registry struct {
+	set *metrics.Set
 
 	mu     sync.Mutex
-	values map[string]map[string]float64 // by name, then by tags as they are written
+	series map[string]bool
 }
 
-func (m *metrics) update(name string, tags map[string]string, change func(float64) float64) {
-	var written []string
+func newRegistry() *registry {
+	r := &registry{set: metrics.NewSet(), series: map[string]bool{}}
+	for _, name := range []string{ // an alert needs the 0 before the first
+		activities.MetricRecorded, activities.MetricHandedOver, activities.MetricLate, activities.MetricLost,
+		activities.MetricUndecodable, activities.MetricRefused, metricWebhooks, metricRequests,
+	} {
+		r.set.NewCounter(counterName(name))
+	}
+	return r
+}
+
+func counterName(name string) string { return strings.TrimSuffix(clean(name), "_total") + "_total" }
+func timerName(name string) string   { return clean(name) + "_seconds" }
+
+// clean returns a name that Prometheus takes.
+func clean(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c == '_' || c == ':' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' {
+			return c
+		}
+		return '_'
+	}, name)
+}
+
+// label escapes the value of a label.
+var label = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+// named returns the series of a name with tags, unless there are too many.
+func (r *registry) named(name string, tags map[string]string) string {
+	var labels []string
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		written = append(written, fmt.Sprintf("%s=%q", k, tags[k]))
+		labels = append(labels, clean(k)+`="`+label.Replace(strings.ToValidUTF8(tags[k], "?"))+`"`)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.values == nil {
-		m.values = map[string]map[string]float64{}
+	if labels == nil {
+		return name
 	}
-	if m.values[name] == nil {
-		m.values[name] = map[string]float64{}
+	series := name + "{" + strings.Join(labels, ",") + "}"
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.series[series] {
+		if len(r.series) >= maxSeries {
+			return name
+		}
+		r.series[series] = true
 	}
-	key := strings.Join(written, ",")
-	m.values[name][key] = change(m.values[name][key])
+	return series
 }
 
-// gauge sets a number.
-func (m *metrics) gauge(name string, tags map[string]string, v float64) {
-	m.update(name, tags, func(float64) float64 { return v })
-	if m.handler != nil {
-		m.handler.WithTags(tags).Gauge(name).Update(v)
-	}
+// ServeHTTP implements http.Handler.
+func (r *registry) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	r.set.WritePrometheus(w)
+	metrics.WriteProcessMetrics(w)
 }
 
-// count adds one.
-func (m *metrics) count(name string, tags map[string]string) {
-	m.update(name, tags, func(was float64) float64 { return was + 1 })
-	if m.handler != nil {
-		m.handler.WithTags(tags).Counter(name).Inc(1)
-	}
+// tee is a metrics handler that counts in a registry, and in the user's own if there is one.
+type tee struct {
+	*registry
+	tags map[string]string
+	next client.MetricsHandler
 }
 
-// away sets the gauges of the parts.
-func (m *metrics) away(all []part, away []string) {
+// handler returns the metrics handler of a client that had next, which may be nil.
+func (r *registry) handler(next client.MetricsHandler) client.MetricsHandler {
+	if next == nil {
+		next = client.MetricsNopHandler
+	}
+	if t, ok := next.(tee); ok && t.registry == r {
+		return t
+	}
+	return tee{registry: r, next: next}
+}
+
+// WithTags implements client.MetricsHandler.
+func (t tee) WithTags(tags map[string]string) client.MetricsHandler {
+	all := maps.Clone(t.tags)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, tags)
+	return tee{t.registry, all, t.next.WithTags(tags)}
+}
+
+// Counter implements client.MetricsHandler.
+func (t tee) Counter(name string) client.MetricsCounter {
+	next := t.next.Counter(name)
+	c := found(func() *metrics.Counter { return t.set.GetOrCreateCounter(t.named(counterName(name), t.tags)) })
+	if c == nil {
+		return next
+	}
+	return counterFunc(func(n int64) { c.AddInt64(n); next.Inc(n) })
+}
+
+// Gauge implements client.MetricsHandler.
+func (t tee) Gauge(name string) client.MetricsGauge {
+	next := t.next.Gauge(name)
+	g := found(func() *metrics.Gauge { return t.set.GetOrCreateGauge(t.named(clean(name), t.tags), nil) })
+	if g == nil {
+		return next
+	}
+	return gaugeFunc(func(v float64) { g.Set(v); next.Update(v) })
+}
+
+// Timer implements client.MetricsHandler.
+func (t tee) Timer(name string) client.MetricsTimer {
+	next := t.next.Timer(name)
+	h := found(func() *metrics.PrometheusHistogram {
+		return t.set.GetOrCreatePrometheusHistogram(t.named(timerName(name), t.tags))
+	})
+	if h == nil {
+		return next
+	}
+	return timerFunc(func(d time.Duration) { h.Update(max(d, 0).Seconds()); next.Record(d) })
+}
+
+// found returns what get finds; nil for what the library panics at: a name that begins with a digit, or that is of another kind
+// already. A user's code that counts must not fail of it.
+func found[T any](get func() *T) (got *T) {
+	defer func() {
+		if recover() != nil {
+			got = nil
+		}
+	}()
+	return get()
+}
+
+type (
+	counterFunc func(int64)
+	gaugeFunc   func(float64)
+	timerFunc   func(time.Duration)
+)
+
+func (f counterFunc) Inc(n int64)          { f(n) }
+func (f gaugeFunc) Update(v float64)       { f(v) }
+func (f timerFunc) Record(d time.Duration) { f(d) }
+
+// setAway sets the gauges of the parts.
+func setAway(m client.MetricsHandler, all []part, away []string) {
 	for _, p := range all {
 		v := 0.0
 		if slices.Contains(away, p.name) {
 			v = 1
 		}
-		m.gauge(metricAway, map[string]string{"part": p.name}, v)
+		m.WithTags(map[string]string{"part": p.name}).Gauge(metricAway).Update(v)
 	}
 }
 
-// ServeHTTP writes the numbers in the text format of Prometheus.
-func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(m.values)) {
-		kind := "gauge"
-		if strings.HasSuffix(name, "_total") {
-			kind = "counter"
-		}
-		fmt.Fprintf(w, "# TYPE %s %s\n", name, kind)
-		for _, tags := range slices.Sorted(maps.Keys(m.values[name])) {
-			fmt.Fprintf(w, "%s{%s} %v\n", name, tags, m.values[name][tags])
-		}
+// timed measures what a part takes.
+func timed(m client.MetricsHandler, p part) part {
+	do := p.do
+	p.do = func(ctx context.Context) error {
+		begun := time.Now()
+		defer func() { m.WithTags(map[string]string{"part": p.name}).Timer(metricLook).Record(time.Since(begun)) }()
+		return do(ctx)
 	}
+	return p
 }
 
-// counted counts the answers of an endpoint by their status.
-func (m *metrics) counted(endpoint string, h http.Handler) http.Handler {
+// counted counts and times the answers of a handler.
+func counted(m client.MetricsHandler, handler string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, begun := &statusWriter{ResponseWriter: w, status: http.StatusOK}, time.Now()
+		defer func() {
+			m.WithTags(map[string]string{"handler": handler, "status": fmt.Sprint(s.status)}).Counter(metricRequests).Inc(1)
+			m.WithTags(map[string]string{"handler": handler}).Timer(metricLatency).Record(time.Since(begun))
+		}()
+		h.ServeHTTP(s, r)
+	})
+}
+
+// countedHook counts the answers of a sender's endpoint by their status.
+func countedHook(m client.MetricsHandler, endpoint string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
-			m.count(metricRequests, map[string]string{"endpoint": endpoint, "status": fmt.Sprint(s.status)})
+			m.WithTags(map[string]string{"endpoint": endpoint, "status": fmt.Sprint(s.status)}).Counter(metricWebhooks).Inc(1)
 		}()
 		h.ServeHTTP(s, r)
 	})

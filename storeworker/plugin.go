@@ -19,6 +19,7 @@ import (
 type Plugin struct {
 	*verdict.Plugin
 	options Options
+	numbers *registry
 
 	running atomic.Pointer[Worker]
 
@@ -33,6 +34,8 @@ type Plugin struct {
 // NewPlugin returns a plugin for Plugins of client.Options, in place of verdict.NewPlugin: it does the same, and runs a store
 // worker in this process, on cfg.Store. Of o, what is left out is that of cfg: Store, StoreTaskQueue, SearchAttributes, Definitions and
 // TokenKeys; and Client is always that of the client that the plugin is on.
+//
+// The client's metrics go to [Plugin.Metrics] too, beside its own MetricsHandler.
 //
 // A store worker that cannot start keeps the first worker from starting. One that cannot go on later says so in the log and
 // to Worker.OnFatalError; the workers beside it go on, and what they record waits in Temporal for another one.
@@ -50,7 +53,7 @@ func NewPlugin(cfg verdict.Config, o Options) *Plugin {
 	}
 	o.complete()
 	cfg.StoreTaskQueue = o.TaskQueue
-	return &Plugin{Plugin: verdict.NewPlugin(cfg), options: o, workers: map[string]bool{}, misplaced: map[string]bool{}}
+	return &Plugin{Plugin: verdict.NewPlugin(cfg), options: o, numbers: newRegistry(), workers: map[string]bool{}, misplaced: map[string]bool{}}
 }
 
 // ConfigureClient implements client.Plugin.
@@ -61,6 +64,7 @@ func (p *Plugin) ConfigureClient(ctx context.Context, o client.PluginConfigureCl
 		return fmt.Errorf("storeworker: the plugin is on a client of namespace %q already: make another one for %q", p.client.Namespace, o.ClientOptions.Namespace)
 	}
 	p.client = o.ClientOptions
+	o.ClientOptions.MetricsHandler = p.numbers.handler(o.ClientOptions.MetricsHandler)
 	return p.Plugin.ConfigureClient(ctx, o)
 }
 
@@ -108,7 +112,7 @@ func (p *Plugin) join(ctx context.Context, instance string) error {
 		o := p.options
 		o.Client = *p.client
 		o.Client.Plugins = nil // what they change they have changed
-		w, err := start(ctx, o, nil)
+		w, err := start(ctx, o, nil, p.numbers)
 		if err != nil {
 			return fmt.Errorf("storeworker: %w", err)
 		}

@@ -2,9 +2,14 @@ package storeworker_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,4 +103,56 @@ func TestOneProcess(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "the last worker has stopped")
 	require.NoError(t, db.Ping(t.Context()), "the store is the user's to close")
 	require.Positive(t, seen.n.Load(), "the codec was not used")
+}
+
+// What docs/deploying.md alerts on is there to be had, by the name that it gives: ours from the start, Temporal's once it happens.
+func TestAlertsCanBeHad(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../docs/deploying.md")
+	require.NoError(t, err)
+	_, alerts, ok := strings.Cut(string(document), "\n## Alerts\n")
+	require.True(t, ok)
+	alerts, _, _ = strings.Cut(alerts, "\n## ")
+	found := regexp.MustCompile("`((?:verdict|temporal)_[a-z_]*[a-z])[`{]").FindAllStringSubmatch(alerts, -1)
+	require.Greater(t, len(found), 12)
+
+	server := devservertest.ForTest(t)
+	queue := devservertest.Name(t)
+	plugin := storeworker.NewPlugin(verdict.Config{
+		Store: open(t), Scorers: []verdict.ScorerDefinition{paid}, StoreTaskQueue: queue + "-verdict",
+	}, storeworker.Options{})
+	c := server.Dial(t, client.Options{Plugins: []client.Plugin{plugin}})
+	w := worker.New(c, queue, worker.Options{})
+	var failed atomic.Bool
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		if failed.CompareAndSwap(false, true) {
+			panic("a workflow task fails")
+		}
+		return orders(ctx, queue)
+	}, workflow.RegisterOptions{Name: "fails once"})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	served := func() string {
+		r := httptest.NewRecorder()
+		plugin.Metrics().ServeHTTP(r, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/metrics", nil))
+		return r.Body.String()
+	}
+	missing := func(all string, prefix string) (names []string) {
+		for _, name := range found {
+			if strings.HasPrefix(name[1], prefix) && !regexp.MustCompile(`(?m)^`+name[1]+`(_bucket)?[{ ]`).MatchString(all) {
+				names = append(names, name[1])
+			}
+		}
+		return names
+	}
+	served() // what counts requests is there after the first
+	require.Empty(t, missing(served(), "verdict_"))
+	_, err = c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: queue, TaskQueue: queue}, "fails once")
+	require.NoError(t, err)
+	harness.Eventually(t, harness.Patience, func() error {
+		if names := missing(served(), ""); names != nil {
+			return fmt.Errorf("not served: %v", names)
+		}
+		return contains(served(), `verdict_recorded_total{`)
+	})
 }

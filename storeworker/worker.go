@@ -102,7 +102,7 @@ type Worker struct {
 
 	handlers
 	parts     *parts
-	metrics   *metrics
+	metrics   client.MetricsHandler
 	stopLimit time.Duration
 	step      atomic.Value // of a stop: its name
 }
@@ -111,13 +111,16 @@ type Worker struct {
 type stopper interface{ Stop() }
 
 // Start starts a store worker. When it returns without an error the worker polls, and requests are answered. Stop it.
-func Start(ctx context.Context, o Options) (*Worker, error) { return start(ctx, o, o.Store) }
+func Start(ctx context.Context, o Options) (*Worker, error) {
+	return start(ctx, o, o.Store, newRegistry())
+}
 
 // start starts a store worker which closes what it owns when it stops.
-func start(ctx context.Context, cfg Options, owned io.Closer) (_ *Worker, err error) {
+func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry) (_ *Worker, err error) {
 	cfg.complete()
+	cfg.Client.MetricsHandler = numbers.handler(cfg.Client.MetricsHandler)
 	s := &Worker{
-		log: cfg.Logger, fatal: make(chan error, 2), store: owned, metrics: &metrics{handler: cfg.Client.MetricsHandler},
+		log: cfg.Logger, fatal: make(chan error, 2), store: owned, metrics: cfg.Client.MetricsHandler,
 		stopLimit: cfg.Worker.WorkerStopTimeout + drainLimit - endLimit,
 	}
 	defer func() {
@@ -135,7 +138,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer) (_ *Worker, err er
 	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {
 		return nil, fmt.Errorf("no Temporal server at %s (--address or TEMPORAL_ADDRESS says where): %w", cfg.Client.HostPort, err)
 	}
-	if err := s.handle(cfg); err != nil {
+	if err := s.handle(cfg, numbers); err != nil {
 		return nil, err
 	}
 	if cfg.Listen != "" {
@@ -148,7 +151,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer) (_ *Worker, err er
 		return nil, err
 	}
 	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"look what is away", lookEvery, func(ctx context.Context) error {
-		s.metrics.away(s.parts.all, s.parts.look(ctx))
+		setAway(s.metrics, s.parts.all, s.parts.look(ctx))
 		return nil
 	}}))
 	s.ready.Store(true)
