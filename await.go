@@ -14,13 +14,14 @@ import (
 type (
 	// Outcome is an event from outside: what really happened.
 	Outcome = scoring.Outcome
-	// Event names an outcome that a scorer waits for, and says what it means.
+	// Event names an outcome that a scorer waits for, and its meaning.
 	Event = workflows.Event
-	// Condition is what a scorer waits for: an [Event], [AnyOf] several, [AllOf] of them, or one that comes several [Times].
+	// Condition is the condition that a scorer waits for: an [Event], [AnyOf] several, [AllOf] of them, or one that comes
+	// several [Times].
 	Condition = workflows.Condition
-	// Window is the half-open span in which an outcome counts.
+	// Window is the half-open span of time for outcomes that count.
 	Window = workflows.Window
-	// Awaited is what a wait ended with.
+	// Awaited is the result of a wait.
 	Awaited = workflows.Awaited
 	// ClosedRun is how the run that a scorer is about ended: its status, failure, result and steps.
 	ClosedRun = activities.Closed
@@ -66,9 +67,9 @@ func Within(d time.Duration) Window { return workflows.Within(d) }
 // Until is a window that ends at a time. An outcome at that very time is outside.
 func Until(t time.Time) Window { return workflows.Until(t) }
 
-// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
-// default: [ExpiresTrue], [ExpiresFalse], [ExpiresAs] or [ExpiresUnknown]. An outcome
-// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+// Await waits in a scorer until the condition is met or the window closes. The meaning of the end of the window has no
+// default; it is one of [ExpiresTrue], [ExpiresFalse], [ExpiresAs] or [ExpiresUnknown]. An outcome counts whenever it
+// comes: before the run deferred the scorer, before the scorer began, while it waits.
 func Await(ctx workflow.Context, c Condition, w Window, end scoring.Expiry) (Awaited, error) {
 	return workflows.Await(ctx, c, w, end)
 }
@@ -94,5 +95,5 @@ func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...Judg
 // JudgeOption is an option of [Judge].
 type JudgeOption = workflows.JudgeOption
 
-// JudgeWithin is how long [Judge] waits at most, attempts and what lies between them included.
+// JudgeWithin is how long [Judge] waits at most, with all attempts and pauses.
 func JudgeWithin(d time.Duration) JudgeOption { return workflows.JudgeWithin(d) }

@@ -30,8 +30,8 @@ type Target interface{ target() }
 // Run names a run. An empty RunID means the newest run of the workflow id.
 type Run struct{ WorkflowID, RunID string }
 
-// Key is a name that a run gave itself with [DeclareKey]. What is said about one that no run has declared yet is held: it
-// stands in the ledger, is recorded once a run declares the key, and is rejected after 30 days.
+// Key is a name that a run gave itself with [DeclareKey]. The store holds a score about a key that no run has declared
+// yet: the ledger lists it, it is recorded once a run declares the key, and it is rejected after 30 days.
 type Key string
 
 // Token is an opaque text from [TokenFor].
@@ -68,7 +68,7 @@ func NewClient(c client.Client, o ClientOptions) *Client {
 // Score says something about a run that is open or long closed. When it returns nil the score is held durably.
 //
 // Errors: [scoring.InvalidError] for bad input, [ErrNotFound] for a run that neither the server nor the store knows,
-// [ErrAmbiguous] for a key that several runs declared, and those of the Temporal client.
+// [ErrAmbiguous] for a key that several runs declared, and errors of the Temporal client.
 func (c *Client) Score(ctx context.Context, about Target, name string, value any, opts ...ScoreOption) error {
 	v, err := scoring.ValueOf(value)
 	if err != nil {
@@ -83,9 +83,9 @@ func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts
 	return err
 }
 
-// Receipt says what became of what a service said. In any case it is held durably.
+// Receipt tells a service whether its score is recorded or held. Both are durable.
 type Receipt struct {
-	// Held tells that a score is not recorded yet: no run has declared its key, or nobody could say so in time.
+	// Held tells that a score is not recorded yet: no run has declared its key, or that could not be found out in time.
 	Held bool
 	// Repeated tells that an outcome of that ID was delivered before: it is counted, and changes nothing.
 	Repeated bool

@@ -19,12 +19,12 @@ type Pick struct {
 	Variant    string
 	Assignment scoring.Assignment
 
-	misfit workflows.Misfit // what becomes of the workflow that picked it, if the code does not fit
+	misfit workflows.Misfit // the consequence for the workflow that picked it, if the code does not fit
 }
 
 // Experiment returns the run's variant: picked once, recorded when it is made with the probability that each variant
-// had, and the same for the whole life of the run, its retries, its continued runs and its children, whatever is
-// deployed meanwhile. The unit is [ThisRun] or, for an experiment with a unit of its own, a key such as a customer id.
+// had, and the same for the whole life of the run, its retries, its continued runs and its children, across
+// deployments. The unit is [ThisRun] or, for an experiment with a unit of its own, a key such as a customer id.
 //
 // It waits until the assignment is made, for a second at most, so register update handlers before it.
 //
@@ -35,7 +35,7 @@ func Experiment(ctx workflow.Context, e *experiments.Experiment, unit string, op
 	return picked(ctx, workflows.Assign(ctx, e, unit, opts...))
 }
 
-// PickOption has a say in which variant a run gets, when the pick is made: [Targeted], [Forced] or [Chosen].
+// PickOption influences the variant of a run when it is picked: [Targeted], [Forced] or [Chosen].
 type PickOption = workflows.PickOption
 
 // Targeted tells whether the experiment is for this run. If not, the run gets control and is not in the statistics.
@@ -49,32 +49,32 @@ func Chosen(variant string, probabilities map[string]float64) PickOption {
 	return workflows.Chosen(variant, probabilities)
 }
 
-// Shadow runs another variant beside the one that is served: child, a workflow of its own that the run neither waits for
-// nor hears of, whose scores are reported beside those of the served runs and decide nothing. See [workflows.Shadow].
-// One that is refused, or cannot be started, is a line in the log and a count of verdict_refused.
+// Shadow runs another variant in parallel to the served one: child, a workflow of its own that the run neither waits
+// for nor hears from. Its scores are reported next to the served runs' and decide nothing. See [workflows.Shadow]. A
+// shadow that is refused, or cannot be started, becomes a line in the log and a count of verdict_refused.
 func Shadow(ctx workflow.Context, p Pick, variant string, child any, args ...any) {
 	workflows.Shadow(ctx, p.Assignment, variant, child, args...)
 }
 
-// Retired takes the place of [Experiment] once an experiment is over: new runs get the shipped variant and nothing is
-// recorded, while a run that had been picked a variant keeps it. Once no run that was picked one is open, the call can go.
+// Retired replaces [Experiment] once an experiment is over: new runs get the shipped variant and nothing is recorded,
+// while a run with a pick keeps it. Once no run with a pick is open, you can remove the call.
 func Retired(ctx workflow.Context, e *experiments.Experiment, unit, shipped string) Pick {
 	return picked(ctx, workflows.Retire(ctx, e, unit, shipped))
 }
 
 func picked(ctx workflow.Context, a scoring.Assignment) Pick {
 	if a.Variant == "" {
-		return Pick{} // of no experiment: Of says so, and fails no task for it
+		return Pick{} // of no experiment: Of returns an error, and fails no task
 	}
 	return Pick{a.Variant, a, workflows.MisfitOf(ctx)}
 }
 
-// Of returns what the picked variant stands for: a workflow function, a prompt, a model.
+// Of returns the picked variant's entry in the map: a workflow function, a prompt, a model.
 //
-// A variant that is not in the map was removed from the code while runs that had it are open. In the workflow that picked it
-// Of panics then, which fails the workflow task: Temporal tries it again until a worker is deployed whose code has the
-// variant, and the run goes on where it was. Under worker.FailWorkflow, and where the pick came as data, such as in an
-// activity, it is an error that names the variant.
+// A variant that is not in the map was removed from the code while runs that had it are open. In the workflow that
+// picked it Of panics then, which fails the workflow task: Temporal retries it until you deploy a worker whose code has
+// the variant, and the run continues where it was. Under worker.FailWorkflow, and where the pick came as data, such as
+// in an activity, Of returns an error that names the variant.
 func Of[T any](p Pick, variants map[string]T) (T, error) {
 	v, ok := variants[p.Variant]
 	if !ok {

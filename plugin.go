@@ -23,11 +23,12 @@ import (
 // Config configures a plugin. The zero Config records through the worker that polls the task queue "verdict".
 type Config struct {
 	// Scorers are the scorers that runs of this worker defer, or that run here. Several versions of one name run side by
-	// side: a scorer that waits goes on with the code that it was started with. Without that, the last in the list takes over.
+	// side: a waiting scorer continues with the code that it was started with. If that is gone, the last in the list takes
+	// over.
 	Scorers []ScorerDefinition
-	// Experiments obey whoever starts and changes them (`starter experiment`), in the runs of this worker.
+	// Experiments can be started and changed (`starter experiment`) while runs of this worker use them.
 	Experiments []*experiments.Experiment
-	// RolloutAge is how old what the worker knows of that may be. Defaults to 10 s.
+	// RolloutAge is how old the worker's view of these may be. Defaults to 10 s.
 	RolloutAge time.Duration
 	// Judges answer [Judge] on this worker.
 	Judges []judges.Judge
@@ -37,28 +38,28 @@ type Config struct {
 	StoreTaskQueue string
 	// ScorerTaskQueue is where deferred scorers run. Defaults to the task queue of the run that defers them.
 	ScorerTaskQueue string
-	// SearchAttributes puts what was scored into the visibility of a run that ends, one event more, and of its scorers.
-	// `starter setup` registers the attributes; a worker in whose namespace they are not registered does not start. The list
-	// has room for 1,800 bytes of JSON: of more, what was scored first is in it. A run whose own attributes leave no room, of
-	// 32,000 bytes in all, has none of these.
+	// SearchAttributes puts a run's scores into its search attributes when it ends, which adds one event, and into its
+	// scorers'. `starter setup` registers the attributes; a worker in whose namespace they are not registered does not
+	// start. The list has room for 1,800 bytes of JSON; the first scores get it. A run whose own attributes leave no room,
+	// of 32,000 bytes in all, has none of these.
 	SearchAttributes bool
 	// Doubles names the scores whose number goes into a Double search attribute as well: score name → attribute name.
 	// A namespace on SQL visibility has three.
 	Doubles map[string]string
-	// DisabledWorkflows are workflow types whose runs are not recorded, nor what their activities score on this worker. Runs
-	// that were recorded before keep their shape.
+	// DisabledWorkflows are workflow types whose runs are not recorded, and neither are their activities' scores on this
+	// worker. Runs that were recorded before keep their shape.
 	DisabledWorkflows []string
-	// Off is the kill switch: while it returns true nothing is recorded, by runs, activities or scorers of this worker, and
-	// experiments serve control. It is called at every write and where a scorer is deferred or settles, from goroutines of its
-	// own. An answer that takes longer than 50 ms is not waited for: what it said last stands.
+	// Off is the kill switch: while it returns true nothing is recorded, by runs, activities or scorers of this worker,
+	// and experiments serve control. It is called at every write and where a scorer is deferred or settles, from
+	// goroutines of its own. If an answer takes longer than 50 ms, the last one counts.
 	Off func() bool
-	// Refused, if set, hears of each call in a run or an activity that was refused, once, from any goroutine: for alerts, and for
-	// tests that a refusal must fail. Nobody has to set it: the log and the count verdict_refused say the same.
+	// Refused, if set, is called once for each refused call in a run or an activity, from any goroutine: for alerts, and
+	// for tests that a refusal must fail. You need not set it: the log and the count verdict_refused have the same.
 	Refused func(error)
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.
 	TokenKey []byte
-	// MaxPending is how many bytes of what this worker records may wait while neither the store nor Temporal answers. What
-	// is more is lost: counted and logged. Defaults to 64 MB.
+	// MaxPending is how many bytes of this worker's records may wait while neither the store nor Temporal answers.
+	// Anything beyond is lost, counted and logged. Defaults to 64 MB.
 	MaxPending int64
 	// Client is the worker's own, if the plugin is on a worker only: search attributes and data converter are checked with it at
 	// the start. A plugin on a client needs none. With it the worker knows how Experiments are controlled before its first
@@ -96,7 +97,7 @@ type Plugin struct {
 	recorder *activities.Recorder
 }
 
-// StopWorker stops the worker, and then waits for a few seconds at most for what it has recorded last.
+// StopWorker stops the worker, and then waits, for a few seconds at most, for its last records.
 func (p *Plugin) StopWorker(ctx context.Context, o worker.PluginStopWorkerOptions, next func(context.Context, worker.PluginStopWorkerOptions)) {
 	p.SimplePlugin.StopWorker(ctx, o, next)
 	p.recorder.Ended(o.WorkerInstanceKey)
@@ -104,8 +105,8 @@ func (p *Plugin) StopWorker(ctx context.Context, o worker.PluginStopWorkerOption
 
 // NewPlugin returns the plugin, for Plugins of client.Options or worker.Options. On the client it covers every worker
 // that is made from it. Registered on both, or twice, it works once. A wrong configuration fails when the client is
-// made or the worker started: so does a data converter that does not take JSON, since every run would stand still. On a
-// worker without [Config.Client] that shows with the first run, which then goes on without Verdict; the log says so.
+// made or the worker started: so does a data converter that does not take JSON, since every run would hang. On a worker
+// without [Config.Client] that shows with the first run, which then continues without Verdict and logs an error.
 func NewPlugin(cfg Config) *Plugin {
 	cfg.StoreTaskQueue = cmp.Or(cfg.StoreTaskQueue, activities.DefaultTaskQueue)
 	inWorkflows := &workflows.Config{

@@ -18,19 +18,19 @@ type Context interface {
 	Value(key any) any
 }
 
-// Value is what a score can be: a boolean or a finite number.
+// Value is the type of a score's value: a boolean or a finite number.
 type Value interface {
 	~bool | ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
 
-// Score says something about the run that ctx belongs to. In a workflow it is about the run; in an activity it is about
+// Score records a score of the run that ctx belongs to. In a workflow the score is about the run; in an activity about
 // that activity, a step of the run, unless [OnRun] says otherwise.
 //
-// It never fails or stalls whoever calls it, like a metric. What is refused becomes a score in state error, whose reason says
-// why and which is never a number: a value that is not finite, an option that breaks its limit. What has no name to stand under
-// (it is empty, longer than 128 bytes, or has control characters), and what is said where nothing can be recorded (a query
-// handler or a validator, which only read; a coroutine that outlived its workflow function), is a line in the log and a count of
-// verdict_refused. What cannot be recorded now is recorded later.
+// It never fails or stalls its caller, like a metric. A refused score (with a value that is not finite, or an option
+// that breaks its limit) becomes a score in state error with a reason, never a number. A score without a valid name
+// (empty, longer than 128 bytes, or with control characters), and one from a place that cannot record (a query handler
+// or a validator, which only read; a coroutine that outlived its workflow function), becomes a line in the log and a
+// count of verdict_refused. While nothing can be recorded, scores wait and are recorded later.
 func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) {
 	v, err := scoring.ValueOf(value)
 	record(ctx, scoring.Of(name, v), err, opts)
@@ -101,12 +101,12 @@ func Reason(text string) ScoreOption {
 // the same key they are revisions of each other. At most 512 bytes.
 func Keyed(key string) ScoreOption { return scoreOption(func(r *scoring.Record) { r.Key = key }) }
 
-// ObservedAt says when what the score speaks of happened. The default is now.
+// ObservedAt is the time of the event that the score is about. The default is now.
 func ObservedAt(t time.Time) ScoreOption {
 	return scoreOption(func(r *scoring.Record) { r.ObservedAt = t })
 }
 
-// InSession puts a score into a session besides those of its run. At most five.
+// InSession puts a score into a session, in addition to the run's sessions. At most five.
 func InSession(key, id string) ScoreOption {
 	return scoreOption(func(r *scoring.Record) { r.Sessions = append(r.Sessions, scoring.Session{Key: key, ID: id}) })
 }
@@ -117,16 +117,16 @@ func Session(ctx workflow.Context, key, id string) {
 	workflows.Session(ctx, scoring.Session{Key: key, ID: id})
 }
 
-// DeclareKey gives the run a name, such as a message id, by which a service that has no run id may speak of it ([Key]),
-// from its next [Flush] or its end on. At most 20 a run, 512 bytes each; one that two runs declare is ambiguous. One that is
-// refused is a line in the log and a count of verdict_refused.
+// DeclareKey gives the run a name, such as a message id, so that a service without the run id can refer to it ([Key]),
+// after its next [Flush] or its end. At most 20 a run, 512 bytes each; a key that two runs declare is ambiguous. A
+// refused key becomes a line in the log and a count of verdict_refused.
 func DeclareKey(ctx workflow.Context, key string) { workflows.DeclareKey(ctx, key) }
 
-// Flush records what the run has scored so far without waiting for its end. It waits for that, so register update handlers
-// before it. The name, of at most 128 bytes, tells the flushes of a run apart. See [workflows.Flush].
+// Flush records the run's scores so far, before its end. It waits for the write, so register update handlers before it.
+// The name, of at most 128 bytes, identifies the flush in the run. See [workflows.Flush].
 func Flush(ctx workflow.Context, name string) { workflows.Flush(ctx, name) }
 
-// TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it tells nothing and cannot be
-// forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey]; without one, and without the plugin, the text is
-// empty, and the log says so.
+// TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it reveals nothing and cannot
+// be forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey]; without one, and without the
+// plugin, the text is empty, and a log line says why.
 func TokenFor(ctx workflow.Context) string { return workflows.TokenFor(ctx) }

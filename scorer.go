@@ -27,23 +27,24 @@ func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string
 	return workflows.NewScorer(name, version, score)
 }
 
-// Deferred names a scorer that was started: the workflow id and run id of its execution, by which it can be cancelled
-// and its result awaited ([Client.CancelScorer], [Client.ScorerResult]). Started and Err tell whether it was, and why not.
+// Deferred names a scorer that was started: the workflow id and run id of its execution, for [Client.CancelScorer] and
+// [Client.ScorerResult]. Started tells whether it was started, and Err why not.
 type Deferred = workflows.Deferred
 
-// Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. Whatever becomes of the
-// run, the scorer goes on. Its scores are about the run that called Defer. It waits, so register update handlers before it.
+// Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. The scorer keeps
+// running, however the run ends. Its scores are about the run that called Defer. It waits, so register update handlers
+// before it.
 //
-// What is refused fails nothing: an input that its own Validate refuses, and more than [workflows.MaxDeferred] scorers in a run,
-// become a score in state error under the scorer's name, and [Deferred.Err] says so to whoever wants to know. A run that was open
-// when the call was added to its code, and a worker without the plugin, start nothing and return an empty Deferred.
+// A refusal fails nothing: an input that its own Validate refuses, and scorers beyond [workflows.MaxDeferred] in a run,
+// become a score in state error under the scorer's name, and [Deferred.Err] has the reason. A run that was open when
+// the call was added to its code, and a worker without the plugin, start nothing and return an empty Deferred.
 func Defer[In any](ctx workflow.Context, s *Scorer[In], in In, opts ...DeferOption) Deferred {
 	return workflows.DeferScorer(ctx, s, in, deferOptions(opts))
 }
 
-// DeferAll is [Defer] for each of ins, with one change id: for a scorer of which a run starts many. The first eight calls
-// of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes. One
-// input that is refused, and more than [workflows.MaxDeferred] scorers in the run, start none.
+// DeferAll is [Defer] for each of ins, with one change id: for many scorers of one kind in a run. The first eight calls
+// of Defer in a run, and the first eight of DeferAll, can be added to running code; later ones are versioned changes.
+// One input that is refused, and more than [workflows.MaxDeferred] scorers in the run, start none.
 func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...DeferOption) []Deferred {
 	return workflows.DeferScorers(ctx, s, ins, deferOptions(opts))
 }

@@ -15,11 +15,11 @@ import (
 
 const (
 	checkLimit    = 2 * time.Second        // of each look
-	checkPatience = 900 * time.Millisecond // with a part once another one is there: who asks may wait for a second only
-	checkFresh    = time.Second            // how old an answer may be: however many ask, each part is looked at once in this time
+	checkPatience = 900 * time.Millisecond // with a part once another one works: callers may wait for a second only
+	checkFresh    = time.Second            // how old an answer may be: each part is checked once in this time, for any number of callers
 )
 
-// errSlow is what is said of a part that has not answered.
+// errSlow is the error of a part that has not answered.
 var errSlow = errors.New("it does not answer in time")
 
 // part is one of the two that can take a delivery.
@@ -28,7 +28,7 @@ type part struct {
 	do   func(context.Context) error
 }
 
-// parts looks whether the parts take what comes, by trying.
+// parts checks, by trying, whether the parts work.
 type parts struct {
 	all []part
 	log *slog.Logger
@@ -40,7 +40,7 @@ type parts struct {
 	now  func() time.Time // nil: time.Now
 }
 
-// look returns the names of the parts that are away.
+// look returns the names of the parts that are down.
 func (p *parts) look(ctx context.Context) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *parts) look(ctx context.Context) []string {
 
 // try tries all parts at once.
 func (p *parts) try(ctx context.Context) []error {
-	// Whoever asks may hang up; the answer is for all who ask.
+	// The caller may hang up; the answer is for all callers.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit)
 	defer cancel()
 	type answer struct {
@@ -98,7 +98,7 @@ func (p *parts) try(ctx context.Context) []error {
 	return errs
 }
 
-// tell says in the log when a part goes away and when it is back. Errors have addresses in them, so nothing else shows
+// tell says in the log when a part goes away and when it is back. Errors have addresses in them, so only the log shows
 // them.
 func (p *parts) tell(name string, err error) {
 	if p.said == nil {
@@ -106,9 +106,9 @@ func (p *parts) tell(name string, err error) {
 	}
 	switch {
 	case err != nil && !p.said[name]:
-		p.log.Warn("away: it takes nothing that comes", "part", name, "error", err)
+		p.log.Warn("away: it takes no writes", "part", name, "error", err)
 	case err == nil && p.said[name]:
-		p.log.Info("back: it takes what comes", "part", name)
+		p.log.Info("back: it takes writes again", "part", name)
 	}
 	p.said[name] = err != nil
 }

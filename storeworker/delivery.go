@@ -21,8 +21,8 @@ const countLimit = time.Second
 // impatient leaves less.
 const takeLimit = 2 * time.Second
 
-// delivery hands outcomes over to Temporal, which holds them even while the store is away. While Temporal is away, the store
-// holds them.
+// delivery hands outcomes over to Temporal, which holds them even while the store is down. While Temporal is down, the
+// store holds them.
 type delivery struct {
 	temporal  client.Client
 	store     store.Correlator
@@ -30,7 +30,7 @@ type delivery struct {
 	log       *slog.Logger
 }
 
-// untold is a store that holds outcomes whose scorers cannot be told yet.
+// untold is a store that holds outcomes whose scorers cannot be signaled yet.
 type untold interface {
 	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
 	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
@@ -73,7 +73,7 @@ func (d delivery) handOver(ctx context.Context, o scoring.Outcome) (duplicate bo
 	return activities.StartDelivery(ctx, d.temporal, d.taskQueue, o)
 }
 
-// keep has the store hold an outcome that Temporal did not take. Whoever waits for it is told once Temporal is back.
+// keep has the store hold an outcome that Temporal did not take. Its scorers are signaled once Temporal is back.
 func (d delivery) keep(ctx context.Context, o scoring.Outcome, away error) (duplicate bool, err error) {
 	var invalid *scoring.InvalidError
 	s, ok := d.store.(untold)
@@ -98,10 +98,10 @@ func (d delivery) count(ctx context.Context, o scoring.Outcome) error {
 	return activities.CountDelivery(ctx, d.temporal, d.taskQueue, o)
 }
 
-// tellBatch is how many outcomes are told of in one go.
+// tellBatch is how many outcomes are signaled in one go.
 const tellBatch = 100
 
-// tell tells whoever waits of the outcomes that the store has held while Temporal was away.
+// tell signals the waiting scorers about the outcomes that the store has held while Temporal was down.
 func (d delivery) tell(ctx context.Context) error {
 	s, ok := d.store.(untold)
 	if !ok {

@@ -13,15 +13,15 @@ import (
 type health struct {
 	ready *atomic.Bool
 	parts *parts
-	// alone are the names of the parts that take a delivery though the other is away.
+	// alone are the names of the parts that take a delivery while the other is down.
 	alone []string
 }
 
-// live says that the process answers, and nothing of what it depends on: a restart would not mend that.
+// live reports that the process answers. It does not check dependencies: a restart would not mend them.
 func (h health) live(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
-// readiness is 200 if the worker has started, is not about to stop, and a delivery would be held: by Temporal or, while that
-// is away, by the store. What is away is named; why is in the log.
+// readiness is 200 if the worker has started, is not about to stop, and a delivery would be held: by Temporal or, while
+// that is down, by the store. It names the parts that are down; the log has the reason.
 func (h health) readiness(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	away := h.parts.look(context.WithoutCancel(r.Context()))

@@ -14,7 +14,7 @@ import (
 	"github.com/verdict-dev/verdict/webhooks"
 )
 
-// handlers are the parts of what a store worker answers.
+// handlers are the HTTP handlers of a store worker.
 type handlers struct {
 	health, webhooks, api, pages, numbers http.Handler
 }

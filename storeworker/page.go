@@ -12,10 +12,10 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// errAway is what Temporal is known to answer while it is away.
+// errAway replaces an answer of Temporal while it is down.
 var errAway = errors.New("temporal is away")
 
-// page is the report as a page. While Temporal is away it is not asked: who looks would wait for it.
+// page is the report as a page. While Temporal is down it is not asked, because viewers would wait for it.
 func (s *Worker) page(cfg Options) http.Handler {
 	away := func(ctx context.Context) bool { return slices.Contains(s.parts.look(ctx), "temporal") }
 	ask, define := report.AskTemporal(s.temporal), report.DefinedByControl(s.temporal)

@@ -14,8 +14,8 @@ import (
 	"github.com/verdict-dev/verdict"
 )
 
-// Plugin is verdict's plugin, with a store worker beside the workers that it is on. It starts before the first of them and stops
-// after the last.
+// Plugin is verdict's plugin, with a store worker in addition to the workers that it is on. The store worker starts
+// before the first of them and stops after the last.
 type Plugin struct {
 	*verdict.Plugin
 	options Options
@@ -31,9 +31,9 @@ type Plugin struct {
 	misplaced map[string]bool // the workers on the store worker's own task queue
 }
 
-// NewPlugin returns a plugin for Plugins of client.Options, in place of verdict.NewPlugin: it does the same, and runs a store
-// worker in this process, on cfg.Store. Of o, what is left out is that of cfg: Store, StoreTaskQueue, SearchAttributes, Definitions and
-// TokenKeys; and Client is always that of the client that the plugin is on.
+// NewPlugin returns a plugin for Plugins of client.Options, instead of verdict.NewPlugin: it does the same, and runs a
+// store worker in this process, on cfg.Store. Fields that o leaves out come from cfg: Store, StoreTaskQueue,
+// SearchAttributes, Definitions and TokenKeys; and Client always comes from the client that the plugin is on.
 //
 // The client's metrics go to [Plugin.Metrics] too, beside its own MetricsHandler.
 //
@@ -125,11 +125,11 @@ func (p *Plugin) join(ctx context.Context, instance string) error {
 	return nil
 }
 
-// watch says when a store worker cannot go on.
+// watch reports the failure of a store worker.
 func watch(ctx context.Context, w *Worker) {
 	select {
 	case err := <-w.Failed():
-		w.log.Error("the store worker cannot go on; what this process records waits in Temporal for another one", "error", err)
+		w.log.Error("the store worker failed; this process's records wait in Temporal for another one", "error", err)
 	case <-ctx.Done():
 	}
 }

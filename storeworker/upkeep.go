@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// How often the worker looks after what is kept, and how long it may take.
+// How often the worker does its upkeep, and how long it may take.
 const (
 	tellEvery  = 2 * time.Second
 	heldEvery  = 15 * time.Second
@@ -18,7 +18,7 @@ const (
 	taskLimit  = 10 * time.Minute
 )
 
-// heldFor is how long what is said about a key waits for a run to declare it: a run may be open for weeks.
+// heldFor is how long a score about a key waits for a run to declare it: a run may be open for weeks.
 const heldFor = 30 * 24 * time.Hour
 
 // task is something that is done again and again.
@@ -28,7 +28,8 @@ type task struct {
 	do    func(context.Context) error
 }
 
-// upkeep does tasks until it is stopped. Every replica does them; each finds done what another one has.
+// upkeep does tasks until it is stopped. Every replica does them; a task that another replica has done has no work
+// left.
 type upkeep struct {
 	cancel context.CancelFunc
 	all    sync.WaitGroup
@@ -69,7 +70,7 @@ func (t task) run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Keep says how long the worker keeps what it does not need for ever; 0: for ever.
+// Keep says how long the worker keeps data that it may delete; 0: for ever.
 type Keep struct {
 	// Requests are the idempotency keys of the API.
 	Requests time.Duration
@@ -77,22 +78,22 @@ type Keep struct {
 	Rejections time.Duration
 }
 
-// tasksOf are those of a store.
+// tasksOf returns the tasks for a store.
 func tasksOf(s store.Store, keep Keep, d delivery) []task {
 	return []task{
-		{"tell scorers of what came while Temporal was away", tellEvery, d.tell},
-		{"record what was held about keys that runs have declared", heldEvery, func(ctx context.Context) error {
+		{"signal scorers about outcomes from while Temporal was down", tellEvery, d.tell},
+		{"record held scores whose keys runs have declared", heldEvery, func(ctx context.Context) error {
 			_, err := s.ReleaseHeld(ctx)
 			return err
 		}},
-		{"forget what is old", pruneEvery, func(ctx context.Context) error {
+		{"delete old requests and rejections", pruneEvery, func(ctx context.Context) error {
 			_, err := s.ExpireHeld(ctx, time.Now().Add(-heldFor))
 			return errors.Join(err, old(ctx, s.PruneRequests, keep.Requests), old(ctx, s.PruneRejections, keep.Rejections))
 		}},
 	}
 }
 
-// old deletes what is older than an age.
+// old deletes rows older than an age.
 func old(ctx context.Context, prune func(context.Context, time.Time) (int, error), age time.Duration) error {
 	if age == 0 {
 		return nil

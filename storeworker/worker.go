@@ -1,8 +1,8 @@
 // Package storeworker is the worker that keeps the store, as a library: a Temporal worker with Verdict's own workflows and
 // activities, and HTTP handlers for health checks, webhooks, API, pages and metrics.
 //
-// [NewPlugin] makes a worker process of yours the store worker as well, so that nothing else has to be deployed. [Start] runs
-// one by itself, as the program worker does. Both run in as many processes as the store allows: one for SQLite, any number for
+// [NewPlugin] makes a worker process of yours the store worker as well, so you deploy nothing else. [Start] runs one by
+// itself, as the program worker does. Both run in as many processes as the store allows: one for SQLite, any number for
 // Postgres.
 package storeworker
 
@@ -31,22 +31,22 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// drainLimit is how long a stop waits for the HTTP requests that are under way. A webhook is answered well within it. It is
-// also what a stop may take beyond what the Temporal worker may.
+// drainLimit is how long a stop waits for the HTTP requests in progress. A webhook is answered well within it. It is
+// also how much longer a stop may take than the Temporal worker's.
 const drainLimit = 5 * time.Second
 
-// endLimit is what is left of that for the process to end.
+// endLimit is the part of it for the process to end.
 const endLimit = 500 * time.Millisecond
 
-// Options are what a store worker works with.
+// Options configure a store worker.
 type Options struct {
 	// Client says how to reach Temporal: address and namespace, TLS, data converter and codec, interceptors, metrics handler.
 	// Verdict's own plugin is added to its Plugins. [NewPlugin] takes the options of the client that it is on instead.
 	Client client.Options
-	// Store is where everything is kept. [Start] closes it when it stops, also when it does not start. [NewPlugin] takes that
-	// of its verdict.Config and leaves it open.
+	// Store is where everything is kept. [Start] closes it when it stops, also when it does not start. [NewPlugin] takes
+	// the store of its verdict.Config and leaves it open.
 	Store store.Store
-	// TaskQueue is where recording workflows and deliveries are started, and nothing else polls. Default: "verdict".
+	// TaskQueue is the task queue of recording workflows and deliveries; no other worker polls it. Default: "verdict".
 	TaskQueue string
 	// Worker are the options of the Temporal worker.
 	Worker worker.Options
@@ -57,12 +57,12 @@ type Options struct {
 	Listen string
 	// UI is the base URL of the Temporal UI, for links.
 	UI string
-	// Definitions are those of experiments that are known, for the page. That of another one its rollout knows, or it is
-	// inferred.
+	// Definitions are the definitions of known experiments, for the page. Other definitions come from their rollouts, or
+	// are inferred.
 	Definitions []*experiments.Experiment
-	// APITokens let clients in. Without any, API, pages and metrics answer only what comes from this host.
+	// APITokens let clients in. Without any, API, pages and metrics answer only requests from this host.
 	APITokens []string
-	// Authenticated says that whoever mounts the handlers lets nobody in who must not be: they ask for no token.
+	// Authenticated means that the code that mounts the handlers checks access: they ask for no token.
 	Authenticated bool
 	// TrustedProxies are networks whose proxies are believed when they say whom they forward for, and decide who reaches API, pages
 	// and metrics where there are no APITokens.
@@ -77,7 +77,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// complete fills in what is left out.
+// complete fills in the defaults.
 func (o *Options) complete() {
 	o.TaskQueue = cmp.Or(o.TaskQueue, activities.DefaultTaskQueue)
 	o.Client.HostPort = cmp.Or(o.Client.HostPort, client.DefaultHostPort)
@@ -98,7 +98,7 @@ type Worker struct {
 	hooks    []io.Closer // the webhooks' handlers
 	upkeep   *upkeep
 	temporal client.Client
-	store    io.Closer // nil: somebody else's
+	store    io.Closer // nil: the caller's
 
 	handlers
 	parts     *parts
@@ -177,7 +177,7 @@ func (s *Worker) startWorker(cfg Options) error {
 	return nil
 }
 
-// fail says, once, that the store worker cannot go on.
+// fail reports, once, that the store worker has failed.
 func (s *Worker) fail(err error) {
 	select {
 	case s.fatal <- err:
@@ -185,7 +185,7 @@ func (s *Worker) fail(err error) {
 	}
 }
 
-// Failed returns the channel on which the store worker says that it cannot go on and must be stopped.
+// Failed returns the channel that gets the error when the store worker has failed and must be stopped.
 func (s *Worker) Failed() <-chan error { return s.fatal }
 
 // URL is the base URL of the HTTP server; empty if there is none.
@@ -199,7 +199,7 @@ func (s *Worker) URL() string {
 // Client is the Temporal client, with the plugin.
 func (s *Worker) Client() client.Client { return s.temporal }
 
-// lookEvery is how often it is looked what is away, whether somebody asks or not.
+// lookEvery is how often the store and Temporal are checked, with or without a request.
 const lookEvery = 10 * time.Second
 
 // delivery is how outcomes are delivered.
@@ -207,10 +207,9 @@ func (s *Worker) delivery(cfg Options) delivery {
 	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
 }
 
-// Stop stops in the order in which nothing is lost: no longer ready, so that a load balancer looks elsewhere; no new
-// request, and those that are under way to their end; no new task, and those that are under way to their end; and then
-// what all of them used. It ends after the time that the Temporal worker may take to stop and 5 s, whatever hangs: what was
-// under way then is done again by another worker.
+// Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after
+// the requests in progress; then Temporal tasks, after the ones in progress; and last their resources. It returns after
+// the Temporal worker's stop timeout plus 5 s, even if something hangs: another worker repeats the unfinished work.
 func (s *Worker) Stop() error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
@@ -220,7 +219,7 @@ func (s *Worker) Stop() error {
 	case err := <-stopped:
 		return err
 	case <-limit.C:
-		s.log.Warn("stopped without waiting any longer; what was under way is done again by another worker", "step", s.step.Load(), "limit", s.stopLimit)
+		s.log.Warn("stopped without waiting any longer; another worker repeats the unfinished work", "step", s.step.Load(), "limit", s.stopLimit)
 		return nil
 	}
 }
@@ -237,7 +236,7 @@ func (s *Worker) stop() error {
 		ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 		defer cancel()
 		if err := s.server.Shutdown(ctx); err != nil {
-			// Whoever dawdles comes again: it was not told that anything is held.
+			// A slow sender comes again: it got no answer that anything is held.
 			s.log.Warn("requests were cut off", "after", drainLimit, "error", errors.Join(err, s.server.Close()))
 		}
 	}
@@ -250,7 +249,7 @@ func (s *Worker) stop() error {
 		s.upkeep.stop()
 	}
 	for _, h := range s.hooks {
-		errs = append(errs, h.Close()) // what they have counted goes into the ledger
+		errs = append(errs, h.Close()) // their counts go into the ledger
 	}
 	if s.store != nil {
 		begin("store")

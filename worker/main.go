@@ -1,4 +1,4 @@
-// Command worker records scores, carries outcomes to whoever waits for them, and receives webhooks.
+// Command worker records scores, carries outcomes to the scorers that wait for them, and receives webhooks.
 package main
 
 import (

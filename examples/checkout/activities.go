@@ -19,8 +19,8 @@ type Activities struct {
 	Secret string
 }
 
-// Open opens a payment page and returns its address. Stripe sends the workflow id back with every event about the page, and
-// opens one page for one run however often this is tried.
+// Open opens a payment page and returns its address. Stripe sends the workflow id back with every event about the page,
+// and opens one page for one run, also when this is retried.
 func (a *Activities) Open(ctx context.Context, price, text string) (string, error) {
 	run := activity.GetInfo(ctx).WorkflowExecution
 	form := url.Values{

@@ -1,4 +1,4 @@
-// Package checkout compares two texts on a payment page by what customers pay.
+// Package checkout compares two texts on a payment page by the share of customers who pay.
 package checkout
 
 import (
@@ -29,7 +29,7 @@ var Texts = experiments.MustNew(experiments.Definition{
 	Maturity: Day + time.Hour,
 })
 
-// Cart is what a customer wants to buy.
+// Cart has the goods that a customer wants to buy.
 type Cart struct {
 	Customer string        `json:"customer"`
 	Price    string        `json:"price"`          // a Stripe price

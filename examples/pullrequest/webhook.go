@@ -7,8 +7,8 @@ import (
 	"github.com/verdict-dev/verdict/webhooks"
 )
 
-// Receiver is the HTTP handler that GitHub delivers to. It knows no run and no scorer: whoever waits for the pull request
-// gets the outcome.
+// Receiver is the HTTP handler that GitHub delivers to. It knows no run and no scorer: every scorer that waits for the
+// pull request gets the outcome.
 func Receiver(v *verdict.Client, secret string) (http.Handler, error) {
 	hook, err := webhooks.New(webhooks.GitHub{Secrets: []string{secret}}, webhooks.Options{
 		Mapping: webhooks.PullRequests,

@@ -18,7 +18,7 @@ const TaskQueue = "pullrequest"
 // Patience is how long a pull request may stay open.
 const Patience = 14 * 24 * time.Hour
 
-// Change is what the agent proposes: a branch that it has pushed.
+// Change is the agent's proposal: a branch that it has pushed.
 type Change struct {
 	Repository string `json:"repository"` // owner/name
 	Branch     string `json:"branch"`
@@ -40,7 +40,7 @@ func (p PullRequest) Validate() error {
 	return nil
 }
 
-// Accepted is the deferred scorer: was the pull request merged? One that nobody decides on in time was not.
+// Accepted is the deferred scorer: was the pull request merged? If it is not decided in time, it was not.
 var Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, pr PullRequest) (scoring.Score, error) {
 	key := webhooks.IssueKey(pr.Repository, pr.Number)
 	decision, err := verdict.Await(ctx, verdict.AnyOf(

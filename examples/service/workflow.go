@@ -12,21 +12,21 @@ import (
 // TaskQueue is where the worker polls.
 const TaskQueue = "service"
 
-// Question is a question that somebody asks.
+// Question is a question of a user.
 type Question struct {
 	MessageID string `json:"message_id"`
 	Text      string `json:"text"`
 }
 
-// Reply is the answer as it is sent to a browser. Neither the message id nor the token tells it anything about Temporal.
+// Reply is the answer that goes to a browser. Neither the message id nor the token reveals anything about Temporal.
 type Reply struct {
 	MessageID string `json:"message_id"`
 	Answer    string `json:"answer"`
 	Token     string `json:"token"` // stands for this run, and cannot be forged
 }
 
-// Answer answers a question. From then on its run can be spoken of in two ways: by the message id, which whoever knows it
-// may name, and by the token, which only whoever was given it can.
+// Answer answers a question. From then on a service can refer to its run in two ways: by the message id, which anyone
+// who knows it can use, and by the token, which only its holder has.
 func Answer(ctx workflow.Context, q Question) (Reply, error) {
 	verdict.DeclareKey(ctx, q.MessageID)
 	token := verdict.TokenFor(ctx)

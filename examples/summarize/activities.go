@@ -7,8 +7,8 @@ import (
 	"github.com/verdict-dev/verdict"
 )
 
-// Condense keeps the first and the last sentence, where writers put what matters. A score made in an activity is about
-// that activity.
+// Condense keeps the first and the last sentence, where writers put the essentials. A score made in an activity is
+// about that activity.
 func Condense(ctx context.Context, text string) (string, error) {
 	sentences := strings.SplitAfter(strings.TrimSpace(text), ". ")
 	summary := strings.TrimSpace(sentences[0])

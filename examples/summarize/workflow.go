@@ -13,11 +13,11 @@ import (
 // TaskQueue is where the worker polls.
 const TaskQueue = "summarize"
 
-// Article is what is summarized, and for whom.
+// Article is the text to summarize, and its reader.
 type Article struct {
 	Reader string   `json:"reader"`
 	Text   string   `json:"text"`
-	Facts  []string `json:"facts"` // what a good summary must mention
+	Facts  []string `json:"facts"` // facts that a good summary must mention
 }
 
 // Summarize summarizes an article. The runs of one reader are a session.

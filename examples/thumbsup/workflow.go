@@ -1,4 +1,4 @@
-// Package thumbsup records what readers think of an answer, and lets them change their minds.
+// Package thumbsup records readers' opinions of an answer, and lets them change their minds.
 package thumbsup
 
 import (

@@ -1,4 +1,4 @@
-// Package ticket scores a solution by what does not happen: the ticket stays closed.
+// Package ticket scores a solution by silence: the ticket stays closed.
 package ticket
 
 import (
@@ -17,7 +17,7 @@ const TaskQueue = "ticket"
 // Reopened is the outcome that speaks against a solution.
 const Reopened = "ticket.reopened"
 
-// Ticket is what is to be solved.
+// Ticket is the problem to solve.
 type Ticket struct {
 	ID      string        `json:"id"`
 	Problem string        `json:"problem"`
@@ -33,7 +33,7 @@ var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Con
 	if closed.Status != scoring.RunCompleted {
 		return scoring.Decline("stayed_closed", "it was not solved"), nil
 	}
-	// The ticket may well have been reopened just before: that is why we were asked. Only what happens later counts.
+	// The ticket may well have been reopened just before: that is why we were asked. Only later events count.
 	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
 	window := verdict.Within(t.Calm).From(closed.ClosedAt)
 	news, err := verdict.Await(ctx, verdict.On(Reopened, t.ID).Means(false).Where(later), window, verdict.ExpiresTrue)
@@ -51,7 +51,7 @@ func Solve(ctx workflow.Context, t Ticket) error {
 	return workflow.ExecuteActivity(ctx, Close, t).Get(ctx, nil)
 }
 
-// Reopen is what the help desk calls when a customer comes back. The event's id makes a repeated call harmless.
+// The help desk calls Reopen when a customer comes back. The event's id makes a repeated call harmless.
 func Reopen(ctx context.Context, v *verdict.Client, ticket, event string, at time.Time) error {
 	return v.Deliver(ctx, verdict.Outcome{ID: "helpdesk:" + event, Name: Reopened, Key: ticket, ObservedAt: at, Source: "helpdesk"})
 }

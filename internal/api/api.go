@@ -3,8 +3,8 @@
 //
 //	201  new, and durably held
 //	200  the idempotency key was used for the same request before: nothing has changed
-//	202  durably held: no run has declared the run_key yet, and the one that does gets the score
-//	400  not one JSON object in UTF-8, a member that is not known or there twice, an integer beyond 2^53 that would be
+//	202  durably held: no run has declared the run_key yet; the first to declare it gets the score
+//	400  not one JSON object in UTF-8, a member that is unknown or appears twice, an integer beyond 2^53 that would be
 //	     rounded, two idempotency keys
 //	401  no token, or a wrong one
 //	404  neither the server nor the store knows the run
@@ -42,7 +42,7 @@ const maxBody = 2 * scoring.MaxPayload
 // IdempotencyHeader is the header that names a request. The body's member "idempotency_key" does the same.
 const IdempotencyHeader = "Idempotency-Key"
 
-// Options are what the API works with.
+// Options configure the API.
 type Options struct {
 	Store store.Store
 	// Temporal is asked for runs that the store may not know yet.
@@ -159,7 +159,7 @@ func (v *value) UnmarshalJSON(data []byte) error {
 	return v.Value.UnmarshalJSON(data)
 }
 
-// idempotency returns the key of a request: the header's or the body's, which must agree if both are there.
+// idempotency returns the key of a request: the header's or the body's, which must agree if both are given.
 func idempotency(r *http.Request, inBody string) (string, error) {
 	key := r.Header.Get(IdempotencyHeader)
 	for _, other := range r.Header.Values(IdempotencyHeader) {
@@ -176,7 +176,7 @@ func idempotency(r *http.Request, inBody string) (string, error) {
 	return key, scoring.CheckKey("idempotency_key", key)
 }
 
-// digest is a hash of what a request says.
+// digest is a hash of a request's content.
 func digest(request any) (string, error) {
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -186,8 +186,8 @@ func digest(request any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// problemOf makes a problem of any error. What is not the caller's mistake may have succeeded or not: the caller tries
-// again.
+// problemOf makes a problem of any error. If it is not the caller's mistake, the request may have succeeded or not: the
+// caller tries again.
 func (a *api) problemOf(err error) *Problem {
 	var p *Problem
 	var refused *scoring.InvalidError

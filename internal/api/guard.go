@@ -20,7 +20,7 @@ type Guard struct {
 	Tokens   []string
 	Loopback bool
 	Proxies  proxy.Trusted
-	// Open lets everybody in: somebody else is the guard.
+	// Open lets everyone in: another handler is the guard.
 	Open bool
 }
 
@@ -75,8 +75,8 @@ func (g Guard) check(r *http.Request) *Problem {
 	return nil
 }
 
-// arrivedOnLoopback tells whether a connection may have come to a loopback address: a handler that somebody mounts does not
-// know where its server listens.
+// arrivedOnLoopback tells whether a connection may have come to a loopback address: a mounted handler does not know
+// where its server listens.
 func arrivedOnLoopback(r *http.Request) bool {
 	at, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	return !ok || at.IP.IsLoopback()

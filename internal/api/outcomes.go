@@ -32,7 +32,7 @@ type outcomeRequest struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
-// outcomeAnswer says what is held.
+// outcomeAnswer describes the held outcome.
 type outcomeAnswer struct {
 	ID string `json:"id"`
 	// Repeated tells that the event was delivered before.
@@ -86,9 +86,9 @@ func (a *api) outcomes(r *http.Request, body []byte) (int, any, error) {
 	return status, outcomeAnswer{o.ID, !first || duplicate}, nil
 }
 
-// remember keeps an event's id with what it says, before the event is handed over: handing over is idempotent by the id,
-// so a crash in between loses nothing. A store that is away must not keep Temporal from holding the event; then another
-// event of the same id goes unnoticed, and changes nothing all the same.
+// remember keeps an event's id with a digest of its content, before the event is handed over: handing over is
+// idempotent by the id, so a crash in between loses nothing. A store that is away must not keep Temporal from holding
+// the event; then another event of the same id goes unnoticed, but still changes nothing.
 func (a *api) remember(ctx context.Context, in outcomeRequest) (first bool, err error) {
 	hash, err := digest(in)
 	if err != nil {

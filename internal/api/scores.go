@@ -35,7 +35,7 @@ type scoreRequest struct {
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
-// scoreAnswer says what was recorded.
+// scoreAnswer describes the recorded score.
 type scoreAnswer struct {
 	Run   scoring.Run   `json:"run,omitzero"`
 	Step  scoring.Step  `json:"step,omitzero"`
@@ -43,7 +43,7 @@ type scoreAnswer struct {
 	Key   string        `json:"key,omitempty"`
 	State scoring.State `json:"state"`
 	Value scoring.Value `json:"value"`
-	// Held tells that no run has declared the key yet: the one that does gets the score.
+	// Held tells that no run has declared the key yet: the first to declare it gets the score.
 	Held bool `json:"held,omitempty"`
 	// Repeated tells that the same request was answered before.
 	Repeated bool `json:"repeated,omitempty"`
@@ -119,7 +119,7 @@ func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, erro
 	return rec, rec.Validate()
 }
 
-// run returns the run that a request names, once it is sure that there is such a run.
+// run returns the run that a request names, after checking that it exists.
 func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 	named := 0
 	for _, s := range []string{in.WorkflowID, in.RunKey, in.Token} {

@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// Options are what a program uses of its process.
+// Options has the parts of its process that a program uses.
 type Options struct {
 	// Args are the arguments after the program's name.
 	Args []string

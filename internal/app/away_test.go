@@ -137,7 +137,7 @@ func TestOneOfThemIsAway(t *testing.T) {
 	row, _ := p.report("paid")
 	require.Equal(t, 2, row.Scored)
 	for _, part := range []string{"temporal", "store"} {
-		require.Equal(t, 1, strings.Count(p.log.String(), `msg="away: it takes nothing that comes" part=`+part), "it is said once")
+		require.Equal(t, 1, strings.Count(p.log.String(), `msg="away: it takes no writes" part=`+part), "it is said once")
 	}
 	if err := p.stop(); err != nil {
 		require.NoError(t, errors.Join(err, errors.New(p.log.String())))

@@ -18,7 +18,7 @@ import (
 // checkLimit is how long `worker --check` waits for Temporal, and for the database.
 const checkLimit = 15 * time.Second
 
-// checkOnly is what the worker does instead of starting.
+// checkOnly makes the worker check its settings instead of starting.
 type checkOnly struct{ check, offline bool }
 
 func (o checkOnly) validate() error {
@@ -37,8 +37,8 @@ func (c *workerConfig) checkOnly(ctx context.Context, o checkOnly, temporal clie
 	return c.check(ctx, temporal, out)
 }
 
-// check says, without changing anything, whether the worker would start: Temporal answers and has the namespace and the
-// search attributes, and the database is one that this release can work with. It returns all that is wrong.
+// check finds out, without changing anything, whether the worker would start: Temporal answers and has the namespace
+// and the search attributes, and the database is one that this release can work with. It returns every problem.
 func (c *workerConfig) check(ctx context.Context, temporal client.Options, out io.Writer) error {
 	var errs []error
 	for _, part := range []func(context.Context) (string, error){

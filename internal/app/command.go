@@ -35,7 +35,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// maskArgument is what is shown of an argument that is none of ours: it may be a part of a connection that was not quoted.
+// maskArgument returns the safe part of an unknown argument: it may be a part of a connection string that was not
+// quoted.
 func maskArgument(arg string) string {
 	if key, _, ok := strings.Cut(arg, "="); ok {
 		return key + "=" + masked

@@ -97,7 +97,7 @@ func (c *connection) options(env environ, logger *slog.Logger) (client.Options, 
 	return o, nil
 }
 
-// given returns the flags that were given, but for the address and the namespace.
+// given returns the flags that were given, except the address and the namespace.
 func (c *connection) given() []string {
 	var given []string
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -115,8 +115,8 @@ func (c *connection) given() []string {
 	return given
 }
 
-// apply puts the flags that were given over a profile. A flag with a path takes the place of data, and the other way
-// round, since the two exclude each other.
+// apply puts the flags that were given over a profile. A flag with a path replaces data, and the other way round, since
+// the two exclude each other.
 func (c *connection) apply(p *envconfig.ClientConfigProfile) error {
 	tls := func() *envconfig.ClientConfigTLS {
 		if p.TLS == nil {
@@ -154,7 +154,7 @@ func (c *connection) apply(p *envconfig.ClientConfigProfile) error {
 	for _, pair := range c.grpcMeta {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return usage("--grpc-meta: must be KEY=VALUE") // what was given may be a secret
+			return usage("--grpc-meta: must be KEY=VALUE") // the given text may be a secret
 		}
 		if p.GRPCMeta == nil {
 			p.GRPCMeta = map[string]string{}

@@ -25,24 +25,23 @@ func (s *starter) copyCommand() *cobra.Command {
 	return s.command(&cobra.Command{
 		Use:   "copy --from verdict.db --to postgres://…",
 		Short: "Copy a store into an empty database",
-		Long: `Copy all that a store has into an empty database, of the same kind or the other one, and say how many rows of each
-table that was. Rows keep their order and their ids. All of it arrives or nothing does.
+		Long: `Copy a store into an empty database, of the same kind or the other one, and print the number of rows of each table.
+Rows keep their order and their ids. Either all rows arrive or none.
 
-Stop every worker that has the store open before, and let them open the copy afterwards: scorers that wait go on as they
-were, and what Temporal holds meanwhile is recorded then. A store that is written to while it is copied is found out: the
-copy fails, and the target stays empty.
+First stop every worker that has the store open; afterwards let them open the copy. Scorers that wait continue as before,
+and writes that Temporal holds meanwhile are recorded then. If anything writes to the store during the copy, the copy
+fails and the target stays empty.
 
-The source's schema is the one of this release: starter migrate brings it up to date. The target's is made where there is
-none.`,
+The source must have this release's schema; starter migrate brings it up to date. An empty target gets the schema.`,
 	}, settings{
 		{flag: "from", kind: "string", mask: maskDatabase, usage: "the store: " + databaseForms, read: databaseOf(&from)},
-		{flag: "to", kind: "string", mask: maskDatabase, usage: "an empty database, or the path of a file that is not there", read: databaseOf(&to)},
+		{flag: "to", kind: "string", mask: maskDatabase, usage: "an empty database, or the path of a new file", read: databaseOf(&to)},
 	}, func(ctx context.Context, _ []string) error {
 		switch {
 		case from == "":
-			return usage("--from says what is copied")
+			return usage("--from must name the store to copy")
 		case to == "":
-			return usage("--to says where it is copied to")
+			return usage("--to must name the database to copy to")
 		}
 		r := copyResult{From: maskDatabase(from), To: maskDatabase(to), Tables: []copier.Copied{}}
 		err := copier.Copy(ctx, from, to, func(c copier.Copied) {
@@ -55,7 +54,7 @@ none.`,
 		case errors.Is(err, copier.ErrNotEmpty):
 			return fmt.Errorf("%s is not empty: %w", r.To, err)
 		case errors.Is(err, copier.ErrChanged):
-			return fmt.Errorf("nothing is copied: stop what writes to %s, and copy again: %w", r.From, err)
+			return fmt.Errorf("nothing is copied: stop the workers that write to %s, and copy again: %w", r.From, err)
 		case err != nil:
 			return fmt.Errorf("copy %s to %s: %w", r.From, r.To, err)
 		}

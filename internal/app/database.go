@@ -18,7 +18,7 @@ import (
 // defaultDatabase is a file in the current directory: SQLite needs no set-up.
 const defaultDatabase = "verdict.db"
 
-// databaseForms are what a database can be named by.
+// databaseForms lists the ways to name a database.
 const databaseForms = "the path of a SQLite file, a file: URI, " + sqlite.Memory + ", a postgres:// URL, or keywords and values such as \"host=db dbname=scores\""
 
 // databaseOf takes the name of a database in any of databaseForms.
@@ -38,17 +38,17 @@ func databaseOf(to *string) func(string) error {
 func isPostgres(db string) bool { return postgres.IsDSN(strings.TrimSpace(db)) }
 
 var (
-	// explicitPath begins the path of a file, whatever follows.
+	// explicitPath begins the path of a file, with any rest.
 	explicitPath = regexp.MustCompile(`^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\]|file:)`)
-	// likeConnection is what the name of a file in the current directory seldom has, and a connection often: key=value, or
-	// user:password@host.
+	// likeConnection matches text that a connection string often has, and the name of a file in the current directory
+	// seldom: key=value, or user:password@host.
 	likeConnection = regexp.MustCompile(`(?is)\w\s*=|:.*@|^\s*postgres(?:ql)?:`)
 	noScheme       = regexp.MustCompile(`(?s)^//[^/]*:.*@`) // a URL that has lost its scheme
 	urlScheme      = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9+.-]*)://`)
 )
 
-// shownDatabase returns a database's name as people may see it. It refuses one that could be read in two ways: what is
-// taken for a file is shown.
+// shownDatabase returns a database's name as people may see it. It refuses a name that could be read in two ways,
+// because the name of a file is shown in full.
 func shownDatabase(db string) (string, error) {
 	switch {
 	case strings.TrimSpace(db) == "":
@@ -70,7 +70,7 @@ func shownDatabase(db string) (string, error) {
 	return db, reasonOf(err)
 }
 
-// reasonOf leaves out of an error what the settings say themselves.
+// reasonOf leaves out of an error the parts that repeat the settings.
 func reasonOf(err error) error {
 	var invalid *scoring.InvalidError
 	if errors.As(err, &invalid) {
@@ -79,7 +79,7 @@ func reasonOf(err error) error {
 	return err
 }
 
-// maskDatabase is shownDatabase for logs and errors. Of what is refused it shows the scheme at most.
+// maskDatabase is shownDatabase for logs and errors. Of a refused name it shows the scheme at most.
 func maskDatabase(db string) string {
 	shown, err := shownDatabase(db)
 	switch scheme := urlScheme.FindStringSubmatch(db); {
@@ -124,7 +124,7 @@ func openExisting(ctx context.Context, db string) (store.Store, error) {
 	return s, nil
 }
 
-// warnExposed says that others than the owner may read a SQLite file: it holds what users said, and payloads of webhooks.
+// warnExposed warns if others than the owner may read a SQLite file: it holds users' feedback and payloads of webhooks.
 func warnExposed(l *slog.Logger, db string) {
 	if isPostgres(db) {
 		return

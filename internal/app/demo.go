@@ -21,8 +21,8 @@ func newDemoCommand(s *starter) *cobra.Command {
 	return s.command(&cobra.Command{
 		Use:   "demo",
 		Short: "Run an experiment from assignment to winner, on a Temporal server of its own if there is none",
-		Long: `Asks questions about the Go standard library, answers each with one of two retrievers, and waits for what the users
-think of the answers: some tell at once, some late, some twice, some never. Ends with what the scores say.
+		Long: `Asks questions about the Go standard library, answers each with one of two retrievers, and waits for the users'
+opinions of the answers: some answer at once, some late, some twice, some never. It ends with the report.
 
 The embedded Temporal server is built once, which takes about 5 minutes on two cores.`,
 	}, settings{
@@ -33,7 +33,7 @@ The embedded Temporal server is built once, which takes about 5 minutes on two c
 		{flag: "keep", fallback: "false", kind: "bool", usage: "stay up at the end, to look around, until Ctrl-C", read: boolOf(&d.Keep)},
 		{flag: "judge-url", fallback: "", kind: "URL", usage: "ask the language model at this OpenAI-compatible base URL about each answer too", mask: maskURL, read: func(t string) error {
 			if t == "" {
-				return nil // nobody is asked
+				return nil // no judge
 			}
 			return urlOf(&d.JudgeURL)(t)
 		}},
@@ -71,7 +71,7 @@ func demoFile(to *string) func(string) error {
 	}
 }
 
-// connectDemo tells a demo how to reach Temporal and where its results go.
+// connectDemo sets how a demo reaches Temporal and where its results go.
 func (s *starter) connectDemo(d *stage.Options) error {
 	env := environ(s.Environ)
 	o, err := s.conn.options(env, slog.New(slog.DiscardHandler))

@@ -29,7 +29,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// experimentFlags are what the commands of `starter experiment` are told.
+// experimentFlags are the flags of the commands of `starter experiment`.
 type experimentFlags struct {
 	definition experiments.Definition
 	policy     rollout.Policy
@@ -80,7 +80,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 	return parent
 }
 
-// settings are those of every command that changes something.
+// settings are the settings of every command that changes something.
 func (f *experimentFlags) settings() settings {
 	return settings{
 		{flag: "why", kind: "string", usage: "why, for the revision", read: textOf(&f.change.Reason)},
@@ -102,7 +102,7 @@ func (s *starter) experimentStart() *cobra.Command {
 		Use:   "start [NAME@VERSION] --definition FILE",
 		Short: "Start an experiment",
 		Long: "Start an experiment: a workflow manages it from then on.\n\nThe file has the definition as JSON, as the code has it. A duration may be a text such as \"168h\".\n" +
-			"The weights are those of epoch 0, and workers obey changes of them if their plugin knows the experiment.",
+			"The weights are epoch 0. Workers follow later changes if their plugin has the experiment.",
 		Example: "  starter experiment start --definition retriever.json --stop-harm --why 'is it worth its price?'",
 		Args:    atMostOne,
 	}, append(settings{
@@ -140,7 +140,7 @@ func (s *starter) experimentChange(ctx context.Context, action rollout.Action, n
 	})
 }
 
-// login names the user of the environment, or else the one that the process runs as: cron and containers set no $USER.
+// login names the user of the environment, or else the user that the process runs as: cron and containers set no $USER.
 func login(env environ) string {
 	if name, _ := env.LookupEnv("USER"); name != "" {
 		return name
@@ -152,7 +152,7 @@ func login(env environ) string {
 	return me.Username
 }
 
-// asExperimenter makes a change in the name of whoever runs the command, and prints the revision.
+// asExperimenter makes a change in the name of the user who runs the command, and prints the revision.
 func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do func(client.Client) (rollout.Revision, string, error)) error {
 	if f.change.Who = cmp.Or(s.conn.identity, login(environ(s.Environ))); f.change.Who == "" {
 		return usage("neither $USER nor the operating system names who asks: --identity does")
@@ -170,14 +170,14 @@ func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do fun
 	return s.printLine(r, "%s: revision %d, %s, epoch %d", key, r.Number, r.Status, r.Epoch)
 }
 
-// experimentError tells a mistake of the caller's from a failure.
+// experimentError separates mistakes of the caller from failures.
 func (s *starter) experimentError(key string, err error) error {
 	var application *temporal.ApplicationError
 	var invalid *scoring.InvalidError
 	var notFound *serviceerror.NotFound
 	switch {
 	case errors.As(err, &notFound):
-		return usage("nobody has started %s: `%s experiment start` does", key, s.program)
+		return usage("%s is not started; start it with `%s experiment start`", key, s.program)
 	case errors.As(err, &application) && application.Type() == scoring.ErrorTypeInvalid:
 		return usage("%s", application.Message())
 	case errors.As(err, &invalid):
@@ -217,7 +217,7 @@ func (s *starter) findExperiment(ctx context.Context, c client.Client, named str
 	slices.Sort(versions)
 	switch len(versions) {
 	case 0:
-		return "", "", usage("nobody has started a version of %s: `%s experiment start` does", named, s.program)
+		return "", "", usage("no version of %s is started; start one with `%s experiment start`", named, s.program)
 	case 1:
 		return named, versions[0], nil
 	}

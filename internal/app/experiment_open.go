@@ -12,7 +12,7 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// openRuns is how many runs stand in the way of a change of code.
+// openRuns counts the open runs that block a change of code.
 type openRuns struct {
 	Open  int64  `json:"open"`
 	Query string `json:"query"`

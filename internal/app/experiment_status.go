@@ -21,7 +21,7 @@ import (
 func (s *starter) experimentStatus() *cobra.Command {
 	const use = "status NAME@VERSION"
 	return s.command(&cobra.Command{
-		Use: use, Short: "Show what an experiment serves, what is decided, and how it came to that",
+		Use: use, Short: "Show an experiment's weights, its decision, and its history",
 		Example: "  starter experiment status retriever@2", Args: argumentsOf(use),
 	}, nil, func(ctx context.Context, args []string) error {
 		c, _, err := s.dial(ctx)

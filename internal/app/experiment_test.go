@@ -120,8 +120,8 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 		require.ErrorContains(t, got.err, want)
 		require.True(t, isUsage(got.err), "%v", got.err)
 	}
-	refused("nobody has started retriever@2", "pause", "retriever@2")
-	refused("nobody has started a version of retriever", "status", "retriever")
+	refused("retriever@2 is not started", "pause", "retriever@2")
+	refused("no version of retriever is started", "status", "retriever")
 
 	require.Equal(t, "retriever@2: revision 1, running, epoch 0\n", p.starter("experiment", "start", "retriever", "--definition", file, "--stop-harm", "--why", "is it worth it?"))
 	refused("verdict: invalid status: the experiment is running", "start", "--definition", file)

@@ -24,24 +24,23 @@ func (s *starter) ledgerCommand() *cobra.Command {
 	return s.command(&cobra.Command{
 		Use:   "ledger",
 		Short: "List the outcomes that came, and what became of each",
-		Long: `List the outcomes that came, newest first, and what became of each:
+		Long: `List the received outcomes, newest first, each with its state:
 
   matched    a scorer waited for it, and it came inside the window
   late       it came after the window, or after the scorer had closed
-  unclaimed  nobody waits for it (yet)
-  rejected   the delivery was refused; the reason is given. Of what is not authentic the first are listed, and then a
-             line stands for as many as it has deliveries
-  held       no outcome: a score about a key that no run has declared yet. It is recorded when one does, and rejected after
-             30 days. A key that is mistyped stands here from the start
+  unclaimed  no scorer waits for it (yet)
+  rejected   the delivery was refused, with the reason. The first unauthentic ones are listed; after that one line
+             counts many deliveries
+  held       no outcome: a score about a key that no run has declared yet. It is recorded when one does, and rejected
+             after 30 days. A mistyped key shows up here at once
 
-An outcome that comes before anybody waits for it is unclaimed for a while. One that is so for longer than that is a
-sign: of a key that is written in two ways, of runs that do not defer their scorer. --state unclaimed --older-than 72h
-lists those.`,
+An outcome that comes before a scorer waits for it is unclaimed for a while. If it stays unclaimed, the key may be spelled
+in two ways, or the runs do not defer their scorer. --state unclaimed --older-than 72h lists those.`,
 	}, settings{
 		s.database(),
 		{flag: "state", kind: "state", usage: "only matched, late, unclaimed, rejected or held", read: oneOf(&state, "", string(store.Matched), string(store.Late), string(store.Unclaimed), string(store.Rejected), string(store.Held))},
-		{flag: "since", kind: "duration", fallback: "0", usage: "only what came within this time; 0: all", read: durationOf(&since)},
-		{flag: "older-than", kind: "duration", fallback: "0", usage: "only what came longer ago than this", read: durationOf(&olderThan)},
+		{flag: "since", kind: "duration", fallback: "0", usage: "only entries newer than this; 0: all", read: durationOf(&since)},
+		{flag: "older-than", kind: "duration", fallback: "0", usage: "only entries older than this", read: durationOf(&olderThan)},
 		{flag: "limit", kind: "n", fallback: "0", usage: "at most this many; 0: all", read: countOf(&limit, 1)},
 	}, func(ctx context.Context, _ []string) error {
 		filter.State = store.OutcomeState(state)
@@ -73,7 +72,7 @@ lists those.`,
 
 func writeLedger(w io.Writer, entries []store.Entry) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintln(w, "nothing has come")
+		_, err := fmt.Fprintln(w, "no outcomes")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -27,24 +27,24 @@ func (s *starter) migrateCommand() *cobra.Command {
 	return s.command(&cobra.Command{
 		Use:   "migrate --db postgres://…",
 		Short: "Bring the schema of a database up to date",
-		Long: `Bring the schema of a database up to date. Run it before a new release of the worker is rolled out; the workers
-of the release before go on meanwhile and afterwards. It may be interrupted: run again it goes on where it was. A lock keeps
-two of them apart in Postgres. A SQLite file is also brought up to date when the worker opens it.
+		Long: `Bring the schema of a database up to date. Run it before you roll out a new release of the worker; workers of the
+previous release keep working meanwhile and afterwards. It may be interrupted: run it again and it resumes where it
+stopped. In Postgres a lock lets only one run at a time. A worker that opens a SQLite file migrates it too.
 
-With --dry-run it says what it would do, how long each step takes at the present number of rows, and what it locks. It
-changes nothing then. A database that is up to date has no steps but fills that look again at what came since they
-were done: a worker of the release before may have written it.`,
+With --dry-run it prints the steps that it would run, how long each takes at the present number of rows, and its locks,
+and changes nothing. A database that is up to date has only fills as steps; they look again at newer rows, because a
+worker of the previous release may have written them.`,
 	}, settings{
 		{
 			flag: "db", env: "VERDICT_DB", kind: "string", mask: maskDatabase, usage: "SQLite file, postgres:// URL, or keywords and values",
 			read: func(t string) error {
 				if path, err := sqlite.Path(t); !isPostgres(t) && err == nil && path == "" {
-					return errors.New("must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date")
+					return errors.New("must be the path of a SQLite file or a postgres:// URL: a store in memory is always up to date")
 				}
 				return databaseOf(&s.db)(t)
 			},
 		},
-		{flag: "dry-run", kind: "bool", fallback: "false", usage: "say what it would do, and do nothing", read: boolOf(&dry)},
+		{flag: "dry-run", kind: "bool", fallback: "false", usage: "print the steps, and change nothing", read: boolOf(&dry)},
 	}, func(ctx context.Context, _ []string) error {
 		r := migrationResult{Migrated: maskDatabase(s.db), DryRun: dry, Steps: []postgres.Step{}}
 		err := s.migrate(ctx, &r)
@@ -58,7 +58,7 @@ were done: a worker of the release before may have written it.`,
 	})
 }
 
-// migrate brings the database up to date, or finds out what that would take.
+// migrate brings the database up to date, or lists the steps for that.
 func (s *starter) migrate(ctx context.Context, r *migrationResult) (err error) {
 	told := func(step postgres.Step, took time.Duration) {
 		step.About = took

@@ -20,7 +20,7 @@ func TestMigrate(t *testing.T) {
 	}
 	got = call(t, RunStarter, []string{away, "VERDICT_DB=" + db}, "ledger")
 	require.NoError(t, got.err)
-	require.Equal(t, "nothing has come\n", got.stdout)
+	require.Equal(t, "no outcomes\n", got.stdout)
 }
 
 func TestPostgresAwayShowsNoPassword(t *testing.T) {

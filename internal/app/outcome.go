@@ -27,12 +27,12 @@ func (s *starter) outcomeCommand() *cobra.Command {
 	o := scoring.Outcome{Source: "cli"}
 	return s.command(&cobra.Command{
 		Use:   "outcome --name NAME --key KEY",
-		Short: "Deliver what really happened to whoever waits for it",
+		Short: "Deliver an outcome to the scorers that wait for it",
 		Example: `  starter outcome --name pull_request.merged --key octo/hello#12 --value true
   starter outcome --name checkout.paid --key order-7 --value 49.90 --id evt_1 --payload '{"currency":"eur"}'`,
 	}, settings{
 		{flag: "name", kind: "string", usage: "what happened", read: nonEmpty(&o.Name)},
-		{flag: "key", kind: "string", usage: "to what it happened", read: nonEmpty(&o.Key)},
+		{flag: "key", kind: "string", usage: "the thing that it happened to", read: nonEmpty(&o.Key)},
 		{flag: "id", kind: "string", usage: "id of the event: delivered again it changes nothing (default a new one)", read: textOf(&o.ID)},
 		{flag: "value", kind: "true|false|number", usage: "value of the outcome; none when left out", read: valueOf(&o.Value)},
 		{flag: "payload", kind: "JSON", usage: "payload for a scorer's predicate", read: jsonOf(&o.Payload)},

@@ -15,12 +15,12 @@ func (s *starter) pruneCommand() *cobra.Command {
 	var age time.Duration
 	return s.command(&cobra.Command{
 		Use:   "prune --unclaimed-older-than AGE",
-		Short: "Delete outcomes that nobody has claimed",
-		Long: `Delete outcomes that came longer ago than AGE and that nobody has claimed; starter ledger --state unclaimed
---older-than AGE lists them before. Nothing else is ever deleted: no score, and nothing matched, late or rejected.
+		Short: "Delete outcomes that no scorer has claimed",
+		Long: `Delete unclaimed outcomes that are older than AGE; to list them first, use starter ledger --state unclaimed
+--older-than AGE. It never deletes anything else: no score, and no matched, late or rejected outcome.
 
-An outcome that is deleted meets nobody who begins to wait for it later, so AGE is longer than any run takes to defer
-its scorers, and than any scorer's Lookback.`,
+A deleted outcome meets no later scorer, so make AGE longer than any run takes to defer its scorers, and than any
+scorer's Lookback.`,
 	}, settings{
 		s.database(),
 		{flag: "unclaimed-older-than", kind: "duration", usage: "age of the outcomes, such as 2160h for 90 days", read: func(t string) error {

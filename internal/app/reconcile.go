@@ -17,7 +17,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// reconcileFlags are what `starter reconcile` is told.
+// reconcileFlags are the flags of `starter reconcile`.
 type reconcileFlags struct {
 	url, token string
 	olderThan  time.Duration
@@ -25,7 +25,7 @@ type reconcileFlags struct {
 	dryRun     bool
 }
 
-// reconcileResult is what it answers.
+// reconcileResult is its output.
 type reconcileResult struct {
 	DryRun bool              `json:"dry_run"`
 	Items  []*reconcile.Item `json:"items"` // oldest first
@@ -38,26 +38,26 @@ func (s *starter) reconcileCommand() *cobra.Command {
 	var f reconcileFlags
 	return s.command(&cobra.Command{
 		Use:   "reconcile",
-		Short: "List what is still waited for, and ask GitHub what became of it",
-		Long: `List what is still waited for, and ask GitHub what became of it. GitHub delivers a webhook once: what it sent while
-nobody received is lost. Pull requests and issues (outcomes pull_request.* and issue.* of OWNER/REPO#NUMBER) are asked
-for; what has been decided is delivered like the webhook would have been. Running it again changes nothing.
+		Short: "List the outcomes that scorers wait for, and ask GitHub about them",
+		Long: `List the outcomes that scorers still wait for, and ask GitHub about them. GitHub delivers a webhook once: an event
+that it sent while no receiver was up is lost. This command asks about pull requests and issues (outcomes pull_request.*
+and issue.* of OWNER/REPO#NUMBER) and delivers decided ones as the webhook would have. Running it again changes nothing.
 
-  delivered    decided, and its scorers are told now        open         nothing that is waited for has happened
-  found        decided; a dry run tells nobody              outside      decided, but in nobody's window
+  delivered    decided, and its scorers get it now          open         no awaited event has happened
+  found        decided; a dry run delivers nothing          outside      decided, but in no scorer's window
   held         decided, and known before: if its scorer     gone         GitHub does not know it
                stays open, look for that scorer's worker    failed       GitHub gives no usable answer about it
-  no_provider  there is nobody to ask                       left         not asked about
+  no_provider  no provider can be asked about it            left         not asked about
 
-GITHUB_TOKEN is the token to ask with; reading pull requests and issues is all that it must be allowed to do. A rate limit
-is waited for as long as --command-timeout allows.`,
+GITHUB_TOKEN is the token for GitHub; it only needs to read pull requests and issues. The command waits for a rate limit
+as long as --command-timeout allows.`,
 		Example: `  starter reconcile --older-than 6h --dry-run
   starter reconcile --github-url https://github.example.com/api/v3 --command-timeout 10m`,
 	}, settings{
 		s.database(),
 		{flag: "github-url", env: "VERDICT_GITHUB_URL", fallback: "https://api.github.com", kind: "URL", usage: "base URL of GitHub's REST API", mask: maskURL, read: urlOf(&f.url)},
 		{env: "GITHUB_TOKEN", secret: true, read: nonEmpty(&f.token)},
-		{flag: "older-than", fallback: "1h", kind: "duration", usage: "only what has been waited for this long", read: durationOf(&f.olderThan)},
+		{flag: "older-than", fallback: "1h", kind: "duration", usage: "only outcomes that a scorer has waited for this long", read: durationOf(&f.olderThan)},
 		{flag: "dry-run", fallback: "false", kind: "bool", usage: "ask, and deliver nothing", read: boolOf(&f.dryRun)},
 		{flag: "limit", fallback: "0", kind: "n", usage: "ask about at most this many; 0: all", read: countOf(&f.limit, 1)},
 	}, func(ctx context.Context, _ []string) error {

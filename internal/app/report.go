@@ -30,11 +30,11 @@ func (s *starter) reportCommand() *cobra.Command {
 	var by, plots string
 	return s.command(&cobra.Command{
 		Use:   "report [experiment]",
-		Short: "Show what the scores say: by variant, by step, and what is decided",
-		Long: "Show what the scores say: by variant, by step, and what is decided.\n\n" +
+		Short: "Show the results: by variant, by step, and the decision",
+		Long: "Show the results: by variant, by step, and the decision.\n\n" +
 			"With --output csv there is a line for each experiment, version, score, step and variant, at full precision. A cell is\n" +
-			"empty where there is no number. The columns are, in this order:\n  " + strings.Join(report.Columns, ", ") + "\n\n" +
-			"With --plot there are, under DIR/<experiment>/<version>, sequence and forest, each as .svg and .png: how the variants\n" +
+			"empty where there is no value. The columns are, in this order:\n  " + strings.Join(report.Columns, ", ") + "\n\n" +
+			"With --plot it writes sequence and forest, each as .svg and .png, to DIR/<experiment>/<version>: how the variants\n" +
 			"differed from the control as units matured, and how they differ now in every metric.",
 		Example: `  starter report
   starter report retriever --by step --output json
@@ -113,7 +113,7 @@ func (s *starter) plot(r report.Report, dir string) error {
 	return nil
 }
 
-// fileName is a name as one that every file system takes: it names no other directory, and no two are the same.
+// fileName turns a name into one that every file system takes: it leads to no other directory, and stays unique.
 func fileName(name string) string {
 	name = strings.NewReplacer("%", "%25", "/", "%2F", `\`, "%5C", ":", "%3A", "*", "%2A", "?", "%3F", `"`, "%22", "<", "%3C", ">", "%3E", "|", "%7C").Replace(name)
 	if rest, ok := strings.CutPrefix(name, "."); ok {
@@ -122,7 +122,7 @@ func fileName(name string) string {
 	return name
 }
 
-// noExperiment names those that there are.
+// noExperiment names the experiments that exist.
 func (s *starter) noExperiment(ctx context.Context, db store.Store, name string) error {
 	keys, err := db.Experiments(ctx)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *starter) noExperiment(ctx context.Context, db store.Store, name string)
 	if len(names) == 0 {
 		return usage("no experiment %q: nothing has been assigned yet", name)
 	}
-	return usage("no experiment %q: there is %s", name, strings.Join(names, ", "))
+	return usage("no experiment %q; the store has %s", name, strings.Join(names, ", "))
 }
 
 // sessionOf takes KEY=ID, or nothing.

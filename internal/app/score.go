@@ -10,7 +10,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// scoreFlags are what `starter score` is told.
+// scoreFlags are the flags of `starter score`.
 type scoreFlags struct {
 	workflowID, runID, key, token string
 	tokenKeys                     []string
@@ -75,7 +75,7 @@ func (s *starter) score(ctx context.Context, f scoreFlags) error {
 	}
 	result := scoreResult{f.score, receipt.Held}
 	if receipt.Held {
-		return s.printLine(result, "held %s: %s; no run has declared the key %q yet, and the one that does gets it", f.score.Name, said(f.score), f.key)
+		return s.printLine(result, "held %s: %s; no run has declared the key %q yet; the first to declare it gets the score", f.score.Name, said(f.score), f.key)
 	}
 	return s.printLine(result, "scored %s: %s", f.score.Name, said(f.score))
 }
@@ -108,7 +108,7 @@ func (f scoreFlags) target() (verdict.Target, error) {
 	return named[0], nil
 }
 
-// said is what a score says, in a word.
+// said is a score in a word.
 func said(s scoring.Score) string {
 	if s.Value.IsSet() {
 		return s.Value.String()

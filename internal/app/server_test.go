@@ -284,7 +284,7 @@ func TestRepeatedAndHeld(t *testing.T) {
 	require.Equal(t, 200, status, body)
 
 	begin := time.Now()
-	require.Equal(t, "held thumbs_up: true; no run has declared the key \"message-1\" yet, and the one that does gets it\n",
+	require.Equal(t, "held thumbs_up: true; no run has declared the key \"message-1\" yet; the first to declare it gets the score\n",
 		p.starter("score", "--key", "message-1", "--name", "thumbs_up", "--value", "true"))
 	require.Less(t, time.Since(begin), 5*time.Second, "nobody waits for the run to end")
 	status, body = p.http(http.MethodPost, "/v1/scores", `{"run_key":"message-1","name":"thumbs_up","value":false}`, nil)

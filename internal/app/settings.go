@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// setting is something that a program is told by a flag, by an environment variable, or by its default, in this order.
+// setting is a value that a program takes from a flag, an environment variable, or its default, in this order.
 type setting struct {
 	flag, short string // a secret has no flag: arguments are visible to every process of a machine
 	env         string
@@ -28,10 +28,10 @@ type setting struct {
 	text, source string // once resolved
 }
 
-// settings are all that a program can be told.
+// settings are all settings of a program.
 type settings []*setting
 
-// declare makes the flags. They take any text: what is wrong with it is said with all other mistakes, by resolve.
+// declare makes the flags. They take any text: resolve reports its mistakes together with all others.
 func (all settings) declare(flags *pflag.FlagSet) {
 	for _, s := range all {
 		if s.flag == "" {
@@ -95,7 +95,7 @@ func (all settings) log(l *slog.Logger) {
 	}
 }
 
-// masked is what is shown of a secret.
+// masked replaces a secret in output.
 const masked = "***"
 
 // shown is the value as people may see it.

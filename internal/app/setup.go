@@ -18,7 +18,7 @@ import (
 type setupResult struct {
 	Namespace string            `json:"namespace"`
 	Added     map[string]string `json:"added"`   // name → type
-	Present   map[string]string `json:"present"` // those that were there before
+	Present   map[string]string `json:"present"` // the ones from before
 }
 
 // setupCommand is `starter setup`.
@@ -26,7 +26,7 @@ func (s *starter) setupCommand() *cobra.Command {
 	return s.command(&cobra.Command{
 		Use:   "setup",
 		Short: "Register Verdict's search attributes in the namespace",
-		Long:  "Register Verdict's search attributes in the namespace. What is registered already stays as it is.",
+		Long:  "Register Verdict's search attributes in the namespace. Attributes that are already registered stay unchanged.",
 	}, nil, func(ctx context.Context, _ []string) error { return s.setup(ctx) })
 }
 

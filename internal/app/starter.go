@@ -17,7 +17,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// starter is the command line: what its commands share.
+// starter has the parts that all commands of the command line share.
 type starter struct {
 	Options
 	program string // its name: starter, or verdict
@@ -136,7 +136,7 @@ func (s *starter) dial(ctx context.Context) (client.Client, client.Options, erro
 	return c, o, err
 }
 
-// verdict connects to Temporal and returns what a service has.
+// verdict connects to Temporal and returns the client of a service.
 func (s *starter) verdict(ctx context.Context, tokenKeys []string) (*verdict.Client, func(), error) {
 	c, _, err := s.dial(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "say --value or --not-applicable, and not both"},
 		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected, held`},
 		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: the worker makes a SQLite file when it starts"},
-		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: what is in memory is always up to date`},
+		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: a store in memory is always up to date`},
 		{[]string{"report", "--db", ":memory:"}, "no database at :memory:: --db or VERDICT_DB says where the worker keeps it"},
 	} {
 		got := call(t, RunStarter, []string{away}, c.args...)
@@ -128,7 +128,7 @@ func TestReport(t *testing.T) {
 	require.InDelta(t, .75, *r.Experiments[0].Rows[0].Mean, 1e-12)
 
 	got = call(t, RunStarter, []string{away}, "report", "promt", "--db", db)
-	require.EqualError(t, got.err, `no experiment "promt": there is prompt`)
+	require.EqualError(t, got.err, `no experiment "promt"; the store has prompt`)
 }
 
 func TestLedger(t *testing.T) {

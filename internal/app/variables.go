@@ -23,7 +23,7 @@ var (
 	namesVariables = regexp.MustCompile(`\[([A-Z0-9_]+\*?)\]`)
 )
 
-// otherVariables are those that no setting of the worker, no shared one and no flag of the connection names.
+// otherVariables are variables that no setting of the worker, no shared one and no flag of the connection names.
 var otherVariables = []string{
 	"VERDICT_GITHUB_URL", // `starter reconcile`
 	"VERDICT_DEVSERVER",  // where the embedded server is built
@@ -47,7 +47,7 @@ func knownVariables() []string {
 	return known
 }
 
-// unknownVariables returns the variables that begin like ours and are none, which is what a typing mistake makes of one.
+// unknownVariables returns the variables that begin like ours but are unknown, probably a typing mistake.
 func unknownVariables(env environ) variables {
 	known := knownVariables()
 	var unknown variables

@@ -18,7 +18,7 @@ import (
 	"github.com/verdict-dev/verdict/storeworker"
 )
 
-// workerConfig is what the worker is told.
+// workerConfig is the configuration of the worker.
 type workerConfig struct {
 	db, taskQueue, listen, ui string
 	logFormat, logLevel       string
@@ -34,7 +34,7 @@ type workerConfig struct {
 	hooks                     storeworker.Webhooks
 }
 
-// settings are all that the worker can be told besides the connection to Temporal.
+// settings are all settings of the worker, except the connection to Temporal.
 func (c *workerConfig) settings() settings {
 	secret := func(env, usage string, to *[]string) *setting {
 		return &setting{env: env, usage: usage, secret: true, read: secretsOf(to)}
@@ -65,9 +65,9 @@ func (c *workerConfig) settings() settings {
 		secret("VERDICT_SLACK_SECRET", "accept Slack at /webhooks/slack", &c.hooks.Slack),
 		secret("VERDICT_CLOUDEVENTS_TOKEN", "accept CloudEvents with this bearer token at /webhooks/cloudevents", &c.hooks.CloudEvents),
 		secret("VERDICT_HMAC_SECRET", "accept JSON signed with HMAC-SHA256 at /webhooks/hmac", &c.hooks.HMAC),
-		{flag: "stripe-test-mode", env: "VERDICT_STRIPE_TEST_MODE", fallback: "false", kind: "bool", usage: "count events of Stripe's test mode, in which nobody pays", read: boolOf(&c.hooks.StripeTestMode)},
+		{flag: "stripe-test-mode", env: "VERDICT_STRIPE_TEST_MODE", fallback: "false", kind: "bool", usage: "count events of Stripe's test mode, which moves no money", read: boolOf(&c.hooks.StripeTestMode)},
 		{flag: "hmac-header", env: "VERDICT_HMAC_HEADER", fallback: storeworker.DefaultHMACHeader, kind: "header", usage: "header with the signature of /webhooks/hmac", read: nonEmpty(&c.hooks.HMACHeader)},
-		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: storeworker.DefaultHMACPrefix, kind: "string", usage: "what precedes that signature", read: textOf(&c.hooks.HMACPrefix)},
+		{flag: "hmac-prefix", env: "VERDICT_HMAC_PREFIX", fallback: storeworker.DefaultHMACPrefix, kind: "string", usage: "the text before that signature", read: textOf(&c.hooks.HMACPrefix)},
 	}
 }
 
@@ -104,8 +104,8 @@ func (c *workerConfig) options() worker.Options {
 	return o
 }
 
-// workerIs says what the worker is.
-const workerIs = "The worker that records scores, carries outcomes to whoever waits for them, and receives webhooks"
+// workerIs describes the worker.
+const workerIs = "The worker that records scores, carries outcomes to the scorers that wait for them, and receives webhooks"
 
 // RunWorker is the deployable worker. It returns nil once it has stopped because ctx was done.
 func RunWorker(ctx context.Context, o Options) error { return runWorkerProgram(ctx, o, "worker") }
@@ -174,7 +174,7 @@ func runWorker(ctx context.Context, o Options, cfg *workerConfig, all settings, 
 	return errors.Join(err, s.Stop())
 }
 
-// unlessTold returns why a start failed, unless it was told to stop: then nothing has failed.
+// unlessTold returns the error of a start, unless a signal asked it to stop: then nothing has failed.
 func unlessTold(ctx context.Context, log *slog.Logger, err error) error {
 	if ctx.Err() == nil {
 		return err

@@ -22,27 +22,27 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// freshness is how old a page may be: however many look, the store is read once in this time.
+// freshness is how old a page may be: the store is read once in this time, for any number of viewers.
 const freshness = 2 * time.Second
 
 //go:embed page.html
 var source string
 
-// Options are what the page shows.
+// Options configure the page.
 type Options struct {
 	Store store.Reader
 	// Ask asks the server for the state of a run.
 	Ask func(context.Context, scoring.Run) (report.RunState, error)
-	// Definitions are those of experiments that are known, and Define is asked about the others.
+	// Definitions are the definitions of known experiments, and Define is asked about the others.
 	Definitions []*experiments.Experiment
 	Define      func(ctx context.Context, name, version string) (*experiments.Experiment, error)
 	// Closed lists runs that ended badly.
 	Closed func(ctx context.Context, types []string) ([]report.Ended, error)
-	// Away names what takes nothing that comes: "temporal", "store". Nil: nobody knows.
+	// Away names the parts that are down: "temporal", "store". Nil: not known.
 	Away func(context.Context) []string
 	// UI is the base URL of the Temporal UI.
 	UI string
-	// Namespace is that of runs which name none.
+	// Namespace is the namespace of runs that name none.
 	Namespace string
 	Logger    *slog.Logger
 	// Now is the clock. Nil means time.Now.
@@ -57,7 +57,7 @@ type page struct {
 	seen *snapshot
 }
 
-// snapshot is the report that is shown, and what has been made of it so far.
+// snapshot is a report with the pages and figures made from it so far.
 type snapshot struct {
 	report report.Report
 	at     time.Time
@@ -65,7 +65,7 @@ type snapshot struct {
 	plots  map[plotKey][]byte
 }
 
-// shown is what the page shows.
+// shown is the data of the page.
 type shown struct {
 	report.Report
 	Away []string
@@ -113,7 +113,7 @@ func (p *page) servePlot(w http.ResponseWriter, r *http.Request) {
 	p.serve(w, r, "image/svg+xml", "default-src 'none'; style-src 'unsafe-inline'", func() ([]byte, error) { return p.plot(r.Context(), key) })
 }
 
-// serve writes what is made, under a policy that lets it load and run nothing else.
+// serve writes a page or figure, under a policy that lets it load and run nothing else.
 func (p *page) serve(w http.ResponseWriter, r *http.Request, kind, policy string, build func() ([]byte, error)) {
 	body, err := build()
 	switch {

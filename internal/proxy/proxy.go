@@ -1,4 +1,4 @@
-// Package proxy tells requests that came through a proxy from those that did not, and whom a trusted proxy forwards for.
+// Package proxy detects requests that came through a proxy, and finds the client that a trusted proxy forwards for.
 package proxy
 
 import (
@@ -42,7 +42,7 @@ func (t Trusted) contains(a netip.Addr) bool {
 }
 
 // Forwarded returns the header that shows that a request came through a proxy, "" if none does: clients send none of
-// these. HTTP/1.0 shows it too: it is what nginx speaks unless it is told otherwise, and no client of today.
+// these. HTTP/1.0 shows it too: nginx speaks it by default, and no client of today does.
 func Forwarded(r *http.Request) string {
 	if r.ProtoMajor == 1 && r.ProtoMinor == 0 {
 		return "HTTP/1.0"
@@ -76,7 +76,7 @@ func (t Trusted) Through(r *http.Request) bool {
 }
 
 // Client returns the address of who sent a request: the peer's or, if that is a trusted proxy, the last one in
-// X-Forwarded-For that is none; what stands before it anybody may have written.
+// X-Forwarded-For that is none; anyone may have written the entries before it.
 func (t Trusted) Client(r *http.Request) (client netip.Addr, ok bool) {
 	client, ok = peerOf(r)
 	if !ok || !t.contains(client) {
@@ -86,7 +86,7 @@ func (t Trusted) Client(r *http.Request) (client netip.Addr, ok bool) {
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, err := addressOf(strings.TrimSpace(hops[i]))
 		if err != nil {
-			return client, true // nobody knows further
+			return client, true // the end of the known path
 		}
 		client = hop
 		if !t.contains(hop) {

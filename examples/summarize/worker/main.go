@@ -19,7 +19,7 @@ func main() {
 	}
 	defer c.Close()
 	w := worker.New(c, summarize.TaskQueue, worker.Options{
-		Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{})}, // this line is all that Verdict needs
+		Plugins: []worker.Plugin{verdict.NewPlugin(verdict.Config{})}, // Verdict needs only this line
 	})
 	w.RegisterWorkflow(summarize.Summarize)
 	w.RegisterActivity(summarize.Condense)

@@ -21,14 +21,14 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
-// Process is what a process of a demo uses: it is told what it needs on its standard input, which also tells it when its
-// parent is gone, and says READY on its standard output.
+// Process has the resources of a process of a demo: it gets its input on its standard input, which closes when its
+// parent is gone, and prints READY on its standard output.
 type Process struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
-// take reads what the process is told and runs it until its parent is gone.
+// take reads the input of the process and runs it until its parent is gone.
 func (p Process) take(ctx context.Context, run func(ctx context.Context, in input, ready func(any) error) error) error {
 	from := bufio.NewReader(p.Stdin)
 	line, err := from.ReadBytes('\n')
@@ -53,10 +53,10 @@ func (p Process) take(ctx context.Context, run func(ctx context.Context, in inpu
 	})
 }
 
-// input is what the processes of a demo are told.
+// input is the input of the processes of a demo.
 type input struct {
 	Address, Namespace, UI string
-	Connection             []string // flags that say how to connect, besides the environment
+	Connection             []string // flags that say how to connect, in addition to the environment
 	DB, Listen, Secret     string
 	Users, Receiver        string
 	Experiment             string

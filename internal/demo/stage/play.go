@@ -30,7 +30,7 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// Options are what a demo is told.
+// Options configure a demo.
 type Options struct {
 	Runs int   // questions to ask
 	Seed int64 // which questions, and who answers when
@@ -38,11 +38,12 @@ type Options struct {
 	Null, Keep bool
 	// DB is the SQLite file of the scores. Empty: one that is removed at the end.
 	DB string
-	// JudgeURL is that of a language model that is asked about each answer too. Empty: none is.
+	// JudgeURL is the URL of a language model that judges each answer too. Empty: none does.
 	JudgeURL, JudgeModel, JudgeKey string
 	// Address and Namespace say which Temporal to use. Empty: as devserver.Options has it.
 	Address, Namespace string
-	// Connection are the flags by which the demo's processes connect, besides address and namespace and the environment.
+	// Connection has the flags for the connection of the demo's processes, in addition to address, namespace and
+	// environment.
 	Connection []string
 	// Dial connects to the Temporal at an address.
 	Dial func(ctx context.Context, address, namespace string) (client.Client, error)
@@ -157,7 +158,7 @@ func (d *play) temporal(ctx context.Context) (*devserver.Server, client.Client, 
 	return server, c, nil
 }
 
-// input is what the processes are told.
+// input returns the input of the processes.
 func (d *play) input(server *devserver.Server) (input, error) {
 	// The worker keeps its address when it is started again, so the users find it.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -260,14 +261,14 @@ func (d *play) settle(ctx context.Context, db store.Store) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-deadline.C:
-			d.say("not every score has come; the report says which are pending")
+			d.say("some scores are still missing; the report shows which are pending")
 			return nil
 		case <-tick.C:
 		}
 	}
 }
 
-// workflowID is what the ids of this demo's workflows begin with.
+// workflowID is the prefix of the ids of this demo's workflows.
 func (d *play) workflowID() string { return "answer-" + d.nonce + "-" }
 
 // progress says how far the demo is.

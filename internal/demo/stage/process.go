@@ -17,7 +17,7 @@ import (
 )
 
 // process is a process of the demo. It ends when the pipe to its standard input closes, so it never outlives its
-// parent, however that ends.
+// parent, even if that is killed.
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -25,7 +25,7 @@ type process struct {
 	err   error
 }
 
-// startProcess starts this program again as one of its hidden commands and waits until it is ready. What it says with
+// startProcess starts this program again as one of its hidden commands and waits until it is ready. The text after
 // READY is decoded into answer.
 func startProcess(ctx context.Context, name string, in input, stderr io.Writer, answer any) (*process, error) {
 	self, err := os.Executable()
