@@ -33,7 +33,7 @@ var (
 	ExpiresTrue = scoring.ExpiresTrue
 	// ExpiresFalse: no outcome means false (no payment within the day).
 	ExpiresFalse = scoring.ExpiresFalse
-	// ExpiresUnknown: no outcome says nothing (nobody pressed a thumb). The score becomes expired and has no value.
+	// ExpiresUnknown: no outcome means nothing (the user pressed no thumb). The score becomes expired and has no value.
 	ExpiresUnknown = scoring.ExpiresUnknown
 )
 

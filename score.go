@@ -72,8 +72,8 @@ type onStep scoring.Step
 func (o onStep) score(r *scoring.Record)            { r.Step = scoring.Step(o) }
 func (o onStep) deferral(d *workflows.DeferOptions) { d.Step = scoring.Step(o) }
 
-// OnStep puts a score, or those of a deferred scorer, on a step of the run: the activity with the given id. Reports group steps by
-// activityType, which may be empty.
+// OnStep puts a score, or a deferred scorer's scores, on a step of the run: the activity with the given id. Reports
+// group steps by activityType, which may be empty.
 func OnStep(activityID, activityType string) StepOption {
 	return onStep{ID: activityID, Type: activityType}
 }
@@ -81,13 +81,13 @@ func OnStep(activityID, activityType string) StepOption {
 // OnRun puts a score that is made in an activity on the run instead of the activity.
 func OnRun() ScoreOption { return scoreOption(func(r *scoring.Record) { r.Step = activities.TheRun }) }
 
-// About puts a score that is made in a workflow or an activity on another run of its namespace, such as a child or the run that
-// started this one. The run needs its RunID: workflow code cannot ask which is the newest. What a workflow says of another run
-// goes to the store with its own scores, by its next [Flush] or its end; a run that nobody knows has the score all the same. A
-// [Client] takes no such option, since its calls name the run.
+// About puts a score that is made in a workflow or an activity on another run of its namespace, such as a child or the
+// run that started this one. The run needs its RunID: workflow code cannot ask which is the newest. A workflow's scores
+// about another run go to the store with its own scores, by its next [Flush] or its end, even if no such run is known.
+// A [Client] takes no such option, since its calls name the run.
 func About(run Run) ScoreOption {
 	return scoreOption(func(r *scoring.Record) {
-		// The namespace is the caller's. That it is set here tells an empty run, which is refused, from none.
+		// The namespace is the caller's. It is set here to distinguish an empty run, which is refused, from none.
 		r.Run = scoring.Run{Namespace: "another run", WorkflowID: run.WorkflowID, RunID: run.RunID}
 	})
 }

@@ -169,7 +169,7 @@ func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record)
 	return nil
 }
 
-// ByRun returns a batch for each run that records are about: what is said of one run keeps its order.
+// ByRun returns a batch for each run that records are about. Records of one run keep their order.
 func ByRun(records []scoring.Record) (batches []Batch) {
 	at := map[scoring.Run]int{}
 	for _, rec := range records {

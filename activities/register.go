@@ -21,7 +21,7 @@ type DynamicRegistry interface {
 }
 
 // Register registers the activities under their names on the wire. They are the worker's one dynamic activity: so this
-// code decodes the inputs, and reports those that it cannot decode.
+// code decodes the inputs, and reports inputs that it cannot decode.
 func (s *Set) Register(r DynamicRegistry) {
 	all := map[string]handler{
 		RecordName:     handles(s.Record),

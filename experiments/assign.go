@@ -13,8 +13,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Ways of not taking part, in addition to those of the scoring package. A unit with one of them has the control and is
-// kept out of the statistics.
+// Ways of not taking part, in addition to the scoring package's. A unit with one of them has the control and is kept
+// out of the statistics.
 const (
 	ByHoldout    scoring.AssignedBy = "holdout"    // held out of everything
 	ByLayer      scoring.AssignedBy = "layer"      // belongs to another experiment of the layer

@@ -22,7 +22,7 @@
 //	415  not a format that the scheme knows
 //	503  not held: the sink failed or too many deliveries are under way; Retry-After says when to try again
 //
-// GitHub never redelivers by itself, whatever the answer.
+// GitHub never redelivers by itself.
 //
 // # Duplicates
 //

@@ -95,8 +95,8 @@ func buffering(ctx workflow.Context, call string) *run {
 	return r
 }
 
-// Score puts what said says on the run of ctx, on one of its steps, or on the other run that it names. The same name, step and
-// key again is a correction: the last one before a flush is the one that is kept. A score that is refused, for bad or because it
+// Score puts a score on the run of ctx, on one of its steps, or on the other run that said names. The same name, step
+// and key again is a correction: the last one before a flush is kept. A score that is refused, for bad or because it
 // breaks a rule, becomes one in state error.
 func Score(ctx workflow.Context, said scoring.Record, bad error) {
 	const call = "Score"
@@ -118,8 +118,8 @@ func Score(ctx workflow.Context, said scoring.Record, bad error) {
 	}
 }
 
-// record returns what the run's own code says as a record. What it says of another run is no part of its own set, which
-// replaces itself, but a statement from outside, as a client's is.
+// record turns a score from the run's own code into a record. A score about another run is not part of the run's own
+// set, where a later set replaces an earlier one, but a statement from outside, like a client's.
 func (r *run) record(ctx workflow.Context, said scoring.Record) scoring.Record {
 	info := workflow.GetInfo(ctx)
 	step, other := said.Step, said.Run
@@ -162,7 +162,7 @@ func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
 	return nil
 }
 
-// takeOthers takes out of the buffer what was said of other runs: it is handed over once.
+// takeOthers takes the scores about other runs out of the buffer: they are handed over once.
 func (r *run) takeOthers() []scoring.Record {
 	others := r.others
 	for i, rec := range others {
@@ -173,7 +173,7 @@ func (r *run) takeOthers() []scoring.Record {
 	return others
 }
 
-// size is what a record takes of [MaxBufferBytes].
+// size is how much of [MaxBufferBytes] a record takes.
 func size(rec scoring.Record) int {
 	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
 	for _, s := range rec.Sessions {

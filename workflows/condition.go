@@ -30,7 +30,7 @@ func (e Event) Means(value any) Event {
 // Where adds a predicate over the outcome. It is workflow code: it must be deterministic.
 func (e Event) Where(predicate func(scoring.Outcome) bool) Event { e.where = predicate; return e }
 
-// Condition is what a scorer waits for: an [Event], or several of them in [AnyOf], [AllOf] or [Times].
+// Condition is the condition that a scorer waits for: an [Event], or several of them in [AnyOf], [AllOf] or [Times].
 type Condition interface{ condition() condition }
 
 type condition struct {
@@ -111,10 +111,10 @@ type Awaited struct {
 	until   time.Time
 }
 
-// Score returns the score that the wait means, under the scorer's name: what the end of the window was declared to mean, or what
-// the deciding outcome means. An outcome with neither a meaning nor a value of its own is an error, never a number. It may be
-// returned together with the error of [Await]: `return got.Score(), err`. A scorer of several scores calls them by other names:
-// `got.Score().Named("merged")`.
+// Score returns the score that the wait means, under the scorer's name: the declared meaning of the end of the window,
+// or the meaning of the deciding outcome. An outcome with neither a meaning nor a value of its own is an error, never a
+// number. It may be returned together with the error of [Await]: `return got.Score(), err`. A scorer of several scores
+// calls them by other names: `got.Score().Named("merged")`.
 func (a Awaited) Score() scoring.Score {
 	if a.Ended {
 		s := a.expiry.Score(a.scorer)
@@ -145,9 +145,9 @@ func (a Awaited) Decode(to any) error {
 	return json.Unmarshal(a.Outcomes[len(a.Outcomes)-1].Payload, to)
 }
 
-// Await waits in a scorer until the condition is met or the window closes. What the end of the window means has no
-// default: [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown]. An outcome
-// counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
+// Await waits in a scorer until the condition is met or the window closes. The meaning of the end of the window has no
+// default; it is one of [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown].
+// An outcome counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
 func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Awaited, error) {
 	if on == nil {
 		return Awaited{}, activities.Refuse(scoring.Invalid("condition", "there is none: On names an outcome"))

@@ -102,7 +102,7 @@ func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 // writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
 func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
 	others := r.takeOthers()
-	// Whether it was done stands in the history, for whoever reads it.
+	// The history shows whether it was done, for people who read it.
 	sideEffect(ctx, func(ctx workflow.Context) any {
 		if r.recorder.IsOff() {
 			return false

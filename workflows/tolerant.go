@@ -63,7 +63,7 @@ func (t tolerant) FromPayloads(payloads *commonpb.Payloads, to ...any) error {
 	return nil
 }
 
-// rawValues returns what is decoded into, if all of it is raw.
+// rawValues returns the targets of a decoding, if all of them are raw.
 func rawValues(to []any) []*converter.RawValue {
 	var raws []*converter.RawValue
 	for _, x := range to {

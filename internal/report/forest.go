@@ -37,7 +37,7 @@ func (e Effect) String() string {
 	return fmt.Sprintf("%s (%s)", signed(e.Value), SignedRange(e.Interval))
 }
 
-// Forest returns the primary metric, the guardrails, and those of the engine's facts that differ between variants.
+// Forest returns the primary metric, the guardrails, and the engine's facts that differ between variants.
 func (e Experiment) Forest() []Panel {
 	if e.Analysis == nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package runs says which run is meant, and whether there is one: the server knows the runs of its retention, the store those
-// of which something was said.
+// Package runs finds out which run is meant, and whether it exists: the server knows the runs of its retention, the
+// store the runs that it has records of.
 package runs
 
 import (
@@ -15,27 +15,27 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// Server is the part of a Temporal client that tells of runs.
+// Server is the part of a Temporal client that describes runs.
 type Server interface {
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
-// Kept is the part of a store that tells of runs.
+// Kept is the part of a store that has runs.
 type Kept interface {
 	Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts, error)
 	Scores(ctx context.Context, f store.Filter) ([]scoring.Record, error)
 }
 
-// Status asks the server for the status of a run. ok is false if it has no such run, because it never had or no longer has
-// it. An error says that nobody knows.
+// Status asks the server for the status of a run. ok is false if it has no such run, because it never had or no longer
+// has it. An error means that the status is not known.
 func Status(ctx context.Context, s Server, run scoring.Run) (status enumspb.WorkflowExecutionStatus, ok bool, err error) {
 	d, _, err := describe(ctx, s, run)
 	return d.GetWorkflowExecutionInfo().GetStatus(), d != nil, err
 }
 
 // AtServer completes a run by the server's knowledge; an empty run id means the newest run of the workflow id. known is
-// false if the server has no such run and the store may. A run that neither could know is store.ErrNotFound; any other error
-// says that the server does not answer or that the ids are none.
+// false if the server has no such run and the store may. A run that neither could know is store.ErrNotFound; any other
+// error means that the server does not answer or that the ids are invalid.
 func AtServer(ctx context.Context, s Server, run scoring.Run) (_ scoring.Run, known bool, err error) {
 	if err := check(run); err != nil {
 		return run, false, err
@@ -83,8 +83,8 @@ func InStore(ctx context.Context, k Kept, run scoring.Run) (scoring.Run, error) 
 	return scores[len(scores)-1].Run, nil
 }
 
-// Find asks the server, and then the store. store.ErrNotFound if neither knows the run; while the server does not answer
-// nobody can say that.
+// Find asks the server, and then the store. It returns store.ErrNotFound if neither knows the run; while the server
+// does not answer, it cannot know that.
 func Find(ctx context.Context, s Server, k Kept, run scoring.Run) (scoring.Run, error) {
 	found, known, err := AtServer(ctx, s, run)
 	var invalid *scoring.InvalidError

@@ -125,7 +125,7 @@ var correlateTests = []namedTest{
 		require.Empty(t, b.expect(t, first))
 		require.Equal(t, []string{"paid:pending"}, b.said(t, store.Filter{History: true}))
 	}},
-	{"a pending score does not take the place of another", func(t *testing.T, b bench) {
+	{"a pending score does not replace another", func(t *testing.T, b bench) {
 		e := expectation(freshRun(), "k")
 		scored := scoring.Bool("paid", true)
 		scored.Key = "paid@v1"

@@ -22,7 +22,7 @@ var holdsTests = []namedTest{
 			require.Equal(t, before, b.scores(t, everything), "seed %d", seed)
 		}
 	}},
-	{"a run's code takes back its own statements, and those of others stay", func(t *testing.T, b bench) {
+	{"a run's code takes back its own statements, and others stay", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.record(t, record(r, scoring.Bool("ok", false), 1))
 		b.flush(t, flush(r, 2, inWorkflow(r, scoring.Bool("ok", true), 2)))

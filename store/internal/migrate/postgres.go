@@ -13,7 +13,7 @@ import (
 // Postgres changes a schema in Postgres.
 type Postgres struct {
 	DB *sql.DB
-	// Again runs one transaction, again after an error by which the database aborts it in favour of another one.
+	// Again runs one transaction, and again if the database aborts it in favour of another one.
 	Again func(ctx context.Context, op func(context.Context, Tx) error) error
 }
 

@@ -20,8 +20,7 @@ type Dialect struct {
 	// Lock takes exclusive locks until the end of the transaction, in the order given. Nil where the database has one
 	// writer at a time anyway.
 	Lock func(ctx context.Context, tx Tx, keys []int64) error
-	// Write runs one transaction. It may run op again after an error by which the database resolved a conflict against
-	// this transaction.
+	// Write runs one transaction. It may run op again if the database resolves a conflict against this transaction.
 	Write func(ctx context.Context, op Op) error
 	// Close releases the database.
 	Close func() error

@@ -205,7 +205,7 @@ func keep(port int, script string, args ...string) (_ server, err error) {
 	go func() { ended <- keeper.Wait() }()
 	s := server{net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), hold, ended}
 	if err := s.await(&said); err != nil {
-		hold.Close() // the keeper ends what is left
+		hold.Close() // the keeper ends the rest
 		return server{}, err
 	}
 	return s, nil
