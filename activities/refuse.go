@@ -39,5 +39,5 @@ func (r *Recorder) refuse(ctx context.Context, call string, err error) {
 
 // RefuseOutside makes known that a call was made where there is neither a workflow nor an activity.
 func RefuseOutside(call string) {
-	slog.Error("Verdict refused a call: its context is of no workflow and no activity; use a Client and say which run", "Call", call)
+	slog.Error("Verdict refused a call outside of a workflow or an activity; use a Client, which names the run", "Call", call)
 }

@@ -101,7 +101,7 @@ func (s *Worker) handle(cfg Options, numbers http.Handler) error {
 		Tokens: cfg.APITokens, Loopback: cfg.Listen == "" || api.IsLoopback(cfg.Listen), Proxies: cfg.TrustedProxies, Open: cfg.Authenticated,
 	}
 	if len(guard.Tokens) == 0 && !guard.Loopback && !guard.Open {
-		s.log.Warn("the API and the page are not served: this is no loopback address and there is no VERDICT_API_TOKEN", "http", cfg.Listen)
+		s.log.Warn("the API and the page are off: the address is not a loopback address and VERDICT_API_TOKEN is not set", "http", cfg.Listen)
 	}
 	s.api = counted(s.metrics, "api", api.New(guard, api.Options{
 		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,

@@ -107,7 +107,7 @@ func (p *Plugin) join(ctx context.Context, instance string) error {
 	}
 	if p.running.Load() == nil {
 		if p.client == nil {
-			return errors.New("storeworker: the plugin must be on the client: its store worker connects as the client does")
+			return errors.New("storeworker: the plugin must be on the client: its store worker connects like the client")
 		}
 		o := p.options
 		o.Client = *p.client
@@ -169,7 +169,7 @@ func (p *Plugin) of(part func(*Worker) http.Handler) http.Handler {
 		running := p.running.Load()
 		if running == nil {
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "the store worker does not run", http.StatusServiceUnavailable)
+			http.Error(w, "the store worker is not running", http.StatusServiceUnavailable)
 			return
 		}
 		part(running).ServeHTTP(w, r)

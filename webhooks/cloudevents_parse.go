@@ -146,7 +146,7 @@ func (v cloudEventsVerifier) binary(r Request) (Delivery, error) {
 			continue
 		}
 		if name == "datacontenttype" || len(values) != 1 {
-			return Delivery{}, refuse(http.StatusBadRequest, "header %.40q is not allowed, or not twice", header)
+			return Delivery{}, refuse(http.StatusBadRequest, "header %.40q is not allowed, or appears twice", header)
 		}
 		value, ok := headerValue(values[0])
 		if !ok {

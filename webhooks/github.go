@@ -72,7 +72,7 @@ func (v githubVerifier) Parse(r Request) (Parsed, error) {
 	case t == formType:
 		var ok bool
 		if body, ok = formPayload(r.Body); !ok {
-			return fail(http.StatusBadRequest, "the form has no single payload")
+			return fail(http.StatusBadRequest, "the form must have exactly one payload")
 		}
 	case t != "" && !isJSON(t):
 		return fail(http.StatusUnsupportedMediaType, "neither JSON nor a form")

@@ -89,7 +89,7 @@ func valueOf(raw json.RawMessage) (v scoring.Value, err error) {
 		return v, nil
 	}
 	if strictjson.Rounded(raw) {
-		return v, scoring.Invalid("value", "%.40s is an integer that would be rounded", raw)
+		return v, scoring.Invalid("value", "the integer %.40s is over 2^53 and would be rounded", raw)
 	}
 	return v, v.UnmarshalJSON(raw)
 }

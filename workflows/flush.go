@@ -95,7 +95,7 @@ func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
 	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f, r.takeOthers()).Get(r.here(local), nil); err != nil {
-		workflow.GetLogger(ctx).Error("Verdict could not flush; the sweeper will find the run", "Error", err)
+		workflow.GetLogger(ctx).Error("Verdict could not flush; the report will list the run", "Error", err)
 	}
 }
 

@@ -62,7 +62,7 @@ func (c *workerConfig) checkTemporal(ctx context.Context, o client.Options) (str
 	}
 	defer conn.Close()
 	if _, err := conn.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.Namespace}); err != nil {
-		return "", fmt.Errorf("namespace %s at %s (--namespace or TEMPORAL_NAMESPACE says which): %w", o.Namespace, o.HostPort, err)
+		return "", fmt.Errorf("namespace %s at %s (set by --namespace or TEMPORAL_NAMESPACE): %w", o.Namespace, o.HostPort, err)
 	}
 	if err := checkCodec(o); err != nil {
 		return "", err

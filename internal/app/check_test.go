@@ -125,13 +125,13 @@ func TestUnknownVariables(t *testing.T) {
 	}
 	got := call(t, RunWorker, env, "--check", "--offline")
 	require.NoError(t, got.err)
-	require.Equal(t, `warning: VERDICT_GITHUB_SECERT is no variable that is known; the nearest is VERDICT_GITHUB_SECRET
-warning: TEMPORAL_NAMESPCE is no variable that is known; the nearest is TEMPORAL_NAMESPACE
-warning: verdict_db is no variable that is known; the nearest is VERDICT_DB
+	require.Equal(t, `warning: VERDICT_GITHUB_SECERT is not a known variable; did you mean VERDICT_GITHUB_SECRET?
+warning: TEMPORAL_NAMESPCE is not a known variable; did you mean TEMPORAL_NAMESPACE?
+warning: verdict_db is not a known variable; did you mean VERDICT_DB?
 `, got.stderr)
 	got = call(t, RunWorker, append(env, "VERDICT_HTTP=127.0.0.1:0"), "--db", ":memory:")
 	require.Error(t, got.err)
-	require.Equal(t, 3, strings.Count(got.stderr, "a variable that is not known"))
+	require.Equal(t, 3, strings.Count(got.stderr, "unknown variable"))
 	require.NotContains(t, got.stderr, "hunter2")
 }
 

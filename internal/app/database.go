@@ -117,7 +117,7 @@ func openExisting(ctx context.Context, db string) (store.Store, error) {
 	s, err := sqlite.OpenExisting(ctx, db)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, usage("no database at %s: --db or VERDICT_DB says where the worker keeps it", db)
+		return nil, usage("no database at %s; set --db or VERDICT_DB to the worker's database", db)
 	case err != nil:
 		return nil, fmt.Errorf("database %s: %w", db, err)
 	}

@@ -49,7 +49,7 @@ worker of the previous release may have written them.`,
 		r := migrationResult{Migrated: maskDatabase(s.db), DryRun: dry, Steps: []postgres.Step{}}
 		err := s.migrate(ctx, &r)
 		if errors.Is(err, fs.ErrNotExist) {
-			return usage("no database at %s: the worker makes a SQLite file when it starts", s.db)
+			return usage("no database at %s; the worker creates a SQLite file when it starts", s.db)
 		}
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", r.Migrated, err)

@@ -33,7 +33,7 @@ func (s *starter) outcomeCommand() *cobra.Command {
 	}, settings{
 		{flag: "name", kind: "string", usage: "what happened", read: nonEmpty(&o.Name)},
 		{flag: "key", kind: "string", usage: "the thing that it happened to", read: nonEmpty(&o.Key)},
-		{flag: "id", kind: "string", usage: "id of the event: delivered again it changes nothing (default a new one)", read: textOf(&o.ID)},
+		{flag: "id", kind: "string", usage: "id of the event; a repeated id changes nothing (default: a new id)", read: textOf(&o.ID)},
 		{flag: "value", kind: "true|false|number", usage: "value of the outcome; none when left out", read: valueOf(&o.Value)},
 		{flag: "payload", kind: "JSON", usage: "payload for a scorer's predicate", read: jsonOf(&o.Payload)},
 		{flag: "observed-at", kind: "time", usage: "when it happened, as RFC 3339 has it (default now)", read: timeOf(&o.ObservedAt)},

@@ -102,7 +102,7 @@ func (s *starter) reconcile(ctx context.Context, db store.Store, f reconcileFlag
 
 func writeReconciled(w io.Writer, items []*reconcile.Item) error {
 	if len(items) == 0 {
-		_, err := fmt.Fprintln(w, "nothing is waited for that long")
+		_, err := fmt.Fprintln(w, "no scorer has waited that long")
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -199,5 +199,5 @@ func TestReconcileMistakes(t *testing.T) {
 	require.True(t, strings.HasPrefix(r.Stopped, "stopped with 1 left"))
 	got = call(t, RunStarter, nil, "reconcile", "--dry-run", "--db", database(t))
 	require.NoError(t, got.err)
-	require.Equal(t, "nothing is waited for that long\n", got.stdout)
+	require.Equal(t, "no scorer has waited that long\n", got.stdout)
 }

@@ -255,7 +255,7 @@ func TestSetup(t *testing.T) {
 	harness.Eventually(t, harness.Patience, func() error {
 		got := call(t, RunStarter, env, "setup", "-n", namespace)
 		require.NoError(t, got.err)
-		if want := "VerdictScorer (KeywordList) is registered in namespace " + namespace + " already"; !strings.Contains(got.stdout, want) {
+		if want := "VerdictScorer (KeywordList) is already registered in namespace " + namespace; !strings.Contains(got.stdout, want) {
 			return errors.New(got.stdout)
 		}
 		return nil

@@ -65,7 +65,7 @@ func (s *starter) setup(ctx context.Context) error {
 			fmt.Fprintf(w, "registered %s (%s) in namespace %s\n", name, result.Added[name], result.Namespace)
 		}
 		for _, name := range slices.Sorted(maps.Keys(result.Present)) {
-			fmt.Fprintf(w, "%s (%s) is registered in namespace %s already\n", name, result.Present[name], result.Namespace)
+			fmt.Fprintf(w, "%s (%s) is already registered in namespace %s\n", name, result.Present[name], result.Namespace)
 		}
 		return nil
 	})

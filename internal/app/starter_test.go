@@ -29,7 +29,7 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"report", "a", "b"}, "unexpected argument \"b\": `starter report --help` shows the usage"},
 		{[]string{"report", "--by", "moon"}, `--by: "moon": must be one of variant, step`},
 		{[]string{"report", "--session", "x"}, `--session: "x": must be KEY=ID, such as customer=42`},
-		{[]string{"report", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: --db or VERDICT_DB says where the worker keeps it"},
+		{[]string{"report", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db; set --db or VERDICT_DB to the worker's database"},
 		{[]string{"report", "-o", "xml"}, `--output: "xml": must be one of text, json, csv`},
 		{[]string{"outcome", "--name", "x"}, "--key: must not be empty"},
 		{[]string{"outcome", "--name", "x", "--key", "y", "--value", "maybe"}, `--value: "maybe": must be true, false or a number`},
@@ -42,9 +42,9 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"score", "--name", "x", "--key", "a"}, "say --value or --not-applicable, and not both"},
 		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "say --value or --not-applicable, and not both"},
 		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected, held`},
-		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db: the worker makes a SQLite file when it starts"},
+		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db; the worker creates a SQLite file when it starts"},
 		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: a store in memory is always up to date`},
-		{[]string{"report", "--db", ":memory:"}, "no database at :memory:: --db or VERDICT_DB says where the worker keeps it"},
+		{[]string{"report", "--db", ":memory:"}, "no database at :memory:; set --db or VERDICT_DB to the worker's database"},
 	} {
 		got := call(t, RunStarter, []string{away}, c.args...)
 		require.EqualError(t, got.err, c.want, "%v", c.args)

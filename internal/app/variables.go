@@ -75,13 +75,13 @@ func isKnown(known []string, name string) bool {
 // print says which there are, for people.
 func (all variables) print(w io.Writer) {
 	for _, v := range all {
-		fmt.Fprintf(w, "warning: %s is no variable that is known; the nearest is %s\n", v.name, v.nearest)
+		fmt.Fprintf(w, "warning: %s is not a known variable; did you mean %s?\n", v.name, v.nearest)
 	}
 }
 
 func (all variables) log(l *slog.Logger) {
 	for _, v := range all {
-		l.Warn("a variable that is not known", "name", v.name, "nearest", v.nearest)
+		l.Warn("unknown variable", "name", v.name, "nearest", v.nearest)
 	}
 }
 

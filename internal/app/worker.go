@@ -179,7 +179,7 @@ func unlessTold(ctx context.Context, log *slog.Logger, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	log.Info("stopped while it started", "error", err)
+	log.Info("stopped during start", "error", err)
 	return nil
 }
 

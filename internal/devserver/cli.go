@@ -103,7 +103,7 @@ func prepare(ctx context.Context, s *Server, attributes map[string]string) error
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (last it answered: %v)", context.Cause(ctx), last)
+			return fmt.Errorf("%w (last answer: %v)", context.Cause(ctx), last)
 		case <-wait.C:
 		}
 	}

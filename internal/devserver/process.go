@@ -54,7 +54,7 @@ func startProcess(cmd *exec.Cmd, stdout, log io.Writer) (*process, error) {
 // await runs ready until the process serves. A process that does not get there is stopped, and the end of its output is
 // part of the error.
 func (p *process) await(ctx context.Context, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it does not answer after %v", startLimit))
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("no answer after %v", startLimit))
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	watched := make(chan struct{})

@@ -33,7 +33,7 @@ func (s Set) Lint() error {
 				made[table[1]] = true
 			case column != nil && (column[4] == "" || column[5] != ""):
 			default:
-				return fmt.Errorf("%s: takes long or something away: %s", x.name, statement)
+				return fmt.Errorf("%s: may take long, or removes something: %s", x.name, statement)
 			}
 		}
 	}

@@ -119,7 +119,7 @@ func (s step) check() error {
 	case s.kind == Index && (index == nil || index[2] != s.index || index[3] != s.table || strings.Count(s.sql, ";") > 1):
 		return fmt.Errorf("%s: must be one CREATE INDEX %s ON %s", s.name, s.index, s.table)
 	case s.kind != Index && s.index != "", s.kind != Filled && s.fill != nil:
-		return fmt.Errorf("%s: its line is of another kind", s.name)
+		return fmt.Errorf("%s: the statements do not fit the step's line", s.name)
 	case s.kind == Filled && (s.sql == "") == (s.fill == nil):
 		return fmt.Errorf("%s: give statements or a function", s.name)
 	case s.kind == Change && s.sql == "":
