@@ -17,17 +17,17 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// Metrics of the store worker, beside those of Temporal's SDK and of the plugin.
+// Metrics of the store worker, in addition to the ones of Temporal's SDK and of the plugin.
 const (
-	metricAway     = "verdict_away"             // gauge by part: 1 while it takes nothing that comes
+	metricAway     = "verdict_away"             // gauge by part: 1 while it takes no writes
 	metricLook     = "verdict_look"             // timer by part: how long a try to write takes
 	metricWebhooks = "verdict_webhook_requests" // counter by endpoint and status
 	metricRequests = "verdict_http_requests"    // counter by handler and status
 	metricLatency  = "verdict_http_request"     // timer by handler
 )
 
-// maxSeries is how many series a registry holds. What would be another one counts in that of its name without labels, so that no
-// label can fill the memory.
+// maxSeries is how many series a registry holds. Further ones count in the series of their name without labels, so that
+// no label can fill the memory.
 const maxSeries = 5000
 
 // registry keeps numbers and writes them in the text format of Prometheus, under the names that Temporal documents for it:
@@ -155,8 +155,8 @@ func (t tee) Timer(name string) client.MetricsTimer {
 	return timerFunc(func(d time.Duration) { h.Update(max(d, 0).Seconds()); next.Record(d) })
 }
 
-// found returns what get finds; nil for what the library panics at: a name that begins with a digit, or that is of another kind
-// already. A user's code that counts must not fail of it.
+// found returns the result of get, or nil where the library panics: a name that begins with a digit, or that has
+// another kind already. That must not fail a user's code that counts.
 func found[T any](get func() *T) (got *T) {
 	defer func() {
 		if recover() != nil {
@@ -187,7 +187,7 @@ func setAway(m client.MetricsHandler, all []part, away []string) {
 	}
 }
 
-// timed measures what a part takes.
+// timed measures how long a part takes.
 func timed(m client.MetricsHandler, p part) part {
 	do := p.do
 	p.do = func(ctx context.Context) error {

@@ -35,10 +35,10 @@ type Plugin struct {
 // store worker in this process, on cfg.Store. Fields that o leaves out come from cfg: Store, StoreTaskQueue,
 // SearchAttributes, Definitions and TokenKeys; and Client always comes from the client that the plugin is on.
 //
-// The client's metrics go to [Plugin.Metrics] too, beside its own MetricsHandler.
+// The client's metrics go to [Plugin.Metrics] too, in addition to its own MetricsHandler.
 //
-// A store worker that cannot start keeps the first worker from starting. One that cannot go on later says so in the log and
-// to Worker.OnFatalError; the workers beside it go on, and what they record waits in Temporal for another one.
+// A store worker that cannot start keeps the first worker from starting. One that fails later logs an error and calls
+// Worker.OnFatalError; the other workers keep running, and their records wait in Temporal for another store worker.
 func NewPlugin(cfg verdict.Config, o Options) *Plugin {
 	o.Store = cfg.Store
 	if o.TaskQueue == "" {
@@ -111,7 +111,7 @@ func (p *Plugin) join(ctx context.Context, instance string) error {
 		}
 		o := p.options
 		o.Client = *p.client
-		o.Client.Plugins = nil // what they change they have changed
+		o.Client.Plugins = nil // their changes are made already
 		w, err := start(ctx, o, nil, p.numbers)
 		if err != nil {
 			return fmt.Errorf("storeworker: %w", err)

@@ -115,7 +115,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	return start(ctx, o, o.Store, newRegistry())
 }
 
-// start starts a store worker which closes what it owns when it stops.
+// start starts a store worker that closes owned when it stops.
 func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry) (_ *Worker, err error) {
 	cfg.complete()
 	cfg.Client.MetricsHandler = numbers.handler(cfg.Client.MetricsHandler)
@@ -150,7 +150,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	if err := s.startWorker(cfg); err != nil {
 		return nil, err
 	}
-	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"look what is away", lookEvery, func(ctx context.Context) error {
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"check the store and Temporal", lookEvery, func(ctx context.Context) error {
 		setAway(s.metrics, s.parts.all, s.parts.look(ctx))
 		return nil
 	}}))
