@@ -205,7 +205,7 @@ func readServed(ctx context.Context, c client.Client, name, version string) (s r
 	if converter.GetDefaultDataConverter().FromPayload(payload, &s) == nil {
 		return s, true, nil
 	}
-	state, err := ReadExperiment(ctx, c, name, version)
+	state, err := ReadExperiment(ctx, c, ExperimentID(name, version))
 	if err != nil {
 		return s, false, err
 	}

@@ -60,7 +60,7 @@ func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 	}
 	begin := func(name string, p rollout.Policy) experiments.Definition {
 		d := threeArms(func(d *experiments.Definition) { d.Name, d.Maturity = name+"-"+uuid.NewString()[:8], 0 })
-		_, err := activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", d, p, rollout.Change{Who: "ada", Reason: "to see"})
+		_, err := b.Verdict.StartExperiment(t.Context(), d, p, rollout.Change{Who: "ada", Reason: "to see"})
 		require.NoError(t, err)
 		return d
 	}
@@ -74,12 +74,12 @@ func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 			if action == rollout.Ramp {
 				change.Weights = map[string]float64{"a": 1, "b": 1, "c": float64(i)}
 			}
-			_, err := activities.ChangeExperiment(t.Context(), b.Client, d.Name, d.Version, action, "", change)
+			_, err := b.Verdict.ChangeExperiment(t.Context(), d.Name, d.Version, action, change)
 			require.NoError(t, err)
 		}
 	}
 	files = append(files, save("controller_continued", first))
-	_, err := activities.ChangeExperiment(t.Context(), b.Client, d.Name, d.Version, rollout.Promote, "", rollout.Change{Who: "ada", Variant: "b"})
+	_, err := b.Verdict.ChangeExperiment(t.Context(), d.Name, d.Version, rollout.Promote, rollout.Change{Who: "ada", Variant: "b"})
 	require.NoError(t, err)
 	files = append(files, save("controller_people_open", run(d)))
 
@@ -98,7 +98,7 @@ func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 		}}))
 	}
 	b.Eventually(func() error {
-		c, err := activities.ReadExperiment(t.Context(), b.Client, d.Name, d.Version)
+		c, err := b.Verdict.ExperimentStatus(t.Context(), d.Name, d.Version)
 		if err == nil && !slices.Equal(c.Harmed, []string{"c"}) {
 			err = errors.New("not yet stopped")
 		}

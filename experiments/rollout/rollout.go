@@ -78,6 +78,8 @@ func (s State) Served() Served {
 
 // Change is the argument of an update.
 type Change struct {
+	// ID makes the change idempotent: the same id again changes nothing. It is the update's id. Empty: a new one.
+	ID string `json:"-"`
 	// Who asks, and the Reason. Who is required.
 	Who    string `json:"who"`
 	Reason string `json:"why,omitempty"`

@@ -34,7 +34,6 @@ type experimentFlags struct {
 	definition experiments.Definition
 	policy     rollout.Policy
 	change     rollout.Change
-	updateID   string
 }
 
 // experimentCommand is `starter experiment`.
@@ -84,7 +83,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 func (f *experimentFlags) settings() settings {
 	return settings{
 		{flag: "why", kind: "string", usage: "why, for the revision", read: textOf(&f.change.Reason)},
-		{flag: "update-id", kind: "string", usage: "id of the change: asked for again it changes nothing (default a new one)", read: textOf(&f.updateID)},
+		{flag: "update-id", kind: "string", usage: "id of the change: asked for again it changes nothing (default a new one)", read: textOf(&f.change.ID)},
 	}
 }
 
@@ -120,7 +119,7 @@ func (s *starter) experimentStart() *cobra.Command {
 			return usageError{err}
 		}
 		return s.asExperimenter(ctx, &f, func(c client.Client) (rollout.Revision, string, error) {
-			r, err := activities.StartExperiment(ctx, c, s.queue, f.updateID, f.definition, f.policy, f.change)
+			r, err := s.client(c).StartExperiment(ctx, f.definition, f.policy, f.change)
 			return r, name + "@" + version, err
 		})
 	})
@@ -135,7 +134,7 @@ func (s *starter) experimentChange(ctx context.Context, action rollout.Action, n
 		if err != nil {
 			return rollout.Revision{}, "", err
 		}
-		r, err := activities.ChangeExperiment(ctx, c, name, version, action, f.updateID, f.change)
+		r, err := s.client(c).ChangeExperiment(ctx, name, version, action, f.change)
 		return r, name + "@" + version, err
 	})
 }
@@ -157,7 +156,7 @@ func (s *starter) asExperimenter(ctx context.Context, f *experimentFlags, do fun
 	if f.change.Who = cmp.Or(s.conn.identity, login(environ(s.Environ))); f.change.Who == "" {
 		return usage("neither $USER nor the operating system names who asks: --identity does")
 	}
-	f.updateID = cmp.Or(f.updateID, uuid.NewString())
+	f.change.ID = cmp.Or(f.change.ID, uuid.NewString())
 	c, _, err := s.dial(ctx)
 	if err != nil {
 		return err
@@ -206,7 +205,7 @@ func (s *starter) findExperiment(ctx context.Context, c client.Client, named str
 			continue // the prefix has a letter that stands for any in a query
 		}
 		if wire.Encoded(version) {
-			state, err := activities.ReadRollout(ctx, c, e.Execution.WorkflowId)
+			state, err := activities.ReadExperiment(ctx, c, e.Execution.WorkflowId)
 			if err != nil {
 				return "", "", err
 			}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
 )
@@ -33,7 +32,7 @@ func (s *starter) experimentStatus() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		state, err := activities.ReadExperiment(ctx, c, name, version)
+		state, err := s.client(c).ExperimentStatus(ctx, name, version)
 		if err != nil {
 			return s.experimentError(name+"@"+version, err)
 		}

@@ -142,7 +142,12 @@ func (s *starter) verdict(ctx context.Context, tokenKeys []string) (*verdict.Cli
 	if err != nil {
 		return nil, nil, err
 	}
-	return verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: s.queue, TokenKeys: bytesOf(tokenKeys)}), c.Close, nil
+	return s.client(c, tokenKeys...), c.Close, nil
+}
+
+// client returns what a service has that is connected to Temporal.
+func (s *starter) client(c client.Client, tokenKeys ...string) *verdict.Client {
+	return verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: s.queue, TokenKeys: bytesOf(tokenKeys)})
 }
 
 // database is the setting of the commands that read the store.

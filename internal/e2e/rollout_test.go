@@ -48,12 +48,13 @@ var twoArms = experiments.Definition{
 }
 
 func (c *managed) start(p rollout.Policy) (rollout.Revision, error) {
-	return activities.StartExperiment(c.T.Context(), c.Client, c.VerdictQueue, "start", c.exp.Definition(), p, rollout.Change{Who: "ada"})
+	return c.Verdict.StartExperiment(c.T.Context(), c.exp.Definition(), p, rollout.Change{ID: "start", Who: "ada"})
 }
 
 func (c *managed) change(action rollout.Action, id string, change rollout.Change) (rollout.Revision, error) {
 	change.Who = "ada"
-	return activities.ChangeExperiment(c.T.Context(), c.Client, c.name, c.version, action, id, change)
+	change.ID = id
+	return c.Verdict.ChangeExperiment(c.T.Context(), c.name, c.version, action, change)
 }
 
 func (c *managed) must(action rollout.Action, change rollout.Change) rollout.Revision {
@@ -67,7 +68,7 @@ func (c *managed) must(action rollout.Action, change rollout.Change) rollout.Rev
 func (c *managed) read() (state rollout.State) {
 	c.T.Helper()
 	c.Eventually(func() (err error) {
-		state, err = activities.ReadExperiment(c.T.Context(), c.Client, c.name, c.version)
+		state, err = c.Verdict.ExperimentStatus(c.T.Context(), c.name, c.version)
 		return err
 	})
 	return state
@@ -122,13 +123,13 @@ func TestAnExperimentIsManaged(t *testing.T) {
 	again, err := c.start(policy)
 	require.NoError(t, err)
 	require.Equal(t, first, again, "the same update id")
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "another", c.exp.Definition(), policy, rollout.Change{Who: "eve"})
+	_, err = b.Verdict.StartExperiment(t.Context(), c.exp.Definition(), policy, rollout.Change{ID: "another", Who: "eve"})
 	refused(t, err, "the experiment is running")
 	other := c.exp.Definition()
 	other.Maturity = time.Hour
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "third", other, policy, rollout.Change{Who: "eve"})
+	_, err = b.Verdict.StartExperiment(t.Context(), other, policy, rollout.Change{ID: "third", Who: "eve"})
 	refused(t, err, "the experiment is running")
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", experiments.Definition{}, rollout.Policy{Every: 1}, rollout.Change{})
+	_, err = b.Verdict.StartExperiment(t.Context(), experiments.Definition{}, rollout.Policy{Every: 1}, rollout.Change{})
 	require.ErrorAs(t, err, new(*scoring.InvalidError))
 
 	before := c.read()
@@ -157,7 +158,7 @@ func TestAnExperimentIsManaged(t *testing.T) {
 			return c.change(rollout.Pause, "", rollout.Change{Reason: string(make([]byte, 1001))})
 		},
 		"invalid who": func() (rollout.Revision, error) {
-			return activities.ChangeExperiment(t.Context(), b.Client, c.name, c.version, rollout.Pause, "", rollout.Change{})
+			return b.Verdict.ChangeExperiment(t.Context(), c.name, c.version, rollout.Pause, rollout.Change{})
 		},
 	} {
 		_, err := bad()
@@ -210,7 +211,7 @@ func TestAnExperimentIsManaged(t *testing.T) {
 	_, err = c.change(rollout.Resume, "", rollout.Change{})
 	refused(t, err, "the experiment is promoted")
 	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), activities.ExperimentID(c.name, c.version), "", "over"))
-	_, err = activities.StartExperiment(t.Context(), b.Client, b.VerdictQueue, "", c.exp.Definition(), policy, rollout.Change{Who: "ada"})
+	_, err = b.Verdict.StartExperiment(t.Context(), c.exp.Definition(), policy, rollout.Change{Who: "ada"})
 	require.ErrorAs(t, err, new(*scoring.InvalidError))
 	require.ErrorContains(t, err, "start a new version")
 }

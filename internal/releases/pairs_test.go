@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/releases/user"
 	"github.com/verdict-dev/verdict/store"
@@ -57,8 +56,7 @@ func sideBySide(t *testing.T, old, kind, program string, phases []pair) {
 		if i == 0 {
 			s.startExperiments()
 		} else {
-			_, err := activities.ChangeExperiment(t.Context(), s.Client, "ranking", "1", rollout.Ramp, "",
-				rollout.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
+			_, err := s.Verdict.ChangeExperiment(t.Context(), "ranking", "1", rollout.Ramp, rollout.Change{Who: "ada", Weights: map[string]float64{"plain": 1, "learned": float64(1 + i)}})
 			require.NoError(t, err)
 		}
 		now := b.batch(names[i], p)

@@ -78,8 +78,8 @@ func (s *scene) work(direct bool) {
 
 func (s *scene) startExperiments() {
 	for _, e := range user.Experiments {
-		_, err := activities.StartExperiment(s.T.Context(), s.Client, s.VerdictQueue, "start", e.Definition(),
-			rollout.Policy{Every: 24 * time.Hour}, rollout.Change{Who: "ada", Reason: "to see"})
+		_, err := s.Verdict.StartExperiment(s.T.Context(), e.Definition(),
+			rollout.Policy{Every: 24 * time.Hour}, rollout.Change{ID: "start", Who: "ada", Reason: "to see"})
 		require.NoError(s.T, err)
 	}
 }
@@ -240,7 +240,7 @@ func (s *scene) control() {
 	change := func(e *experiments.Experiment, action rollout.Action, c rollout.Change) {
 		d := e.Definition()
 		c.Who = "ada"
-		_, err := activities.ChangeExperiment(s.T.Context(), s.Client, d.Name, d.Version, action, "", c)
+		_, err := s.Verdict.ChangeExperiment(s.T.Context(), d.Name, d.Version, action, c)
 		require.NoError(s.T, err)
 	}
 	change(user.Ranking, rollout.Ramp, rollout.Change{Weights: map[string]float64{"plain": 1, "learned": 3}})

@@ -21,7 +21,7 @@ func DefinedByControl(c client.Client) func(context.Context, string, string) (*e
 	return func(ctx context.Context, name, version string) (*experiments.Experiment, error) {
 		ctx, cancel := context.WithTimeout(ctx, askLimit)
 		defer cancel()
-		control, err := activities.ReadExperiment(ctx, c, name, version)
+		control, err := activities.ReadExperiment(ctx, c, activities.ExperimentID(name, version))
 		var unknown *serviceerror.NotFound
 		switch {
 		case errors.As(err, &unknown):
