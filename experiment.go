@@ -79,7 +79,7 @@ func Of[T any](p Pick, variants map[string]T) (T, error) {
 	v, ok := variants[p.Variant]
 	if !ok {
 		known := slices.Sorted(maps.Keys(variants)) //workflowcheck:ignore they are sorted
-		return v, p.misfit.Fail(scoring.Invalid("variant", "%q of %q is none of %q", p.Variant, p.Assignment.Experiment, known))
+		return v, p.misfit.Fail(scoring.Invalid("variant", "%q of %q is not among %q", p.Variant, p.Assignment.Experiment, known))
 	}
 	return v, nil
 }

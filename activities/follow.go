@@ -51,7 +51,7 @@ func (c Closed) DecodedBy(decode func(from *commonpb.Payloads, to any) error) Cl
 // large is an error.
 func (c Closed) Decode(to any) error {
 	if c.ResultOmitted {
-		return fmt.Errorf("verdict: the result of %s is too large to be carried", c.Run)
+		return fmt.Errorf("verdict: the result of %s is too large to carry", c.Run)
 	}
 	if c.decode != nil {
 		return c.decode(c.Result, to)

@@ -90,7 +90,7 @@ func (v Verdict) Validate() error {
 		}
 	case scoring.Declined:
 		if v.Cause == "" {
-			return scoring.Invalid("cause", "a verdict that declines says why")
+			return scoring.Invalid("cause", "a verdict that declines needs a reason")
 		}
 	default:
 		return scoring.Invalid("state", "a verdict is scored or not_applicable, not %q", v.State)

@@ -136,7 +136,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	})
 	cfg.Client.Plugins = append(slices.Clip(cfg.Client.Plugins), plugin)
 	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {
-		return nil, fmt.Errorf("no Temporal server at %s (--address or TEMPORAL_ADDRESS says where): %w", cfg.Client.HostPort, err)
+		return nil, fmt.Errorf("no Temporal server at %s (set by --address or TEMPORAL_ADDRESS): %w", cfg.Client.HostPort, err)
 	}
 	if err := s.handle(cfg, numbers); err != nil {
 		return nil, err

@@ -125,7 +125,7 @@ func structuredData(members map[string]json.RawMessage, contentType string) ([]b
 		return data, nil
 	default:
 		if err := json.Unmarshal(data, &text); err != nil {
-			return nil, errors.New("data that is not JSON must be a text")
+			return nil, errors.New("data that is not JSON must be text")
 		}
 		return []byte(text), nil
 	}
@@ -238,7 +238,7 @@ func (v cloudEventsVerifier) delivery(r Request, attributes map[string]string, d
 			return fail(http.StatusBadRequest, "an attribute's name has more than lower-case letters and digits")
 		}
 		if !utf8.ValidString(value) || strings.ContainsFunc(value, disallowed) {
-			return fail(http.StatusBadRequest, "an attribute has a control character, or one that is none")
+			return fail(http.StatusBadRequest, "an attribute has a control character or an invalid one")
 		}
 	}
 	if _, err := url.Parse(source); err != nil {
@@ -252,7 +252,7 @@ func (v cloudEventsVerifier) delivery(r Request, attributes map[string]string, d
 		d.ObservedAt = at
 	}
 	if len(data) > 0 && dataIsJSON(attributes["datacontenttype"]) && !json.Valid(data) {
-		return fail(http.StatusBadRequest, "the data is not the JSON that it says it is")
+		return fail(http.StatusBadRequest, "the data is not JSON, contrary to its content type")
 	}
 	return d, nil
 }

@@ -66,7 +66,7 @@ func Checkouts(d Delivery) ([]scoring.Outcome, error) {
 		case s.PaymentStatus == "unpaid", s.PaymentStatus == "no_payment_required":
 			return nil, nil
 		default:
-			return nil, scoring.Invalid("payment_status", "%.40q is none that Stripe documents", s.PaymentStatus)
+			return nil, scoring.Invalid("payment_status", "Stripe does not document %.40q", s.PaymentStatus)
 		}
 	}
 	payload, err := json.Marshal(struct {

@@ -113,7 +113,7 @@ func sideEffect(ctx workflow.Context, f func(workflow.Context) any) converter.En
 	return workflow.SideEffect(ctx, func(ctx workflow.Context) (kept any) {
 		defer func() {
 			if p := recover(); p != nil {
-				workflow.GetLogger(ctx).Error("Verdict: a write panicked; it is missing", "Panic", p)
+				workflow.GetLogger(ctx).Error("Verdict: a write panicked and is lost", "Panic", p)
 			}
 		}()
 		return f(ctx)

@@ -59,7 +59,7 @@ func Judge(ctx workflow.Context, name string, sample judges.Sample, opts ...Judg
 	case errors.As(err, &application):
 		return judges.Failed(name, judges.Cause(application.Type()), application.Message())
 	case temporal.IsCanceledError(err):
-		return judges.Failed(name, judges.Canceled, "the workflow was canceled before the judge had answered")
+		return judges.Failed(name, judges.Canceled, "the workflow was canceled before the judge answered")
 	case temporal.IsTimeoutError(err):
 		return judges.Failed(name, judges.Cause(judges.Timeout), "the judge has not answered in time")
 	}

@@ -442,7 +442,7 @@ func sojourn(o Outcome, mature bool, window time.Duration) estimate.Sojourn {
 // with each shard bet around its own centre.
 func (a *Analysis) Merge(o *Analysis) error {
 	if a.exp.def.Fingerprint() != o.exp.def.Fingerprint() {
-		return scoring.Invalid("analysis", "it is of another experiment or version")
+		return scoring.Invalid("analysis", "it belongs to another experiment or version")
 	}
 	a.units += o.units
 	a.matured += o.matured

@@ -90,7 +90,7 @@ func checkCodec(o client.Options) error {
 		err = errors.New("a payload comes back as another one")
 	}
 	if err != nil {
-		return fmt.Errorf("payload codec (--codec-endpoint or TEMPORAL_CODEC_ENDPOINT says where): %w", err)
+		return fmt.Errorf("payload codec (set by --codec-endpoint or TEMPORAL_CODEC_ENDPOINT): %w", err)
 	}
 	return nil
 }

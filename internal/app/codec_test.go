@@ -100,7 +100,7 @@ func TestCheckAsksTheCodec(t *testing.T) {
 			"--codec-endpoint", codec.URL, "--codec-auth", auth)
 	}
 	require.NoError(t, check("Bearer b").err)
-	require.ErrorContains(t, check("Bearer c").err, "payload codec (--codec-endpoint or TEMPORAL_CODEC_ENDPOINT says where)")
+	require.ErrorContains(t, check("Bearer c").err, "payload codec (set by --codec-endpoint or TEMPORAL_CODEC_ENDPOINT)")
 }
 
 func contains(text string, all ...string) error {

@@ -198,7 +198,7 @@ func (c *connection) log(l *slog.Logger, env environ, o client.Options) {
 func dial(ctx context.Context, o client.Options) (client.Client, error) {
 	c, err := client.DialContext(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("no Temporal server at %s (--address or TEMPORAL_ADDRESS says where): %w", o.HostPort, err)
+		return nil, fmt.Errorf("no Temporal server at %s (set by --address or TEMPORAL_ADDRESS): %w", o.HostPort, err)
 	}
 	return c, nil
 }

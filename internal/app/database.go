@@ -62,7 +62,7 @@ func shownDatabase(db string) (string, error) {
 		if named := urlScheme.FindStringSubmatch(db); named != nil {
 			scheme = named[1] + "://"
 		}
-		return "", fmt.Errorf("%s is no database that is known: it must be %s", scheme, databaseForms)
+		return "", fmt.Errorf("%s is not a known kind of database: it must be %s", scheme, databaseForms)
 	case likeConnection.MatchString(db): // noScheme as well
 		return "", errors.New("is it a file, or a connection? A file is ./NAME; a connection is a postgres:// URL, or keywords and values with host, dbname or service among them")
 	}

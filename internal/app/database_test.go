@@ -27,10 +27,10 @@ func TestDatabaseNames(t *testing.T) {
 		require.Equal(t, want, maskDatabase(to))
 	}
 	for name, why := range map[string]string{
-		"": "must be the path", " ": "must be the path", "mysql://u:hunter2@h": "mysql:// is no database", "POSTGRES://u:hunter2@h/d": "POSTGRES:// is no",
-		"u:hunter2@h://x": "that is no database", "u:hunter2@h/d": "a file, or a connection", "//u:hunter2@h/d": "a file, or a connection",
+		"": "must be the path", " ": "must be the path", "mysql://u:hunter2@h": "mysql:// is not a known", "POSTGRES://u:hunter2@h/d": "POSTGRES:// is not",
+		"u:hunter2@h://x": "that is not a known kind of database", "u:hunter2@h/d": "a file, or a connection", "//u:hunter2@h/d": "a file, or a connection",
 		"pasword=hunter2": "a file, or a connection", "verdict.db password=hunter2": "a file, or a connection",
-		"Server=h;Password=hunter2": "a file, or a connection", `"postgres://u:hunter2@h/d"`: "that is no database",
+		"Server=h;Password=hunter2": "a file, or a connection", `"postgres://u:hunter2@h/d"`: "that is not a known kind of database",
 		"file:v.db?_auth_pass=hunter2": "and not _auth_pass", "file://host/v.db": "absolute path", "postgres://u:hun@ter2@h/d": "%40",
 	} {
 		var to string

@@ -127,7 +127,7 @@ func (s *starter) experimentStart() *cobra.Command {
 
 func (s *starter) experimentChange(ctx context.Context, action rollout.Action, named string, f experimentFlags) error {
 	if action == rollout.Ramp && f.change.Weights == nil && f.change.Allocation == 0 {
-		return usage("say --weights, --allocation, or both")
+		return usage("give --weights, --allocation, or both")
 	}
 	return s.asExperimenter(ctx, &f, func(c client.Client) (rollout.Revision, string, error) {
 		name, version, err := s.findExperiment(ctx, c, named)
@@ -220,7 +220,7 @@ func (s *starter) findExperiment(ctx context.Context, c client.Client, named str
 	case 1:
 		return named, versions[0], nil
 	}
-	return "", "", usage("several versions of %s were started: say %s@ and one of %s", named, named, strings.Join(versions, ", "))
+	return "", "", usage("several versions of %s are started: name one as %s@ and one of %s", named, named, strings.Join(versions, ", "))
 }
 
 // argumentsOf asks for as many arguments as a usage line names.

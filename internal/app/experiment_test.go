@@ -82,7 +82,7 @@ func TestMistakesOfExperimenters(t *testing.T) {
 		{[]string{"pause"}, "no NAME@VERSION: `starter experiment pause --help` shows the usage"},
 		{[]string{"promote", "retriever@2"}, "no VARIANT: `starter experiment promote --help` shows the usage"},
 		{[]string{"stop", "a@1", "b"}, "unexpected argument \"b\": `starter experiment stop --help` shows the usage"},
-		{[]string{"ramp", "a@1"}, "say --weights, --allocation, or both"},
+		{[]string{"ramp", "a@1"}, "give --weights, --allocation, or both"},
 		{[]string{"ramp", "a@1", "--weights", "a"}, `--weights: "a": "a" must be VARIANT=WEIGHT`},
 		{[]string{"ramp", "a@1", "--weights", "a=1,b=x"}, `--weights: "a=1,b=x": "x" is not a number`},
 		{[]string{"ramp", "a@1", "--weights", "a=1,a=2"}, `--weights: "a=1,a=2": "a" appears twice`},

@@ -168,7 +168,7 @@ func TestReconcileStops(t *testing.T) {
 	t.Parallel()
 	got := call(t, RunStarter, []string{away, "GITHUB_TOKEN=a token"}, "reconcile", "--dry-run",
 		"--db", waitingDatabase(t, 3, 1, 4, 2), "--github-url", github(t), "--command-timeout", "1m")
-	require.ErrorContains(t, got.err, "stopped with 2 left to ask about: GitHub's rate limit is reached: 403; the next request may be made in 50m")
+	require.ErrorContains(t, got.err, "stopped with 2 left to ask about: GitHub's rate limit is reached: 403; the next request is allowed in 50m")
 	require.Equal(t, `waiting since         result       key           waited for           scorers       detail
 2026-03-01T12:00:00Z  open         octo/hello#3  pull_request.merged  scorer-3      open
 2026-03-01T12:01:00Z  found        octo/hello#1  pull_request.merged  scorer-1      merged

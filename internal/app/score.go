@@ -32,7 +32,7 @@ func (s *starter) scoreCommand() *cobra.Command {
 		{flag: "workflow-id", kind: "string", usage: "workflow id of the run", read: textOf(&f.workflowID)},
 		{flag: "run-id", kind: "string", usage: "run id (default the newest run)", read: textOf(&f.runID)},
 		{flag: "key", kind: "string", usage: "key that the run declared", read: textOf(&f.key)},
-		{flag: "token", kind: "string", usage: "token that the run made", read: textOf(&f.token)},
+		{flag: "token", kind: "string", usage: "token from the run", read: textOf(&f.token)},
 		{env: "VERDICT_TOKEN_KEY", secret: true, read: secretsOf(&f.tokenKeys)},
 		{flag: "step", kind: "string", usage: "activity id, for a score of a step", read: textOf(&f.stepID)},
 		{flag: "step-type", kind: "string", usage: "activity type of the step", read: textOf(&f.stepType)},
@@ -40,7 +40,7 @@ func (s *starter) scoreCommand() *cobra.Command {
 		{flag: "value", kind: "true|false|number", usage: "value of the score", read: valueOf(&f.score.Value)},
 		{flag: "not-applicable", kind: "bool", fallback: "false", usage: "there is nothing to score", read: boolOf(&f.notApplicable)},
 		{flag: "reason", kind: "string", usage: "why", read: textOf(&f.score.Reason)},
-		{flag: "score-key", kind: "string", usage: "tells scores of one name on one run apart", read: textOf(&f.score.Key)},
+		{flag: "score-key", kind: "string", usage: "distinguishes scores of one name on one run", read: textOf(&f.score.Key)},
 		{flag: "observed-at", kind: "time", usage: "when it was observed, as RFC 3339 has it (default now)", read: timeOf(&f.score.ObservedAt)},
 	}, func(ctx context.Context, _ []string) error { return s.score(ctx, f) })
 }
@@ -52,7 +52,7 @@ func (s *starter) score(ctx context.Context, f scoreFlags) error {
 	}
 	about, err := f.target()
 	if f.notApplicable == f.score.Value.IsSet() {
-		err = errors.Join(err, usage("say --value or --not-applicable, and not both"))
+		err = errors.Join(err, usage("give either --value or --not-applicable"))
 	}
 	if err == nil {
 		err = f.score.Validate()
@@ -101,7 +101,7 @@ func (f scoreFlags) target() (verdict.Target, error) {
 	}
 	switch {
 	case len(named) != 1:
-		return nil, usage("say which run in one way: --workflow-id (and --run-id), --key, or --token")
+		return nil, usage("name the run by exactly one of --workflow-id (with --run-id), --key and --token")
 	case f.runID != "" && f.workflowID == "":
 		return nil, usage("--run-id needs --workflow-id")
 	}

@@ -36,11 +36,11 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"outcome", "--name", "x", "--key", "y", "--value", "1e999"}, `--value: "1e999": must be true, false or a number`},
 		{[]string{"outcome", "--name", "x", "--key", "y", "--payload", "{"}, `--payload: "{": must be JSON`},
 		{[]string{"outcome", "--name", "x", "--key", "y", "--observed-at", "noon"}, `--observed-at: "noon": must be a time such as 2026-01-31T12:00:00Z`},
-		{[]string{"score", "--name", "x", "--value", "1"}, "say which run in one way: --workflow-id (and --run-id), --key, or --token"},
-		{[]string{"score", "--name", "x", "--value", "1", "--key", "a", "--token", "b"}, "say which run in one way: --workflow-id (and --run-id), --key, or --token"},
+		{[]string{"score", "--name", "x", "--value", "1"}, "name the run by exactly one of --workflow-id (with --run-id), --key and --token"},
+		{[]string{"score", "--name", "x", "--value", "1", "--key", "a", "--token", "b"}, "name the run by exactly one of --workflow-id (with --run-id), --key and --token"},
 		{[]string{"score", "--name", "x", "--value", "1", "--key", "a", "--run-id", "b"}, "--run-id needs --workflow-id"},
-		{[]string{"score", "--name", "x", "--key", "a"}, "say --value or --not-applicable, and not both"},
-		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "say --value or --not-applicable, and not both"},
+		{[]string{"score", "--name", "x", "--key", "a"}, "give either --value or --not-applicable"},
+		{[]string{"score", "--name", "x", "--key", "a", "--not-applicable", "--value", "1"}, "give either --value or --not-applicable"},
 		{[]string{"ledger", "--state", "lost"}, `--state: "lost": must be one of matched, late, unclaimed, rejected, held`},
 		{[]string{"migrate", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db; the worker creates a SQLite file when it starts"},
 		{[]string{"migrate", "--db", ":memory:"}, `--db: ":memory:": must be the path of a SQLite file or a postgres:// URL: a store in memory is always up to date`},
@@ -59,7 +59,7 @@ func TestServerAway(t *testing.T) {
 		{"setup"}, {"run", "--type", "T", "--task-queue", "q"}, {"outcome", "--name", "x", "--key", "y"}, {"score", "--key", "x", "--name", "y", "--value", "1"},
 	} {
 		got := call(t, RunStarter, []string{away}, args...)
-		require.ErrorContains(t, got.err, "no Temporal server at 127.0.0.1:1 (--address or TEMPORAL_ADDRESS says where)")
+		require.ErrorContains(t, got.err, "no Temporal server at 127.0.0.1:1 (set by --address or TEMPORAL_ADDRESS)")
 		require.False(t, isUsage(got.err))
 	}
 }

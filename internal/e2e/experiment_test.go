@@ -395,6 +395,6 @@ func TestRemovedVariantFailsTheRunWhereThatIsWanted(t *testing.T) {
 	})
 	run := b.StartWith(client.StartWorkflowOptions{RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Millisecond}}, "removed")
 	first := run.GetRunID()
-	require.ErrorContains(t, run.Get(t.Context(), nil), "is none of []")
+	require.ErrorContains(t, run.Get(t.Context(), nil), "is not among []")
 	require.Equal(t, first, run.GetRunID(), "it is not begun again")
 }

@@ -121,8 +121,8 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request, kind, policy string
 		http.Error(w, "there is no such experiment, version or plot", http.StatusNotFound)
 		return
 	case err != nil:
-		p.Logger.Error("the page could not be made", "error", err)
-		said := "the store does not answer; the log says more"
+		p.Logger.Error("the page could not be built", "error", err)
+		said := "the store does not answer; see the log"
 		if !slices.Contains(p.Away(r.Context()), "temporal") {
 			said += "\nwhat comes meanwhile is held by Temporal"
 		}

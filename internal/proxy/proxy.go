@@ -23,7 +23,7 @@ func Parse(texts []string) (Trusted, error) {
 		}
 		a, err := netip.ParseAddr(t)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no address and no network such as 10.0.0.0/8", t)
+			return nil, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", t)
 		}
 		a = a.Unmap()
 		all = append(all, netip.PrefixFrom(a, a.BitLen()))

@@ -47,7 +47,7 @@ type NoTimeError struct {
 }
 
 func (e *NoTimeError) Error() string {
-	return fmt.Sprintf("%s; the next request may be made in %s, which is longer than this may last", e.Why, e.Wait.Round(time.Second))
+	return fmt.Sprintf("%s; the next request is allowed in %s, after the deadline", e.Why, e.Wait.Round(time.Second))
 }
 
 const (
@@ -131,7 +131,7 @@ func (g *GitHub) try(ctx context.Context, path string, to any) (again time.Durat
 		return g.refusal(path, resp, body)
 	}
 	if json.Unmarshal(body, to) != nil {
-		return 0, &AnswerError{Path: path, Reason: "the answer is no JSON that is understood"}
+		return 0, &AnswerError{Path: path, Reason: "cannot read the answer's JSON"}
 	}
 	return 0, nil
 }

@@ -111,7 +111,7 @@ func TestNoTimeToWait(t *testing.T) {
 		var no *NoTimeError
 		require.ErrorAs(t, err, &no, name)
 		require.Empty(t, f.pauses, name)
-		require.ErrorContains(t, err, "longer than this may last", name)
+		require.ErrorContains(t, err, "after the deadline", name)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestLimitedInTheMiddle(t *testing.T) {
 	var b book
 	items, err := Run(t.Context(), waiting, b.options(f.GitHub))
 	require.EqualError(t, err, `stopped with 1 left to ask about: GitHub's rate limit is reached: 403: "so says GitHub"; `+
-		"the next request may be made in 2h0m1s, which is longer than this may last")
+		"the next request is allowed in 2h0m1s, after the deadline")
 	require.Equal(t, []Result{Delivered, Left}, []Result{items[0].Result, items[1].Result})
 	items, err = Run(t.Context(), waiting, b.options(f.GitHub))
 	require.NoError(t, err)

@@ -61,7 +61,7 @@ func Open(keys [][]byte, token string) (scoring.Run, error) {
 		}
 		return run, nil
 	}
-	return scoring.Run{}, scoring.Invalid("token", "not a token of ours, or of a key that is no longer accepted")
+	return scoring.Run{}, scoring.Invalid("token", "not one of our tokens, or its key is no longer accepted")
 }
 
 // ciphers derives the encryption and the nonce key from key.

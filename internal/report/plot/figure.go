@@ -54,7 +54,7 @@ func (f Figure) SVG() ([]byte, error) {
 	head, rest, ok := strings.Cut(doc, "<svg ")
 	open, rest, ok2 := strings.Cut(rest, ">")
 	if !ok || !ok2 {
-		return nil, fmt.Errorf("verdict: the drawing is no SVG document")
+		return nil, fmt.Errorf("verdict: the drawing is not an SVG document")
 	}
 	return fmt.Appendf(nil, "%s<svg role=\"img\" %s>\n<title>%s</title>\n<desc>%s</desc>%s", head, open, escape(f.Title), escape(f.Text), rest), nil
 }
