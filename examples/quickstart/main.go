@@ -1,4 +1,4 @@
-// Command quickstart is a worker with one score, one outcome and one report, and nothing else to deploy.
+// Command quickstart is a worker with one score, one outcome and one report, and no second deployment.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/verdict-dev/verdict/storeworker"
 )
 
-// Order is what a customer wants.
+// Order has the goods that a customer wants.
 type Order struct {
 	ID    string
 	Items int
