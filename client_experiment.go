@@ -17,8 +17,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// StartExperiment starts an experiment, which a workflow manages from then on. Bad input, a definition that contradicts the
-// one that was started, and an experiment that was started before are refused: a [scoring.InvalidError], or an application
+// StartExperiment starts an experiment, which a workflow manages from then on. Bad input, a definition that contradicts
+// the started one, and an experiment that was started before are refused: a [scoring.InvalidError], or an application
 // error with the type scoring.ErrorTypeInvalid. The same change ID again returns the first revision.
 func (c *Client) StartExperiment(ctx context.Context, d experiments.Definition, p rollout.Policy, change rollout.Change) (rollout.Revision, error) {
 	if err := errors.Join(d.Validate(), p.Validate()); err != nil {
@@ -43,17 +43,18 @@ func (c *Client) StartExperiment(ctx context.Context, d experiments.Definition, 
 	return revision(ctx, rollout.Start, handle, err)
 }
 
-// ChangeExperiment asks for an action other than [rollout.Start]. One that the experiment's status does not allow, or with bad
-// input, is refused as by [Client.StartExperiment] and changes nothing; an experiment that nobody has started is
-// [ErrNotFound]. The same change ID again returns the first revision and changes nothing; with another action it is refused.
+// ChangeExperiment asks for an action other than [rollout.Start]. One that the experiment's status does not allow, or
+// with bad input, is refused as by [Client.StartExperiment] and changes nothing; for an experiment that was not started
+// it returns [ErrNotFound]. The same change ID again returns the first revision and changes nothing; with another
+// action it is refused.
 func (c *Client) ChangeExperiment(ctx context.Context, name, version string, action rollout.Action, change rollout.Change) (rollout.Revision, error) {
 	handle, err := c.temporal.UpdateWorkflow(ctx, updateOptions(activities.ExperimentID(name, version), action, change))
 	r, err := revision(ctx, action, handle, err)
 	return r, orNotFound(err)
 }
 
-// ExperimentStatus returns a started experiment: its status, epochs, revisions and last finding. One that nobody has started
-// is [ErrNotFound].
+// ExperimentStatus returns a started experiment: its status, epochs, revisions and last finding. For an experiment that
+// was not started it returns [ErrNotFound].
 func (c *Client) ExperimentStatus(ctx context.Context, name, version string) (rollout.State, error) {
 	state, err := activities.ReadExperiment(ctx, c.temporal, activities.ExperimentID(name, version))
 	return state, orNotFound(err)
@@ -66,8 +67,8 @@ func updateOptions(workflowID string, action rollout.Action, change rollout.Chan
 	}
 }
 
-// revision waits for the result of an update. The server answers a repeated id with the first result, whatever the second
-// call asks for.
+// revision waits for the result of an update. The server answers a repeated id with the first result, even if the
+// second call differs.
 func revision(ctx context.Context, action rollout.Action, handle client.WorkflowUpdateHandle, err error) (r rollout.Revision, _ error) {
 	if err == nil {
 		err = handle.Get(ctx, &r)
