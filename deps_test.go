@@ -29,6 +29,7 @@ func TestPublicPackagesKeepToTheirImports(t *testing.T) {
 		"webhooks":    append([]string{"testing", "github.com/stretchr/"}, deptest.Heavy...),
 		"activities":  deptest.Heavy,
 		"workflows":   deptest.Heavy,
+		"verdicttest": {"modernc.org/", "github.com/jackc/", "go.temporal.io/server", "gonum.org/"},
 		"storeworker": {"modernc.org/", "github.com/jackc/", "go.temporal.io/server", "github.com/spf13/"},
 	} {
 		t.Run(pkg, func(t *testing.T) {

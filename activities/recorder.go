@@ -7,6 +7,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -78,6 +79,9 @@ func (r *Recorder) IsOff() bool { return r.Off != nil && r.Off() }
 
 // write offers b and waits for it, as long as the activity's attempt may.
 func (r *Recorder) write(ctx context.Context, b Batch) *Offer {
+	if r.Store == nil && InTestEnvironment(activity.GetInfo(ctx).WorkflowExecution.RunID) {
+		return nowhere(&r.queue)
+	}
 	o := r.Offer(ctx, b)
 	o.await(ctx)
 	return o
@@ -157,6 +161,9 @@ func (r *Recorder) Record(ctx context.Context, records ...scoring.Record) {
 func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record) error {
 	r, ok := RecorderFrom(ctx)
 	if !ok || r.IsOff() {
+		return nil
+	}
+	if r.Store == nil && InTestEnvironment(activity.GetInfo(ctx).WorkflowExecution.RunID) {
 		return nil
 	}
 	offers := []*Offer{r.Offer(ctx, Batch{Flush: &f})}

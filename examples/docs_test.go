@@ -21,6 +21,7 @@ import (
 	_ "github.com/verdict-dev/verdict/judges/openai"
 	_ "github.com/verdict-dev/verdict/store/sqlite"
 	_ "github.com/verdict-dev/verdict/storeworker"
+	_ "github.com/verdict-dev/verdict/verdicttest"
 	_ "github.com/verdict-dev/verdict/webhooks"
 )
 
@@ -39,8 +40,10 @@ var known = map[string]string{
 	"scoring":     "github.com/verdict-dev/verdict/scoring",
 	"sqlite":      "github.com/verdict-dev/verdict/store/sqlite",
 	"temporal":    "go.temporal.io/sdk/temporal",
+	"testing":     "testing",
 	"time":        "time",
 	"verdict":     "github.com/verdict-dev/verdict",
+	"verdicttest": "github.com/verdict-dev/verdict/verdicttest",
 	"webhooks":    "github.com/verdict-dev/verdict/webhooks",
 	"store":       "github.com/verdict-dev/verdict/store",
 	"storeworker": "github.com/verdict-dev/verdict/storeworker",

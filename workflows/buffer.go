@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -56,6 +57,7 @@ func newRun(cfg *Config, recorder *activities.Recorder) *run {
 		cfg: cfg, recorder: recorder, scorers: slices.Clone(cfg.Scorers),
 		picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, deferredAll: map[string]int{},
 		shadowed: map[string]bool{}, outside: map[string]bool{}, coroutines: map[uint64]workflow.Context{},
+		carried: budget{task: -1}, sent: headers{task: -1}, // in the SDK's test environment a history has no length
 		changes: changes{versions: map[string]workflow.Version{}, made: map[kind]int{}, absent: map[kind]int{}, older: map[string]bool{}},
 	}
 }
@@ -236,7 +238,7 @@ func chainOf(info *workflow.Info) string {
 	if info.CronSchedule != "" {
 		return info.OriginalRunID
 	}
-	return info.FirstRunID
+	return cmp.Or(info.FirstRunID, info.WorkflowExecution.RunID) // the SDK's test environment has no chains
 }
 
 // TokenFor seals the run of ctx into a text, which is empty if it cannot.

@@ -226,7 +226,7 @@ func together(ins []any, each int) int {
 // server accepts a cancellation exactly for workflows that exist or have existed, so a few tasks find the next one
 // among any number.
 func (r *run) giveWay(ctx, here workflow.Context, n int, id func(int) string) (next int) {
-	if workflow.GetVersion(ctx, giveWayChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+	if getVersion(ctx, giveWayChange, 1) == workflow.DefaultVersion {
 		_ = workflow.RequestCancelExternalWorkflow(ctx, id(n), "").Get(here, nil)
 		return n + 1
 	}

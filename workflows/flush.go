@@ -50,7 +50,7 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 			newest = r.pick(ctx, endByActivityAndAttribute, endBySideEffectAndAttribute)
 		}
 	}
-	version := workflow.GetVersion(ctx, endChange, workflow.DefaultVersion, newest)
+	version := getVersion(ctx, endChange, newest)
 	if version == workflow.DefaultVersion {
 		return
 	}

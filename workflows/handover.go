@@ -60,7 +60,7 @@ func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
 	}
 	again := workflow.GetSignalChannel(ctx, activities.RepeatSignal)
 	for again.ReceiveAsync(nil) {
-		if workflow.GetVersion(ctx, repeatChange, workflow.DefaultVersion, repeatCounted) == workflow.DefaultVersion {
+		if getVersion(ctx, repeatChange, repeatCounted) == workflow.DefaultVersion {
 			break // a release that does not count has ended it
 		}
 		if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.CountName, o.ID).Get(ctx, nil); err != nil {

@@ -91,7 +91,7 @@ func judge(ctx workflow.Context, name string, sample judges.Sample, opts []Judge
 	if !inScorer {
 		// A run that began to judge before there was a version has the same command, and a call that is new to an open run
 		// looks the same, so both make it. A different shape will be another version.
-		workflow.GetVersion(ctx, judgeChange, workflow.DefaultVersion, judgedByActivity)
+		getVersion(ctx, judgeChange, judgedByActivity)
 	}
 	options := workflow.GetActivityOptions(ctx)
 	if options.StartToCloseTimeout == 0 && options.ScheduleToCloseTimeout == 0 {

@@ -31,7 +31,7 @@ func (r *run) around() int {
 // checkPayload refuses an input with more bytes of JSON than the server takes. A run that passed it before, with a
 // codec that makes it smaller, keeps it.
 func checkPayload(ctx workflow.Context, field string, size int) error {
-	if size <= maxPayload || workflow.GetVersion(ctx, sizeChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+	if size <= maxPayload || getVersion(ctx, sizeChange, 1) == workflow.DefaultVersion {
 		return nil
 	}
 	return activities.Refuse(scoring.Invalid(field, "%d bytes of JSON with the run's facts, the server takes %d", size, maxPayload))

@@ -110,7 +110,7 @@ func (r *run) beginShadow(ctx workflow.Context) {
 		Experiment: of.Experiment, Version: of.Version, Epoch: of.Epoch, Variant: of.Variant, By: scoring.ByShadow,
 		Probabilities: map[string]float64{of.Variant: 1}, Unit: of.FirstRunID,
 	}
-	switch workflow.GetVersion(ctx, beginShadowChange, workflow.DefaultVersion, wanted) {
+	switch getVersion(ctx, beginShadowChange, wanted) {
 	case shadowByActivity:
 		r.assign(ctx, a, a, r.assignByActivity)
 	case shadowBySideEffect:

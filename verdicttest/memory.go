@@ -1,0 +1,103 @@
+package verdicttest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/testsuite"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// memory is a store that a run and its activities record in, and that scorers settle in. It has the methods that they need,
+// and no others.
+type memory struct {
+	store.Store // nil
+
+	mu       sync.Mutex
+	records  []scoring.Record
+	assigned []scoring.Assignment
+	forced   map[string]string // experiment@version → variant
+	outcomes []scoring.Outcome // that have come
+}
+
+func newMemory() *memory { return &memory{forced: map[string]string{}} }
+
+func (m *memory) force(experiment, version, variant string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forced[experiment+"@"+version] = variant
+}
+
+func (m *memory) scores() []scoring.Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.records)
+}
+
+func (m *memory) assignments() []scoring.Assignment {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.assigned)
+}
+
+// Record implements [store.Recorder].
+func (m *memory) Record(_ context.Context, records []scoring.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range records {
+		m.put(r)
+	}
+	return nil
+}
+
+// put replaces what was said under the same identity. m is locked.
+func (m *memory) put(r scoring.Record) {
+	m.records = slices.DeleteFunc(m.records, func(x scoring.Record) bool {
+		return x.Run == r.Run && x.Name == r.Name && x.Key == r.Key && x.Step.ID == r.Step.ID
+	})
+	m.records = append(m.records, r)
+}
+
+// Flush implements [store.Recorder]: it replaces the set of the run's own code.
+func (m *memory) Flush(_ context.Context, f scoring.Flush) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records = slices.DeleteFunc(m.records, func(x scoring.Record) bool {
+		return x.Source == scoring.FromWorkflow && x.Run == f.Facts.Run
+	})
+	for _, r := range f.Records {
+		m.put(r)
+	}
+	return nil
+}
+
+// Assign implements [store.Recorder]: the variant is the forced one, if one is.
+func (m *memory) Assign(_ context.Context, a scoring.Assignment) (scoring.Assignment, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if variant, ok := m.forced[a.Experiment+"@"+a.Version]; ok {
+		a.Variant, a.By = variant, scoring.ByForce
+	}
+	m.assigned = append(m.assigned, a)
+	return a, nil
+}
+
+// register registers the activities that scorers call on the worker that keeps the store.
+func (m *memory) register(env *testsuite.TestWorkflowEnvironment) {
+	env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		early := slices.DeleteFunc(slices.Clone(m.outcomes), func(o scoring.Outcome) bool {
+			return !slices.Contains(e.Events, scoring.Event{Name: o.Name, Key: o.Key})
+		})
+		return activities.Expected{Window: e.Window, Early: early}, nil
+	}, activity.RegisterOptions{Name: activities.ExpectName})
+	env.RegisterActivityWithOptions(func(_ context.Context, s store.Settlement) (activities.Refusal, error) {
+		return activities.Refusal{}, m.Record(context.Background(), s.Records)
+	}, activity.RegisterOptions{Name: activities.SettleName})
+}
