@@ -121,7 +121,7 @@ func NewPlugin(cfg Config) *Plugin {
 		recorder.Off, inWorkflows.Off = off.Thrown, off.Thrown
 	}
 	recorder.Managed, _ = activities.NewManaged(cfg.Experiments, cfg.RolloutAge) // an error is validate's to tell
-	var inTests sync.Map // instance keys of the workers of the SDK's test environments: they have no server to check with
+	var inTests sync.Map                                                         // instance keys of the workers of the SDK's test environments: they have no server to check with
 	plugin, err := temporal.NewSimplePlugin(temporal.SimplePluginOptions{
 		Name:               "verdict-dev.verdict",
 		WorkerInterceptors: []interceptor.WorkerInterceptor{workflows.NewInterceptor(inWorkflows, recorder)},
