@@ -12,8 +12,3 @@ func FixedTotal(delta, variance, share, alpha, power float64) float64 {
 	z := quantile(1-alpha/2) + quantile(power)
 	return z * z * variance / (share * (1 - share) * delta * delta)
 }
-
-// Detectable returns the difference that the same test finds with the given power among n units.
-func Detectable(n, variance, share, alpha, power float64) float64 {
-	return math.Sqrt(FixedTotal(1, variance, share, alpha, power) / n)
-}

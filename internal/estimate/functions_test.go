@@ -238,7 +238,7 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 		n := a.Control.N + a.Treatment.N
 		share := a.Control.N / n
 		return results{
-			"powered_effect": experiments.Detectable(n, c.Variance(), share, a.Alpha, a.Power),
+			"powered_effect": math.Sqrt(experiments.FixedTotal(1, c.Variance(), share, a.Alpha, a.Power) / n),
 			"required_n":     experiments.FixedTotal(a.MDE*c.Mean, c.Variance(), share, a.Alpha, a.Power),
 		}
 	},
