@@ -55,7 +55,7 @@ func (m *memory) Record(_ context.Context, records []scoring.Record) error {
 	return nil
 }
 
-// put replaces what was said under the same identity. m is locked.
+// put replaces the score of the same identity. m is locked.
 func (m *memory) put(r scoring.Record) {
 	m.records = slices.DeleteFunc(m.records, func(x scoring.Record) bool {
 		return x.Run == r.Run && x.Name == r.Name && x.Key == r.Key && x.Step.ID == r.Step.ID

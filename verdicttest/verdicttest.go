@@ -29,7 +29,7 @@ import (
 	"github.com/verdict-dev/verdict/workflows"
 )
 
-// Env is a test environment of the SDK with the plugin, which keeps what is recorded in memory. Register activities, set mocks
+// Env is a test environment of the SDK with the plugin, which keeps scores and assignments in memory. Register activities, set mocks
 // and call ExecuteWorkflow as in any other.
 type Env struct {
 	*testsuite.TestWorkflowEnvironment
@@ -48,7 +48,7 @@ type Deferred struct {
 // Option changes a new [Env].
 type Option func(*worker.Options)
 
-// WithWorkerOptions gives the environment's worker options of its own. Its Plugins are kept beside Verdict's.
+// WithWorkerOptions gives the environment's worker options of its own. Its Plugins are kept, next to Verdict's.
 func WithWorkerOptions(o worker.Options) Option {
 	return func(to *worker.Options) {
 		plugins := append(o.Plugins, to.Plugins...)
@@ -57,7 +57,7 @@ func WithWorkerOptions(o worker.Options) Option {
 	}
 }
 
-// New returns an environment whose worker has the plugin with cfg. It records in memory, whatever Store cfg has, and refuses
+// New returns an environment whose worker has the plugin with cfg. It records in memory, even if cfg has a Store, and refuses
 // nothing in silence: a refusal fails the test.
 func New(t testing.TB, cfg verdict.Config, opts ...Option) *Env {
 	t.Helper()
