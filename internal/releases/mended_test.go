@@ -27,6 +27,11 @@ var mended = []struct {
 		why:     "where the control's mean is 0 the text says that there is no lift, and not only that none is shown",
 		lines:   `^ranking/run\.failed:   learned +\S+ +\S+ to \S+ +\S+ +\S+ to \S+ +- +- +\d+/\d+$`,
 	},
+	{
+		release: "v0.1.0",
+		why:     "the heading of the shadows says the same in plainer words",
+		lines:   `^\w+/: shadows: beside the runs that were served, and compared with \w+ on the same units$`,
+	},
 }
 
 // mend makes of a recorded report what is right today.
