@@ -49,7 +49,8 @@ func ship(ctx workflow.Context, o order) (string, error) {
 	}
 	workflow.GetVersion(ctx, "my change", workflow.DefaultVersion, 1)
 	key := "Mine"
-	if err := workflow.UpsertSearchAttributes(ctx, map[string]any{key: "x"}); err != nil { //nolint:staticcheck // users have it
+	//lint:ignore SA1019 users have it in their code
+	if err := workflow.UpsertSearchAttributes(ctx, map[string]any{key: "x"}); err != nil {
 		return "", err
 	}
 	pick := verdict.Experiment(ctx, carriers, verdict.ThisRun)
@@ -144,7 +145,9 @@ func TestUsersTestsPass(t *testing.T) {
 		},
 		"an upsert": func(e *testsuite.TestWorkflowEnvironment) {
 			e.OnGetVersion("my change", workflow.DefaultVersion, workflow.Version(1)).Return(workflow.Version(1))
+			//lint:ignore SA1019 users have it in their tests
 			e.OnUpsertSearchAttributes(map[string]any{"Mine": "x"}).Return(nil).Once()
+			//lint:ignore SA1019 as above
 			e.OnUpsertSearchAttributes(mock.MatchedBy(func(a map[string]any) bool { return a["TemporalChangeVersion"] != nil })).Return(nil).Once()
 		},
 	}
