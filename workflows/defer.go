@@ -165,10 +165,7 @@ func (r *run) launch(ctx workflow.Context, what string, d deferral, name string,
 		return workflow.ExecuteChildWorkflow(r.childOptions(ctx, id, env), ScorerPrefix+d.name, env, ins[i])
 	}
 	started := make([]Deferred, len(ins))
-	each := 2 * sizeOfRefs(env.Assigned) // in the envelope, and in the header
-	for _, session := range env.Sessions {
-		each += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
-	}
+	each := 2*sizeOfRefs(env.Assigned) + sizeOfSessions(env.Sessions) // in the envelope, and in the header
 	for begin, end := 0, 0; begin < len(ins); begin = end {
 		end = begin + together(ins[begin:], each)
 		children := make([]workflow.ChildWorkflowFuture, end)

@@ -42,3 +42,12 @@ func sizeOfRefs(refs []scoring.Ref) int {
 	}
 	return n
 }
+
+// sizeOfSessions returns how many bytes of JSON the texts of sessions take.
+func sizeOfSessions(sessions []scoring.Session) int {
+	n := 0
+	for _, session := range sessions {
+		n += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
+	}
+	return n
+}

@@ -21,11 +21,7 @@ const envelopeBytes = 12 << 10
 
 // around returns how many bytes of JSON go along with a scorer's input.
 func (r *run) around() int {
-	n := envelopeBytes + sizeOfRefs(r.assigned)
-	for _, session := range r.sessions {
-		n += scoring.EncodedText(session.Key) + scoring.EncodedText(session.ID)
-	}
-	return n
+	return envelopeBytes + sizeOfRefs(r.assigned) + sizeOfSessions(r.sessions)
 }
 
 // checkPayload refuses an input with more bytes of JSON than the server takes. A run that passed it before, with a
