@@ -29,6 +29,9 @@ func deferring[In any](b *harness.Bench, s *verdict.Scorer[In], opts ...verdict.
 	})
 }
 
+// purchase is what a run of TestAttribution waits for: its customer's payment, or that it is given up.
+type purchase struct{ Customer, ID string }
+
 // One key, many runs: attribution says whose outcome it is.
 func TestAttribution(t *testing.T) {
 	t.Parallel()
@@ -41,22 +44,34 @@ func TestAttribution(t *testing.T) {
 			t.Parallel()
 			b := harness.New(t, nil)
 			b.StoreWorker()
-			deferring(b, verdict.NewScorer("bought", "1", func(ctx workflow.Context, customer string) (scoring.Score, error) {
-				got, err := verdict.Await(ctx, verdict.On("order.paid", customer).Means(true),
-					verdict.Within(4*time.Second).Attribute(attribution), verdict.ExpiresFalse)
+			deferring(b, verdict.NewScorer("bought", "1", func(ctx workflow.Context, o purchase) (scoring.Score, error) {
+				got, err := verdict.Await(ctx, verdict.AnyOf(
+					verdict.On("order.paid", o.Customer).Means(true),
+					verdict.On("order.given_up", o.ID).Means(false),
+				), verdict.Within(time.Hour).Attribute(attribution), verdict.ExpiresFalse)
 				return got.Score(), err
 			}))
 			customer := uuid.NewString()
+			var orders []purchase
 			var runs []client.WorkflowRun
 			for range 3 {
-				run := b.Start("deferring", customer)
+				o := purchase{customer, uuid.NewString()}
+				run := b.Start("deferring", o)
 				require.NoError(t, run.Get(t.Context(), nil))
-				runs = append(runs, run)
+				orders, runs = append(orders, o), append(runs, run)
 				b.Waiting(customer, len(runs))
 			}
 			require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("order.paid", customer)))
-			for i, run := range runs {
-				require.Equal(t, want[i:i+1], b.Scores(run, 1), i)
+			for _, is := range []string{"bought=true", "bought=false"} { // who has the payment, before the others are given up
+				for i, run := range runs {
+					if want[i] != is {
+						continue
+					}
+					if is == "bought=false" {
+						require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("order.given_up", orders[i].ID)))
+					}
+					require.Equal(t, want[i:i+1], b.Scores(run, 1), i)
+				}
 			}
 		})
 	}

@@ -344,7 +344,7 @@ func TestAScorerWithMoreThanFits(t *testing.T) {
 	b.StoreWorker()
 	const early, made = 600, 400
 	full := verdict.NewScorer("full", "1", func(ctx workflow.Context, key string) ([]scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.Times(early, verdict.On("came", key).Means(true)), verdict.Within(time.Minute), verdict.ExpiresFalse)
+		got, err := verdict.Await(ctx, verdict.Times(early, verdict.On("came", key).Means(true)), verdict.Within(time.Hour), verdict.ExpiresFalse)
 		scores := []scoring.Score{got.Score()}
 		for i := range made {
 			scores = append(scores, scoring.Number(fmt.Sprint("n", i), float64(i)).WithReason(reasons["angles"]))
@@ -420,7 +420,7 @@ func TestPayloadsThatJSONEscapes(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	read := verdict.NewScorer("read", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
-		got, err := verdict.Await(ctx, verdict.On("came", key).Means(true), verdict.Within(time.Minute), verdict.ExpiresFalse)
+		got, err := verdict.Await(ctx, verdict.On("came", key).Means(true), verdict.Within(time.Hour), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}

@@ -383,7 +383,7 @@ func TestGrace(t *testing.T) {
 	b.StoreWorker()
 	graceful := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
 		got, err := verdict.Await(ctx, verdict.On("x", key).Means(true),
-			verdict.Within(200*time.Millisecond).Grace(20*time.Second), verdict.ExpiresFalse)
+			verdict.Within(200*time.Millisecond).Grace(time.Hour), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}
@@ -414,7 +414,7 @@ func TestMoreThanAResultHolds(t *testing.T) {
 	early := verdict.NewScorer("early", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
 		n := 0
 		got, err := verdict.Await(ctx, verdict.Times(40, verdict.On("big", key).Where(func(o scoring.Outcome) bool { n++; return len(o.Payload) > 60_000 })),
-			verdict.Within(time.Minute), verdict.ExpiresFalse)
+			verdict.Within(time.Hour), verdict.ExpiresFalse)
 		if err != nil {
 			return scoring.Score{}, err
 		}
@@ -468,11 +468,13 @@ func TestGraceWithoutAWorker(t *testing.T) {
 		settled       bool // before the worker stops
 	}{
 		"not yet settled":        {2 * time.Second, 30 * time.Second, false},
-		"settled, back too late": {200 * time.Millisecond, 3 * time.Second, true},
+		"settled, back too late": {200 * time.Millisecond, 30 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := harness.New(t, nil)
+			held := &unsettled{}
+			held.allowed.Store(c.settled)
+			b := harness.New(t, func(s store.Store) store.Store { held.Store = s; return held })
 			b.StoreWorker()
 			scorer := verdict.NewScorer("graceful", "1", func(ctx workflow.Context, key string) (scoring.Score, error) {
 				got, err := verdict.Await(ctx, verdict.On("x", key).Means(true), verdict.Within(c.window).Grace(c.grace), verdict.ExpiresFalse)
@@ -515,6 +517,7 @@ func TestGraceWithoutAWorker(t *testing.T) {
 			}
 			if !c.settled {
 				past(window.Until)
+				held.allowed.Store(true)
 			}
 			o := outcome("x", key)
 			require.NoError(t, b.Verdict.Deliver(t.Context(), o))
