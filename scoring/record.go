@@ -144,10 +144,13 @@ type Flush struct {
 	// Records are the set, all with Source [FromWorkflow].
 	Records []Record  `json:"records,omitempty"`
 	At      time.Time `json:"at"`
-	// Elsewhere are the marks ([Record.Mark]) of further scores of the set: it is too large to travel in one piece, and they
-	// come in flushes that are Partial.
+	// Waits are all declared expectations that the run's code has made so far. The store makes the ones that it does not
+	// know, and withdraws the run's earlier ones that a later flush no longer names.
+	Waits []Expectation `json:"waits,omitempty"`
+	// Elsewhere are the marks ([Record.Mark]) of further scores of the set, and the identities ([Expectation.Identity]) of
+	// further Waits: it is too large to travel in one piece, and they come in flushes that are Partial.
 	Elsewhere []string `json:"elsewhere,omitempty"`
-	// Partial marks Records as a part of the set with this Sequence. Scores that it does not name stay, and of the facts
+	// Partial marks Records and Waits as a part of the set with this Sequence. Scores that it does not name stay, and of the facts
 	// only the identity of the run counts.
 	Partial bool `json:"partial,omitempty"`
 }

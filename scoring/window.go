@@ -1,6 +1,10 @@
 package scoring
 
-import "time"
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
 
 // Expiry is the meaning of a window that ends without an outcome. There is no default: the zero Expiry is refused.
 type Expiry struct {
@@ -107,12 +111,20 @@ type Event struct {
 	Key  string `json:"key"`
 }
 
-// Expectation records that a scorer waits for outcomes. It is about a run, and belongs to a scorer's own workflow,
-// which gets the outcomes.
+// Validate refuses an event without name or key, and one that breaks a limit.
+func (e Event) Validate() error {
+	if err := CheckName("outcome name", e.Name); err != nil {
+		return err
+	}
+	return checkText("outcome key", e.Key, MaxKey, true)
+}
+
+// Expectation records that a scorer waits for outcomes about a run. A scorer that is a workflow has a ScorerRun and gets the
+// outcomes; one that is declared has none, and the store decides by its Rule.
 type Expectation struct {
 	// ScorerRun is the scorer's own execution. Outcomes go to its workflow id, which identifies the expectation together
 	// with Wait.
-	ScorerRun Run `json:"scorer_run"`
+	ScorerRun Run `json:"scorer_run,omitzero"`
 	// Wait numbers the waits of one scorer, from 1.
 	Wait          int     `json:"wait"`
 	Scorer        string  `json:"scorer"`
@@ -121,6 +133,12 @@ type Expectation struct {
 	Window        Window  `json:"window"`
 	// Attribution is [AttributeAll] when empty.
 	Attribution Attribution `json:"attribution,omitempty"`
+
+	// Rule, Call and Place belong to a declared scorer. Call tells the calls of one scorer in a run apart; Place is where in
+	// the run's history the call was made.
+	Rule  *Rule  `json:"rule,omitempty"`
+	Call  string `json:"call,omitempty"`
+	Place int64  `json:"place,omitempty"`
 
 	// The subject of the coming score.
 	Run           Run       `json:"run"`
@@ -131,22 +149,45 @@ type Expectation struct {
 	At            time.Time `json:"at"`
 }
 
+// Declared tells whether the store decides.
+func (e Expectation) Declared() bool { return e.ScorerRun == Run{} }
+
+// Decide decides a declared expectation; see [Rule.Decide]. The score has the scorer's key.
+func (e Expectation) Decide(outcomes []Outcome, now time.Time) Decision {
+	d := e.Rule.Decide(e.Scorer, e.Window, outcomes, now)
+	d.Score.Key = e.Scorer + "@" + e.ScorerVersion
+	return d
+}
+
+// Identity identifies a declared expectation: a digest of its run, its call, its rule and its window. A workflow task that the
+// server refuses is tried again, and may then wait for something else in the same place: that is another expectation.
+func (e Expectation) Identity() string {
+	said := e.Kept()
+	said.Place, said.FirstRunID, said.OriginalRunID, said.RunStartedAt = 0, "", "", time.Time{}
+	text, err := json.Marshal(said)
+	if err != nil {
+		return "" // never: a valid expectation is JSON
+	}
+	return mark("declared", string(text))
+}
+
 // Validate refuses an expectation that no outcome could meet.
 func (e Expectation) Validate() error {
-	if err := e.ScorerRun.Validate(); err != nil {
+	if err := CheckName("scorer", e.Scorer); err != nil {
 		return err
 	}
-	if err := CheckName("scorer", e.Scorer); err != nil {
+	if e.Declared() {
+		if err := e.validateRule(); err != nil {
+			return err
+		}
+	} else if err := e.ScorerRun.Validate(); err != nil {
 		return err
 	}
 	if len(e.Events) == 0 {
 		return Invalid("events", "an expectation names at least one outcome")
 	}
 	for _, ev := range e.Events {
-		if err := CheckName("outcome name", ev.Name); err != nil {
-			return err
-		}
-		if err := checkText("outcome key", ev.Key, MaxKey, true); err != nil {
+		if err := ev.Validate(); err != nil {
 			return err
 		}
 	}
@@ -162,4 +203,26 @@ func (e Expectation) Validate() error {
 		return err
 	}
 	return e.Run.Validate()
+}
+
+// Kept returns e as a store keeps it: times in UTC with microsecond precision.
+func (e Expectation) Kept() Expectation {
+	instant := func(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+	e.At, e.RunStartedAt = instant(e.At), instant(e.RunStartedAt)
+	e.Window.Since, e.Window.Until = instant(e.Window.Since), instant(e.Window.Until)
+	e.Window.Grace = e.Window.Grace.Truncate(time.Microsecond)
+	return e
+}
+
+func (e Expectation) validateRule() error {
+	if e.Rule == nil {
+		return Invalid("rule", "an expectation has a rule, or a scorer that is a workflow")
+	}
+	if err := e.Rule.Validate(); err != nil {
+		return err
+	}
+	if !slices.Equal(e.Events, e.Rule.All()) {
+		return Invalid("events", "they are not the events of the rule")
+	}
+	return checkText("call", e.Call, MaxName, true)
 }

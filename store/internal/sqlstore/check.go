@@ -173,13 +173,11 @@ func checkExpectation(e scoring.Expectation) (scoring.Expectation, error) {
 			return e, err
 		}
 	}
-	e.At, e.RunStartedAt = instant(e.At), instant(e.RunStartedAt)
-	e.Window.Since, e.Window.Until = instant(e.Window.Since), instant(e.Window.Until)
-	e.Window.Grace = e.Window.Grace.Truncate(time.Microsecond)
+	e = e.Kept()
 	if err := e.Validate(); err != nil {
 		return e, err
 	}
-	if e.Wait < 1 {
+	if !e.Declared() && e.Wait < 1 {
 		return e, scoring.Invalid("wait", "%d, waits are numbered from 1", e.Wait)
 	}
 	if err := scoring.CheckName("scorer version", e.ScorerVersion); err != nil {

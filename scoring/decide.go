@@ -1,0 +1,147 @@
+package scoring
+
+import (
+	"slices"
+	"time"
+)
+
+// Hit is an outcome of one of a rule's events.
+type Hit struct {
+	Event   int // the index in Rule.Events
+	Outcome Outcome
+}
+
+// Decision is what a rule makes of the outcomes at a time.
+type Decision struct {
+	// Score is what the wait means under the scorer's name, [Pending] while that is open.
+	Score Score
+	// Hits are the outcomes that decide, in the order of their times.
+	Hits []Hit
+	// Ended tells that the window ended before the rule was met.
+	Ended bool
+	// Next is when time alone makes another decision, if nothing arrives; the zero time: never.
+	Next time.Time
+}
+
+// Decide decides a wait of a scorer. It depends on its arguments alone, and not on the order of outcomes or on when it was
+// asked before: with the same outcomes, everybody decides the same at one time.
+//
+// An outcome counts if it happened inside the window or in its grace, and arrived by the end of that plus the rule's
+// allowance. The first outcomes, in the order of [Outcome.Before], that meet the rule decide.
+func (r Rule) Decide(scorer string, w Window, outcomes []Outcome, now time.Time) Decision {
+	known := slices.Clone(outcomes)
+	slices.SortFunc(known, Outcome.Compare)
+	known = slices.CompactFunc(known, func(a, b Outcome) bool { return a.ID == b.ID })
+	var hits []Hit
+	for _, o := range known {
+		if i := r.Find(o); i >= 0 && r.inTime(w, o) && !r.undone(i, o, known) {
+			hits = append(hits, Hit{i, o})
+		}
+	}
+	if n := r.Met(hits); n > 0 {
+		if firm := r.firm(hits[:n]); now.Before(firm) {
+			return Decision{Score: Score{Name: scorer, State: Pending}, Next: firm}
+		}
+		return Decision{Score: r.Score(scorer, hits[:n]), Hits: hits[:n]}
+	}
+	if ends := r.Ends(w); now.Before(ends) {
+		return Decision{Score: Score{Name: scorer, State: Pending}, Next: ends}
+	}
+	s := r.End.Score(scorer)
+	s.ObservedAt = w.Until // that nothing came was known then, whenever it is recorded
+	return Decision{Score: s, Ended: true}
+}
+
+// Find returns which of the rule's events o is an outcome of, or -1.
+func (r Rule) Find(o Outcome) int {
+	return slices.IndexFunc(r.Events, func(e RuleEvent) bool {
+		return e.Event.Same(o.Event()) && !slices.ContainsFunc(e.Where, func(p Predicate) bool { return !p.Met(o) })
+	})
+}
+
+// Matters tells whether o is an outcome of one of the rule's events or undoes one.
+func (r Rule) Matters(o Outcome) bool {
+	return r.Find(o) >= 0 || slices.ContainsFunc(r.Events, func(e RuleEvent) bool {
+		return e.Undone != nil && e.Undone.Event.Same(o.Event())
+	})
+}
+
+// Met returns how many of the hits, from the first on, meet the rule; 0: all of them do not.
+func (r Rule) Met(hits []Hit) int {
+	met := map[int]bool{}
+	for n, h := range hits {
+		met[h.Event] = true
+		switch {
+		case r.Need == NeedAny,
+			r.Need == NeedAll && len(met) == len(r.Events),
+			r.Need == NeedTimes && n+1 >= r.Times:
+			return n + 1
+		}
+	}
+	return 0
+}
+
+// Score returns what the hits that meet the rule mean: the meaning of the last one's event, or its own value. One with
+// neither is an error, never a number.
+func (r Rule) Score(scorer string, hits []Hit) Score {
+	last := hits[len(hits)-1]
+	v := r.Events[last.Event].Means
+	if !v.IsSet() {
+		v = last.Outcome.Value
+	}
+	if !v.IsSet() {
+		return Fail(scorer, "outcome "+last.Outcome.Name+" has no value, and its event does not say what it Means")
+	}
+	s := Of(scorer, v).WithReason("outcome " + last.Outcome.Name)
+	s.ObservedAt = last.Outcome.When()
+	return s
+}
+
+// inTime tells whether o happened in the window or its grace, and arrived before that was over.
+func (r Rule) inTime(w Window, o Outcome) bool {
+	place := w.Place(o.When())
+	return (place == Inside || place == InGrace) && o.arrived().Before(r.received(w))
+}
+
+// undone tells whether one of the known outcomes takes o, an outcome of event i, back.
+func (r Rule) undone(i int, o Outcome, known []Outcome) bool {
+	undo := r.Events[i].Undone
+	return undo != nil && slices.ContainsFunc(known, func(u Outcome) bool {
+		return undo.Event.Same(u.Event()) && o.Before(u) && u.When().Before(o.When().Add(undo.Within)) &&
+			u.arrived().Before(r.undoable(i, o))
+	})
+}
+
+// undoable is until when o, an outcome of event i, may be taken back.
+func (r Rule) undoable(i int, o Outcome) time.Time {
+	return o.When().Add(r.Events[i].Undone.Within + r.allowance())
+}
+
+// firm is from when on none of the hits can be taken back.
+func (r Rule) firm(hits []Hit) (firm time.Time) {
+	for _, h := range hits {
+		if r.Events[h.Event].Undone != nil {
+			firm = later(firm, r.undoable(h.Event, h.Outcome))
+		}
+	}
+	return firm
+}
+
+// arrived is when o reached Verdict, or happened if that is not known.
+func (o Outcome) arrived() time.Time {
+	if o.ReceivedAt.IsZero() {
+		return o.ObservedAt
+	}
+	return o.ReceivedAt
+}
+
+// Compare orders outcomes as [Outcome.Before] does.
+func (o Outcome) Compare(p Outcome) int {
+	switch {
+	case o.Before(p):
+		return -1
+	case p.Before(o):
+		return 1
+	}
+	return 0
+}
