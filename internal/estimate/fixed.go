@@ -3,7 +3,7 @@ package estimate
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/verdict-dev/verdict/internal/special"
 )
 
 // FixedHorizon is the classical test: right for one look at a size that was fixed before, and wrong half of the time
@@ -36,14 +36,14 @@ func WelchFreedom(b, j Estimate) float64 {
 
 func (f FixedHorizon) upperTail(t float64) float64 {
 	if f.Freedom > 0 {
-		return distuv.StudentsT{Sigma: 1, Nu: f.Freedom}.Survival(t)
+		return special.StudentTail(t, f.Freedom)
 	}
 	return upperTail(t)
 }
 
 func (f FixedHorizon) quantile(p float64) float64 {
 	if f.Freedom > 0 {
-		return distuv.StudentsT{Sigma: 1, Nu: f.Freedom}.Quantile(p)
+		return special.StudentQuantile(p, f.Freedom)
 	}
 	return quantile(p)
 }

@@ -4,9 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/integrate/quad"
-	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/verdict-dev/verdict/internal/special"
 )
 
 // Posterior is the posterior distribution of a variant's mean: a [Normal] or a [Beta]. It is shown, and steers traffic;
@@ -55,13 +53,13 @@ func (p Beta) cdf(x float64) float64 {
 	case x >= 1:
 		return 1
 	}
-	return mathext.RegIncBeta(p.A, p.B, x)
+	return special.RegIncBeta(p.A, p.B, x)
 }
 
 // density integrates over t with x = sin(t)^2, which takes away the poles that A or B under 1 have at the ends.
 func (p Beta) density(t float64) (float64, float64) {
 	s, c := math.Sincos(t)
-	logs := (2*p.A-1)*math.Log(s) + (2*p.B-1)*math.Log(c) - mathext.Lbeta(p.A, p.B)
+	logs := (2*p.A-1)*math.Log(s) + (2*p.B-1)*math.Log(c) - special.LogBeta(p.A, p.B)
 	return 2 * math.Exp(logs), s * s
 }
 func (p Beta) position(x float64) float64  { return math.Asin(math.Sqrt(max(0, min(1, x)))) }
@@ -69,8 +67,7 @@ func (p Beta) support() (float64, float64) { return 0, math.Pi / 2 }
 
 // Interval returns the central interval with the given probability.
 func (p Beta) Interval(level float64) Interval {
-	d := distuv.Beta{Alpha: p.A, Beta: p.B}
-	return Interval{d.Quantile((1 - level) / 2), d.Quantile((1 + level) / 2)}
+	return Interval{special.RegIncBetaQuantile(p.A, p.B, (1-level)/2), special.RegIncBetaQuantile(p.A, p.B, (1+level)/2)}
 }
 
 // Interval returns the central interval with the given probability.
@@ -130,7 +127,7 @@ func panels(posteriors []Posterior, p Posterior) []float64 {
 const nodes = 24 // between two cuts
 
 var nodeX, nodeW = func() (x, w [nodes]float64) {
-	quad.Legendre{}.FixedLocations(x[:], w[:], -1, 1)
+	special.Legendre(x[:], w[:])
 	return x, w
 }()
 

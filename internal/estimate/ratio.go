@@ -3,7 +3,7 @@ package estimate
 import (
 	"math"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"github.com/verdict-dev/verdict/internal/special"
 )
 
 // SampleRatioConcentration is how close to the expected ratio the alternative lies: the sum of the parameters of its
@@ -56,7 +56,7 @@ func ChiSquareP(counts, shares []float64) float64 {
 		n += c
 		weight += shares[i]
 	}
-	sum, freedom := 0.0, -1.0
+	sum, freedom := 0.0, -1
 	for i, c := range counts {
 		if shares[i] == 0 {
 			if c > 0 {
@@ -73,7 +73,7 @@ func ChiSquareP(counts, shares []float64) float64 {
 	if freedom < 1 {
 		return 1
 	}
-	return distuv.ChiSquared{K: freedom}.Survival(sum)
+	return special.ChiSquareTail(sum, freedom)
 }
 
 func lgamma(x float64) float64 {
