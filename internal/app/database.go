@@ -38,8 +38,9 @@ func databaseOf(to *string) func(string) error {
 func isPostgres(db string) bool { return postgres.IsDSN(strings.TrimSpace(db)) }
 
 var (
-	// explicitPath begins the path of a file, with any rest.
-	explicitPath = regexp.MustCompile(`^(?:\.{0,2}[/\\]|[A-Za-z]:[/\\]|file:)`)
+	// explicitPath matches the path of a file. What begins like one on a drive of Windows may be a user of one letter with a
+	// password.
+	explicitPath = regexp.MustCompile(`(?s)^(?:\.{0,2}[/\\]|file:)|^[A-Za-z]:[/\\][^@]*$`)
 	// likeConnection matches text that a connection string often has, and the name of a file in the current directory
 	// seldom: key=value, or user:password@host.
 	likeConnection = regexp.MustCompile(`(?is)\w\s*=|:.*@|^\s*postgres(?:ql)?:`)

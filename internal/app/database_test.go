@@ -18,7 +18,7 @@ func TestDatabaseNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"verdict.db": "verdict.db", ":memory:": ":memory:", "file:verdict.db?mode=rwc": "file:verdict.db?mode=rwc",
 		"./a=b.db": "./a=b.db", "/tmp/host=x": "/tmp/host=x", "//tmp/verdict.db": "//tmp/verdict.db", "my scores?.db": "my scores?.db",
-		"me@home.db": "me@home.db", `C:\verdict@home.db`: `C:\verdict@home.db`,
+		"me@home.db": "me@home.db", `C:\verdict.db`: `C:\verdict.db`,
 		"postgres://u:p@h/d\n": "postgres://u:xxxxx@h:5432/d", " host=h password=p user=u dbname=d ": "postgres://u:xxxxx@h:5432/d",
 	} {
 		var to string
@@ -28,7 +28,7 @@ func TestDatabaseNames(t *testing.T) {
 	}
 	for name, why := range map[string]string{
 		"": "must be the path", " ": "must be the path", "mysql://u:hunter2@h": "mysql:// is not a known", "POSTGRES://u:hunter2@h/d": "POSTGRES:// is not",
-		"u:hunter2@h://x": "that is not a known kind of database", "u:hunter2@h/d": "a file, or a connection", "//u:hunter2@h/d": "a file, or a connection",
+		"u:/hunter2@h/d": "a file, or a connection", `u:\hunter2@h/d`: "a file, or a connection", "u:hunter2@h://x": "that is not a known kind of database", "u:hunter2@h/d": "a file, or a connection", "//u:hunter2@h/d": "a file, or a connection",
 		"pasword=hunter2": "a file, or a connection", "verdict.db password=hunter2": "a file, or a connection",
 		"Server=h;Password=hunter2": "a file, or a connection", `"postgres://u:hunter2@h/d"`: "that is not a known kind of database",
 		"file:v.db?_auth_pass=hunter2": "and not _auth_pass", "file://host/v.db": "absolute path", "postgres://u:hun@ter2@h/d": "%40",
