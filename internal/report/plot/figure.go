@@ -4,30 +4,21 @@ package plot
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
-	"image/color"
+	"image/png"
 	"strings"
 	"time"
 	"unicode"
-
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/report"
 )
 
-// width of every figure, and the margin around it.
+// width of every figure, and the margin around it, in points.
 const (
-	width  = 720 * vg.Length(1)
-	margin = 14 * vg.Length(1)
+	width  = 720.0
+	margin = 14.0
 )
-
-// dpi of the PNG: figures are 1440 pixels wide.
-const dpi = 144
 
 // Figure is a drawing that can be written in two forms. The same figure is the same bytes.
 type Figure struct {
@@ -35,61 +26,48 @@ type Figure struct {
 	Title, Text string
 
 	subtitle string
-	height   vg.Length
-	body     func(draw.Canvas) // below the titles
+	height   float64
+	body     func(canvas, box) // below the titles
 }
 
 // Size returns the width and height in points, of 1/72 inch.
-func (f Figure) Size() (w, h float64) { return width.Points(), f.height.Points() }
+func (f Figure) Size() (w, h float64) { return width, f.height }
 
-// SVG returns the figure as an SVG document. It needs no font of its own: a browser has one that fits.
+// SVG returns the figure as an SVG document.
 func (f Figure) SVG() ([]byte, error) {
-	c := vgsvg.New(width, f.height)
-	f.draw(draw.New(c))
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return nil, err
-	}
-	doc := strings.ReplaceAll(b.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
-	head, rest, ok := strings.Cut(doc, "<svg ")
-	open, rest, ok2 := strings.Cut(rest, ">")
-	if !ok || !ok2 {
-		return nil, fmt.Errorf("verdict: the drawing is not an SVG document")
-	}
-	return fmt.Appendf(nil, "%s<svg role=\"img\" %s>\n<title>%s</title>\n<desc>%s</desc>%s", head, open, escape(f.Title), escape(f.Text), rest), nil
+	s := newSVG(f)
+	f.draw(s)
+	return s.close(), nil
 }
 
 // PNG returns the figure as a PNG image, 1440 pixels wide.
 func (f Figure) PNG() ([]byte, error) {
-	c := vgimg.NewWith(vgimg.UseWH(width, f.height), vgimg.UseDPI(dpi))
-	f.draw(draw.New(c))
+	p := newPicture(f)
+	f.draw(p)
 	var b bytes.Buffer
-	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(&b)
+	err := png.Encode(&b, p.image)
 	return b.Bytes(), err
 }
 
-func (f Figure) draw(c draw.Canvas) {
-	c.FillPolygon(color.White, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
-	c = draw.Crop(c, margin, -margin, margin, -margin)
-	top := c.Max.Y
+func (f Figure) draw(c canvas) {
+	c.fill(paper, point{0, 0}, point{width, 0}, point{width, f.height}, point{0, f.height})
+	area := box{margin, margin, width - margin, f.height - margin}
 	for _, line := range []struct {
-		text  string
-		style draw.TextStyle
+		text string
+		letters
 	}{{f.Title, bold(13)}, {f.subtitle, dim(10)}} {
-		line.style.YAlign = draw.YTop
-		c.FillText(line.style, vg.Point{X: c.Min.X, Y: top}, fit(line.text, line.style, c.Max.X-c.Min.X))
-		top -= line.style.Font.Size * 1.45
+		c.write(line.letters, point{area.left, line.below(area.top)}, line.fit(line.text, area.right-area.left))
+		area.top += line.size * 1.45
 	}
-	c.Max.Y = top - 6
-	f.body(c)
+	area.top += 6
+	f.body(c, area)
 }
 
 // message is a body that says why there is nothing to draw.
-func message(text string) func(draw.Canvas) {
-	return func(c draw.Canvas) {
-		s := plain(11)
-		s.XAlign, s.YAlign = draw.XCenter, draw.YCenter
-		c.FillText(s, c.Center(), fit(text, s, c.Max.X-c.Min.X))
+func message(text string) func(canvas, box) {
+	return func(c canvas, b box) {
+		l := plain(11).at(middle)
+		c.write(l, point{(b.left + b.right) / 2, l.centred((b.top + b.bottom) / 2)}, l.fit(text, b.right-b.left))
 	}
 }
 
@@ -132,24 +110,6 @@ func clip(name string) string {
 		return string(runes[:maxName-1]) + "…"
 	}
 	return string(runes)
-}
-
-// fit shortens a text to a width.
-func fit(text string, s draw.TextStyle, w vg.Length) string {
-	if s.Width(text) <= w {
-		return text
-	}
-	runes := []rune(text)
-	for len(runes) > 0 && s.Width(string(runes)+"…") > w {
-		runes = runes[:len(runes)-1]
-	}
-	return string(runes) + "…"
-}
-
-func escape(text string) string {
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
-	return b.String()
 }
 
 // better says which way is.

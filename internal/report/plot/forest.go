@@ -5,19 +5,15 @@ import (
 	"strings"
 	"time"
 
-	gonum "gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-
 	"github.com/verdict-dev/verdict/internal/report"
 )
 
 // The parts of a forest plot, from the top: titles, and for each panel a heading, its rows and its axis.
 const (
-	titles   = 52 * vg.Length(1)
-	headRoom = 18 * vg.Length(1)
-	rowRoom  = 19 * vg.Length(1)
-	axisRoom = 46 * vg.Length(1)
+	titles   = 52.0
+	headRoom = 18.0
+	rowRoom  = 19.0
+	axisRoom = 46.0
 )
 
 // Forest draws each metric's panel: how much every variant differs from the control, which is at 0.
@@ -41,12 +37,12 @@ func Forest(e report.Experiment, asOf time.Time) Figure {
 			f.Text += fmt.Sprintf(" %s: %s.", clip(effect.Variant), effect)
 		}
 	}
-	f.body = func(c draw.Canvas) { drawForest(c, panels, e.Control) }
+	f.body = func(c canvas, b box) { drawForest(c, b, panels, e.Control) }
 	return f
 }
 
-func room(p report.Panel) vg.Length {
-	return headRoom + rowRoom*vg.Length(len(p.Effects)) + axisRoom
+func room(p report.Panel) float64 {
+	return headRoom + rowRoom*float64(len(p.Effects)) + axisRoom
 }
 
 // panelHeading names the metric of a panel.
@@ -62,56 +58,63 @@ func panelHeading(p report.Panel) string {
 	return fmt.Sprintf("%s: %s, %s", clip(p.Metric), role, what)
 }
 
-func drawForest(c draw.Canvas, panels []report.Panel, control string) {
-	name, value := plain(10), plain(10)
-	left, right := vg.Length(0), vg.Length(0)
+func drawForest(c canvas, b box, panels []report.Panel, control string) {
+	left, right := 0.0, 0.0
 	for _, p := range panels {
 		for _, e := range p.Effects {
-			left, right = max(left, name.Width(clip(e.Variant))), max(right, value.Width(e.String()))
+			left, right = max(left, rowLetters.width(clip(e.Variant))), max(right, rowLetters.width(e.String()))
 		}
 	}
 	left, right = min(left+26, width/4), min(right+12, width/3)
-	top := c.Max.Y
 	for _, p := range panels {
-		area := c
-		area.Min.Y, area.Max.Y = top-room(p), top
-		top = area.Min.Y
 		head := bold(10.5)
-		head.YAlign = draw.YTop
-		c.FillText(head, vg.Point{X: c.Min.X, Y: area.Max.Y}, fit(panelHeading(p), head, c.Max.X-c.Min.X))
-		area.Max.Y -= headRoom
-		drawPanel(area, p, control, left, right)
+		c.write(head, point{b.left, head.below(b.top)}, head.fit(panelHeading(p), b.right-b.left))
+		drawPanel(c, box{b.left, b.top + headRoom, b.right, b.top + room(p)}, p, control, left, right)
+		b.top += room(p)
 	}
 }
 
+// rowLetters write the name and the numbers of a row.
+var rowLetters = plain(10)
+
 // drawPanel draws the rows of a metric between the names on the left and the numbers on the right.
-func drawPanel(c draw.Canvas, panel report.Panel, control string, left, right vg.Length) {
-	p := gonum.New()
-	p.BackgroundColor = nil
-	label := "difference to " + clip(control) + "; " + better(panel.Direction)
+func drawPanel(c canvas, b box, panel report.Panel, control string, left, right float64) {
+	title := "difference to " + clip(control) + "; " + better(panel.Direction)
 	if panel.Lift {
-		label = "lift over " + clip(control) + ", %; " + better(panel.Direction)
+		title = "lift over " + clip(control) + ", %; " + better(panel.Direction)
 	}
-	axis(&p.X, label)
-	p.HideY()
-	p.Y.Padding = 0
-	p.X.Min, p.X.Max = reach(panel)
-	p.Y.Min, p.Y.Max = -float64(len(panel.Effects)), 0
-	p.Add(drawer(func(c draw.Canvas, p *gonum.Plot) { rows(c, p, panel) }))
-	area := draw.Crop(c, left, -right, 10, 0)
-	p.Draw(area)
-	data := p.DataCanvas(area)
-	_, trY := p.Transforms(&data)
-	for i, e := range panel.Effects {
-		y := trY(-float64(i) - 0.5)
-		name, value := plain(10), plain(10)
-		name.YAlign, value.YAlign = draw.YCenter, draw.YCenter
-		if e.Interval == nil {
-			value.Color = faint
+	lo, hi := reach(panel)
+	x := newAxis(lo, hi, b.left+left, b.right-right)
+	bottom := b.top + rowRoom*float64(len(panel.Effects))
+	for _, t := range x.ticks() {
+		if t.label != "" {
+			c.stroke(pen{colour: rule, width: 0.5}, point{t.at, b.top}, point{t.at, bottom})
 		}
-		c.FillText(name, vg.Point{X: c.Min.X + 10, Y: y}, fit(clip(e.Variant), name, left-16))
-		c.FillText(value, vg.Point{X: data.Max.X + 12, Y: y}, fit(e.String(), value, right))
 	}
+	c.stroke(pen{colour: ink, width: 1}, point{x.place(0), b.top}, point{x.place(0), bottom})
+	for i, e := range panel.Effects {
+		y := b.top + rowRoom*(float64(i)+0.5)
+		value := rowLetters
+		if e.Interval == nil {
+			value.colour = faint
+		} else {
+			drawEffect(c, x, y, e)
+		}
+		c.write(rowLetters, point{b.left + 10, rowLetters.centred(y)}, rowLetters.fit(clip(e.Variant), left-16))
+		c.write(value, point{b.right - right + 12, value.centred(y)}, value.fit(e.String(), right))
+	}
+	x.drawBelow(c, bottom, title)
+}
+
+// drawEffect draws an interval with its ends, and its value.
+func drawEffect(c canvas, x axis, y float64, e report.Effect) {
+	const tip, half = 4, 3
+	lo, hi, at := x.place(e.Interval.Lo*unit(e.Lift)), x.place(e.Interval.Hi*unit(e.Lift)), x.place(e.Value*unit(e.Lift))
+	line := pen{colour: colours[0], width: 1.6}
+	c.stroke(line, point{lo, y}, point{hi, y})
+	c.stroke(line, point{lo, y - tip}, point{lo, y + tip})
+	c.stroke(line, point{hi, y - tip}, point{hi, y + tip})
+	c.fill(line.colour, point{at - half, y - half}, point{at + half, y - half}, point{at + half, y + half}, point{at - half, y + half})
 }
 
 // reach is the range of a panel's axis.
@@ -126,28 +129,4 @@ func reach(p report.Panel) (lo, hi float64) {
 	}
 	pad := (hi - lo) * 0.05
 	return (lo - pad) * unit(p.Lift), (hi + pad) * unit(p.Lift)
-}
-
-// rows draws the control at 0, and for each variant its interval with ends and its value.
-func rows(c draw.Canvas, p *gonum.Plot, panel report.Panel) {
-	trX, trY := p.Transforms(&c)
-	for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
-		if x := trX(t.Value); !t.IsMinor() && c.ContainsX(x) {
-			c.StrokeLine2(draw.LineStyle{Color: rule, Width: 0.5}, x, c.Min.Y, x, c.Max.Y)
-		}
-	}
-	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1}, trX(0), c.Min.Y, trX(0), c.Max.Y)
-	for i, e := range panel.Effects {
-		if e.Interval == nil {
-			continue
-		}
-		const tip = 4
-		y := trY(-float64(i) - 0.5)
-		lo, hi := trX(e.Interval.Lo*unit(e.Lift)), trX(e.Interval.Hi*unit(e.Lift))
-		style := draw.LineStyle{Color: colours[0], Width: 1.6}
-		c.StrokeLine2(style, lo, y, hi, y)
-		c.StrokeLine2(style, lo, y-tip, lo, y+tip)
-		c.StrokeLine2(style, hi, y-tip, hi, y+tip)
-		c.DrawGlyphNoClip(draw.GlyphStyle{Color: colours[0], Radius: 3.5, Shape: draw.BoxGlyph{}}, vg.Point{X: trX(e.Value * unit(e.Lift)), Y: y})
-	}
 }

@@ -7,15 +7,11 @@ import (
 	"strings"
 	"time"
 
-	gonum "gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-
 	"github.com/verdict-dev/verdict/internal/report"
 )
 
 // sequenceHeight is the height of a sequence's figure.
-const sequenceHeight = 400 * vg.Length(1)
+const sequenceHeight = 400.0
 
 // maxLabelled is up to how many changes of weights are labelled. An allocator makes more.
 const maxLabelled = 8
@@ -38,7 +34,7 @@ func Sequence(e report.Experiment, asOf time.Time) Figure {
 		f.body = message(fmt.Sprintf("too few units have matured to compare variants: %d so far", s.Units))
 		return f
 	}
-	f.body = func(c draw.Canvas) { drawSequence(c, *s, better(e.Analysis.Metrics[0].Direction)) }
+	f.body = func(c canvas, b box) { drawSequence(c, b, *s, better(e.Analysis.Metrics[0].Direction)) }
 	return f
 }
 
@@ -67,33 +63,53 @@ func unit(lift bool) float64 {
 	return 1
 }
 
-func drawSequence(c draw.Canvas, s report.Sequence, better string) {
-	what := clip(s.Metric) + ": difference to " + clip(s.Control)
+// The parts around the lines of a sequence.
+const (
+	changeRoom = 10 // above, for the labels of changes
+	titleRoom  = 16 // on the left, for the title of the axis
+	unitsRoom  = 34 // below
+)
+
+func drawSequence(c canvas, b box, s report.Sequence, better string) {
+	title := clip(s.Metric) + ": difference to " + clip(s.Control)
 	if s.Lift {
-		what = clip(s.Metric) + ": lift over " + clip(s.Control) + ", %"
+		title = clip(s.Metric) + ": lift over " + clip(s.Control) + ", %"
 	}
-	p := gonum.New()
-	p.BackgroundColor = nil
-	axis(&p.X, "matured units, in the order of their assignment")
-	axis(&p.Y, "")
-	p.Y.Label.Text = fit(what+"; "+better, p.Y.Label.TextStyle, c.Max.Y-c.Min.Y-40)
-	p.X.Min, p.X.Max = 0, float64(s.Units)
-	p.Y.Min, p.Y.Max = span(s)
-	p.Add(drawer(func(c draw.Canvas, p *gonum.Plot) { grid(c, p, s) }))
-	for i, l := range s.Lines {
-		p.Add(drawer(func(c draw.Canvas, p *gonum.Plot) { band(c, p, i, l, unit(s.Lift)) }))
-	}
-	for i, l := range s.Lines {
-		p.Add(drawer(func(c draw.Canvas, p *gonum.Plot) { line(c, p, i, l, unit(s.Lift)) }))
-	}
-	gutter := vg.Length(0)
+	gutter := nameLetters.width(clip(s.Control))
 	for _, l := range s.Lines {
-		gutter = max(gutter, plain(10).Width(label(l)))
+		gutter = max(gutter, nameLetters.width(label(l)))
 	}
-	gutter = min(max(gutter, plain(10).Width(clip(s.Control)))+34, width/3)
-	area := draw.Crop(c, 0, -gutter, 0, -10) // the labels of changes stand above
-	p.Draw(area)
-	names(p.DataCanvas(area), p, s, gutter)
+	gutter = min(gutter+34, width/3)
+
+	lo, hi := span(s)
+	y := newAxis(lo, hi, b.bottom-unitsRoom, b.top+changeRoom)
+	data := box{b.left + titleRoom + y.labelled(), y.to, b.right - gutter, y.from}
+	x := newAxis(0, float64(s.Units), data.left, data.right)
+	d := diagram{x, y, data}
+	d.grid(c, s)
+	c.within(data, func(c canvas) {
+		for i, l := range s.Lines {
+			d.band(c, i, l, unit(s.Lift))
+		}
+		for i, l := range s.Lines {
+			c.stroke(lineOf(i, 1.8), d.through(l, func(p report.Point) float64 { return p.Value * unit(s.Lift) })...)
+		}
+	})
+	for i, l := range s.Lines {
+		if n := len(l.Points); n > 0 {
+			now := l.Points[n-1]
+			c.fill(colours[i%len(colours)], disc(point{x.place(float64(now.Units)), y.place(now.Value * unit(s.Lift))}, 2.5)...)
+		}
+	}
+	x.drawBelow(c, data.bottom, "matured units, in the order of their assignment")
+	y.drawLeft(c, data.left, b.left+8, title+"; "+better)
+	d.names(c, s, gutter)
+}
+
+// diagram is where units and values are.
+type diagram struct {
+	x, y axis
+	data box
 }
 
 // span is the range of values that is drawn. The first units say so little that next to their bands the rest would be a
@@ -120,55 +136,42 @@ func span(s report.Sequence) (lo, hi float64) {
 }
 
 // grid draws the background of the variants: ticks across, the control, and where weights changed.
-func grid(c draw.Canvas, p *gonum.Plot, s report.Sequence) {
-	trX, trY := p.Transforms(&c)
-	for _, t := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
-		if y := trY(t.Value); !t.IsMinor() && c.ContainsY(y) {
-			c.StrokeLine2(draw.LineStyle{Color: rule, Width: 0.5}, c.Min.X, y, c.Max.X, y)
+func (d diagram) grid(c canvas, s report.Sequence) {
+	for _, t := range d.y.ticks() {
+		if t.label != "" {
+			c.stroke(pen{colour: rule, width: 0.5}, point{d.data.left, t.at}, point{d.data.right, t.at})
 		}
 	}
 	for _, change := range s.Changes {
-		x := trX(float64(change.After))
-		c.StrokeLine2(draw.LineStyle{Color: faint, Width: 0.7, Dashes: []vg.Length{1, 3}}, x, c.Min.Y, x, c.Max.Y)
+		x := d.x.place(float64(change.After))
+		c.stroke(pen{faint, 0.7, []float64{1, 3}}, point{x, d.data.top}, point{x, d.data.bottom})
 		if len(s.Changes) <= maxLabelled {
-			above := dim(8.5)
-			above.XAlign = draw.XCenter
-			c.FillText(above, vg.Point{X: x, Y: c.Max.Y + 3}, fmt.Sprintf("weights: epoch %d", change.Epoch))
+			c.write(dim(8.5).at(middle), point{x, d.data.top - 3}, fmt.Sprintf("weights: epoch %d", change.Epoch))
 		}
 	}
-	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 1}, c.Min.X, trY(0), c.Max.X, trY(0))
+	zero := d.y.place(0)
+	c.stroke(pen{colour: ink, width: 1}, point{d.data.left, zero}, point{d.data.right, zero})
+}
+
+// through returns the places of a variant's points.
+func (d diagram) through(l report.Line, value func(report.Point) float64) (places []point) {
+	for _, p := range l.Points {
+		places = append(places, point{d.x.place(float64(p.Units)), d.y.place(value(p))})
+	}
+	return places
 }
 
 // band fills the interval of a variant and draws its edges.
-func band(c draw.Canvas, p *gonum.Plot, i int, l report.Line, unit float64) {
-	trX, trY := p.Transforms(&c)
-	var hi, lo []vg.Point
-	for _, at := range l.Points {
-		x := trX(float64(at.Units))
-		hi = append(hi, vg.Point{X: x, Y: trY(at.Interval.Hi * unit)})
-		lo = append(lo, vg.Point{X: x, Y: trY(at.Interval.Lo * unit)})
-	}
+func (d diagram) band(c canvas, i int, l report.Line, unit float64) {
+	hi := d.through(l, func(p report.Point) float64 { return p.Interval.Hi * unit })
+	lo := d.through(l, func(p report.Point) float64 { return p.Interval.Lo * unit })
 	if len(hi) > 1 {
-		around := slices.Clone(lo)
-		slices.Reverse(around)
-		c.FillPolygon(veil(i), c.ClipPolygonXY(append(slices.Clone(hi), around...)))
+		back := slices.Clone(lo)
+		slices.Reverse(back)
+		c.fill(veil(i), append(slices.Clone(hi), back...)...)
 	}
-	for _, edge := range [][]vg.Point{hi, lo} {
-		c.StrokeLines(lineOf(i, 0.6), c.ClipLinesXY(edge)...)
-	}
-}
-
-// line draws the values of a variant, and where they are now.
-func line(c draw.Canvas, p *gonum.Plot, i int, l report.Line, unit float64) {
-	trX, trY := p.Transforms(&c)
-	var points []vg.Point
-	for _, at := range l.Points {
-		points = append(points, vg.Point{X: trX(float64(at.Units)), Y: trY(at.Value * unit)})
-	}
-	c.StrokeLines(lineOf(i, 1.8), c.ClipLinesXY(points)...)
-	if n := len(points); n > 0 {
-		c.DrawGlyphNoClip(draw.GlyphStyle{Color: colours[i%len(colours)], Radius: 2.5, Shape: draw.CircleGlyph{}}, points[n-1])
-	}
+	c.stroke(lineOf(i, 0.6), hi...)
+	c.stroke(lineOf(i, 0.6), lo...)
 }
 
 // label is the text next to the end of a variant's line.
@@ -179,45 +182,45 @@ func label(l report.Line) string {
 	return clip(l.Variant)
 }
 
+// nameLetters write the name of a variant.
+var nameLetters = plain(10)
+
 // names writes each variant next to the end of its line, with a piece of the line, far enough apart to be read.
-func names(c draw.Canvas, p *gonum.Plot, s report.Sequence, gutter vg.Length) {
+func (d diagram) names(c canvas, s report.Sequence, gutter float64) {
 	type end struct {
 		i    int
 		name string
-		y    vg.Length
+		y    float64
 	}
-	_, trY := p.Transforms(&c)
 	const control = -1
-	ends := []end{{control, clip(s.Control), trY(0)}}
+	ends := []end{{control, clip(s.Control), d.y.place(0)}}
 	for i, l := range s.Lines {
-		at := end{i, label(l), c.Min.Y}
+		at := end{i, label(l), d.data.bottom}
 		if n := len(l.Points); n > 0 {
-			at.y = max(c.Min.Y, min(c.Max.Y, trY(l.Points[n-1].Value*unit(s.Lift))))
+			at.y = max(d.data.top, min(d.data.bottom, d.y.place(l.Points[n-1].Value*unit(s.Lift))))
 		}
 		ends = append(ends, at)
 	}
-	slices.SortStableFunc(ends, func(a, b end) int { return cmp.Compare(b.y, a.y) })
+	slices.SortStableFunc(ends, func(a, b end) int { return cmp.Compare(a.y, b.y) })
 	const apart = 13
 	for i := range ends {
 		if i > 0 {
-			ends[i].y = min(ends[i].y, ends[i-1].y-apart)
+			ends[i].y = max(ends[i].y, ends[i-1].y+apart)
 		}
 	}
 	// A label that was pushed below the bottom pushes the others back.
-	floor := c.Min.Y
+	floor := d.data.bottom
 	for i := len(ends) - 1; i >= 0; i-- {
-		ends[i].y = max(ends[i].y, floor)
-		floor = ends[i].y + apart
+		ends[i].y = min(ends[i].y, floor)
+		floor = ends[i].y - apart
 	}
 	for _, e := range ends {
-		style := draw.LineStyle{Color: ink, Width: 1}
+		line := pen{colour: ink, width: 1}
 		if e.i != control {
-			style = lineOf(e.i, 1.8)
+			line = lineOf(e.i, 1.8)
 		}
-		x := c.Max.X + 8
-		c.StrokeLine2(style, x, e.y, x+18, e.y)
-		t := plain(10)
-		t.YAlign = draw.YCenter
-		c.FillText(t, vg.Point{X: x + 22, Y: e.y}, fit(e.name, t, gutter-30))
+		x := d.data.right + 8
+		c.stroke(line, point{x, e.y}, point{x + 18, e.y})
+		c.write(nameLetters, point{x + 22, nameLetters.centred(e.y)}, nameLetters.fit(e.name, gutter-30))
 	}
 }
