@@ -15,7 +15,8 @@
 //
 // Score, Session, DeclareKey and TokenFor add nothing to a history and may be added, moved and removed at any time. Flush,
 // Experiment and Defer add commands behind a version of their own: adding one to running code is safe, moving or
-// removing one is a versioned change like any other.
+// removing one is a versioned change like any other. docs/contexts.md says which call does what in which context: an
+// update handler, a query handler, a side effect, an activity.
 //
 // Importing this package brings in no SQL driver, no LLM client and no Temporal server.
 package verdict

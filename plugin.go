@@ -54,7 +54,7 @@ type Config struct {
 	// and experiments serve control. It is called at every write and where a scorer is deferred or settles, from
 	// goroutines of its own. If an answer takes longer than 50 ms, the last one counts.
 	Off func() bool
-	// Refused, if set, is called once for each refused call in a run or an activity, from any goroutine: for alerts, and
+	// Refused, if set, is called once for each refused call in a run, an activity or a Nexus operation, from any goroutine: for alerts, and
 	// for tests that a refusal must fail. You need not set it: the log and the count verdict_refused have the same.
 	Refused func(error)
 	// TokenKey seals the tokens of [TokenFor]. At least 32 bytes.

@@ -28,9 +28,10 @@ type Value interface {
 //
 // It never fails or stalls its caller, like a metric. A refused score (with a value that is not finite, or an option
 // that breaks its limit) becomes a score in state error with a reason, never a number. A score without a valid name
-// (empty, longer than 128 bytes, or with control characters), and one from a place that cannot record (a query handler
-// or a validator, which only read; a coroutine that outlived its workflow function), becomes a line in the log and a
-// count of verdict_refused. While nothing can be recorded, scores wait and are recorded later.
+// (empty, longer than 128 bytes, or with control characters), and one from a place that cannot record (a query handler,
+// a validator or a side effect, which only read; a coroutine that outlived its workflow function; a standalone activity or
+// a Nexus operation, which is part of no run), becomes a line in the log and a count of verdict_refused. docs/contexts.md
+// has each call in each place. While nothing can be recorded, scores wait and are recorded later.
 func Score[V Value](ctx Context, name string, value V, opts ...ScoreOption) {
 	v, err := scoring.ValueOf(value)
 	record(ctx, scoring.Of(name, v), err, opts)
@@ -50,7 +51,7 @@ func record(ctx Context, s scoring.Score, bad error, opts []ScoreOption) {
 	case context.Context:
 		activities.Score(ctx, said, bad) //workflowcheck:ignore an activity's context is never in workflow code
 	default:
-		activities.RefuseOutside("Score") //workflowcheck:ignore a workflow's context is a workflow.Context
+		activities.RefuseOutside(context.Background(), "Score") //workflowcheck:ignore a workflow's context is a workflow.Context
 	}
 }
 
@@ -128,5 +129,5 @@ func Flush(ctx workflow.Context, name string) { workflows.Flush(ctx, name) }
 
 // TokenFor returns an opaque text that stands for the run of ctx. A browser may carry it: it reveals nothing and cannot
 // be forged. [Client.Score] takes it back as a [Token]. It needs a [Config.TokenKey]; without one, and without the
-// plugin, the text is empty, and a log line says why.
+// plugin, the text is empty, and a log line says why. Since it adds nothing to the run, a query handler may call it.
 func TokenFor(ctx workflow.Context) string { return workflows.TokenFor(ctx) }

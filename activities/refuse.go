@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/temporalnexus"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -37,7 +38,27 @@ func (r *Recorder) refuse(ctx context.Context, call string, err error) {
 	}
 }
 
+type refusedKey struct{}
+
+// WithRefused returns the context of a Nexus operation in which each refused call calls f, unless ctx has such a function
+// already: the outermost plugin owns. f may be nil.
+func WithRefused(ctx context.Context, f func(error)) context.Context {
+	if _, ok := ctx.Value(refusedKey{}).(func(error)); ok || f == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, refusedKey{}, f)
+}
+
 // RefuseOutside makes known that a call was made where there is neither a workflow nor an activity.
-func RefuseOutside(call string) {
-	slog.Error("Verdict refused a call outside of a workflow or an activity; use a Client, which names the run", "Call", call)
+func RefuseOutside(ctx context.Context, call string) {
+	if !temporalnexus.IsNexusOperation(ctx) {
+		slog.Error("Verdict refused a call outside of a workflow or an activity; use a Client, which names the run", "Call", call)
+		return
+	}
+	err := scoring.Invalid("context", "a Nexus operation is part of no run: score in the workflow that it starts, or use a Client, which names the run")
+	temporalnexus.GetLogger(ctx).Error("Verdict refused a call", "Call", call, "Error", err)
+	temporalnexus.GetMetricsHandler(ctx).Counter(MetricRefused).Inc(1)
+	if f, ok := ctx.Value(refusedKey{}).(func(error)); ok {
+		f(fmt.Errorf("%s: %w", call, err))
+	}
 }

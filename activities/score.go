@@ -16,7 +16,7 @@ var TheRun = scoring.Step{Attempt: -1}
 func Score(ctx context.Context, rec scoring.Record, bad error) {
 	const call = "Score"
 	if !activity.IsActivity(ctx) {
-		RefuseOutside(call)
+		RefuseOutside(ctx, call)
 		return
 	}
 	recorder, ok := RecorderFrom(ctx)
@@ -42,6 +42,9 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 		if info.IsLocalActivity {
 			rec.Step.ID = "local/" + rec.Step.ID // their ids are numbers too, of a series of their own
 		}
+	}
+	if own.WorkflowID == "" && !other && bad == nil {
+		bad = scoring.Invalid("run", "a standalone activity is part of no run: name one with About")
 	}
 	rec = scoring.NewRecord(rec.Score, source, rec.Run, rec.Step, Said())
 	if bad == nil {

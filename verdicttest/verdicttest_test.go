@@ -113,7 +113,7 @@ func (f *failing) Errorf(format string, args ...any) {
 	f.said = append(f.said, fmt.Sprintf(format, args...))
 }
 
-// What is refused fails the test, in a workflow and in an activity.
+// What is refused fails the test, in a workflow, in a side effect and in an activity.
 func TestARefusalFailsTheTest(t *testing.T) {
 	t.Parallel()
 	f := &failing{TB: t}
@@ -121,12 +121,14 @@ func TestARefusalFailsTheTest(t *testing.T) {
 	env.RegisterActivityWithOptions(func(ctx context.Context) error { verdict.Score(ctx, "", 1); return nil }, activity.RegisterOptions{Name: "bad"})
 	env.ExecuteWorkflow(func(ctx workflow.Context) error {
 		verdict.Score(ctx, "precision", math.NaN())
+		workflow.SideEffect(ctx, func(ctx workflow.Context) any { verdict.Score(ctx, "effect", 1); return nil })
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 		return workflow.ExecuteActivity(ctx, "bad").Get(ctx, nil)
 	})
 	require.NoError(t, env.GetWorkflowError())
-	require.Len(t, f.said, 2)
+	require.Len(t, f.said, 3)
 	env.RequireScore("precision", scoring.Failed)
+	env.RequireNoScore("effect")
 }
 
 // A user's own test passes after the calls are added: with and without the plugin, with and without a store, whatever it mocks.

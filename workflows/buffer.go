@@ -41,7 +41,7 @@ type run struct {
 	changes     changes
 	// By the goroutines that they are: see here.
 	coroutines map[uint64]workflow.Context
-	readOnly   bool // a query handler or a validator runs
+	comparing  bool // the function runs that compares the results of a mutable side effect
 	ended      bool // the run's complete set has been handed over
 	carried    budget
 	sent       headers
@@ -60,41 +60,6 @@ func newRun(cfg *Config, recorder *activities.Recorder) *run {
 		carried: budget{task: -1}, sent: headers{task: -1}, // in the SDK's test environment a history has no length
 		changes: changes{versions: map[string]workflow.Version{}, made: map[kind]int{}, absent: map[kind]int{}, older: map[string]bool{}},
 	}
-}
-
-// from returns the run of ctx, or nil if the call must do nothing. Without a plugin there is none: the log says so once
-// for each call, because it is a mistake except in a unit test. A query handler and an update's validator run on one
-// worker, any number of times, and leave nothing in the history: their calls are refused.
-func from(ctx workflow.Context, call string) *run {
-	r, err := reach(ctx, call)
-	if err != nil {
-		r.refuse(ctx, call, err)
-		return nil
-	}
-	return r
-}
-
-// reach is from for who has an answer to give: it returns why a call is refused.
-func reach(ctx workflow.Context, call string) (*run, error) {
-	r, ok := ctx.Value(runKey{}).(*run)
-	switch {
-	case !ok:
-		workflow.GetLogger(ctx).Error("Verdict: no plugin on this worker, nothing is recorded", "Call", call)
-		return nil, nil
-	case r.readOnly:
-		return r, scoring.Invalid("context", "a query handler or a validator only reads: %s is not possible there", call)
-	}
-	return r, nil
-}
-
-// buffering is from for calls that add to the buffer: after the hand-over they are refused.
-func buffering(ctx workflow.Context, call string) *run {
-	r := from(ctx, call)
-	if r != nil && r.ended {
-		r.refuse(ctx, call, scoring.Invalid("context", "a coroutine outlived its workflow function, so %s comes too late", call))
-		return nil
-	}
-	return r
 }
 
 // Score puts a score on the run of ctx, on one of its steps, or on the other run that said names. The same name, step
@@ -241,10 +206,10 @@ func chainOf(info *workflow.Info) string {
 	return cmp.Or(info.FirstRunID, info.WorkflowExecution.RunID) // the SDK's test environment has no chains
 }
 
-// TokenFor seals the run of ctx into a text, which is empty if it cannot.
+// TokenFor seals the run of ctx into a text, which is empty if it cannot. It adds nothing to the run.
 func TokenFor(ctx workflow.Context) string {
 	const call = "TokenFor"
-	r := from(ctx, call)
+	r := of(ctx, call)
 	if r == nil {
 		return ""
 	}

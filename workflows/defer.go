@@ -107,8 +107,11 @@ func startScorers(ctx workflow.Context, d deferral, ins []any) []Deferred {
 
 // begin returns the run that defers a scorer, or why it may not. Without a plugin it returns neither.
 func (d deferral) begin(ctx workflow.Context, what string, ins ...any) (*run, error) {
-	r, err := reach(ctx, what)
-	if r == nil || err != nil {
+	r := of(ctx, what)
+	if r == nil {
+		return nil, nil
+	}
+	if err := r.mayCommand(ctx, what); err != nil {
 		return r, activities.Refuse(err)
 	}
 	if d.refused != nil {

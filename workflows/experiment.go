@@ -22,7 +22,7 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 		opt.apply(&o)
 	}
 	candidate, control, err := candidates(e, unit, chainOf(workflow.GetInfo(ctx)), o.pick)
-	r := from(ctx, what)
+	r := of(ctx, what)
 	switch {
 	case r == nil:
 		return control
@@ -31,6 +31,9 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 	}
 	if a, ok := r.assignment(candidate); ok {
 		return a
+	}
+	if err := r.mayCommand(ctx, what); err != nil {
+		return r.refuseAssignment(ctx, what, control, err)
 	}
 	if r.shadow != nil {
 		return r.keep(control)
@@ -86,19 +89,19 @@ func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped strin
 	if _, ok := over.Probabilities[shipped]; !ok && err == nil {
 		err = scoring.Invalid("variant", "%q is not a variant of %q", shipped, over.Experiment)
 	}
-	r, readOnly := reach(ctx, what)
+	r := of(ctx, what)
 	plugin := r != nil
 	if !plugin {
 		r = newRun(&Config{}, nil) // with a plugin that is added later this run must find its variant again
-	}
-	if readOnly != nil {
-		err = readOnly
 	}
 	if err != nil {
 		return r.refuseAssignment(ctx, what, control, err)
 	}
 	if a, ok := r.assignment(candidate); ok {
 		return a
+	}
+	if err := r.mayCommand(ctx, what); err != nil {
+		return r.refuseAssignment(ctx, what, control, err)
 	}
 	version := r.version(ctx, experimentCall(candidate, experimentRetired))
 	switch {

@@ -16,11 +16,15 @@ import (
 // names, and moving or removing a Flush, need a versioned change by the user.
 func Flush(ctx workflow.Context, name string) {
 	const what = "Flush"
-	r := from(ctx, what)
+	r := of(ctx, what)
 	if r == nil {
 		return
 	}
-	if err := scoring.CheckName("flush name", name); err != nil {
+	err := r.mayCommand(ctx, what)
+	if err == nil {
+		err = scoring.CheckName("flush name", name)
+	}
+	if err != nil {
 		r.refuse(ctx, what, err)
 		return
 	}

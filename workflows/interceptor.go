@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 
+	"github.com/nexus-rpc/sdk-go/nexus"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
@@ -31,6 +32,24 @@ func (w *workerInterceptor) InterceptActivity(_ context.Context, next intercepto
 
 func (w *workerInterceptor) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
 	return &workflowInbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, cfg: w.cfg, recorder: w.recorder}
+}
+
+func (w *workerInterceptor) InterceptNexusOperation(_ context.Context, next interceptor.NexusOperationInboundInterceptor) interceptor.NexusOperationInboundInterceptor {
+	return &nexusInbound{interceptor.NexusOperationInboundInterceptorBase{Next: next}, w.cfg}
+}
+
+// nexusInbound makes refusals known: a Nexus operation is part of no run, so it can record nothing.
+type nexusInbound struct {
+	interceptor.NexusOperationInboundInterceptorBase
+	cfg *Config
+}
+
+func (n *nexusInbound) StartOperation(ctx context.Context, in interceptor.NexusStartOperationInput) (nexus.HandlerStartOperationResult[any], error) {
+	return n.Next.StartOperation(activities.WithRefused(ctx, n.cfg.Refused), in)
+}
+
+func (n *nexusInbound) CancelOperation(ctx context.Context, in interceptor.NexusCancelOperationInput) error {
+	return n.Next.CancelOperation(activities.WithRefused(ctx, n.cfg.Refused), in)
 }
 
 type activityInbound struct {
@@ -98,23 +117,12 @@ func (w *workflowInbound) ExecuteUpdate(ctx workflow.Context, in *interceptor.Up
 	return result, err
 }
 
-// ValidateUpdate and HandleQuery run code that may only read, and that never waits.
+// ValidateUpdate gives a validator the run.
 func (w *workflowInbound) ValidateUpdate(ctx workflow.Context, in *interceptor.UpdateInput) error {
-	if w.run == nil {
-		return w.Next.ValidateUpdate(ctx, in)
+	if w.run != nil {
+		ctx = workflow.WithValue(ctx, runKey{}, w.run)
 	}
-	w.run.readOnly = true
-	defer func() { w.run.readOnly = false }()
-	return w.Next.ValidateUpdate(workflow.WithValue(ctx, runKey{}, w.run), in)
-}
-
-func (w *workflowInbound) HandleQuery(ctx workflow.Context, in *interceptor.HandleQueryInput) (any, error) {
-	if w.run == nil {
-		return w.Next.HandleQuery(ctx, in)
-	}
-	w.run.readOnly = true
-	defer func() { w.run.readOnly = false }()
-	return w.Next.HandleQuery(workflow.WithValue(ctx, runKey{}, w.run), in)
+	return w.Next.ValidateUpdate(ctx, in)
 }
 
 type configKey struct{}
@@ -201,4 +209,14 @@ func (w *workflowOutbound) ExecuteChildWorkflow(ctx workflow.Context, childWorkf
 func (w *workflowOutbound) NewContinueAsNewError(ctx workflow.Context, wfn any, args ...any) error {
 	send(ctx)
 	return w.Next.NewContinueAsNewError(ctx, wfn, args...)
+}
+
+func (w *workflowOutbound) MutableSideEffect(ctx workflow.Context, id string, f func(workflow.Context) any, equals func(a, b any) bool) converter.EncodedValue {
+	return w.Next.MutableSideEffect(ctx, id, f, comparing(ctx, equals))
+}
+
+func (w *workflowOutbound) MutableSideEffectWithOptions(
+	ctx workflow.Context, id string, o workflow.MutableSideEffectOptions, f func(workflow.Context) any, equals func(a, b any) bool,
+) converter.EncodedValue {
+	return w.Next.MutableSideEffectWithOptions(ctx, id, o, f, comparing(ctx, equals))
 }

@@ -71,10 +71,9 @@ func judge(ctx workflow.Context, name string, sample judges.Sample, opts []Judge
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
+	const what = "Judge"
 	r, inRun := ctx.Value(runKey{}).(*run)
-	if inRun {
-		_, err = reach(ctx, "Judge")
-	}
+	err = r.mayCommand(ctx, what)
 	if err == nil && o.limited && o.limit <= 0 {
 		err = scoring.Invalid("limit", "%s is not a positive duration", o.limit)
 	}
@@ -83,7 +82,7 @@ func judge(ctx workflow.Context, name string, sample judges.Sample, opts []Judge
 	}
 	if err != nil {
 		if inRun {
-			r.refuse(ctx, "Judge", err)
+			r.refuse(ctx, what, err)
 		}
 		return verdict, err
 	}

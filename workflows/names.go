@@ -28,6 +28,7 @@ const (
 	settleChange      = "verdict/settle" // in a scorer, and only where its scores are too many for one activity
 	repeatChange      = "verdict/repeat" // in a delivery, and only where its outcome was delivered again meanwhile
 	judgeChange       = "verdict/judge"
+	lateChange        = "verdict/late" // only where a coroutine outlived the workflow function
 )
 
 // Versions of the end's shape.
@@ -65,3 +66,6 @@ const launched = 1
 
 // judgedByActivity is the version of a run that asks judges.
 const judgedByActivity = 1
+
+// lateRefused is the version of a run that refuses commands after its workflow function has returned.
+const lateRefused = 1

@@ -62,6 +62,8 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"limited_shadow":     {form: "shadow", plugin: true, limited: true},
 		"many":               {form: "many", plugin: true},
 		"judged":             {form: "judged", plugin: true},
+		// With calls after the workflow function has returned, which later releases refuse.
+		"late": {form: "late", plugin: true},
 	} {
 		cfg := b.Config(kept)
 		cfg.SearchAttributes, cfg.Client, cfg.Judges = c.inAttribute, b.Client, []judges.Judge{exact}

@@ -90,6 +90,8 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		{"scores_*", "shadow", true},
 		// With a judge in the run, which in the first release had no version.
 		{"judged_*", "judged", true},
+		// With calls after the workflow function has returned, which were made and are refused.
+		{"late_*", "late", true},
 		// By a worker that records in side effects, and with more calls than have a change id of their own.
 		{"limited_open", "everything", true},
 		{"limited_closed", "everything", true},

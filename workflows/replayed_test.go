@@ -37,6 +37,7 @@ var forms = map[string]form{
 	"gone":           around(score("a"), all(flush, deferScorer), score("c")),
 	"many":           around(all(assign, deferMany), all(flushMany, deferMany), all(flushMany, deferMany)),
 	"judged":         around(all(judge, score("a")), nothing, judge),
+	"late":           around(all(assign, judge), flush, late),
 	"raw activity":   around(nothing, rawActivity, nothing),
 }
 
@@ -95,9 +96,11 @@ func rawActivity(ctx workflow.Context, _ string) error {
 	return workflow.ExecuteActivity(ctx, "step", 2).Get(ctx, nil)
 }
 
-var replayedExperiment = func() *experiments.Experiment {
+var replayedExperiment, lateExperiment = experimentNamed("replayed"), experimentNamed("late")
+
+func experimentNamed(name string) *experiments.Experiment {
 	e, err := experiments.New(experiments.Definition{
-		Name: "replayed", Version: "1", Control: "a",
+		Name: name, Version: "1", Control: "a",
 		Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}},
 		Primary:  experiments.Metric{Name: "kept", Type: experiments.Boolean},
 	})
@@ -105,7 +108,7 @@ var replayedExperiment = func() *experiments.Experiment {
 		panic(err)
 	}
 	return e
-}()
+}
 
 func assign(ctx workflow.Context, _ string) error {
 	verdict.Experiment(ctx, replayedExperiment, verdict.ThisRun)
@@ -128,6 +131,21 @@ var exact = judges.NewScripted("exact", judges.Reply{Verdict: judges.Verdict{Sta
 
 func judge(ctx workflow.Context, _ string) error {
 	verdict.Judge(ctx, "exact", judges.Sample{Output: "a", Expected: []string{"a"}})
+	return nil
+}
+
+// late calls in coroutines that begin once the workflow function has returned.
+func late(ctx workflow.Context, key string) error {
+	for _, call := range []form{
+		flush, judge, deferScorer,
+		func(ctx workflow.Context, _ string) error { verdict.Flush(ctx, "late"); return nil },
+		func(ctx workflow.Context, _ string) error {
+			verdict.Experiment(ctx, lateExperiment, verdict.ThisRun)
+			return nil
+		},
+	} {
+		workflow.Go(ctx, func(ctx workflow.Context) { _ = call(ctx, key) })
+	}
 	return nil
 }
 

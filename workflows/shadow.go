@@ -26,11 +26,15 @@ type shadow struct {
 // acknowledged it. The run never hears from it again.
 func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child any, args ...any) {
 	const what = "Shadow"
-	r := from(ctx, what)
+	r := of(ctx, what)
 	if r == nil {
 		return
 	}
-	if err := scoring.CheckName("variant", variant); err != nil {
+	err := r.mayCommand(ctx, what)
+	if err == nil {
+		err = scoring.CheckName("variant", variant)
+	}
+	if err != nil {
 		r.refuse(ctx, what, err)
 		return
 	}
@@ -68,7 +72,7 @@ func Shadow(ctx workflow.Context, a scoring.Assignment, variant string, child an
 	if options.Priority == (temporal.Priority{}) {
 		options.Priority.PriorityKey = 5
 	}
-	err := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
+	err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, options), child, args...).
 		GetChildWorkflowExecution().Get(here, nil)
 	// An existing one is the shadow of a run that was reset to before the call.
 	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -73,4 +74,31 @@ func TestAScoreAboutAnotherRun(t *testing.T) {
 			require.ErrorAs(t, err, &invalid)
 		})
 	}
+}
+
+// A standalone activity is part of no run, and scores the one that it names.
+func TestAStandaloneActivityScoresARun(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	b.StoreWorker()
+	refused := make(chan error, 1)
+	cfg := b.Config()
+	cfg.Refused = func(err error) { refused <- err }
+	b.UserWorker(cfg, func(w worker.Worker) {
+		w.RegisterActivityWithOptions(func(ctx context.Context, about verdict.Run) error {
+			verdict.Score(ctx, "of_nothing", 1)
+			verdict.Score(ctx, "alone", 3, verdict.About(about))
+			return nil
+		}, registerActivity("alone"))
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error { return nil }, workflow.RegisterOptions{Name: "judged"})
+	})
+	run := b.Start("judged")
+	require.NoError(t, run.Get(t.Context(), nil))
+	h, err := b.Client.ExecuteActivity(t.Context(), client.StartActivityOptions{
+		ID: "alone-" + b.Queue, TaskQueue: b.Queue, StartToCloseTimeout: time.Minute,
+	}, "alone", verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()})
+	require.NoError(t, err)
+	require.NoError(t, h.Get(t.Context(), nil))
+	require.ErrorContains(t, <-refused, "name one with About")
+	require.Equal(t, []string{"alone=3"}, b.Scores(run, 1))
 }

@@ -124,6 +124,7 @@ func TestScoresThatAreRefused(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
+	e := experiment(t, "asked-"+b.Queue, 1, "")
 	refused := make(chan error, 1)
 	cfg := b.Config()
 	cfg.Refused = func(err error) { refused <- err }
@@ -133,53 +134,35 @@ func TestScoresThatAreRefused(t *testing.T) {
 			err := errors.Join(
 				workflow.SetQueryHandler(ctx, "ask", func() (string, error) {
 					verdict.Score(ctx, "from_query", 1)
-					return "answered", nil
+					return verdict.Experiment(ctx, e, verdict.ThisRun).Variant, nil
 				}),
 				workflow.SetUpdateHandlerWithOptions(ctx, "change", func(workflow.Context) error { return nil }, workflow.UpdateHandlerOptions{
 					Validator: func(ctx workflow.Context) error { verdict.Score(ctx, "from_validator", 1); return nil },
 				}))
+			verdict.Experiment(ctx, e, verdict.ThisRun, verdict.Forced("b"))
 			workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
 			return err
 		}, workflow.RegisterOptions{Name: "asked"})
 	})
 	run := b.Start("asked")
 	b.Eventually(func() error {
-		_, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), "", "ask")
+		d, err := b.Client.DescribeWorkflowExecution(t.Context(), run.GetID(), "")
+		if err == nil && d.PendingWorkflowTask != nil {
+			err = errors.New("it does not wait yet")
+		}
 		return err
 	})
+	answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), "", "ask")
+	require.NoError(t, err)
+	var variant string
+	require.NoError(t, answer.Get(&variant))
+	require.Equal(t, "b", variant, "the run's own is no new assignment")
 	require.ErrorContains(t, <-refused, "only reads")
 	update(t, b, run, "change", nil)
 	require.ErrorContains(t, <-refused, "only reads")
 	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), "", "go on", nil))
 	require.NoError(t, run.Get(t.Context(), nil))
 	require.Equal(t, []string{"own=1"}, b.Scores(run, 1))
-}
-
-// A coroutine that goes on while the run's end is recorded says what comes too late.
-func TestACoroutineOutlivesItsFunction(t *testing.T) {
-	t.Parallel()
-	b := harness.New(t, nil)
-	b.StoreWorker()
-	refused := make(chan error, 1)
-	cfg := b.Config()
-	cfg.Refused = func(err error) { refused <- err }
-	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
-			over := false
-			workflow.Go(ctx, func(ctx workflow.Context) {
-				_ = workflow.Await(ctx, func() bool { return over })
-				verdict.Score(ctx, "too_late", 1)
-			})
-			defer func() { over = true }()
-			verdict.Score(ctx, "in_time", 1)
-			return nil
-		}, workflow.RegisterOptions{Name: "outlived"})
-	})
-	run := b.Start("outlived")
-	require.NoError(t, run.Get(t.Context(), nil))
-	require.ErrorContains(t, <-refused, "too late")
-	require.Equal(t, []string{"in_time=1"}, b.Scores(run, 1))
-	require.True(t, b.Log.Contains("a coroutine outlived its workflow function"))
 }
 
 // scorerNamed waits for the outcome of its key.
