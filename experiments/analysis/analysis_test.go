@@ -218,7 +218,7 @@ func TestBothMethodsMustAgree(t *testing.T) {
 func proportion(r analysis.Result) estimate.Estimate {
 	n := float64(r.Scored)
 	s := math.Round(*r.Mean * n)
-	return estimate.MomentsOf(n, s, s).Proportion()
+	return estimate.Moments{N: n, Mean: s / n, M2: s - s*s/n}.Proportion()
 }
 
 func TestInvalid(t *testing.T) {

@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,9 +97,6 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// isUsage tells whether err is, or has in it, a mistake of the caller's.
-func isUsage(err error) bool { return errors.As(err, new(usageError)) }
 
 // version is what `--version` prints: the module's version and the commit that the binary was built from.
 func version() string {

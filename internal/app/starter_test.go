@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -149,3 +150,6 @@ func TestLedger(t *testing.T) {
 	got = call(t, RunStarter, nil, "ledger", "--db", db, "--state", "late", "-o", "json")
 	require.Equal(t, "[]\n", got.stdout)
 }
+
+// isUsage tells whether err is, or has in it, a mistake of the caller's.
+func isUsage(err error) bool { return errors.As(err, new(usageError)) }

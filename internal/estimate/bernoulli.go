@@ -12,7 +12,7 @@ func BernoulliInterval(successes, trials, alpha, planned float64) Interval {
 	}
 	mean := successes / trials
 	limit := -math.Log(alpha)
-	excess := func(p float64) float64 { return BernoulliLogE(successes, trials, p, planned) - limit }
+	excess := func(p float64) float64 { return bernoulliLogE(successes, trials, p, planned) - limit }
 	i := Interval{0, 1}
 	if successes > 0 {
 		i.Lo = bisect(excess, 0, mean)
@@ -23,9 +23,9 @@ func BernoulliInterval(successes, trials, alpha, planned float64) Interval {
 	return i
 }
 
-// BernoulliLogE returns the natural logarithm of the e-value against the share p in (0, 1): the likelihood ratio of a
+// bernoulliLogE returns the natural logarithm of the e-value against the share p in (0, 1): the likelihood ratio of a
 // beta distribution of shares with mean p, whose spread is chosen for the planned number of trials.
-func BernoulliLogE(successes, trials, p, planned float64) float64 {
+func bernoulliLogE(successes, trials, p, planned float64) float64 {
 	const level = 0.05 // that the spread is chosen for
 	q := 1 - p
 	l := -2 * math.Log(level)

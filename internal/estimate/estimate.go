@@ -102,13 +102,13 @@ func Difference(b, j Estimate) Effect {
 // Lu 2018). ok is false when j is 0, up to rounding, and when the result is not finite.
 func Relative(b, j Estimate) (e Effect, ok bool) { return RelativeTo(b, j, b.Mean, j.Mean) }
 
-// ApproximateBaseline is the relative standard error of a baseline over which a lift is marked approximate: a ratio over
+// approximateBaseline is the relative standard error of a baseline over which a lift is marked approximate: a ratio over
 // so uncertain a number is far from normal.
-const ApproximateBaseline = 0.15
+const approximateBaseline = 0.15
 
 // Uncertain tells whether e is too uncertain to be the baseline of a lift.
 func (e Estimate) Uncertain() bool {
-	return !(e.Variance <= ApproximateBaseline*ApproximateBaseline*e.Mean*e.Mean)
+	return !(e.Variance <= approximateBaseline*approximateBaseline*e.Mean*e.Mean)
 }
 
 // RelativeTo returns the difference of two adjusted means as a share of the control's plain one: meanB and meanJ are the

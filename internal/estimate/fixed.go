@@ -14,9 +14,9 @@ type FixedHorizon struct {
 	Freedom float64
 }
 
-// WelchFreedom returns the degrees of freedom of Welch's t-test of two estimates whose variances are scaled by any
+// welchFreedom returns the degrees of freedom of Welch's t-test of two estimates whose variances are scaled by any
 // common factor each (Satterthwaite); 0 if neither has a variance; then [FixedHorizon] is normal.
-func WelchFreedom(b, j Estimate) float64 {
+func welchFreedom(b, j Estimate) float64 {
 	sum := b.Variance + j.Variance
 	if sum == 0 || !Finite(sum) {
 		return 0

@@ -2,7 +2,6 @@ package estimate_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"testing"
 
@@ -25,6 +24,10 @@ var notExported = map[string]string{
 	"quantile_ab_p_value":                 "a test of quantiles; an unbounded metric is decided on the order of its values",
 	"bayes_quantile_absolute_prior_var1":  "a posterior of a quantile under an informative prior; quantiles are not decided on and priors are flat",
 	"lambda_predmix_eb_first_bet":         "a bet that follows the data; the grid of bets is fixed, so that shards merge",
+	"benjamini_hochberg":                  "an adjustment of p-values; many metrics are weighed by e-values, under any dependence",
+	"bh_two":                              "an adjustment of p-values; many metrics are weighed by e-values, under any dependence",
+	"mid_experiment_scaling_sequential":   "units needed for a power; the report says how many units the measured effect needs",
+	"anytime_valid_t":                     "a coefficient of a regression; a metric has one covariate, and theta takes it out",
 	"cuped_ratio_relative":                "a ratio has no covariate: Definition.Validate refuses one",
 }
 
@@ -133,14 +136,6 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 		p := estimate.Beta{A: a.Prior[0] + a.Successes, B: a.Prior[1] + a.Trials - a.Successes}
 		return results{"ci": pair(p.Interval(a.Level))}
 	},
-	"benjamini_hochberg": benjaminiHochberg,
-	"bh_two":             benjaminiHochberg,
-	"mid_experiment_scaling_sequential": func(t *testing.T, in json.RawMessage) results {
-		a := decode[twoArms](t, in)
-		a.Difference = "relative"
-		// The source counts the units that are to come, in units of those that are there.
-		return results{"scaling_factor": estimate.PowerFactor(a.sequence(), a.effect(t), a.MDE, a.Power) - 1}
-	},
 	"fixed_horizon_total_n_continuous": fixedTotal,
 	"fixed_horizon_total_n_binomial":   fixedTotal,
 	"dirichlet_multinomial_log_ml": func(t *testing.T, in json.RawMessage) results {
@@ -218,18 +213,9 @@ var functions = map[string]func(t *testing.T, in json.RawMessage) results{
 			Planned    float64 `json:"v_opt"`
 			Alpha      float64 `json:"alpha_opt"`
 		}](t, in)
-		require.Equal(t, .05, a.Alpha, "of the level for which BernoulliLogE is tuned")
+		require.Equal(t, .05, a.Alpha, "of the level for which bernoulliLogE is tuned")
 		n := a.V / (a.G * a.H)
 		return results{"value": estimate.BernoulliLogE(n*a.G+a.S, n, a.G, a.Planned/(a.G*a.H))}
-	},
-	"anytime_valid_t": func(t *testing.T, in json.RawMessage) results {
-		a := decode[struct {
-			Estimate, SE, T, N, Coefficients, Alpha float64
-			G                                       string
-		}](t, in)
-		require.Equal(t, fmt.Sprintf("optimal_g(%v,%v,%v)", a.N, a.Coefficients, a.Alpha), a.G, "the default of Regression")
-		r := estimate.Regression{Alpha: a.Alpha, N: a.N, Coefficients: a.Coefficients}
-		return results{"p": r.PValue(a.T), "ci": pair(r.Interval(a.Estimate, a.SE))}
 	},
 	"powered_effect": func(t *testing.T, in json.RawMessage) results {
 		a := decode[twoArms](t, in)
@@ -429,10 +415,6 @@ func risk(t *testing.T, in json.RawMessage) results {
 	a := decode[struct{ Mu, Sigma float64 }](t, in)
 	treatment, control := estimate.Normal{Mean: a.Mu, SD: a.Sigma}.Risk()
 	return results{"risk": []any{control, treatment}}
-}
-
-func benjaminiHochberg(t *testing.T, in json.RawMessage) results {
-	return results{"adjusted": list(estimate.BenjaminiHochberg(decode[struct{ P []float64 }](t, in).P))}
 }
 
 func fixedTotal(t *testing.T, in json.RawMessage) results {

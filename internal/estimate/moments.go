@@ -14,15 +14,6 @@ type Moments struct {
 	M3   float64 `json:"m3"` // sum of (x - mean)^3
 }
 
-// MomentsOf returns the moments of n values with the given sum and sum of squares, as a database keeps them. The third
-// central sum is not known from them and is 0.
-func MomentsOf(n, sum, sumSquares float64) Moments {
-	if n == 0 {
-		return Moments{}
-	}
-	return Moments{N: n, Mean: sum / n, M2: max(sumSquares-sum*sum/n, 0)}
-}
-
 // Add accumulates x (Welford 1962; Terriberry 2007 for the third moment).
 func (m *Moments) Add(x float64) {
 	before := m.N
@@ -69,9 +60,6 @@ func (m Moments) SD() float64 { return math.Sqrt(m.Variance()) }
 // Sum returns the sum of the values.
 func (m Moments) Sum() float64 { return m.N * m.Mean }
 
-// SumSquares returns the sum of the squares of the values.
-func (m Moments) SumSquares() float64 { return m.M2 + float64(m.N*m.Mean)*m.Mean }
-
 // CoMoments accumulates the moments of pairs (x, y) in one pass. The zero CoMoments is empty.
 type CoMoments struct {
 	N     float64 `json:"n"`
@@ -80,17 +68,6 @@ type CoMoments struct {
 	Mxx   float64 `json:"mxx"` // sum of (x - meanX)^2
 	Mxy   float64 `json:"mxy"` // sum of (x - meanX)(y - meanY)
 	Myy   float64 `json:"myy"` // sum of (y - meanY)^2
-}
-
-// CoMomentsOf returns the moments of n pairs with the given sums, sums of squares and sum of products.
-func CoMomentsOf(n, sumX, sumXX, sumY, sumYY, sumXY float64) CoMoments {
-	if n == 0 {
-		return CoMoments{}
-	}
-	return CoMoments{
-		N: n, MeanX: sumX / n, MeanY: sumY / n,
-		Mxx: max(sumXX-sumX*sumX/n, 0), Mxy: sumXY - sumX*sumY/n, Myy: max(sumYY-sumY*sumY/n, 0),
-	}
 }
 
 // Add accumulates a pair.

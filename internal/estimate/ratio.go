@@ -19,12 +19,12 @@ func SampleRatioLogE(counts, shares []float64, concentration float64) float64 {
 	for i, s := range shares {
 		alpha[i] = concentration * s
 	}
-	return DirichletLogML(counts, alpha) - MultinomialLogML(counts, shares)
+	return dirichletLogML(counts, alpha) - multinomialLogML(counts, shares)
 }
 
-// DirichletLogML returns the log probability of a sequence with the given counts when the shares have a Dirichlet
+// dirichletLogML returns the log probability of a sequence with the given counts when the shares have a Dirichlet
 // distribution with the parameters alpha. A variant without a parameter is skipped if it has no count.
-func DirichletLogML(counts, alpha []float64) float64 {
+func dirichletLogML(counts, alpha []float64) float64 {
 	sum, a, n := 0.0, 0.0, 0.0
 	for i, c := range counts {
 		if alpha[i] == 0 {
@@ -37,8 +37,8 @@ func DirichletLogML(counts, alpha []float64) float64 {
 	return sum + lgamma(a) - lgamma(a+n)
 }
 
-// MultinomialLogML returns the log probability of a sequence with the given counts under the given shares.
-func MultinomialLogML(counts, shares []float64) float64 {
+// multinomialLogML returns the log probability of a sequence with the given counts under the given shares.
+func multinomialLogML(counts, shares []float64) float64 {
 	sum := 0.0
 	for i, c := range counts {
 		if c > 0 {

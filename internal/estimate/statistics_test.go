@@ -233,12 +233,3 @@ func TestEBH(t *testing.T) {
 	require.Equal(t, []bool{false, false}, estimate.EBH(log(39, 19), .05))
 	require.Empty(t, estimate.EBH(nil, .05))
 }
-
-func TestRegressionReachesAlphaAtItsInterval(t *testing.T) {
-	t.Parallel()
-	r := estimate.Regression{Alpha: .05, N: 200, Coefficients: 3, G: 10}
-	i := r.Interval(0, 1)
-	require.InDelta(t, math.Log(20), r.LogE(i.Hi), 1e-9)
-	best := estimate.Regression{Alpha: .05, N: 200, Coefficients: 3}
-	require.LessOrEqual(t, best.Interval(0, 1).Hi, i.Hi)
-}

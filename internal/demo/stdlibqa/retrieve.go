@@ -38,6 +38,3 @@ func ReciprocalRank(hits []Hit, answer string) float64 {
 	}
 	return 0
 }
-
-// Right tells whether the first hit is the answer.
-func Right(hits []Hit, answer string) bool { return len(hits) > 0 && hits[0].Symbol == answer }
