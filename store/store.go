@@ -59,6 +59,8 @@ type Store interface {
 
 	// Ping reports whether the database answers and has the schema that this code needs.
 	Ping(ctx context.Context) error
+	// TryWrite writes a row and waits until it is committed. It fails if the store cannot take outcomes and scores.
+	TryWrite(ctx context.Context) error
 	// Close releases the database. Calls after it fail.
 	Close() error
 }
@@ -131,6 +133,15 @@ type Correlator interface {
 	// one with a grace when the outcome is received after its end; for a closed expectation an outcome is late, and the
 	// scorer does not get it.
 	Settle(ctx context.Context, s Settlement) (unseen []scoring.Outcome, err error)
+
+	// ReceiveUntold is Receive for a caller that cannot signal the waiting scorers: the store marks the outcome as untold
+	// until ToldOf clears the mark. The caller must not act on the receipt.
+	ReceiveUntold(ctx context.Context, o scoring.Outcome) (Receipt, error)
+	// Untold returns outcomes whose scorers have not been signaled, oldest first, each with the expectations that still
+	// wait for it.
+	Untold(ctx context.Context, atMost int) ([]Receipt, error)
+	// ToldOf records that the scorers that wait for an outcome have been signaled.
+	ToldOf(ctx context.Context, outcomeID string) error
 
 	// Reject keeps a delivery that was refused, with the reason, for the ledger.
 	Reject(ctx context.Context, r Rejection) error

@@ -9,8 +9,6 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-
-	"github.com/verdict-dev/verdict/store"
 )
 
 const (
@@ -127,12 +125,4 @@ func tryTemporal(c client.Client) func(context.Context) error {
 		}
 		return err
 	}
-}
-
-// tryStore writes a row, if the store can be tried so, and asks it otherwise.
-func tryStore(s store.Store) func(context.Context) error {
-	if t, ok := s.(interface{ TryWrite(context.Context) error }); ok {
-		return t.TryWrite
-	}
-	return s.Ping
 }

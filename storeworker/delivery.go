@@ -30,13 +30,6 @@ type delivery struct {
 	log       *slog.Logger
 }
 
-// untold is a store that holds outcomes whose scorers cannot be signaled yet.
-type untold interface {
-	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
-	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
-	ToldOf(ctx context.Context, outcomeID string) error
-}
-
 // Deliver implements webhooks.Sink.
 func (d delivery) Deliver(ctx context.Context, o scoring.Outcome) error {
 	_, err := d.deliver(ctx, o)
@@ -76,11 +69,10 @@ func (d delivery) handOver(ctx context.Context, o scoring.Outcome) (duplicate bo
 // keep has the store hold an outcome that Temporal did not take. Its scorers are signaled once Temporal is back.
 func (d delivery) keep(ctx context.Context, o scoring.Outcome, away error) (duplicate bool, err error) {
 	var invalid *scoring.InvalidError
-	s, ok := d.store.(untold)
-	if !ok || errors.As(away, &invalid) {
+	if errors.As(away, &invalid) {
 		return false, away
 	}
-	receipt, err := s.ReceiveUntold(ctx, o)
+	receipt, err := d.store.ReceiveUntold(ctx, o)
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("temporal: %w", away), fmt.Errorf("store: %w", err))
 	}
@@ -103,12 +95,8 @@ const tellBatch = 100
 
 // tell signals the waiting scorers about the outcomes that the store has held while Temporal was down.
 func (d delivery) tell(ctx context.Context) error {
-	s, ok := d.store.(untold)
-	if !ok {
-		return nil
-	}
 	for {
-		all, err := s.Untold(ctx, tellBatch)
+		all, err := d.store.Untold(ctx, tellBatch)
 		if err != nil || len(all) == 0 {
 			return err
 		}
@@ -119,7 +107,7 @@ func (d delivery) tell(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := s.ToldOf(ctx, receipt.Outcome.ID); err != nil {
+			if err := d.store.ToldOf(ctx, receipt.Outcome.ID); err != nil {
 				return err
 			}
 		}

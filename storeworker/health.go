@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -13,8 +12,6 @@ import (
 type health struct {
 	ready *atomic.Bool
 	parts *parts
-	// alone are the names of the parts that take a delivery while the other is down.
-	alone []string
 }
 
 // live reports that the process answers. It does not check dependencies: a restart would not mend them.
@@ -25,11 +22,10 @@ func (h health) live(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "
 func (h health) readiness(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	away := h.parts.look(context.WithoutCancel(r.Context()))
-	there := slices.ContainsFunc(h.alone, func(name string) bool { return !slices.Contains(away, name) })
 	switch {
 	case !h.ready.Load():
 		http.Error(w, "not ready: "+strings.Join(append([]string{"worker"}, away...), ", "), http.StatusServiceUnavailable)
-	case !there:
+	case len(away) == len(h.parts.all):
 		http.Error(w, "not ready: "+strings.Join(away, ", "), http.StatusServiceUnavailable)
 	case len(away) > 0:
 		fmt.Fprintln(w, "ok; away: "+strings.Join(away, ", "))

@@ -72,12 +72,9 @@ func sender(trusted proxy.Trusted) func(*http.Request) string {
 // handle makes the handlers.
 func (s *Worker) handle(cfg Options, numbers http.Handler) error {
 	s.parts = &parts{log: s.log, all: []part{
-		timed(s.metrics, part{"temporal", tryTemporal(s.temporal)}), timed(s.metrics, part{"store", tryStore(cfg.Store)}),
+		timed(s.metrics, part{"temporal", tryTemporal(s.temporal)}), timed(s.metrics, part{"store", cfg.Store.TryWrite}),
 	}}
-	h := health{ready: &s.ready, parts: s.parts, alone: []string{"temporal"}}
-	if _, ok := cfg.Store.(untold); ok {
-		h.alone = append(h.alone, "store")
-	}
+	h := health{&s.ready, s.parts}
 	s.health = routes(map[string]http.Handler{"GET /livez": http.HandlerFunc(h.live), "GET /readyz": http.HandlerFunc(h.readiness)})
 
 	d := s.delivery(cfg)

@@ -92,7 +92,7 @@ func TestReadiness(t *testing.T) {
 	secret := errors.New("postgres://u:hunter2@h does not answer")
 	var temporal, store error
 	now := time.Now()
-	h := health{ready: &ready, alone: []string{"temporal", "store"}, parts: &parts{
+	h := health{ready: &ready, parts: &parts{
 		log: slog.New(slog.NewTextHandler(&log, nil)), now: func() time.Time { return now },
 		all: []part{{"temporal", func(context.Context) error { return temporal }}, {"store", func(context.Context) error { return store }}},
 	}}
@@ -126,11 +126,6 @@ func TestReadiness(t *testing.T) {
 	expect(503, "not ready: worker\n")
 	require.Equal(t, 2, strings.Count(log.String(), "level=WARN"), "each that goes away is said once: %s", &log)
 	require.Equal(t, 2, strings.Count(log.String(), "level=INFO"), "and so is each that is back")
-
-	// A store that cannot hold a delivery by itself is not enough.
-	ready.Store(true)
-	h.alone, temporal = []string{"temporal"}, secret
-	expect(503, "not ready: temporal\n")
 }
 
 // However many ask, and however long a part does not answer, each is looked at once in a while and for a while.

@@ -14,26 +14,16 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// teller is a store that takes outcomes for a caller that cannot signal the waiting scorers.
-type teller interface {
-	ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error)
-	Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
-	ToldOf(ctx context.Context, outcomeID string) error
-	TryWrite(ctx context.Context) error
-	PruneRequests(ctx context.Context, before time.Time) (int, error)
-	PruneRejections(ctx context.Context, before time.Time) (int, error)
-}
-
 func (b bench) untold(t *testing.T) []store.Receipt {
 	t.Helper()
-	all, err := b.Store.(teller).Untold(t.Context(), 100)
+	all, err := b.Untold(t.Context(), 100)
 	require.NoError(t, err)
 	return all
 }
 
 func (b bench) receiveUntold(t *testing.T, o scoring.Outcome) bool {
 	t.Helper()
-	receipt, err := b.Store.(teller).ReceiveUntold(t.Context(), o)
+	receipt, err := b.ReceiveUntold(t.Context(), o)
 	require.NoError(t, err)
 	return receipt.Duplicate
 }
@@ -49,7 +39,7 @@ var untoldTests = []namedTest{
 		require.Equal(t, []string{"o2"}, b.expect(t, late))
 		require.Equal(t, []scoring.Expectation{late}, b.untold(t)[1].Waiting)
 		for range 2 {
-			require.NoError(t, b.Store.(teller).ToldOf(t.Context(), "o1"))
+			require.NoError(t, b.ToldOf(t.Context(), "o1"))
 		}
 		require.Len(t, b.untold(t), 1)
 		require.Equal(t, 1, b.ledger(t)["o1"].Deliveries)
@@ -74,7 +64,7 @@ var untoldTests = []namedTest{
 		again.ReceivedAt = at(6)
 		require.True(t, b.receiveUntold(t, again))
 		require.Equal(t, 2, b.ledger(t)["o"].Deliveries)
-		require.NoError(t, b.Store.(teller).ToldOf(t.Context(), "o"))
+		require.NoError(t, b.ToldOf(t.Context(), "o"))
 		again.ReceivedAt = at(7)
 		b.receive(t, again)
 		require.Equal(t, 3, b.ledger(t)["o"].Deliveries)
@@ -93,7 +83,6 @@ var untoldTests = []namedTest{
 		require.Equal(t, outcome("o", "k", 5), b.ledger(t)["o"].Outcome)
 	}},
 	{"old requests are forgotten, in more than one batch", func(t *testing.T, b bench) {
-		k := b.Store.(teller)
 		const n = 505
 		var together sync.WaitGroup
 		errs := make([]error, 2*n)
@@ -105,16 +94,16 @@ var untoldTests = []namedTest{
 		}
 		together.Wait()
 		require.NoError(t, errors.Join(errs...))
-		pruned, err := k.PruneRequests(t.Context(), time.Now().Add(-time.Hour))
+		pruned, err := b.PruneRequests(t.Context(), time.Now().Add(-time.Hour))
 		require.NoError(t, err)
 		require.Zero(t, pruned)
-		pruned, err = k.PruneRequests(t.Context(), time.Now().Add(time.Hour))
+		pruned, err = b.PruneRequests(t.Context(), time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, n, pruned)
 		first, err := b.RecordOnce(t.Context(), "r1", "another", nil)
 		require.NoError(t, err)
 		require.True(t, first)
-		pruned, err = k.PruneRejections(t.Context(), at(1))
+		pruned, err = b.PruneRejections(t.Context(), at(1))
 		require.NoError(t, err)
 		require.Equal(t, (n+1)/2, pruned)
 		rejected, err := b.Ledger(t.Context(), store.LedgerFilter{State: store.Rejected})
@@ -123,10 +112,10 @@ var untoldTests = []namedTest{
 	}},
 	{"it can be written to", func(t *testing.T, b bench) {
 		for range 3 {
-			require.NoError(t, b.Store.(teller).TryWrite(t.Context()))
+			require.NoError(t, b.TryWrite(t.Context()))
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		require.Error(t, b.Store.(teller).TryWrite(gone))
+		require.Error(t, b.TryWrite(gone))
 	}},
 }

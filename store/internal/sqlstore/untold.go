@@ -9,8 +9,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// ReceiveUntold is Receive for a caller that cannot signal the waiting scorers: the store marks the outcome as untold
-// until ToldOf clears the mark. The caller must not act on the returned receipt.
+// ReceiveUntold implements [store.Correlator].
 func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
 	o, err := checkOutcome(o)
 	if err != nil {
@@ -30,8 +29,7 @@ func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Rec
 	})
 }
 
-// Untold returns outcomes whose scorers have not been signaled, oldest first, each with the expectations that still
-// wait for it.
+// Untold implements [store.Correlator].
 func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error) {
 	rows, err := collect(ctx, s.read, scanOutcome, selectOutcome+` JOIN untold u ON u.outcome = o.id ORDER BY u.at, o.id`+limit(atMost))
 	if err != nil {
@@ -48,7 +46,7 @@ func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error)
 	return all, nil
 }
 
-// ToldOf records that the scorers that wait for an outcome have been signaled.
+// ToldOf implements [store.Correlator].
 func (s *Store) ToldOf(ctx context.Context, outcomeID string) error {
 	_, err := write(ctx, s, "told", func(ctx context.Context, t txn) (nothing, error) {
 		return nothing{}, t.exec(ctx, `DELETE FROM untold WHERE outcome IN (SELECT id FROM outcomes WHERE outcome = $1)`, outcomeID)
@@ -81,7 +79,7 @@ func (t txn) sameDelivery(ctx context.Context, kept, again scoring.Outcome) (boo
 	return untold, err
 }
 
-// TryWrite writes a row and waits until it is committed. It fails whenever the store cannot take outcomes and scores.
+// TryWrite implements [store.Store].
 func (s *Store) TryWrite(ctx context.Context) error {
 	_, err := write(ctx, s, "try to write", func(ctx context.Context, t txn) (nothing, error) {
 		return nothing{}, t.exec(ctx, `INSERT INTO probes (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at`, micro(time.Now()))
