@@ -19,6 +19,8 @@ type (
 	// Condition is the condition that a scorer waits for: an [Event], [AnyOf] several, [AllOf] of them, or one that comes
 	// several [Times].
 	Condition = workflows.Condition
+	// Field is the path of a JSON field in an outcome's payload, for [Event.If]: Field("pull_request.merged").Is(true).
+	Field = scoring.Field
 	// Window is the half-open span of time for outcomes that count.
 	Window = workflows.Window
 	// Awaited is the result of a wait.
@@ -51,6 +53,9 @@ func Decline(name, reason string) scoring.Score { return scoring.Decline(name, r
 
 // On names the outcome called name about key. By itself it is a [Condition], which its first outcome meets.
 func On(name, key string) Event { return workflows.On(name, key) }
+
+// OutcomeValue is the [Field] that means the outcome's own value.
+func OutcomeValue() Field { return "" }
 
 // AnyOf is met by the first outcome of any of the events.
 func AnyOf(events ...Event) Condition { return workflows.AnyOf(events...) }

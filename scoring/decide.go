@@ -34,12 +34,12 @@ func (r Rule) Decide(scorer string, w Window, outcomes []Outcome, now time.Time)
 	known = slices.CompactFunc(known, func(a, b Outcome) bool { return a.ID == b.ID })
 	var hits []Hit
 	for _, o := range known {
-		if i := r.Find(o); i >= 0 && r.inTime(w, o) && !r.undone(i, o, known) {
-			hits = append(hits, Hit{i, o})
+		if h := (Hit{r.Find(o), o}); h.Event >= 0 && r.inTime(w, o) && !r.Undone(h, known) {
+			hits = append(hits, h)
 		}
 	}
 	if n := r.Met(hits); n > 0 {
-		if firm := r.firm(hits[:n]); now.Before(firm) {
+		if firm := r.Firm(hits[:n]); now.Before(firm) {
 			return Decision{Score: Score{Name: scorer, State: Pending}, Next: firm}
 		}
 		return Decision{Score: r.Score(scorer, hits[:n]), Hits: hits[:n]}
@@ -54,9 +54,12 @@ func (r Rule) Decide(scorer string, w Window, outcomes []Outcome, now time.Time)
 
 // Find returns which of the rule's events o is an outcome of, or -1.
 func (r Rule) Find(o Outcome) int {
-	return slices.IndexFunc(r.Events, func(e RuleEvent) bool {
-		return e.Event.Same(o.Event()) && !slices.ContainsFunc(e.Where, func(p Predicate) bool { return !p.Met(o) })
-	})
+	return slices.IndexFunc(r.Events, func(e RuleEvent) bool { return e.Matches(o) })
+}
+
+// Matches tells whether o is an outcome of e.
+func (e RuleEvent) Matches(o Outcome) bool {
+	return e.Event.Same(o.Event()) && !slices.ContainsFunc(e.Where, func(p Predicate) bool { return !p.Met(o) })
 }
 
 // Matters tells whether o is an outcome of one of the rule's events or undoes one.
@@ -103,25 +106,25 @@ func (r Rule) inTime(w Window, o Outcome) bool {
 	return (place == Inside || place == InGrace) && o.arrived().Before(r.received(w))
 }
 
-// undone tells whether one of the known outcomes takes o, an outcome of event i, back.
-func (r Rule) undone(i int, o Outcome, known []Outcome) bool {
-	undo := r.Events[i].Undone
+// Undone tells whether one of the known outcomes takes a hit back.
+func (r Rule) Undone(h Hit, known []Outcome) bool {
+	undo := r.Events[h.Event].Undone
 	return undo != nil && slices.ContainsFunc(known, func(u Outcome) bool {
-		return undo.Event.Same(u.Event()) && o.Before(u) && u.When().Before(o.When().Add(undo.Within)) &&
-			u.arrived().Before(r.undoable(i, o))
+		return undo.Event.Same(u.Event()) && h.Outcome.Before(u) && u.When().Before(h.Outcome.When().Add(undo.Within)) &&
+			u.arrived().Before(r.undoable(h))
 	})
 }
 
-// undoable is until when o, an outcome of event i, may be taken back.
-func (r Rule) undoable(i int, o Outcome) time.Time {
-	return o.When().Add(r.Events[i].Undone.Within + r.allowance())
+// undoable is until when a hit of an event that can be undone may be taken back.
+func (r Rule) undoable(h Hit) time.Time {
+	return h.Outcome.When().Add(r.Events[h.Event].Undone.Within + r.allowance())
 }
 
-// firm is from when on none of the hits can be taken back.
-func (r Rule) firm(hits []Hit) (firm time.Time) {
+// Firm is from when on none of the hits can be taken back; the zero time if none of them ever can.
+func (r Rule) Firm(hits []Hit) (firm time.Time) {
 	for _, h := range hits {
 		if r.Events[h.Event].Undone != nil {
-			firm = later(firm, r.undoable(h.Event, h.Outcome))
+			firm = later(firm, r.undoable(h))
 		}
 	}
 	return firm

@@ -77,7 +77,7 @@ func (r Rule) Validate() error {
 		return Invalid("events", "%d, at most %d are allowed", n, MaxRuleEvents)
 	}
 	for _, e := range r.Events {
-		if err := e.validate(); err != nil {
+		if err := e.Validate(); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,8 @@ func (r Rule) Validate() error {
 	return r.End.Validate()
 }
 
-func (e RuleEvent) validate() error {
+// Validate refuses an event without name or key, with a predicate or a meaning that cannot be, and one that undoes itself.
+func (e RuleEvent) Validate() error {
 	if err := e.Event.Validate(); err != nil {
 		return err
 	}

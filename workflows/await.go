@@ -35,6 +35,33 @@ type WindowSpec struct {
 	Attribution scoring.Attribution
 }
 
+// check refuses a window without an end.
+func (w WindowSpec) check() error {
+	if w.Until.IsZero() && w.Length <= 0 {
+		return scoring.Invalid("window", "%s is not a length", w.Length)
+	}
+	return nil
+}
+
+// window returns the window of a wait for a run that started at runStarted. Its length begins at from unless w says otherwise.
+func (w WindowSpec) window(runStarted, from time.Time) scoring.Window {
+	lookback := w.Lookback
+	if lookback == 0 {
+		lookback = defaultLookback
+	}
+	window := scoring.Window{Since: w.Since, Until: w.Until, Grace: w.Grace}
+	if window.Since.IsZero() {
+		window.Since = runStarted.Add(-lookback)
+	}
+	if window.Until.IsZero() {
+		if !w.From.IsZero() {
+			from = w.From
+		}
+		window.Until = from.Add(w.Length)
+	}
+	return window
+}
+
 // errShadow ends a wait for outcomes about a shadow: the served run's outcomes are not its own.
 var errShadow = errors.New("verdict: a shadow is not served, so no outcome is about it")
 
@@ -45,12 +72,13 @@ type wait struct {
 	expectation scoring.Expectation // with the window that the store keeps
 }
 
-// decider looks at the outcomes inside a window, in order, and tells whether they decide.
-type decider func(inside []scoring.Outcome) bool
+// decider looks at the outcomes inside a window and at all that are known, each in order. It tells whether they meet the
+// condition, and from when on none of them can be taken back.
+type decider func(inside, known []scoring.Outcome) (met bool, firm time.Time)
 
-// await keeps an expectation of events and waits until decide accepts the outcomes inside the window, or the window
-// ends. It returns when the window ends; ended tells that it closed without a decision.
-func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide decider) (until time.Time, ended bool, err error) {
+// await keeps an expectation of a rule's events and waits until decide accepts the outcomes inside the window and nothing can
+// take them back, or the window ends. It returns when the window ends; ended tells that it closed without a decision.
+func await(ctx workflow.Context, rule scoring.Rule, spec WindowSpec, decide decider) (until time.Time, ended bool, err error) {
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {
 		return until, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
@@ -58,29 +86,40 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 	if s.env.Shadow {
 		return until, false, errShadow
 	}
-	w, err := s.expect(ctx, events, spec)
+	w, err := s.expect(ctx, rule, spec)
 	if err != nil {
 		return until, false, err
 	}
 	until = w.window.Until
 	var timer workflow.Future
+	var fires time.Time
+	cancel := func() {}
+	defer func() { cancel() }()
 	for {
-		if decide(s.inside(w, events)) {
+		met, firm := decide(s.inside(w), s.inbox)
+		now := workflow.Now(ctx)
+		if met && !now.Before(firm) {
 			return until, false, nil
 		}
-		if timer != nil && timer.IsReady() {
+		at := until
+		if met {
+			at = firm
+		}
+		if timer != nil && timer.IsReady() && fires.Equal(at) {
 			// It may fire up to a millisecond early, since the server counts in those. An outcome that still comes inside the
 			// window is found when the scorer settles.
-			return until, true, timer.Get(ctx, nil)
+			return until, !met, timer.Get(ctx, nil)
 		}
-		left := w.window.Until.Sub(workflow.Now(ctx))
+		left := at.Sub(now)
 		if left <= 0 {
 			return until, true, nil
 		}
-		if timer == nil {
-			timerCtx, cancel := workflow.WithCancel(ctx)
-			defer cancel()
+		if timer == nil || !fires.Equal(at) { // another time: only where an outcome can be undone
+			cancel()
+			var timerCtx workflow.Context
+			timerCtx, cancel = workflow.WithCancel(ctx)
 			timer = workflow.NewTimerWithOptions(timerCtx, left, workflow.TimerOptions{Summary: summary("window of " + s.env.Scorer)})
+			fires = at
 		}
 		known := len(s.inbox)
 		if err := workflow.Await(ctx, func() bool { return len(s.inbox) > known || timer.IsReady() }); err != nil {
@@ -89,8 +128,34 @@ func await(ctx workflow.Context, events []scoring.Event, spec WindowSpec, decide
 	}
 }
 
+// eventsOf returns the events of a rule as a scorer that is a workflow has always said them: with repetitions, and then
+// the ones that undo others.
+func eventsOf(rule scoring.Rule) []scoring.Event {
+	events := make([]scoring.Event, len(rule.Events))
+	for i, e := range rule.Events {
+		events[i] = e.Event
+	}
+	for _, e := range rule.Events {
+		if e.Undone != nil && !slices.Contains(events, e.Undone.Event) {
+			events = append(events, e.Undone.Event)
+		}
+	}
+	return events
+}
+
+// undoing is how long after a window an outcome may undo one from inside.
+func undoing(rule scoring.Rule) (longest time.Duration) {
+	for _, e := range rule.Events {
+		if e.Undone != nil {
+			longest = max(longest, e.Undone.Within)
+		}
+	}
+	return longest
+}
+
 // expect returns the current pass's next wait, and makes it known to the store if the store does not know it yet.
-func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec WindowSpec) (*wait, error) {
+func (s *scorer) expect(ctx workflow.Context, rule scoring.Rule, spec WindowSpec) (*wait, error) {
+	events := eventsOf(rule)
 	// A pass may take another path than the one before it: the events identify the wait.
 	for _, w := range s.waits {
 		if !s.used[w] && slices.Equal(w.events, events) {
@@ -99,25 +164,16 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		}
 	}
 	now := workflow.Now(ctx)
-	lookback := spec.Lookback
-	if lookback == 0 {
-		lookback = defaultLookback
+	from := now
+	if now.Equal(s.began) {
+		from = s.origin
 	}
-	window := scoring.Window{Since: spec.Since, Until: spec.Until, Grace: spec.Grace}
-	if window.Since.IsZero() {
-		window.Since = s.env.RunStartedAt.Add(-lookback)
+	window := spec.window(s.env.RunStartedAt, from)
+	if err := window.Validate(); err != nil {
+		return nil, activities.Refuse(err)
 	}
-	if window.Until.IsZero() {
-		from := spec.From
-		switch {
-		case !from.IsZero():
-		case now.Equal(s.began):
-			from = s.origin
-		default:
-			from = now
-		}
-		window.Until = from.Add(spec.Length)
-	}
+	undo := undoing(rule)
+	window.Grace += undo // the store has the scorer get what comes then
 	e := scoring.Expectation{
 		ScorerRun: runOf(workflow.GetInfo(ctx)), Wait: len(s.waits) + 1, Scorer: s.env.Scorer, ScorerVersion: s.env.Version,
 		Events: events, Window: window, Attribution: spec.Attribution,
@@ -135,7 +191,10 @@ func (s *scorer) expect(ctx workflow.Context, events []scoring.Event, spec Windo
 		return nil, err
 	}
 	e.Window = window
-	w := &wait{events: slices.Clone(events), window: window, expectation: e}
+	if undo > 0 {
+		window.Grace = min(window.Grace, spec.Grace)
+	}
+	w := &wait{events: events, window: window, expectation: e}
 	s.waits, s.used[w] = append(s.waits, w), true
 	return w, nil
 }
@@ -170,17 +229,12 @@ func (s *scorer) known(ctx workflow.Context, e scoring.Expectation) (window scor
 }
 
 // inside returns the outcomes that meet a wait.
-func (s *scorer) inside(w *wait, events []scoring.Event) []scoring.Outcome {
+func (s *scorer) inside(w *wait) []scoring.Outcome {
 	var inside []scoring.Outcome
 	for _, o := range s.inbox {
-		if place := w.window.Place(o.When()); place != scoring.Inside && place != scoring.InGrace {
-			continue
-		}
-		for _, e := range events {
-			if e.Name == o.Name && e.Key == o.Key {
-				inside = append(inside, o)
-				break
-			}
+		place := w.window.Place(o.When())
+		if (place == scoring.Inside || place == scoring.InGrace) && slices.Contains(w.events, o.Event()) {
+			inside = append(inside, o)
 		}
 	}
 	return inside

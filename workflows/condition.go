@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -12,61 +13,81 @@ import (
 
 // Event names an outcome that a scorer waits for, and its meaning.
 type Event struct {
-	event   scoring.Event
-	meaning scoring.Value
-	where   func(scoring.Outcome) bool
-	err     error
+	rule  scoring.RuleEvent
+	where func(scoring.Outcome) bool
+	err   error
 }
 
 // On names the outcome called name about key.
-func On(name, key string) Event { return Event{event: scoring.Event{Name: name, Key: key}} }
+func On(name, key string) Event {
+	return Event{rule: scoring.RuleEvent{Event: scoring.Event{Name: name, Key: key}}}
+}
 
 // Means sets the score that the outcome means. Without it, the score is the outcome's own value.
 func (e Event) Means(value any) Event {
-	e.meaning, e.err = scoring.ValueOf(value)
+	v, err := scoring.ValueOf(value)
+	if e.rule.Means = v; err != nil {
+		e.err = err
+	}
 	return e
 }
 
-// Where adds a predicate over the outcome. It is workflow code: it must be deterministic.
+// If adds predicates that must all hold, such as Field("pull_request.merged").Is(true). They are data, so a declared scorer
+// takes them. What fails one is no outcome of the event.
+func (e Event) If(predicates ...scoring.Predicate) Event {
+	e.rule.Where = append(slices.Clip(e.rule.Where), predicates...)
+	return e
+}
+
+// UnlessUndone takes an outcome back that an outcome of by follows in less than within, as when a pull request is closed and
+// reopened. The outcome counts only after that time and the scorer's allowance. Of by, the name and the key count.
+func (e Event) UnlessUndone(by Event, within time.Duration) Event {
+	if by.where != nil || len(by.rule.Where) > 0 || by.rule.Means.IsSet() || by.rule.Undone != nil {
+		e.err = scoring.Invalid("undone by", "%q has more than a name and a key", by.rule.Name)
+	}
+	e.rule.Undone = &scoring.Undo{Event: by.rule.Event, Within: within}
+	return e
+}
+
+// Where adds a predicate over the outcome. It is workflow code: it must be deterministic. A declared scorer refuses it, because
+// it cannot be kept as data; see [Event.If].
 func (e Event) Where(predicate func(scoring.Outcome) bool) Event { e.where = predicate; return e }
 
 // Condition is the condition that a scorer waits for: an [Event], or several of them in [AnyOf], [AllOf] or [Times].
 type Condition interface{ condition() condition }
 
 type condition struct {
+	need   scoring.Need
+	times  int
 	events []Event
-	met    func(matches []match) bool
 }
 
 func (c condition) condition() condition { return c }
 
 // An event is met by its first outcome.
-func (e Event) condition() condition { return AnyOf(e).condition() }
-
-type match struct {
-	event   int
-	outcome scoring.Outcome
-}
+func (e Event) condition() condition { return condition{need: scoring.NeedAny, events: []Event{e}} }
 
 // AnyOf is met by the first outcome of any of the events.
-func AnyOf(events ...Event) Condition {
-	return condition{events, func(m []match) bool { return len(m) > 0 }}
-}
+func AnyOf(events ...Event) Condition { return condition{need: scoring.NeedAny, events: events} }
 
 // AllOf is met once each of the events has had an outcome.
-func AllOf(events ...Event) Condition {
-	return condition{events, func(m []match) bool {
-		met := map[int]bool{}
-		for _, x := range m {
-			met[x.event] = true
-		}
-		return len(met) == len(events)
-	}}
-}
+func AllOf(events ...Event) Condition { return condition{need: scoring.NeedAll, events: events} }
 
 // Times is met once the event has had n outcomes.
 func Times(n int, e Event) Condition {
-	return condition{[]Event{e}, func(m []match) bool { return len(m) >= max(n, 1) }}
+	return condition{need: scoring.NeedTimes, times: n, events: []Event{e}}
+}
+
+// rule returns the condition as data, without its Go predicates.
+func (c condition) rule(end scoring.Expiry) (scoring.Rule, error) {
+	r := scoring.Rule{Need: c.need, Times: c.times, Events: make([]scoring.RuleEvent, len(c.events)), End: end}
+	for i, e := range c.events {
+		if e.err != nil {
+			return r, e.err
+		}
+		r.Events[i] = e.rule
+	}
+	return r, nil
 }
 
 // Window is the half-open span in which an outcome counts. A window [Within] a length begins with the event that
@@ -105,10 +126,10 @@ type Awaited struct {
 	// Ended tells that the window closed before the condition was met.
 	Ended bool
 
-	scorer  string // whose wait it was
-	meaning scoring.Value
-	expiry  scoring.Expiry
-	until   time.Time
+	scorer string // whose wait it was
+	rule   scoring.Rule
+	hits   []scoring.Hit
+	until  time.Time
 }
 
 // Score returns the score that the wait means, under the scorer's name: the declared meaning of the end of the window,
@@ -116,25 +137,15 @@ type Awaited struct {
 // number. It may be returned together with the error of [Await]: `return got.Score(), err`. A scorer of several scores
 // calls them by other names: `got.Score().Named("merged")`.
 func (a Awaited) Score() scoring.Score {
-	if a.Ended {
-		s := a.expiry.Score(a.scorer)
+	switch {
+	case a.Ended:
+		s := a.rule.End.Score(a.scorer)
 		s.ObservedAt = a.until // that nothing came was known then, whenever it is recorded
 		return s
-	}
-	if len(a.Outcomes) == 0 {
+	case len(a.hits) == 0:
 		return scoring.Fail(a.scorer, "nothing was awaited") // the zero Awaited that comes with an error
 	}
-	last := a.Outcomes[len(a.Outcomes)-1]
-	v := a.meaning
-	if !v.IsSet() {
-		v = last.Value
-	}
-	if !v.IsSet() {
-		return scoring.Fail(a.scorer, "outcome "+last.Name+" has no value, and its event does not say what it Means")
-	}
-	s := scoring.Of(a.scorer, v).WithReason("outcome " + last.Name)
-	s.ObservedAt = last.When()
-	return s
+	return a.rule.Score(a.scorer, a.hits)
 }
 
 // Decode decodes the payload of the deciding outcome.
@@ -156,49 +167,42 @@ func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Aw
 	if err := end.Validate(); err != nil {
 		return Awaited{}, activities.Refuse(err)
 	}
-	events := make([]scoring.Event, len(c.events))
-	for i, e := range c.events {
-		if e.err != nil {
-			return Awaited{}, activities.Refuse(e.err)
+	rule, err := c.rule(end)
+	if err != nil {
+		return Awaited{}, activities.Refuse(err)
+	}
+	for _, e := range rule.Events {
+		if err := e.Validate(); err != nil {
+			return Awaited{}, activities.Refuse(err)
 		}
-		events[i] = e.event
 	}
-	if w.spec.Until.IsZero() && w.spec.Length <= 0 {
-		return Awaited{}, activities.Refuse(scoring.Invalid("window", "%s is not a length", w.spec.Length))
+	if err := w.spec.check(); err != nil {
+		return Awaited{}, activities.Refuse(err)
 	}
-	var met []match
-	until, ended, err := await(ctx, events, w.spec, func(inside []scoring.Outcome) bool {
-		met = met[:0]
+	env, _ := About(ctx)
+	a := Awaited{scorer: env.Scorer, rule: rule}
+	a.until, a.Ended, err = await(ctx, rule, w.spec, func(inside, known []scoring.Outcome) (met bool, firm time.Time) {
+		var hits []scoring.Hit
 		for _, o := range inside {
-			if i := c.find(o); i >= 0 {
-				met = append(met, match{i, o})
-			}
-			if c.met(met) && len(met) > 0 {
-				return true
+			if h := (scoring.Hit{Event: c.find(o), Outcome: o}); h.Event >= 0 && !rule.Undone(h, known) {
+				hits = append(hits, h)
 			}
 		}
-		return false
+		a.hits = hits[:rule.Met(hits)]
+		return len(a.hits) > 0, rule.Firm(a.hits)
 	})
 	if err != nil {
 		return Awaited{}, err
 	}
-	env, _ := About(ctx)
-	a := Awaited{Ended: ended, scorer: env.Scorer, expiry: end, until: until}
-	for _, m := range met {
-		a.Outcomes = append(a.Outcomes, m.outcome)
-	}
-	if len(met) > 0 {
-		a.meaning = c.events[met[len(met)-1].event].meaning
+	for _, h := range a.hits {
+		a.Outcomes = append(a.Outcomes, h.Outcome)
 	}
 	return a, nil
 }
 
-// find returns the event that o is an outcome of, or -1.
+// find returns the event that o is an outcome of, or -1. The store spells the outcome as the event is spelled.
 func (c condition) find(o scoring.Outcome) int {
-	for i, e := range c.events {
-		if e.event.Name == o.Name && e.event.Key == o.Key && (e.where == nil || e.where(o)) {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(c.events, func(e Event) bool {
+		return e.rule.Event == o.Event() && e.rule.Matches(o) && (e.where == nil || e.where(o))
+	})
 }
