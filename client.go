@@ -3,6 +3,7 @@ package verdict
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -170,13 +171,28 @@ func (c *Client) DeliverReceipt(ctx context.Context, o Outcome) (Receipt, error)
 	return Receipt{Repeated: repeated}, err
 }
 
-// CancelScorer cancels a scorer. It closes without a score.
+// declared refuses a declared scorer, whose ID is no workflow's: 32 hexadecimal digits without a RunID.
+func declared(d Deferred) error {
+	if _, err := hex.DecodeString(d.ID); err != nil || len(d.ID) != 32 || d.RunID != "" {
+		return nil
+	}
+	return scoring.Invalid("scorer", "%s is a declared one: the store decides it, and there is no workflow to cancel or to ask", d.ID)
+}
+
+// CancelScorer cancels a scorer. It closes without a score. A declared scorer is refused with a [scoring.InvalidError].
 func (c *Client) CancelScorer(ctx context.Context, d Deferred) error {
+	if err := declared(d); err != nil {
+		return err
+	}
 	return c.temporal.CancelWorkflow(wire.About(ctx, d.ID), d.ID, d.RunID)
 }
 
-// ScorerResult waits until a scorer has closed and returns its scores.
+// ScorerResult waits until a scorer has closed and returns its scores. A declared scorer is refused with a
+// [scoring.InvalidError]: its score is in the store.
 func (c *Client) ScorerResult(ctx context.Context, d Deferred) ([]scoring.Score, error) {
+	if err := declared(d); err != nil {
+		return nil, err
+	}
 	ctx = wire.About(ctx, d.ID)
 	var r workflows.Result
 	err := c.temporal.GetWorkflow(ctx, d.ID, d.RunID).Get(ctx, &r)

@@ -27,13 +27,41 @@ func NewScorer[In any, Out scoring.Score | []scoring.Score](name, version string
 	return workflows.NewScorer(name, version, score)
 }
 
+// Wait is what a declared scorer waits for, and what that means.
+type Wait = workflows.Wait
+
+// NewOutcomeScorer returns a declared scorer. It says as data what it waits for, so the store decides, and nothing of yours
+// runs while it waits:
+//
+//	var PRAccepted = verdict.NewOutcomeScorer("pr_accepted", "1", func(pr PullRequest) verdict.Wait {
+//		return verdict.Wait{
+//			For:    verdict.AnyOf(verdict.On("pr.merged", pr.Key).Means(true), verdict.On("pr.closed", pr.Key).Means(false)),
+//			Window: verdict.Within(14 * 24 * time.Hour),
+//			End:    verdict.ExpiresFalse,
+//		}
+//	})
+//
+// The function is called in workflow code, where the scorer is deferred, and must be deterministic. The score has the scorer's
+// name. A scorer that waits several times, asks judges or runs code is a [NewScorer]. One of these may turn into a declared
+// scorer of the same name and version: runs that have started it keep their workflow, which decides by the same rule. Past the
+// first eight calls of a run that is a versioned change of yours.
+func NewOutcomeScorer[In any](name, version string, wait func(In) Wait) *Scorer[In] {
+	return workflows.NewOutcomeScorer(name, version, wait)
+}
+
 // Deferred names a scorer that was started: the workflow id and run id of its execution, for [Client.CancelScorer] and
-// [Client.ScorerResult]. Started tells whether it was started, and Err why not.
+// [Client.ScorerResult]. A declared scorer has an identity instead, and no RunID. Started tells whether it was started, and
+// Err why not.
 type Deferred = workflows.Deferred
 
 // Defer starts a scorer that outlives the run, and returns once the server has acknowledged it. The scorer keeps
 // running, however the run ends. Its scores are about the run that called Defer. It waits, so register update handlers
 // before it.
+//
+// A declared scorer ([NewOutcomeScorer]) costs three events and no workflow task. It is kept before Defer returns if the
+// store or Temporal answers in time, and by the run's next flush otherwise. A flush names everything that the run waits for;
+// anything else is withdrawn, so a workflow task that is tried again leaves nothing. [OnClose], [OnSuccess] and [OnFailure] start
+// it as a workflow. Its score is in no search attribute. A shadow's is not applicable at once.
 //
 // A refusal fails nothing: an input that its own Validate refuses, and scorers beyond [workflows.MaxDeferred] in a run,
 // become a score in state error under the scorer's name, and [Deferred.Err] has the reason. A run that was open when
@@ -49,7 +77,7 @@ func DeferAll[In any](ctx workflow.Context, s *Scorer[In], ins []In, opts ...Def
 	return workflows.DeferScorers(ctx, s, ins, deferOptions(opts))
 }
 
-// DeferOption is an option of [Defer] and [DeferAll]: [OnStep], [OnClose], [OnSuccess], [OnFailure] and [StartAt].
+// DeferOption is an option of [Defer] and [DeferAll]: [OnStep], [OnClose], [OnSuccess], [OnFailure], [StartAt] and [AtEnd].
 type DeferOption interface{ deferral(*workflows.DeferOptions) }
 
 type startOption workflows.Start
@@ -65,8 +93,16 @@ func OnSuccess() DeferOption { return startOption{Mode: workflows.StartOnSuccess
 // OnFailure begins it when the chain has failed or timed out. Otherwise the score is not applicable.
 func OnFailure() DeferOption { return startOption{Mode: workflows.StartOnFailure} }
 
-// StartAt begins it at a time.
+// StartAt begins it at a time. The window of a declared scorer begins then.
 func StartAt(t time.Time) DeferOption { return startOption{Mode: workflows.StartAtTime, At: t} }
+
+type atEnd struct{}
+
+func (atEnd) deferral(d *workflows.DeferOptions) { d.AtEnd = true }
+
+// AtEnd lets a declared scorer go with the run's next flush alone: Defer adds no event to the history, and like a score it is
+// lost if the run is terminated before. Any other scorer refuses it.
+func AtEnd() DeferOption { return atEnd{} }
 
 func deferOptions(opts []DeferOption) (o workflows.DeferOptions) {
 	for _, opt := range opts {

@@ -19,6 +19,8 @@ type Batch struct {
 	RunKey string `json:"run_key,omitempty"`
 	// Part, if set, is the flush that Records are a further part of; its own Records are empty. See [Batch.Split].
 	Part *scoring.Flush `json:"part,omitempty"`
+	// Waits are declared expectations; with Part, of the flush that they are a part of. See [Batch.waits].
+	Waits []scoring.Expectation `json:"waits,omitempty"`
 	// MustKnow refuses records about a run that the store does not know.
 	MustKnow bool `json:"must_know,omitempty"`
 }
@@ -33,9 +35,16 @@ func (b Batch) WorkflowID() (string, error) {
 	return "verdict/record/" + hex.EncodeToString(sum[:16]), nil
 }
 
+// Taker is the part of a store that a batch is written to.
+type Taker interface {
+	store.Recorder
+	// Expect keeps an expectation; see [store.Correlator].
+	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
+}
+
 // Apply writes what b says to a store. Of an assignment it returns the one that is kept. What b says of a key is not its own:
 // see [store.Keeper].
-func (b Batch) Apply(ctx context.Context, s store.Recorder) (kept *scoring.Assignment, err error) {
+func (b Batch) Apply(ctx context.Context, s Taker) (kept *scoring.Assignment, err error) {
 	if b.Assignment != nil {
 		a, err := s.Assign(ctx, *b.Assignment)
 		if err != nil {
@@ -52,9 +61,30 @@ func (b Batch) Apply(ctx context.Context, s store.Recorder) (kept *scoring.Assig
 	case b.Part != nil:
 		return kept, s.Flush(ctx, b.flush())
 	case len(b.Records) > 0:
-		return kept, s.Record(ctx, b.Records)
+		if err := s.Record(ctx, b.Records); err != nil {
+			return kept, err
+		}
+	}
+	for _, e := range b.Waits {
+		if _, err := s.Expect(ctx, e); err != nil {
+			return kept, err
+		}
 	}
 	return kept, nil
+}
+
+// waits tells whether declared expectations are in b. A worker of a release that knows none would lose them without a
+// word, so b goes by names that only a later release has: the older worker's tasks fail, and wait for the upgrade.
+func (b Batch) waits() bool {
+	return len(b.Waits) > 0 || b.Flush != nil && len(b.Flush.Waits) > 0
+}
+
+// recordWorkflow is the workflow type that hands b over.
+func (b Batch) recordWorkflow() string {
+	if b.waits() {
+		return WaitWorkflow
+	}
+	return RecordWorkflow
 }
 
 // mend cuts reasons that grew past the limit on their way: v0.1.0 sends bytes that are not UTF-8, and each arrives as a

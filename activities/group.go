@@ -19,7 +19,7 @@ const (
 
 var errSlow = errors.New("verdict: it takes long")
 
-// group is one write: an offer, or the records of several.
+// group is one write: an offer, or the records or the waits of several.
 type group struct {
 	link   *link
 	offers []*Offer
@@ -34,6 +34,7 @@ func (g *group) batch() Batch {
 	var b Batch
 	for _, o := range g.offers {
 		b.Records = append(b.Records, o.batch.Records...)
+		b.Waits = append(b.Waits, o.batch.Waits...)
 	}
 	return b
 }

@@ -20,6 +20,11 @@ const (
 	RecordWorkflow  = "verdict.RecordWorkflow"
 	DeliverWorkflow = "verdict.DeliverWorkflow"
 
+	// WaitWorkflow and WaitName record a batch with declared scorers. They are new names, so that a worker that does not know
+	// declared scorers refuses such a batch instead of losing a part of it.
+	WaitWorkflow = "verdict.WaitWorkflow"
+	WaitName     = "verdict.Wait"
+
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"
 	// RepeatSignal tells the workflow of an outcome's first delivery about a repetition.

@@ -127,14 +127,23 @@ func (b Batch) run() (run scoring.Run, workflowType string) {
 		return b.Assignment.Run, b.Assignment.WorkflowType
 	case len(b.Records) > 0:
 		return b.Records[0].Run, ""
+	case len(b.Waits) > 0:
+		return b.Waits[0].Run, ""
+	case b.Part != nil:
+		return b.Part.Facts.Run, ""
 	}
 	return run, ""
 }
 
-// mergeable tells whether b has only records, so that it may travel with others of its kind. Workers of every release
-// understand such a batch.
+// merges tells whether b and c may travel as one: both have only records, or only declared expectations. Workers of every
+// release understand records.
+func (b Batch) merges(c Batch) bool {
+	return b.mergeable() && c.mergeable() && b.waits() == c.waits()
+}
+
 func (b Batch) mergeable() bool {
-	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && !b.MustKnow
+	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && !b.MustKnow &&
+		(len(b.Records) == 0 || len(b.Waits) == 0)
 }
 
 // clientOf returns the client of the worker that runs an activity. That of the SDK's test environment is none: it is nil in

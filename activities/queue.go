@@ -204,7 +204,7 @@ func (l *link) take() *group {
 		}
 		for len(in.waiting) > 0 {
 			o := in.waiting[0]
-			if len(g.offers) > 0 && (!g.offers[0].batch.mergeable() || !o.batch.mergeable() || size+o.size > maxGroup) {
+			if len(g.offers) > 0 && (!g.offers[0].batch.merges(o.batch) || size+o.size > maxGroup) {
 				break
 			}
 			size += o.size

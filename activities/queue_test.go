@@ -14,12 +14,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/scoring"
-	"github.com/verdict-dev/verdict/store"
 )
 
 // place is a store and a Temporal that keep what they are given, or do not.
 type place struct {
-	store.Recorder
+	Taker
 	mu    sync.Mutex
 	away  error         // what it answers; nil: it takes
 	hangs chan struct{} // closed: it answers; nil: at once
@@ -88,7 +87,7 @@ func (p *place) names() map[string][]string {
 }
 
 // to returns a recorder with a worker that goes by temporal, until the test ends.
-func to(t require.TestingT, s store.Recorder, temporal *place) *Recorder {
+func to(t require.TestingT, s Taker, temporal *place) *Recorder {
 	r := &Recorder{Store: s}
 	r.Began("worker", nil)
 	if temporal != nil {
@@ -230,7 +229,7 @@ func TestOffer(t *testing.T) {
 }
 
 type deaf struct {
-	store.Recorder
+	Taker
 	until chan struct{}
 }
 

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/verdict-dev/verdict/scoring"
-	"github.com/verdict-dev/verdict/store"
 )
 
 // Metrics that a [Recorder] counts, on the metrics handler of the worker.
@@ -32,7 +31,7 @@ const (
 // a worker lives, and counts and logs the writes that it gives up.
 type Recorder struct {
 	// Store is where to write. Nil: hand over.
-	Store store.Recorder
+	Store Taker
 	// TaskQueue is where the worker polls that opens the store. Empty means [DefaultTaskQueue].
 	TaskQueue string
 	// Off is the kill switch, read at every write. Nil means on.
@@ -107,7 +106,7 @@ func startPart(ctx context.Context, c client.Client, taskQueue string, b Batch) 
 		return nil, err
 	}
 	options := startOptions(id, taskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE)
-	run, err = c.ExecuteWorkflow(ctx, options, RecordWorkflow, b)
+	run, err = c.ExecuteWorkflow(ctx, options, b.recordWorkflow(), b)
 	if err == nil || !tooLarge(err) {
 		return run, err
 	}

@@ -82,6 +82,11 @@ func (s *Set) record(ctx context.Context, b Batch) error {
 			}
 		}
 	}
+	for i := range b.Waits {
+		if b.Waits[i].Run.Namespace == "" {
+			b.Waits[i].Run.Namespace = namespace
+		}
+	}
 	_, err := b.Apply(ctx, s.Store)
 	return typed(err)
 }

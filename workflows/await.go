@@ -72,7 +72,7 @@ type wait struct {
 	expectation scoring.Expectation // with the window that the store keeps
 }
 
-// decider looks at the outcomes inside a window and at all that are known, each in order. It tells whether they meet the
+// decider looks at the outcomes inside a window and at every one that is known, each in order. It tells whether they meet the
 // condition, and from when on none of them can be taken back.
 type decider func(inside, known []scoring.Outcome) (met bool, firm time.Time)
 

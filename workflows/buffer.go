@@ -35,7 +35,10 @@ type run struct {
 	deferred map[string]int // scorer name → calls of Defer so far
 	// scorer name → calls of DeferAll so far
 	deferredAll map[string]int
-	open        int      // scorers that this run started
+	open        int // scorers that this run started, of both forms
+	waits       []scoring.Expectation
+	waitBytes   int
+	said        said
 	scorers     []string // names of the worker's scorers, from all plugins
 	recorder    *activities.Recorder
 	changes     changes
@@ -57,7 +60,7 @@ func newRun(cfg *Config, recorder *activities.Recorder) *run {
 		cfg: cfg, recorder: recorder, scorers: slices.Clone(cfg.Scorers),
 		picks: map[string]scoring.Assignment{}, deferred: map[string]int{}, deferredAll: map[string]int{},
 		shadowed: map[string]bool{}, outside: map[string]bool{}, coroutines: map[uint64]workflow.Context{},
-		carried: budget{task: -1}, sent: headers{task: -1}, // in the SDK's test environment a history has no length
+		carried: budget{task: -1}, sent: headers{task: -1}, said: said{task: -1}, // in the SDK's test environment a history has no length
 		changes: changes{versions: map[string]workflow.Version{}, made: map[kind]int{}, absent: map[kind]int{}, older: map[string]bool{}},
 	}
 }

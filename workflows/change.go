@@ -44,6 +44,16 @@ type call struct {
 	legacy string // its name in the change ids of older releases, which was not always unique; empty if they had no such call
 	wanted workflow.Version
 	newest workflow.Version // the highest that a history may have
+	// declared tells that it is of declared scorers, which share a change id of their own after the first calls.
+	declared bool
+}
+
+// shared is the change id of all the calls of c's form after the first ones of its kind.
+func (c call) shared() string {
+	if c.declared {
+		return c.kind.shared() + "declared"
+	}
+	return c.kind.shared()
 }
 
 // changeID returns the change id of a call of a kind: its name where that fits, else a digest of it.
@@ -103,6 +113,7 @@ type changes struct {
 	made     map[kind]int                // calls whose commands are in the history
 	absent   map[kind]int                // calls that the history does not have
 	modern   bool                        // the history has a change id of this release's form, so no older one follows
+	sought   int                         // calls that add nothing, and that the history was asked for
 	older    map[string]bool             // calls, by change id, that the history has in the form of an older release
 }
 
@@ -150,7 +161,7 @@ func (r *run) first(ctx workflow.Context, c call, id string) workflow.Version {
 	if r.changes.made[c.kind] < ownChanges {
 		return getVersion(ctx, id, c.wanted)
 	}
-	return r.ask(ctx, c.kind.shared(), c.wanted)
+	return r.ask(ctx, c.shared(), c.wanted)
 }
 
 // replayed looks for a call in the history: under its own change id, under an older release's, under the shared one. An
@@ -173,8 +184,32 @@ func (r *run) replayed(ctx workflow.Context, c call, id string) workflow.Version
 	if made < ownChanges {
 		return workflow.DefaultVersion
 	}
-	version := r.ask(ctx, c.kind.shared(), c.newest)
+	version := r.ask(ctx, c.shared(), c.newest)
+	if c.declared && version == workflow.DefaultVersion {
+		version = r.ask(ctx, c.kind.shared(), c.newest) // it was a workflow then
+	}
 	r.changes.modern = r.changes.modern || version != workflow.DefaultVersion
+	return version
+}
+
+// found returns the version that the history has of a call that adds nothing to a history now, but did when its scorer was
+// another one. It looks for the first of them, as replayed does, and never under a shared id, which is other calls'.
+func (r *run) found(ctx workflow.Context, c call) workflow.Version {
+	if !workflow.IsReplaying(ctx) || r.changes.sought >= ownChanges {
+		return workflow.DefaultVersion
+	}
+	id := c.kind.changeID(c.name)
+	version := getVersion(ctx, id, c.newest)
+	if version == workflow.DefaultVersion && !r.changes.modern && c.legacy != "" {
+		version = getVersion(ctx, c.kind.legacy+c.legacy, c.newest)
+		r.changes.older[id] = version != workflow.DefaultVersion
+	}
+	if version == workflow.DefaultVersion {
+		r.changes.sought++
+	} else {
+		r.changes.made[c.kind]++
+		r.changes.modern = r.changes.modern || !r.changes.older[id]
+	}
 	return version
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// MaxDeferred is how many scorers a run may start. Past 2,000 open children the server fails the workflow task for
+// MaxDeferred is how many scorers a run may start, of both forms. Past 2,000 open children the server fails the workflow task for
 // ever, and the run has children of its own. A replay must decide the same as the first execution whether a run starts
 // one more, so this never changes.
 const MaxDeferred = 1000
@@ -28,16 +28,20 @@ const ErrorTypeTooManyScorers = "verdict.TooManyScorers"
 type DeferOptions struct {
 	Start Start
 	Step  scoring.Step
+	// AtEnd lets a declared scorer ride in the run's flush alone.
+	AtEnd bool
 }
 
 // deferral is a scorer that a run wants to start.
 type deferral struct {
 	name, version string
 	options       DeferOptions
-	refused       error // why it must not be
+	waits         []declaration // one an input; nil if it is a workflow
+	refused       error         // why it must not be
 }
 
-// Deferred names a scorer that was started: the workflow id and run id of its execution. Both are empty if none was.
+// Deferred names a scorer that was started: the workflow id and run id of its execution, or the identity of a declared one
+// ([scoring.Expectation.Identity]), which has no run id. Both are empty if none was.
 type Deferred struct {
 	ID, RunID string
 
@@ -52,9 +56,9 @@ func (d Deferred) Started() bool { return d.ID != "" }
 // run that was open when the call was added to its code, and without the plugin.
 func (d Deferred) Err() error { return d.err }
 
-// startScorer starts a scorer as an abandoned child and returns its execution once the server has acknowledged it: a child
-// whose start is not awaited is never started. The context is disconnected, so that the run's cancellation does not
-// take the scorer with it.
+// startScorer starts a scorer: a declared one by what waits, any other as an abandoned child. It returns the child's execution
+// once the server has acknowledged it: a child whose start is not awaited is never started. The context is disconnected, so
+// that the run's cancellation does not take the scorer with it.
 func startScorer(ctx workflow.Context, d deferral, in any) Deferred {
 	const what = "Defer"
 	r, err := d.begin(ctx, what, in)
@@ -71,14 +75,36 @@ func startScorer(ctx workflow.Context, d deferral, in any) Deferred {
 	if ordinal > 1 {
 		legacy = fmt.Sprintf("%s/%d", d.name, ordinal)
 	}
-	c := call{kind: deferKind, name: fmt.Sprintf("%s.%d", d.name, ordinal), legacy: legacy, wanted: launched, newest: launched}
-	if r.version(ctx, c) == workflow.DefaultVersion {
-		return Deferred{}
-	}
-	return r.launch(ctx, what, d, r.part(c, d.name), []any{in}, []string{strconv.Itoa(ordinal)})[0]
+	c := call{kind: deferKind, name: fmt.Sprintf("%s.%d", d.name, ordinal), legacy: legacy}
+	return r.start(ctx, what, d, c, []any{in}, []string{strconv.Itoa(ordinal)})[0]
 }
 
-// startScorers starts a scorer for each of ins, under one change id, and returns once the server has acknowledged all.
+// start starts scorers in the form that the history has: a scorer that was a workflow when it was deferred stays one, though
+// it is declared now.
+func (r *run) start(ctx workflow.Context, what string, d deferral, c call, ins []any, suffixes []string) []Deferred {
+	c.wanted, c.newest, c.declared = launched, waitsBySideEffect, d.waits != nil
+	if c.declared {
+		c.wanted = r.pick(ctx, waitsByActivity, waitsBySideEffect)
+	}
+	silent := c.declared && (d.options.AtEnd || r.shadow != nil) // it adds nothing to the history
+	version := workflow.Version(workflow.DefaultVersion)
+	if silent {
+		version = r.found(ctx, c)
+	} else {
+		version = r.version(ctx, c)
+	}
+	switch {
+	case version == launched:
+		return r.launch(ctx, what, d, r.part(c, d.name), ins, suffixes)
+	case version == workflow.DefaultVersion && !silent:
+		return make([]Deferred, len(ins))
+	case !c.declared:
+		noChild(d.name)
+	}
+	return r.wait(ctx, version, d, suffixes)
+}
+
+// startScorers starts a scorer for each of ins, under one change id, and returns once all are started.
 func startScorers(ctx workflow.Context, d deferral, ins []any) []Deferred {
 	const what = "DeferAll"
 	none := make([]Deferred, len(ins))
@@ -94,15 +120,12 @@ func startScorers(ctx workflow.Context, d deferral, ins []any) []Deferred {
 		return none
 	}
 	r.deferredAll[d.name]++
-	c := call{kind: deferAllKind, name: fmt.Sprintf("%s.%d", d.name, r.deferredAll[d.name]), wanted: launched, newest: launched}
-	if r.version(ctx, c) == workflow.DefaultVersion {
-		return none
-	}
+	c := call{kind: deferAllKind, name: fmt.Sprintf("%s.%d", d.name, r.deferredAll[d.name])}
 	suffixes := make([]string, len(ins))
 	for i := range ins {
 		suffixes[i] = fmt.Sprintf("all-%d/%d", r.deferredAll[d.name], i+1)
 	}
-	return r.launch(ctx, what, d, r.part(c, d.name), ins, suffixes)
+	return r.start(ctx, what, d, c, ins, suffixes)
 }
 
 // begin returns the run that defers a scorer, or why it may not. Without a plugin it returns neither.
@@ -119,6 +142,9 @@ func (d deferral) begin(ctx workflow.Context, what string, ins ...any) (*run, er
 	}
 	if err := r.mayStart(len(ins)); err != nil {
 		return r, err
+	}
+	if d.waits != nil {
+		return r, activities.Refuse(r.checkWaits(ctx, d))
 	}
 	for _, in := range ins {
 		if err := checkPayload(ctx, "input", r.around()+sizeOf(in)); err != nil {

@@ -13,6 +13,7 @@ import (
 type Scorer[In any] struct {
 	name, version string
 	run           func(workflow.Context, Envelope, In) (Result, error)
+	wait          func(In) Wait // nil unless it is declared
 }
 
 // ScorerDefinition is a [Scorer] of any input, to be registered.
@@ -26,6 +27,7 @@ type ScorerDefinition interface {
 	Check() error
 
 	encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error)
+	declared(in any) (d declaration, ok bool, err error)
 }
 
 // RegisterScorers registers scorers. Several versions of one name run side by side: a waiting scorer continues with the
@@ -117,6 +119,19 @@ func (s *Scorer[In]) encoded(ctx workflow.Context, env Envelope, in converter.Ra
 	return s.run(ctx, env, decoded[In](ctx, "the input of scorer "+s.name, in))
 }
 
+// declared returns what the scorer waits for, if it is declared.
+func (s *Scorer[In]) declared(in any) (d declaration, ok bool, err error) {
+	typed, ok := in.(In)
+	if !ok || s.wait == nil {
+		return d, false, nil
+	}
+	if err := validate(typed); err != nil {
+		return d, true, err
+	}
+	d, err = s.wait(typed).declared()
+	return d, true, err
+}
+
 // validate calls the input's own Validate, if it has one.
 func validate(in any) error {
 	if v, ok := in.(interface{ Validate() error }); ok {
@@ -146,13 +161,30 @@ func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
 	if s == nil {
 		return deferral{refused: activities.Refuse(scoring.Invalid("scorer", "it is nil; make it with NewScorer"))}
 	}
+	d := deferral{name: s.name, version: s.version, options: o}
+	if s.wait != nil {
+		d.waits = make([]declaration, 0, len(ins))
+	}
 	err := s.Check()
 	for _, in := range ins {
 		if err == nil {
 			err = validate(in)
 		}
+		if err == nil && s.wait != nil {
+			var w declaration
+			w, err = s.wait(in).declared()
+			d.waits = append(d.waits, w)
+		}
 	}
-	return deferral{s.name, s.version, o, activities.Refuse(err)}
+	switch o.Start.Mode {
+	case StartOnClose, StartOnSuccess, StartOnFailure:
+		d.waits = nil // only a workflow waits for the run's close
+	}
+	if err == nil && o.AtEnd && d.waits == nil {
+		err = scoring.Invalid("option", "AtEnd is for a declared scorer that does not wait for the run's close")
+	}
+	d.refused = activities.Refuse(err)
+	return d
 }
 
 // NamesOf returns the names of scorers, in their order.

@@ -61,6 +61,12 @@ func (r *run) details(current string) string {
 			break
 		}
 	}
+	for i, e := range r.waits {
+		if i == detailsLines || !add(fmt.Sprintf("- %s waits until %s\n", e.Scorer, e.Window.Until.Format("2006-01-02 15:04 MST"))) {
+			fmt.Fprintf(&b, "- and %d more that wait\n", len(r.waits)-i)
+			break
+		}
+	}
 	for _, ref := range r.assigned {
 		add(fmt.Sprintf("- %s: variant %s\n", ref.Experiment, ref.Variant))
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -79,14 +80,14 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	}
 }
 
-// set is the run's complete set of scores as of now.
+// set is the run's complete set of scores and declared scorers as of now.
 func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 	info := workflow.GetInfo(ctx)
 	r.flushes++
 	f := scoring.Flush{
 		Facts: facts, Sequence: int64(info.GetCurrentHistoryLength()), Ordinal: r.flushes, At: workflow.Now(ctx),
 	}
-	f.Records = append([]scoring.Record(nil), r.records...)
+	f.Records, f.Waits = append([]scoring.Record(nil), r.records...), slices.Clone(r.waits)
 	for i := range f.Records {
 		f.Records[i].BuildID = r.cfg.build(info)
 		f.Records[i].Score = f.Records[i].Tidy()

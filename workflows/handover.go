@@ -27,7 +27,7 @@ const (
 func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recorded, err error) {
 	options := storeActivity("")
 	if b.RunKey == "" {
-		return recorded, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.RecordName, b).Get(ctx, nil)
+		return recorded, record(ctx, activities.RecordName, b)
 	}
 	untilDeclared := options
 	untilDeclared.ScheduleToCloseTimeout = runKeyPatience
@@ -47,6 +47,11 @@ func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recor
 		workflow.GetLogger(ctx).Error("Verdict: a rejection is in no ledger", "Error", err)
 	}
 	return recorded, err
+}
+
+// record has an activity write a batch. It is retried until the store has it.
+func record(ctx workflow.Context, activity string, b activities.Batch) error {
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, storeActivity("")), activity, b).Get(ctx, nil)
 }
 
 // Deliver keeps an outcome and signals the scorers that wait for it. Its workflow id is the outcome's id. It counts
@@ -96,6 +101,8 @@ func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error)
 	switch kind := workflow.GetInfo(ctx).WorkflowType.Name; kind {
 	case activities.RecordWorkflow, "Record":
 		return Record(ctx, argument[activities.Batch](ctx, args))
+	case activities.WaitWorkflow:
+		return nil, record(ctx, activities.WaitName, argument[activities.Batch](ctx, args))
 	case activities.DeliverWorkflow, "Deliver":
 		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
 	case activities.ExperimentWorkflow, "ManageExperiment", "ControlExperiment":

@@ -61,8 +61,12 @@ const (
 	shadowBySideEffect = 2 // one side effect
 )
 
-// launched is the version of a call that starts a child, or children.
-const launched = 1
+// Versions of a call that defers scorers, or that starts a shadow.
+const (
+	launched          = 1 // a child, or children
+	waitsByActivity   = 2 // declared scorers: one local activity
+	waitsBySideEffect = 3 // declared scorers: one side effect
+)
 
 // judgedByActivity is the version of a run that asks judges.
 const judgedByActivity = 1
