@@ -87,17 +87,28 @@ func (m *memory) Assign(_ context.Context, a scoring.Assignment) (scoring.Assign
 	return a, nil
 }
 
-// register registers the activities that scorers call on the worker that keeps the store.
+// register registers the activities that scorers call on the worker that keeps the store. The SDK knows a function by its own name
+// too, so these have names that no function of a user has: two closures have the same.
 func (m *memory) register(env *testsuite.TestWorkflowEnvironment) {
-	env.RegisterActivityWithOptions(func(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		early := slices.DeleteFunc(slices.Clone(m.outcomes), func(o scoring.Outcome) bool {
-			return !slices.Contains(e.Events, scoring.Event{Name: o.Name, Key: o.Key})
-		})
-		return activities.Expected{Window: e.Window, Early: early}, nil
-	}, activity.RegisterOptions{Name: activities.ExpectName})
-	env.RegisterActivityWithOptions(func(_ context.Context, s store.Settlement) (activities.Refusal, error) {
-		return activities.Refusal{}, m.Record(context.Background(), s.Records)
-	}, activity.RegisterOptions{Name: activities.SettleName})
+	env.RegisterActivityWithOptions(m.verdicttestExpect, activity.RegisterOptions{Name: activities.ExpectName})
+	env.RegisterActivityWithOptions(m.verdicttestSettle, activity.RegisterOptions{Name: activities.SettleName})
+	env.RegisterActivityWithOptions(m.verdicttestFollow, activity.RegisterOptions{Name: activities.FollowRunName})
+}
+
+func (m *memory) verdicttestExpect(_ context.Context, e scoring.Expectation) (activities.Expected, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	early := slices.DeleteFunc(slices.Clone(m.outcomes), func(o scoring.Outcome) bool {
+		return !slices.Contains(e.Events, scoring.Event{Name: o.Name, Key: o.Key})
+	})
+	return activities.Expected{Window: e.Window, Early: early}, nil
+}
+
+func (m *memory) verdicttestSettle(ctx context.Context, s store.Settlement) (activities.Refusal, error) {
+	return activities.Refusal{}, m.Record(ctx, s.Records)
+}
+
+// verdicttestFollow is a run that has closed, unless a test says how.
+func (m *memory) verdicttestFollow(scoring.Run) (activities.Closed, error) {
+	return activities.Closed{}, nil
 }

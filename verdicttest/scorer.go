@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 
@@ -39,8 +38,6 @@ func NewScorer[In any](t testing.TB, s *verdict.Scorer[In], in In) *Scorer {
 	x.SetStartTime(start)
 	s.Register(x.TestWorkflowEnvironment)
 	x.kept.register(x.TestWorkflowEnvironment)
-	x.RegisterActivityWithOptions(func(scoring.Run) (activities.Closed, error) { return activities.Closed{}, nil },
-		activity.RegisterOptions{Name: activities.FollowRunName})
 	x.run = workflows.Envelope{
 		Scorer: s.Name(), Version: s.Version(), Run: scoring.Run{Namespace: "default-test-namespace", WorkflowID: "run", RunID: "default-test-run"},
 		OriginalRunID: "default-test-run", FirstRunID: "default-test-run", RunStartedAt: start, TaskQueue: activities.TestTaskQueue,

@@ -14,11 +14,14 @@
 package verdicttest
 
 import (
+	"log/slog"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -74,8 +77,12 @@ func New(t testing.TB, cfg verdict.Config, opts ...Option) *Env {
 	return e
 }
 
+// logger leaves out the SDK's debug lines, and stdout to examples that have an output.
+var logger = log.NewStructuredLogger(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+
 func environment(o worker.Options) *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(logger)
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(time.Minute) // the default of three seconds is short on a busy machine
 	if o.DeadlockDetectionTimeout == 0 {
