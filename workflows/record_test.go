@@ -62,6 +62,10 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"limited_shadow":     {form: "shadow", plugin: true, limited: true},
 		"many":               {form: "many", plugin: true},
 		"judged":             {form: "judged", plugin: true},
+		"declared":           {form: "declared", plugin: true},
+		"limited_declared":   {form: "declared", plugin: true, limited: true},
+		"declared_many":      {form: "many of both", plugin: true},
+		"at_end":             {form: "at end", plugin: true},
 		// With calls after the workflow function has returned, which later releases refuse.
 		"late": {form: "late", plugin: true},
 	} {

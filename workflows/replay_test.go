@@ -100,6 +100,23 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		{"limited_attributes_*", "scores", true},
 		{"limited_shadow_*", "shadow", true},
 		{"many_*", "many", true},
+		// With a scorer that is declared, or was a workflow when the run deferred it.
+		{"declared_open", "declared", true},
+		{"declared_closed", "declared", true},
+		{"declared_closed", "declared, scores", true},
+		{"declared_closed", "declared, at end", true},
+		{"limited_declared_*", "declared", true},
+		{"limited_declared_*", "declared, scores", true},
+		{"declared_many_*", "many of both", true},
+		{"everything_*", "everything declared", true},
+		{"everything_*", "everything at end", true},
+		{"limited_closed", "everything declared", true},
+		{"many_*", "many declared", true},
+		{"at_end_*", "at end", true},
+		{"at_end_*", "scores", true},
+		{"scores_*", "at end", true},
+		{"plain_*", "declared", true},
+		{"plain_*", "many of both", true},
 		// With a shadow, which may be of the same code.
 		{"shadow_*", "shadow", true},
 		{"beside_*", "shadow", true},
@@ -128,6 +145,7 @@ func TestRecordedHistoriesOfOursReplay(t *testing.T) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 				t.Parallel()
 				require.NoError(t, replay(t, file, "plain", kept, true, verdict.Config{}))
+				require.NoError(t, replay(t, file, "plain", declared, true, verdict.Config{}), "the scorer is declared by now")
 			})
 		}
 	}
@@ -147,6 +165,13 @@ func TestIncompatibleChangesFail(t *testing.T) {
 		"a Shadow removed":             {"shadow_closed", "assigned", kept, true},
 		"a Flush of many removed":      {"many_closed", "everything", kept, true},
 		"a side effect's call removed": {"limited_closed", "scores", kept, true},
+		"a declared scorer removed":    {"declared_closed", "scores", kept, true},
+		"one of them":                  {"declared_closed", "declared, no more", kept, true},
+		"by a side effect, removed":    {"limited_declared_closed", "scores", kept, true},
+		"a workflow again":             {"declared_*", "a workflow again", kept, true},
+		"of many":                      {"declared_closed", "more of a workflow", kept, true},
+		"by a side effect, a workflow": {"limited_declared_open", "a workflow again", kept, true},
+		"of more than eight":           {"declared_many_closed", "many declared", kept, true},
 		"a timer added to a scorer":    {"scorer_settled", "plain", incompatible, true},
 		"a timer added to an open one": {"scorer_waiting", "plain", incompatible, true},
 	} {

@@ -39,6 +39,19 @@ var forms = map[string]form{
 	"judged":         around(all(judge, score("a")), nothing, judge),
 	"late":           around(all(assign, judge), flush, late),
 	"raw activity":   around(nothing, rawActivity, nothing),
+
+	// With a scorer that is declared, that was a workflow, that is one again.
+	"declared":            around(all(score("a"), declare), all(flush, declareMore), declareAtEnd),
+	"declared, scores":    around(all(declare, score("x")), all(flush, declareMore), all(score("y"), declareAtEnd)),
+	"declared, at end":    around(all(score("a"), declareAtEnd), all(flush, declareMore), nothing),
+	"declared, no more":   around(score("a"), flush, declareAtEnd),
+	"a workflow again":    around(all(score("a"), deferScorer), all(flush, declareMore), nothing),
+	"more of a workflow":  around(all(score("a"), declare), all(flush, deferAll), nothing),
+	"everything declared": around(all(assign, score("a")), all(flush, declare), score("c")),
+	"everything at end":   around(all(assign, score("a")), all(flush, declareAtEnd), score("c")),
+	"many declared":       around(all(assign, declareMany(nil)), all(flushMany, declareMany(nil)), all(flushMany, declareMany(nil))),
+	"at end":              around(all(score("a"), declareAtEnd), all(score("b"), declareAtEnd), all(score("c"), declareAtEnd)),
+	"many of both":        around(all(assign, declareMany(both)), all(flushMany, declareMany(both)), all(flushMany, declareMany(both))),
 }
 
 func around(before, between, after form) form {
@@ -151,6 +164,60 @@ func late(ctx workflow.Context, key string) error {
 
 func deferScorer(ctx workflow.Context, key string) error {
 	return verdict.Defer(ctx, kept, key).Err()
+}
+
+// declared is kept as data.
+var declared = verdict.NewOutcomeScorer("kept", "1", func(key string) verdict.Wait {
+	return verdict.Wait{
+		For:    verdict.AnyOf(verdict.On("kept", key).Means(true), verdict.On("lost", key).Means(false)),
+		Window: verdict.Within(24 * time.Hour).Grace(time.Hour), End: verdict.ExpiresUnknown,
+	}
+})
+
+func declare(ctx workflow.Context, key string) error { return verdict.Defer(ctx, declared, key).Err() }
+
+func declareAtEnd(ctx workflow.Context, key string) error {
+	return verdict.Defer(ctx, declared, key+"/end", verdict.AtEnd()).Err()
+}
+
+func declareMore(ctx workflow.Context, key string) error {
+	for _, d := range verdict.DeferAll(ctx, declared, []string{key + "/a", key + "/b"}) {
+		if d.Err() != nil {
+			return d.Err()
+		}
+	}
+	return nil
+}
+
+func deferAll(ctx workflow.Context, key string) error {
+	for _, d := range verdict.DeferAll(ctx, kept, []string{key + "/a", key + "/b"}) {
+		if d.Err() != nil {
+			return d.Err()
+		}
+	}
+	return nil
+}
+
+// both is another name for a scorer that stays a workflow, so that a run has calls of both forms past the first ones.
+var both = verdict.NewScorer("both", "1", keptScore)
+
+// declareMany is deferMany with the scorer declared; if another one is given, every second call is of that.
+func declareMany(other *verdict.Scorer[string]) form {
+	return func(ctx workflow.Context, key string) error {
+		all := verdict.DeferAll(ctx, declared, []string{key + "/a", key + "/b"})
+		for i := range 5 {
+			s := declared
+			if other == both && i%2 == 1 {
+				s = both
+			}
+			all = append(all, verdict.Defer(ctx, s, fmt.Sprint(key, "/", i)))
+		}
+		var errs []error
+		for _, d := range all {
+			errs = append(errs, d.Err())
+		}
+		return errors.Join(errs...)
+	}
 }
 
 // kept is the scorer whose histories are recorded.
