@@ -45,6 +45,11 @@ func NewScorer[In any](t testing.TB, s *verdict.Scorer[In], in In) *Scorer {
 	return x
 }
 
+// Run is the run that the scorer is about.
+func (x *Scorer) Run() verdict.Run {
+	return verdict.Run{WorkflowID: x.run.Run.WorkflowID, RunID: x.run.Run.RunID}
+}
+
 // Deliver lets an outcome happen and arrive some time after the start of the run; at 0 or less it is there when the scorer
 // begins. An ID and times that are left out are filled in.
 func (x *Scorer) Deliver(after time.Duration, o verdict.Outcome) {

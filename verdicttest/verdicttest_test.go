@@ -188,3 +188,38 @@ func TestUsersTestsPass(t *testing.T) {
 		}
 	}
 }
+
+// The environment's worker options are the caller's, next to the plugin.
+func TestWorkerOptions(t *testing.T) {
+	t.Parallel()
+	patiently := verdicttest.WithWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
+	env := verdicttest.New(t, verdict.Config{}, patiently)
+	env.ExecuteWorkflow(func(ctx workflow.Context) error {
+		verdict.Score(ctx, "good", true)
+		return nil
+	})
+	env.RequireScore("good", true)
+}
+
+// The SDK knows closures by names that ours may have too: those of a user are called all the same.
+func TestActivitiesThatAreClosures(t *testing.T) {
+	t.Parallel()
+	one := func(context.Context) (int, error) { return 1, nil }
+	two := func(context.Context) (int, error) { return 2, nil }
+	env := verdicttest.New(t, verdict.Config{})
+	env.RegisterActivity(one)
+	env.RegisterActivity(two)
+	env.ExecuteWorkflow(func(ctx workflow.Context) error {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		for want, activity := range map[int]any{1: one, 2: two} {
+			var got int
+			if err := workflow.ExecuteActivity(ctx, activity).Get(ctx, &got); err != nil {
+				return err
+			}
+			verdict.Score(ctx, "it is the one", got == want)
+		}
+		return nil
+	})
+	require.NoError(t, env.GetWorkflowError())
+	env.RequireScore("it is the one", true)
+}

@@ -31,7 +31,7 @@ var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Con
 		return scoring.Score{}, err
 	}
 	if closed.Status != scoring.RunCompleted {
-		return scoring.Decline("stayed_closed", "it was not solved"), nil
+		return verdict.Decline("", "it was not solved"), nil
 	}
 	// The ticket may well have been reopened just before: that is why we were asked. Only later events count.
 	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
