@@ -23,6 +23,8 @@ type memory struct {
 	assigned []scoring.Assignment
 	forced   map[string]string // experiment@version → variant
 	outcomes []scoring.Outcome // that have come
+	waits    []scoring.Expectation
+	arrivals []arrival // for waits
 }
 
 func newMemory() *memory { return &memory{forced: map[string]string{}} }
@@ -73,6 +75,8 @@ func (m *memory) Flush(_ context.Context, f scoring.Flush) error {
 	for _, r := range f.Records {
 		m.put(r)
 	}
+	m.waits = slices.DeleteFunc(m.waits, func(e scoring.Expectation) bool { return e.Run == f.Facts.Run })
+	m.waits = append(m.waits, f.Waits...)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
@@ -27,14 +28,25 @@ type Scorer struct {
 	run   workflows.Envelope
 	n     int // outcomes delivered
 	over  bool
+
+	declared *Env // of a run that defers it, if it is declared
+	defers   func(workflow.Context) error
 }
 
-// NewScorer returns a test of a scorer with an input. Its run began, and deferred it, when the test does.
+// NewScorer returns a test of a scorer with an input. Its run began, and deferred it, when the test does. Of a declared scorer the
+// run is played too, and the environment is the run's.
 func NewScorer[In any](t testing.TB, s *verdict.Scorer[In], in In) *Scorer {
 	t.Helper()
 	require.NoError(t, s.Check())
 	x := &Scorer{t: t, kept: newMemory(), name: s.Name(), input: in, TestWorkflowEnvironment: environment(worker.Options{})}
 	start := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	if workflows.Declared(s) {
+		x.declared = New(t, verdict.Config{})
+		x.kept, x.TestWorkflowEnvironment = x.declared.kept, x.declared.TestWorkflowEnvironment
+		x.defers = func(ctx workflow.Context) error { return verdict.Defer(ctx, s, in).Err() }
+		x.SetStartTime(start)
+		return x
+	}
 	x.SetStartTime(start)
 	s.Register(x.TestWorkflowEnvironment)
 	x.kept.register(x.TestWorkflowEnvironment)
@@ -55,6 +67,10 @@ func (x *Scorer) Run() verdict.Run {
 func (x *Scorer) Deliver(after time.Duration, o verdict.Outcome) {
 	x.t.Helper()
 	require.False(x.t, x.over, "the scorer has run")
+	if x.declared != nil {
+		x.declared.Deliver(after, o)
+		return
+	}
 	x.n++
 	if o.ID == "" {
 		o.ID = fmt.Sprint("outcome-", x.n)
@@ -76,6 +92,7 @@ func (x *Scorer) Deliver(after time.Duration, o verdict.Outcome) {
 // CloseRun lets the run close some time after its start, as a scorer that calls AwaitRun sees it. ClosedAt is filled in.
 func (x *Scorer) CloseRun(after time.Duration, closed verdict.ClosedRun) {
 	closed.ClosedAt = x.run.RunStartedAt.Add(after)
+	require.Nil(x.t, x.declared, "a declared scorer does not see how the run closes")
 	x.OnActivity(activities.FollowRunName, mock.Anything).After(after).Return(closed, nil)
 }
 
@@ -84,9 +101,16 @@ func (x *Scorer) Scores() []scoring.Record {
 	x.t.Helper()
 	if !x.over {
 		x.over = true
-		x.ExecuteWorkflow(workflows.ScorerPrefix+x.name, x.run, x.input)
+		if x.declared != nil {
+			x.ExecuteWorkflow(x.defers)
+		} else {
+			x.ExecuteWorkflow(workflows.ScorerPrefix+x.name, x.run, x.input)
+		}
 		require.True(x.t, x.IsWorkflowCompleted(), "the scorer has not ended")
 		require.NoError(x.t, x.GetWorkflowError())
+	}
+	if x.declared != nil {
+		return x.declared.Scores()
 	}
 	return x.kept.scores()
 }

@@ -38,6 +38,7 @@ type Env struct {
 	*testsuite.TestWorkflowEnvironment
 	t        testing.TB
 	kept     *memory
+	scorers  []verdict.ScorerDefinition
 	deferred []Deferred
 }
 
@@ -64,7 +65,7 @@ func WithWorkerOptions(o worker.Options) Option {
 // nothing in silence: a refusal fails the test.
 func New(t testing.TB, cfg verdict.Config, opts ...Option) *Env {
 	t.Helper()
-	e := &Env{t: t, kept: newMemory()}
+	e := &Env{t: t, kept: newMemory(), scorers: cfg.Scorers}
 	cfg.Store = e.kept
 	cfg.Refused = func(err error) { t.Errorf("Verdict refused a call: %v", err) }
 	o := worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}}
@@ -123,13 +124,21 @@ func (e *Env) Force(exp *experiments.Experiment, variant string) {
 }
 
 // Scores returns what the run, its children and its activities have recorded, in the order of their recording. Of what a run
-// says again under the same name, step and key, the last is kept.
-func (e *Env) Scores() []scoring.Record { return e.kept.scores() }
+// says again under the same name, step and key, the last is kept. The scores of declared scorers follow, as they are once every
+// window has ended.
+func (e *Env) Scores() []scoring.Record { return append(e.kept.scores(), e.kept.decided()...) }
 
 // Assignments returns the assignments that were made.
 func (e *Env) Assignments() []scoring.Assignment { return e.kept.assignments() }
 
-// Deferred returns the scorers that were started.
+// Deliver lets an outcome happen and arrive some time after the start of each run that waits for it with a declared scorer. An ID
+// and times that are left out are filled in.
+func (e *Env) Deliver(after time.Duration, o verdict.Outcome) {
+	e.t.Helper()
+	require.NoError(e.t, e.kept.deliver(after, o))
+}
+
+// Deferred returns the scorers that were started as workflows.
 func (e *Env) Deferred() []Deferred { return e.deferred }
 
 // RequireScore fails the test unless the score that was recorded last under a name has the value: a boolean, a number, or a
@@ -159,9 +168,19 @@ func (e *Env) RequireAssigned(exp *experiments.Experiment, variant string) {
 	require.Fail(e.t, "the run was not assigned", "experiment %s@%s", exp.Definition().Name, exp.Definition().Version)
 }
 
-// RequireDeferred fails the test unless a scorer of that name was started with the input.
+// RequireDeferred fails the test unless a scorer of that name was started with the input. A declared scorer must be among the
+// Scorers of the environment's Config, and waits for what it waits for with the input.
 func (e *Env) RequireDeferred(scorer string, input any) {
 	e.t.Helper()
+	for _, s := range e.scorers {
+		if s.Name() != scorer {
+			continue
+		}
+		rule, ok, err := workflows.RuleOf(s, input)
+		if require.NoError(e.t, err); ok && e.kept.waitsBy(scorer, rule) {
+			return
+		}
+	}
 	want, err := converter.GetDefaultDataConverter().ToPayload(input)
 	require.NoError(e.t, err)
 	var inputs []string

@@ -27,6 +27,7 @@ type ScorerDefinition interface {
 	Check() error
 
 	encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error)
+	isDeclared() bool
 	declared(in any) (d declaration, ok bool, err error)
 }
 
@@ -118,6 +119,8 @@ func (s *Scorer[In]) Register(r Registry) { registerScorer(r, s.name, []ScorerDe
 func (s *Scorer[In]) encoded(ctx workflow.Context, env Envelope, in converter.RawValue) (Result, error) {
 	return s.run(ctx, env, decoded[In](ctx, "the input of scorer "+s.name, in))
 }
+
+func (s *Scorer[In]) isDeclared() bool { return s.wait != nil }
 
 // declared returns what the scorer waits for, if it is declared.
 func (s *Scorer[In]) declared(in any) (d declaration, ok bool, err error) {

@@ -71,6 +71,9 @@ func (w Wait) declared() (d declaration, err error) {
 	return d, d.spec.check()
 }
 
+// Declared tells whether a scorer is declared.
+func Declared(s ScorerDefinition) bool { return s.isDeclared() }
+
 // RuleOf returns the rule of a declared scorer for an input. ok is false for a scorer that is a workflow, and for an input of
 // another type.
 func RuleOf(s ScorerDefinition, in any) (rule scoring.Rule, ok bool, err error) {
