@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -290,6 +291,7 @@ func TestSearchAttributes(t *testing.T) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, pr pullRequest, quality float64) error {
 			verdict.Defer(ctx, merged, pr)
 			verdict.Score(ctx, "quality_"+b.Queue, quality)
+			verdict.Score(ctx, "polite_"+b.Queue, math.NaN())
 			return nil
 		}, workflow.RegisterOptions{Name: "found"})
 	})
@@ -306,8 +308,15 @@ func TestSearchAttributes(t *testing.T) {
 			return err
 		})
 	}
-	found(`VerdictScores = "quality_` + b.Queue + `=0.9"`)
-	found(`VerdictScorer = "run=` + run.GetID() + `" AND VerdictScorer = "merged=true"`)
+	document, err := os.ReadFile("../../docs/search-attributes.md")
+	require.NoError(t, err)
+	_, queries, _ := strings.Cut(string(document), "```sql\n")
+	queries, _, _ = strings.Cut(queries, "```")
+	mine := strings.NewReplacer("quality", "quality_"+b.Queue, "polite", "polite_"+b.Queue, "answer-17", run.GetID(), `"Answer"`, `"found"`)
+	require.Equal(t, 6, strings.Count(queries, "\n"))
+	for query := range strings.Lines(queries) {
+		found(mine.Replace(strings.TrimSpace(query)))
+	}
 	shape := harness.Shape(b.History(run))
 	require.Equal(t, "WorkflowExecutionCompleted", shape[len(shape)-1])
 	replay(t, b, run, func(r worker.WorkflowReplayer) {
