@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
@@ -41,6 +42,9 @@ func TestDetailsFit(t *testing.T) {
 			name := scoring.Clip(strings.Repeat(text.Draw(t, "name"), 20), scoring.MaxName)
 			r.records = append(r.records, scoring.Record{Score: scoring.Number(name, float64(i)), Step: scoring.Step{ID: text.Draw(t, "step")}})
 		}
+		for range rapid.IntRange(0, 300).Draw(t, "waits") {
+			r.waits = append(r.waits, scoring.Expectation{Scorer: scoring.Clip(strings.Repeat(text.Draw(t, "scorer"), 20), scoring.MaxName)})
+		}
 		r.assigned = []scoring.Ref{{Experiment: text.Draw(t, "experiment"), Variant: "a"}}
 		users := scoring.Clip(strings.Repeat(text.Draw(t, "user"), 300), 15_000)
 		details := r.details(users)
@@ -50,6 +54,18 @@ func TestDetailsFit(t *testing.T) {
 		}
 		require.Equal(t, details, r.details(details), "the block is replaced")
 	})
+}
+
+// What waits is there with its end, and as many as there is room for.
+func TestDetailsSayWhatWaits(t *testing.T) {
+	t.Parallel()
+	until := time.Date(2026, 12, 24, 18, 30, 0, 0, time.UTC)
+	r := &run{waits: []scoring.Expectation{{Scorer: "accepted", Window: scoring.Window{Until: until}}}}
+	require.Contains(t, r.details(""), "- accepted waits until 2026-12-24 18:30 UTC\n")
+	for range MaxDeferred {
+		r.waits = append(r.waits, r.waits[0])
+	}
+	require.Contains(t, r.details(""), "- and 901 more that wait\n")
 }
 
 // A user's text that is longer than what the server shows is left as it is, and looked at no further.

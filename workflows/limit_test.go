@@ -10,11 +10,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -95,4 +97,28 @@ func TestTooManyBytes(t *testing.T) {
 	require.Less(t, n*scoring.MaxReason, workflows.MaxBufferBytes)
 	require.Greater(t, 2*n*scoring.MaxReason, workflows.MaxBufferBytes)
 	b.Scores(run, workflows.MaxScores)
+}
+
+// Both forms of a scorer count, in either order, and AtEnd too.
+func TestTooManyScorersOfBothForms(t *testing.T) {
+	workflows.LimitScorers(t, 3)
+	var refused []error
+	cfg := verdict.Config{Scorers: []verdict.ScorerDefinition{kept}, Refused: func(err error) { refused = append(refused, err) }}
+	var suite testsuite.WorkflowTestSuite
+	env := patient.Environment(&suite, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}})
+	env.ExecuteWorkflow(func(ctx workflow.Context) (started []bool, _ error) {
+		for _, d := range slices.Concat(
+			verdict.DeferAll(ctx, declared, []string{"a", "b", "c", "d"}),
+			[]verdict.Deferred{verdict.Defer(ctx, declared, "a"), verdict.Defer(ctx, declared, "b", verdict.AtEnd())},
+			verdict.DeferAll(ctx, declared, []string{"c", "d"}),
+			[]verdict.Deferred{verdict.Defer(ctx, declared, "c"), verdict.Defer(ctx, kept, "d"), verdict.Defer(ctx, declared, "e", verdict.AtEnd())},
+		) {
+			started = append(started, d.Started())
+		}
+		return started, nil
+	})
+	var started []bool
+	require.NoError(t, env.GetWorkflowResult(&started))
+	require.Equal(t, []bool{false, false, false, false, true, true, false, false, true, false, false}, started)
+	require.Len(t, refused, 4)
 }

@@ -141,14 +141,12 @@ func (r *run) wait(ctx workflow.Context, version workflow.Version, d deferral, c
 		if i < len(kept.Waits) && kept.Waits[i].Wait != nil && kept.Waits[i].Wait.Rule != nil {
 			e = r.stamp(ctx, *kept.Waits[i].Wait) // a later build may say something else
 		}
-		waits[i], named[i].ID = e, e.Identity()
-		r.waitBytes += sizeOf(e)
+		named[i].ID = e.Identity()
+		r.open++
+		if r.waitBytes += sizeOf(e); !kept.Off && r.shadow == nil {
+			r.waits = append(r.waits, e) // waits itself may still be under way to the store
+		}
 	}
-	r.open += len(waits)
-	if kept.Off || r.shadow != nil {
-		return named // nothing waits
-	}
-	r.waits = append(r.waits, waits...)
 	r.describe(ctx)
 	return named
 }
