@@ -56,6 +56,7 @@ func TestADeclaredScorer(t *testing.T) {
 				env.Deliver(after, o)
 			}
 			s.RequireScore("kept", c.want)
+			require.Equal(t, s.Run(), verdict.Run{WorkflowID: s.Scores()[0].Run.WorkflowID, RunID: s.Scores()[0].Run.RunID})
 			env.ExecuteWorkflow(func(ctx workflow.Context) error {
 				verdict.Defer(ctx, kept, order{"o-1"})
 				verdict.Score(ctx, "shipped", 1)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -38,22 +39,23 @@ type Scorer struct {
 func NewScorer[In any](t testing.TB, s *verdict.Scorer[In], in In) *Scorer {
 	t.Helper()
 	require.NoError(t, s.Check())
-	x := &Scorer{t: t, kept: newMemory(), name: s.Name(), input: in, TestWorkflowEnvironment: environment(worker.Options{})}
 	start := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+	x := &Scorer{t: t, kept: newMemory(), name: s.Name(), input: in, run: workflows.Envelope{
+		Scorer: s.Name(), Version: s.Version(), Run: scoring.Run{Namespace: "default-test-namespace", WorkflowID: "run", RunID: "default-test-run"},
+		OriginalRunID: "default-test-run", FirstRunID: "default-test-run", RunStartedAt: start, TaskQueue: activities.TestTaskQueue,
+	}}
 	if workflows.Declared(s) {
 		x.declared = New(t, verdict.Config{})
 		x.kept, x.TestWorkflowEnvironment = x.declared.kept, x.declared.TestWorkflowEnvironment
 		x.defers = func(ctx workflow.Context) error { return verdict.Defer(ctx, s, in).Err() }
-		x.SetStartTime(start)
-		return x
+		x.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: x.run.Run.WorkflowID})
+		x.run.Run.RunID = "default-test-run-id" // the SDK's
+	} else {
+		x.TestWorkflowEnvironment = environment(worker.Options{})
+		s.Register(x.TestWorkflowEnvironment)
+		x.kept.register(x.TestWorkflowEnvironment)
 	}
 	x.SetStartTime(start)
-	s.Register(x.TestWorkflowEnvironment)
-	x.kept.register(x.TestWorkflowEnvironment)
-	x.run = workflows.Envelope{
-		Scorer: s.Name(), Version: s.Version(), Run: scoring.Run{Namespace: "default-test-namespace", WorkflowID: "run", RunID: "default-test-run"},
-		OriginalRunID: "default-test-run", FirstRunID: "default-test-run", RunStartedAt: start, TaskQueue: activities.TestTaskQueue,
-	}
 	return x
 }
 

@@ -137,6 +137,7 @@ func (r *run) wait(ctx workflow.Context, version workflow.Version, d deferral, c
 	case r.shadow != nil:
 		r.declineWaits(ctx, d, waits)
 	}
+	before := len(r.waits)
 	for i, e := range waits {
 		if i < len(kept.Waits) && kept.Waits[i].Wait != nil && kept.Waits[i].Wait.Rule != nil {
 			e = r.stamp(ctx, *kept.Waits[i].Wait) // a later build may say something else
@@ -147,7 +148,9 @@ func (r *run) wait(ctx workflow.Context, version workflow.Version, d deferral, c
 			r.waits = append(r.waits, e) // waits itself may still be under way to the store
 		}
 	}
-	r.describe(ctx)
+	if len(r.waits) > before {
+		r.describe(ctx)
+	}
 	return named
 }
 

@@ -1,0 +1,9 @@
+package support_test
+
+import (
+	"testing"
+
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+)
+
+func TestMain(m *testing.M) { devservertest.Main(m) }
