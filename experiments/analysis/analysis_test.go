@@ -419,7 +419,7 @@ func TestSameBytesOnTwoArchitectures(t *testing.T) {
 	if runtime.GOARCH != "amd64" && runtime.GOARCH != "386" {
 		t.Skipf("the bytes were sealed on amd64 and 386, this is %s", runtime.GOARCH)
 	}
-	require.Equal(t, "cc2cc96021aceeb0", fmt.Sprintf("%016x", xxhash.Sum64String(sealed(t))))
+	require.Equal(t, "4a331fd212d5219a", fmt.Sprintf("%016x", xxhash.Sum64String(sealed(t))))
 }
 
 func TestMergeIsTheSumOfItsShards(t *testing.T) {

@@ -341,7 +341,7 @@ func (j *judge) notes() []string {
 			note("the mean of %s is 0 in %s, up to rounding: nothing is a share of it, and nothing decides", name, j.d.Control)
 		}
 		if all.Error > 0 {
-			note("%d units have an error or an impossible value for %s", all.Error, name)
+			note("%s is an error or an impossible value in %d of %d units", name, all.Error, all.Assigned)
 		}
 		if r.metric.Denominator != "" {
 			note("%s is a ratio: it is decided on its approximate interval alone", name)
@@ -366,7 +366,7 @@ func (j *judge) notes() []string {
 		}
 	}
 	if j.d.Maturity == 0 {
-		note("no maturity window: right only if scores of all variants take equally long")
+		note("no maturity is set: the figures are right only if the scores of all variants take equally long")
 	}
 	return notes
 }

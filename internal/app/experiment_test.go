@@ -166,7 +166,7 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	const undecided = "no unit has matured yet"
 	text = p.starter("report", "retriever")
 	require.Contains(t, text, "decision: CONTINUE: "+undecided)
-	require.NotContains(t, text, "not at hand")
+	require.NotContains(t, text, "does not have the experiment's definition")
 	status, body := p.http("GET", "/", "", nil)
 	require.Equal(t, 200, status)
 	require.Contains(t, body, undecided)

@@ -116,7 +116,7 @@ func TestReport(t *testing.T) {
 	db := database(t)
 	got := call(t, RunStarter, []string{away, "VERDICT_DB=" + db}, "report")
 	require.NoError(t, got.err)
-	require.Contains(t, got.stdout, "experiment prompt, version 1: 1 units")
+	require.Contains(t, got.stdout, "experiment prompt, version 1: 1 unit")
 	require.Contains(t, got.stdout, "order-7      r7            unknown")
 	require.Contains(t, got.stderr, "the Temporal server does not answer")
 

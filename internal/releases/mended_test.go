@@ -32,6 +32,12 @@ var mended = []struct {
 		why:     "the heading of the shadows says the same in plainer words",
 		lines:   `^\w+/: shadows: beside the runs that were served, and compared with \w+ on the same units$`,
 	},
+	{
+		release: "v0.1.0",
+		why:     "the heading of the runs and the note about maturity say the same in plainer words",
+		report:  plainerNotes,
+		lines:   `^\w+/: (runs: how they ended, and what they took|note: no maturity window: right only if scores of all variants take equally long)$`,
+	},
 }
 
 // mend makes of a recorded report what is right today.
@@ -56,6 +62,23 @@ func (l left) unexplained(lines []string) []string {
 		}
 		return false
 	})
+}
+
+// plainer has the words of notes now, by the words of v0.1.0.
+var plainer = map[string]string{
+	"no maturity window: right only if scores of all variants take equally long": "no maturity is set: the figures are right only if the scores of all variants take equally long",
+}
+
+func plainerNotes(experiment map[string]any) {
+	analysis, _ := experiment["analysis"].(map[string]any)
+	for _, from := range []map[string]any{experiment, analysis} {
+		notes, _ := from["notes"].([]any)
+		for i, n := range notes {
+			if now, ok := plainer[n.(string)]; ok {
+				notes[i] = now
+			}
+		}
+	}
 }
 
 // declared are the metrics that the experiments of the recordings declare.

@@ -136,7 +136,7 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) er
 	e.Decision = words(r.Decision)
 	e.Notes = r.Notes
 	if e.Inferred {
-		e.Notes = append([]string{fmt.Sprintf("the definition is not at hand: taken to be about %s, compared with %s", e.Primary, e.Control)}, e.Notes...)
+		e.Notes = append([]string{fmt.Sprintf("the report does not have the experiment's definition: it assumes that the metric is %s and the control %s", e.Primary, e.Control)}, e.Notes...)
 	}
 	if o.Sequences {
 		e.Sequence, err = sequence(x, ev, o.Now)

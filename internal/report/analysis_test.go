@@ -59,7 +59,7 @@ func TestDecision(t *testing.T) {
 	require.Equal(t, "accepted", e.Primary)
 	require.Equal(t, experiments.Winner, e.Analysis.Decision.Verdict)
 	require.Contains(t, text, "decision: WINNER bm25: bm25 is better than every other variant on accepted")
-	require.Contains(t, text, "note: the definition is not at hand: taken to be about accepted, compared with substring")
+	require.Contains(t, text, "note: the report does not have the experiment's definition: it assumes that the metric is accepted and the control substring")
 	require.NotEmpty(t, e.Rows)
 	for _, row := range e.Rows {
 		require.NotNil(t, row.Interval, "%+v", row)
@@ -101,7 +101,7 @@ func TestKnownDefinitionIsUsed(t *testing.T) {
 	require.False(t, e.Inferred)
 	require.Equal(t, "substring", e.Control)
 	require.Equal(t, experiments.Continue, e.Analysis.Decision.Verdict, "no window has closed yet")
-	require.NotContains(t, text, "not at hand")
+	require.NotContains(t, text, "does not have the experiment's definition")
 }
 
 // What is still needed is said in words.

@@ -229,7 +229,7 @@ func TestMeanOfHugeScores(t *testing.T) {
 	r, _, _ := forms(t, s, about(experiments.Metric{Type: experiments.Unbounded}))
 	require.InEpsilon(t, math.MaxFloat64*3/8, *r.Scores[0].Mean, 1e-9)
 	require.Equal(t, 2, r.Experiments[0].Rows[0].Errors, "no measurement")
-	require.Contains(t, r.Experiments[0].Notes, "4 units have an error or an impossible value for good")
+	require.Contains(t, r.Experiments[0].Notes, "good is an error or an impossible value in 4 of 4 units")
 }
 
 // Nothing is a share of a control whose mean is 0 but for rounding.

@@ -38,7 +38,7 @@ func (r Report) WriteText(out io.Writer) error {
 }
 
 func (e Experiment) write(w io.Writer) {
-	fmt.Fprintf(w, "experiment %s, version %s: %d units", e.Name, e.Version, e.Units)
+	fmt.Fprintf(w, "experiment %s, version %s: %d %s", e.Name, e.Version, e.Units, plural(e.Units, "unit"))
 	if e.Excluded > 0 {
 		fmt.Fprintf(w, ", %d left out (forced, paused, held out or reset away)", e.Excluded)
 	}
@@ -54,7 +54,7 @@ func (e Experiment) write(w io.Writer) {
 		e.writeValues(w, scores, true)
 	}
 	if len(runs) > 0 {
-		fmt.Fprintln(w, "runs: how they ended, and what they took")
+		fmt.Fprintln(w, "runs: how they ended and how long they took")
 		e.writeValues(w, runs, false)
 	}
 	if slices.ContainsFunc(slices.Concat(e.Rows, e.Engine), func(r Row) bool { return r.Versus != nil && r.Versus.Approximate }) {
@@ -197,11 +197,19 @@ func counts(all ...int) []string {
 	return texts
 }
 
+// plural is a word for n things.
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
 func (r Report) writeUnflushed(w io.Writer) {
 	if len(r.Unflushed) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "runs that ended without handing over what they had scored")
+	fmt.Fprintln(w, "runs that ended before their scores were recorded")
 	t := table{left: 4, rows: [][]string{{"workflow id", "run id", "type", "state"}}}
 	for _, e := range r.Unflushed {
 		t.rows = append(t.rows, []string{e.Run.WorkflowID, e.Run.RunID, e.WorkflowType, string(e.State)})
