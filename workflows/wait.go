@@ -105,9 +105,6 @@ func (r *run) stamp(ctx workflow.Context, e scoring.Expectation) scoring.Expecta
 
 // checkWaits refuses declared scorers that break a rule or that have no room.
 func (r *run) checkWaits(ctx workflow.Context, d deferral) error {
-	if r.ended {
-		return scoring.Invalid("context", "a coroutine outlived its workflow function, so Defer comes too late")
-	}
 	bytes := r.waitBytes
 	for _, w := range d.waits {
 		e := r.expectation(ctx, d, w, "1")
