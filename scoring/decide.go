@@ -34,7 +34,7 @@ func (r Rule) Decide(scorer string, w Window, outcomes []Outcome, now time.Time)
 	known = slices.CompactFunc(known, func(a, b Outcome) bool { return a.ID == b.ID })
 	var hits []Hit
 	for _, o := range known {
-		if h := (Hit{r.Find(o), o}); h.Event >= 0 && r.inTime(w, o) && !r.Undone(h, known) {
+		if h := (Hit{r.Find(o), o}); h.Event >= 0 && r.InTime(w, o) && !r.Undone(h, known) {
 			hits = append(hits, h)
 		}
 	}
@@ -100,8 +100,12 @@ func (r Rule) Score(scorer string, hits []Hit) Score {
 	return s
 }
 
-// inTime tells whether o happened in the window or its grace, and arrived before that was over.
-func (r Rule) inTime(w Window, o Outcome) bool {
+// InTime tells whether o, an outcome that matters for the rule, comes in time to count: one of its events happened in the
+// window or its grace and arrived before that was over, one that undoes others arrived before the rule closes.
+func (r Rule) InTime(w Window, o Outcome) bool {
+	if r.Find(o) < 0 {
+		return o.arrived().Before(r.Closes(w))
+	}
 	place := w.Place(o.When())
 	return (place == Inside || place == InGrace) && o.arrived().Before(r.received(w))
 }

@@ -101,16 +101,28 @@ func (p Predicate) Met(o Outcome) bool {
 
 // scalar reads a number, a boolean or a text.
 func scalar(data json.RawMessage) (v any, ok bool) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if d.Decode(&v) != nil {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 {
 		return nil, false
 	}
-	switch v.(type) {
-	case json.Number, bool, string:
-		return v, true
+	var err error
+	switch c := data[0]; {
+	case c == '"':
+		var text string
+		err = json.Unmarshal(data, &text)
+		v = text
+	case c == 't', c == 'f':
+		var b bool
+		err = json.Unmarshal(data, &b)
+		v = b
+	case c == '-', c >= '0' && c <= '9':
+		var n json.Number
+		err = json.Unmarshal(data, &n)
+		v = n
+	default:
+		return nil, false
 	}
-	return nil, false
+	return v, err == nil
 }
 
 // fieldOf returns the field of a document that a path leads to, or nil.

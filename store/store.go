@@ -83,6 +83,9 @@ type Recorder interface {
 	// later, the other is superseded with its scores and assignments; scores of scorers about it, past and future, move to
 	// this one.
 	//
+	// The declared expectations that a flush names are made if the store does not know them. Those that the last complete
+	// flush of a run does not name are withdrawn, with their scores, and so are those of the runs that it was reset from.
+	//
 	// The store decides which run started last whenever it learns something about one of them, from a flush or elsewhere:
 	// the run whose id is the OriginalRunID started first, then the start times decide, then the order of arrival.
 	Flush(ctx context.Context, f scoring.Flush) error
@@ -111,11 +114,17 @@ type Correlator interface {
 	// run started last (not after the outcome) or first. The order of arrival does not matter: an outcome that an older,
 	// open expectation had met moves to the new one, and the older one may settle without it. An outcome that a scorer has
 	// settled on stays. A scorer that got an outcome before it moved, and has not settled, gets no signal that it moved.
+	//
+	// Of a declared expectation, which has a rule and no scorer of its own, the store decides the score, and Expect returns
+	// nothing. Its score is a function of the expectations of its events, the outcomes and the time, in any order of their
+	// arrival. It is identified by scoring.Expectation.Identity. One that was made before its run's last flush, and that this
+	// flush does not name, changes nothing.
 	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
 
-	// Receive keeps an outcome and then returns the open expectations that it meets; the caller signals the scorer of
-	// each. An outcome whose ID is known is a duplicate: its row stays the same, the delivery is counted, and Receive
-	// returns the expectations that it met and that are still open again, so that an interrupted delivery can be finished.
+	// Receive keeps an outcome, decides the declared expectations that it meets, and then returns the other open expectations
+	// that it meets; the caller signals the scorer of each. An outcome whose ID is known is a duplicate: its row stays the
+	// same, the delivery is counted, and Receive returns the expectations that it met and that are still open again, so that an
+	// interrupted delivery can be finished.
 	Receive(ctx context.Context, o scoring.Outcome) (Receipt, error)
 
 	// CountDelivery counts a repeated delivery of a kept outcome, whose contents may differ from the first, and changes
@@ -142,6 +151,11 @@ type Correlator interface {
 	Untold(ctx context.Context, atMost int) ([]Receipt, error)
 	// ToldOf records that the scorers that wait for an outcome have been signaled.
 	ToldOf(ctx context.Context, outcomeID string) error
+
+	// CloseDue writes what time alone has decided of declared expectations: windows that have ended, outcomes that nothing
+	// can take back any more. Readers derive that by themselves; CloseDue makes it rows, and may run anywhere, at any time,
+	// in several processes at once. It returns how many expectations it decided.
+	CloseDue(ctx context.Context) (closed int, err error)
 
 	// Reject keeps a delivery that was refused, with the reason, for the ledger.
 	Reject(ctx context.Context, r Rejection) error

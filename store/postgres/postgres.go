@@ -50,6 +50,11 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
 		Close: closeDB,
 
+		Lists:     sqlstore.Lists{In: isOneOf, Rows: unnested},
+		Now:       `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
+		ForUpdate: ` FOR UPDATE OF e`,
+		Group:     true,
+
 		Numbered: ` OVERRIDING SYSTEM VALUE`,
 		Renumber: renumber,
 	})}, nil

@@ -86,7 +86,11 @@ func open(ctx context.Context, dsn string, n name) (*Store, error) {
 	if err := ready(); err != nil {
 		return nil, errors.Join(fmt.Errorf("verdict: open %s: %w", dsn, err), closeAll())
 	}
-	return &Store{sqlstore.New(reader, sqlstore.Dialect{Write: b.write, Close: closeAll})}, nil
+	return &Store{sqlstore.New(reader, sqlstore.Dialect{
+		Write: b.write, Close: closeAll,
+		Lists: sqlstore.Lists{In: isOneOf, Rows: unnested},
+		Now:   `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+	})}, nil
 }
 
 // connect returns the pool of the one writing connection and the pool of the reading ones.

@@ -116,6 +116,16 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 	}
 	facts.StartedAt, facts.ClosedAt, f.At = instant(facts.StartedAt), instant(facts.ClosedAt), instant(f.At)
 
+	f.Waits = slices.Clone(f.Waits)
+	for i, e := range f.Waits {
+		if e.Run != facts.Run || !e.Declared() {
+			return f, scoring.Invalid("waits", "a flush of %s has a wait of %s", facts.Run, e.Run)
+		}
+		var err error
+		if f.Waits[i], err = checkExpectation(e); err != nil {
+			return f, err
+		}
+	}
 	records, err := checkRecords(f.Records)
 	if err != nil {
 		return f, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -24,8 +25,70 @@ func (s *Store) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Ou
 		if err := t.hold(ctx, l); err != nil {
 			return nil, err
 		}
-		return t.expect(ctx, e)
+		var early []scoring.Outcome
+		if e.Declared() {
+			err = t.declareLate(ctx, e)
+		} else {
+			early, err = t.expect(ctx, e)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return early, t.decideTouched(ctx, own(e.Run))
 	})
+}
+
+// own are the locks of a transaction that holds one run's workflow id.
+func own(r scoring.Run) stripes {
+	s := stripes{}
+	s.add(r)
+	return s
+}
+
+// arrivalWaiters are the expectations that several outcomes may meet, by event.
+type arrivalWaiters map[string][]waiter
+
+// waitersOf returns the expectations that name the events of outcomes.
+func (t txn) waitersOf(ctx context.Context, all []*arrival) (arrivalWaiters, error) {
+	var events [][]byte
+	first, last := micro(all[0].When()), micro(all[0].When())
+	for _, a := range all {
+		events = append(events, a.spellings...)
+		first, last = min(first, micro(a.When())), max(last, micro(a.When()))
+	}
+	is, list := in(*t.dialect, 1, Blobs, events)
+	found := arrivalWaiters{}
+	_, err := collect(ctx, t.tx, func(rows *sql.Rows) (nothing, error) {
+		var w waiter
+		var event []byte
+		var doc string
+		err := rows.Scan(&w.id, &w.scorer, &w.settled, &w.superseded, &w.decides, &doc, &event, &w.since, &w.closes)
+		if err == nil {
+			w.e, err = decode[scoring.Expectation](doc)
+		}
+		found[string(event)] = append(found[string(event)], w)
+		return nothing{}, err
+	}, `SELECT `+waiterColumns+`, v.event, v.since, v.closes FROM expectation_events v JOIN expectations e ON e.id = v.expectation
+		JOIN runs r ON r.id = e.run WHERE v.event `+is+` AND v.closes > $2 AND v.since <= $3 ORDER BY e.id`, list, first, last)
+	return found, err
+}
+
+// of returns the expectations whose window, with its grace, admits an outcome, each once.
+func (all arrivalWaiters) of(spellings [][]byte, o scoring.Outcome) []waiter {
+	var here []waiter
+	at := micro(o.When())
+	for _, event := range spellings {
+		for _, w := range all[string(event)] {
+			if w.since <= at && at < w.closes {
+				here = append(here, w)
+			}
+		}
+	}
+	if len(spellings) > 1 { // one may name an event in several ways
+		slices.SortFunc(here, func(a, b waiter) int { return cmp.Compare(a.id, b.id) })
+		here = slices.CompactFunc(here, func(a, b waiter) bool { return a.id == b.id })
+	}
+	return here
 }
 
 func (t txn) expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
@@ -85,22 +148,42 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	if err != nil {
 		return 0, err
 	}
-	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, doc) VALUES ($1, $2, $3, $4, $5, $6)
-		RETURNING id`, scorer, e.Wait, run.id, scoreIdentity(pending), micro(e.At), doc)
+	score := scoreIdentity(pending)
+	if e.Declared() {
+		score = scoreIdentity(pendingRecord(e)) // of its own run, though its score may go to another one
+	}
+	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, decides, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		RETURNING id`, scorer, e.Wait, run.id, score, micro(e.At), e.Declared(), doc)
 	if err != nil {
 		return 0, err
 	}
-	closes := micro(e.Window.Until.Add(e.Window.Grace))
+	closes := micro(lastOf(e))
 	for _, ev := range e.Events {
 		if err := t.exec(ctx, `INSERT INTO expectation_events (event, since, closes, expectation) VALUES ($1, $2, $3, $4)
 			ON CONFLICT DO NOTHING`, eventHash(ev.Name, ev.Key), micro(e.Window.Since), closes, id); err != nil {
 			return 0, err
 		}
-		if err := t.matchExpectation(ctx, id, ev, e.Window); err != nil {
+		if err := t.matchExpectation(ctx, id, ev, micro(e.Window.Since), closes); err != nil {
 			return 0, err
 		}
 	}
 	return id, nil
+}
+
+// lastOf is when the last outcome that matters for e may have happened: in its window or grace, or after that, if it takes an
+// earlier one back.
+func lastOf(e scoring.Expectation) time.Time {
+	until := e.Window.Until.Add(e.Window.Grace)
+	if !e.Declared() {
+		return until
+	}
+	last := until
+	for _, ev := range e.Rule.Events {
+		if ev.Undone != nil && until.Add(ev.Undone.Within).After(last) {
+			last = until.Add(ev.Undone.Within)
+		}
+	}
+	return last
 }
 
 // pendingRecord is the pending score of e, which shows that its scorer waits.
@@ -118,14 +201,13 @@ func pendingRecord(e scoring.Expectation) scoring.Record {
 }
 
 // matchExpectation matches an expectation with the stored outcomes of one of its events.
-func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, w scoring.Window) error {
+func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, since, closes int64) error {
 	spellings, err := t.spellings(ctx, ev)
 	if err != nil {
 		return err
 	}
-	closes := micro(w.Until.Add(w.Grace))
 	for _, event := range spellings {
-		there, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.event = $1 AND o.at >= $2 AND o.at < $3`, event, micro(w.Since), closes)
+		there, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` WHERE o.event = $1 AND o.at >= $2 AND o.at < $3`, event, since, closes)
 		if err != nil {
 			return err
 		}
@@ -155,17 +237,29 @@ func (t txn) rematch(ctx context.Context, o outcomeRow, spellings [][]byte, id i
 	if err != nil {
 		return err
 	}
-	met := meets(o.When(), waiters, has)
-	if met[id] {
-		if err := t.match(ctx, o.id, match{id, false}); err != nil {
-			return err
-		}
-	}
+	return t.moved(ctx, o, waiters, has, id)
+}
+
+// moved brings the matches of an outcome in line with who waits for it now. Of those that have not had it, only the
+// expectation id gets it if that is a scorer's own workflow, which asks; declared scorers get it wherever they are.
+func (t txn) moved(ctx context.Context, o outcomeRow, waiters []waiter, has held, id int64) error {
+	met := meets(o.Outcome, waiters, has)
 	for _, w := range waiters {
-		if _, matched := has[w.id]; matched && !met[w.id] {
+		_, matched := has[w.id]
+		switch {
+		case met[w.id] && !matched && (w.decides || w.id == id):
+			if err := t.match(ctx, o.id, match{w.id, w.decides && w.late(o.Outcome)}); err != nil {
+				return err
+			}
+		case matched && !met[w.id]:
 			if err := t.exec(ctx, `DELETE FROM matches WHERE outcome = $1 AND expectation = $2`, o.id, w.id); err != nil {
 				return err
 			}
+		default:
+			continue
+		}
+		if w.decides {
+			t.touched.decide(w.id)
 		}
 	}
 	return nil
@@ -187,11 +281,14 @@ func (t txn) waiters(ctx context.Context, spellings [][]byte, at int64) ([]waite
 	return slices.CompactFunc(all, func(a, b waiter) bool { return a.id == b.id }), nil
 }
 
-const selectWaiter = `SELECT e.id, e.scorer, e.settled_at IS NOT NULL, r.superseded, e.doc FROM expectations e JOIN runs r ON r.id = e.run`
+const (
+	waiterColumns = `e.id, e.scorer, e.settled_at IS NOT NULL, r.superseded, e.decides, e.doc`
+	selectWaiter  = `SELECT ` + waiterColumns + ` FROM expectations e JOIN runs r ON r.id = e.run`
+)
 
 func scanWaiter(rows *sql.Rows) (w waiter, err error) {
 	var doc string
-	if err = rows.Scan(&w.id, &w.scorer, &w.settled, &w.superseded, &doc); err != nil {
+	if err = rows.Scan(&w.id, &w.scorer, &w.settled, &w.superseded, &w.decides, &doc); err != nil {
 		return w, err
 	}
 	w.e, err = decode[scoring.Expectation](doc)

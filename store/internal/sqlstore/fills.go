@@ -35,9 +35,9 @@ func fillWhatHolds(ctx context.Context, tx migrate.Tx, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	t := txn{tx: tx}
+	t := txn{tx: tx, dialect: &Dialect{}}
 	if locker, ok := tx.(Locker); ok {
-		t.lock = func(ctx context.Context, _ Tx, keys []int64) error { return locker.Lock(ctx, keys) }
+		t.dialect.Lock = func(ctx context.Context, _ Tx, keys []int64) error { return locker.Lock(ctx, keys) }
 	}
 	var l locks
 	for _, s := range scores {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -47,21 +48,43 @@ func (s *Store) Flush(ctx context.Context, f scoring.Flush) error {
 	if err != nil {
 		return err
 	}
-	_, err = write(ctx, s, "flush", func(ctx context.Context, t txn) (nothing, error) {
-		var l locks
-		l.workflow(f.Facts.Run)
-		for _, key := range f.Facts.Keys {
-			l.key(key)
+	for {
+		had, err := waitsOf(ctx, s.read, f.Facts)
+		if err != nil {
+			return err
 		}
-		if err := t.hold(ctx, l); err != nil {
-			return nothing{}, err
+		_, err = write(ctx, s, "flush", func(ctx context.Context, t txn) (nothing, error) {
+			var l locks
+			l.workflow(f.Facts.Run)
+			for _, key := range f.Facts.Keys {
+				l.key(key)
+			}
+			l.waits(f.Waits)
+			for _, w := range had {
+				l.waits([]scoring.Expectation{w.e})
+			}
+			if err := t.hold(ctx, l); err != nil {
+				return nothing{}, err
+			}
+			now, err := waitsOf(ctx, t.tx, f.Facts)
+			if err != nil {
+				return nothing{}, err
+			}
+			if len(now) != len(had) {
+				return nothing{}, errMoved // its locks are others
+			}
+			if err := t.flush(ctx, f, now); err != nil {
+				return nothing{}, err
+			}
+			return nothing{}, t.decideTouched(ctx, own(f.Facts.Run))
+		})
+		if !errors.Is(err, errMoved) {
+			return err
 		}
-		return nothing{}, t.flush(ctx, f)
-	})
-	return err
+	}
 }
 
-func (t txn) flush(ctx context.Context, f scoring.Flush) error {
+func (t txn) flush(ctx context.Context, f scoring.Flush, had []waitRow) error {
 	run, err := t.run(ctx, f.Facts, false)
 	if err != nil {
 		return err
@@ -77,6 +100,9 @@ func (t txn) flush(ctx context.Context, f scoring.Flush) error {
 		return t.sayAll(ctx, run, f.Records, overtaken)
 	}
 	if err := t.keep(ctx, &run, f); err != nil {
+		return err
+	}
+	if err := t.wait(ctx, run, f, had); err != nil {
 		return err
 	}
 	if err := t.sayAll(ctx, run, f.Records, last); err != nil || f.Partial {

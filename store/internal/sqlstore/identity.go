@@ -49,9 +49,9 @@ type locks []int64
 const workflowStripes = 1024
 
 // workflow locks everything that is kept of r's workflow id: its runs, their chains and resets, and their scores.
-func (l *locks) workflow(r scoring.Run) {
-	*l = append(*l, int64(lockKey(workflowHash(r))%workflowStripes))
-}
+func (l *locks) workflow(r scoring.Run) { *l = append(*l, stripe(r)) }
+
+func stripe(r scoring.Run) int64 { return int64(lockKey(workflowHash(r)) % workflowStripes) }
 
 // event locks the outcomes and expectations of one (name, key).
 func (l *locks) event(digest []byte) { *l = append(*l, int64(lockKey(digest))) }

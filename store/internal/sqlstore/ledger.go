@@ -105,8 +105,12 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(entry.Scorers, e.ScorerRun.WorkflowID) { // once, also if it met several of its waits
-			entry.Scorers = append(entry.Scorers, e.ScorerRun.WorkflowID)
+		scorer := e.ScorerRun.WorkflowID
+		if e.Declared() {
+			scorer = e.Scorer + " of " + e.Run.WorkflowID
+		}
+		if !slices.Contains(entry.Scorers, scorer) { // once, also if it met several of its waits
+			entry.Scorers = append(entry.Scorers, scorer)
 		}
 	}
 	return entries, nil

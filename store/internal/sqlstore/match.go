@@ -14,7 +14,10 @@ type waiter struct {
 	scorer     []byte // digest of the scorer's workflow id
 	settled    bool
 	superseded bool // its run was reset away
+	decides    bool // the store decides it
 	e          scoring.Expectation
+
+	since, closes int64 // of its event
 }
 
 // started is when the run that w is about started, or when w was made if that is not known.
@@ -31,6 +34,14 @@ func (w waiter) closed(received time.Time) bool {
 	return w.settled && (w.e.Window.Grace == 0 || w.e.Window.Place(received) == scoring.TooLate)
 }
 
+// late tells whether o, which meets w, comes too late to count. For a declared scorer that follows from o alone.
+func (w waiter) late(o scoring.Outcome) bool {
+	if w.decides {
+		return !w.e.Rule.InTime(w.e.Window, o)
+	}
+	return w.closed(received(o))
+}
+
 // match is a row of matches, by expectation.
 type match struct {
 	expectation int64
@@ -40,43 +51,73 @@ type match struct {
 // held are the matches that an outcome has, by expectation; the value says whether the match is late.
 type held map[int64]bool
 
-// meets returns which of the waiters an outcome that happened at that time counts for. It depends on who waits, not on
-// who came first, with one exception: an outcome that a scorer has settled on stays with it.
-func meets(at time.Time, waiters []waiter, has held) map[int64]bool {
+// meets returns which of the waiters an outcome counts for. It depends on who waits, not on who came first, with one
+// exception: an outcome that a scorer that is a workflow has settled on stays with it. A declared scorer whose predicates o
+// does not meet is out of it; one for which o only takes another outcome back has it, whatever its attribution.
+func meets(o scoring.Outcome, waiters []waiter, has held) map[int64]bool {
 	met := make(map[int64]bool, len(waiters))
-	for _, w := range waiters {
-		switch w.e.Attribution {
-		case scoring.AttributeLast, scoring.AttributeFirst:
-			// All waits of the scorer that wins meet it: they are one scorer's.
-			if winner, ok := attribute(at, w, waiters, has); ok && bytes.Equal(winner, w.scorer) {
+	type claim struct {
+		scorer string
+		by     scoring.Attribution
+	}
+	claims := map[claim][]*waiter{}
+	for i := range waiters {
+		w := &waiters[i]
+		by := w.e.Attribution
+		if w.decides && w.e.Rule.Find(o) < 0 {
+			if w.e.Rule.Matters(o) {
 				met[w.id] = true
 			}
-		default:
+			continue
+		}
+		if by != scoring.AttributeLast && by != scoring.AttributeFirst {
+			by = scoring.AttributeAll
 			met[w.id] = true
+		}
+		claims[claim{w.e.Scorer, by}] = append(claims[claim{w.e.Scorer, by}], w)
+	}
+	for c, by := range claims {
+		if c.by == scoring.AttributeAll {
+			continue
+		}
+		rivals := by // of the scorer's name, whatever their own attribution
+		for _, other := range []scoring.Attribution{scoring.AttributeAll, scoring.AttributeLast, scoring.AttributeFirst} {
+			if other != c.by {
+				rivals = append(rivals[:len(rivals):len(rivals)], claims[claim{c.scorer, other}]...)
+			}
+		}
+		winner, ok := attribute(o.When(), c.by, rivals, has)
+		for _, w := range by {
+			// All waits of the scorer that wins meet it: they are one scorer's.
+			if ok && bytes.Equal(winner, w.scorer) {
+				met[w.id] = true
+			}
 		}
 	}
 	return met
 }
 
-// attribute returns which scorer of w's name an outcome counts for, by w's attribution.
-func attribute(at time.Time, w waiter, waiters []waiter, has held) (scorer []byte, ok bool) {
-	var best *waiter
-	for i := range waiters {
-		c := &waiters[i]
-		if c.e.Scorer != w.e.Scorer {
+// attribute returns which scorer of several of one name an outcome counts for.
+func attribute(at time.Time, by scoring.Attribution, rivals []*waiter, has held) (scorer []byte, ok bool) {
+	var best, kept *waiter
+	for _, c := range rivals {
+		late, matched := has[c.id]
+		if matched && !late && c.settled && !c.decides && c.e.Attribution != scoring.AttributeAll && c.e.Attribution != "" {
+			if kept == nil || c.id < kept.id {
+				kept = c
+			}
+		}
+		if by == scoring.AttributeLast && c.started().After(at) {
 			continue
 		}
-		if late, matched := has[c.id]; matched && !late && c.settled && c.e.Attribution != scoring.AttributeAll && c.e.Attribution != "" {
-			return c.scorer, true
-		}
-		if w.e.Attribution == scoring.AttributeLast && c.started().After(at) {
-			continue
-		}
-		if best == nil || c.precedes(*best, w.e.Attribution) {
+		if best == nil || c.precedes(*best, by) {
 			best = c
 		}
 	}
-	if best == nil {
+	switch {
+	case kept != nil:
+		return kept.scorer, true
+	case best == nil:
 		return nil, false
 	}
 	return best.scorer, true

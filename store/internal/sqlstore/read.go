@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,6 +81,22 @@ func limit(n int) string {
 
 // Scores implements store.Store.
 func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, error) {
+	now, due, err := s.anyDue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wide := f
+	if due && len(f.States) > 0 {
+		wide.Limit = 0 // what is due may get another state
+	}
+	records, err := s.scores(ctx, wide, due)
+	if err != nil || !due {
+		return records, err
+	}
+	return s.withDue(ctx, records, f, now)
+}
+
+func (s *Store) scores(ctx context.Context, f store.Filter, due bool) ([]scoring.Record, error) {
 	var c conditions
 	c.run(f.Run)
 	if f.Name != "" {
@@ -98,7 +115,11 @@ func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, e
 		for i, state := range f.States {
 			states[i] = string(state)
 		}
-		c.add("s.state IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ")+")", states...)
+		is := "s.state IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ") + ")"
+		if due {
+			is = "(" + is + " OR s.identity IN (SELECT d.pending FROM expectations d WHERE d.due <= " + s.dialect.Now + "))"
+		}
+		c.add(is, states...)
 	}
 	if !f.History {
 		c.add("s.latest")
@@ -265,6 +286,29 @@ func runOfKey(ctx context.Context, q querier, key string) (scoring.Run, error) {
 
 // Waiting implements store.Store.
 func (s *Store) Waiting(ctx context.Context, before time.Time) ([]scoring.Expectation, error) {
+	open, err := s.open(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	now, due, err := s.anyDue(ctx)
+	if err != nil || !due {
+		return open, err
+	}
+	var identities [][]byte
+	for _, e := range open {
+		if e.Declared() {
+			identities = append(identities, scoreIdentity(pendingRecord(e)))
+		}
+	}
+	decided := map[string]bool{}
+	err = s.overdue(ctx, identities, now, func(d *declared) {
+		decided[d.e.Identity()] = d.decision.Score.State != scoring.Pending
+	})
+	return slices.DeleteFunc(open, func(e scoring.Expectation) bool { return e.Declared() && decided[e.Identity()] }), err
+}
+
+// open returns the expectations that no score has ended.
+func (s *Store) open(ctx context.Context, before time.Time) ([]scoring.Expectation, error) {
 	return collect(ctx, s.read, func(rows *sql.Rows) (e scoring.Expectation, err error) {
 		var doc string
 		if err = rows.Scan(&doc); err != nil {

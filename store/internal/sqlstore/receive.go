@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -16,83 +18,228 @@ func (s *Store) Receive(ctx context.Context, o scoring.Outcome) (store.Receipt, 
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
-		var l locks
-		l.events(o.Event())
-		if err := t.hold(ctx, l); err != nil {
-			return store.Receipt{}, err
-		}
-		return t.receive(ctx, o)
-	})
+	if s.dialect.Group {
+		return s.arrived.call(ctx, o)
+	}
+	receipts, err := s.receiveAll(ctx, []scoring.Outcome{o})
+	if err != nil {
+		return store.Receipt{}, err
+	}
+	return receipts[0], nil
 }
 
-func (t txn) receive(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
-	doc, err := encode(o)
+func sizeOfOutcome(o scoring.Outcome) int { return 512 + len(o.Payload) }
+
+// receiveAll receives outcomes in one transaction.
+func (s *Store) receiveAll(ctx context.Context, outcomes []scoring.Outcome) ([]store.Receipt, error) {
+	return write(ctx, s, "receive", func(ctx context.Context, t txn) ([]store.Receipt, error) { return t.receiveAll(ctx, outcomes) })
+}
+
+// arrival is an outcome that is being received.
+type arrival struct {
+	scoring.Outcome
+	event     []byte
+	spellings [][]byte // of its event, that one included
+	id        int64
+	fresh     bool
+	receipt   store.Receipt
+}
+
+// receiveAll keeps outcomes, matches each with who waits for it, and decides for the declared scorers among them. Each step
+// is one statement for all outcomes.
+func (t txn) receiveAll(ctx context.Context, outcomes []scoring.Outcome) ([]store.Receipt, error) {
+	all := make([]*arrival, len(outcomes))
+	for i, o := range outcomes {
+		all[i] = &arrival{Outcome: o, event: eventHash(o.Name, o.Key), receipt: store.Receipt{Outcome: o}}
+	}
+	held, err := t.holdArrivals(ctx, all)
 	if err != nil {
-		return store.Receipt{}, err
+		return nil, err
 	}
-	event := eventHash(o.Name, o.Key)
-	// One statement both finds out and claims: the same id under another name, and so under another lock, is a
-	// duplicate too.
-	id, fresh, err := one(ctx, t.tx, scanID, `INSERT INTO outcomes (outcome, event, at, received_at, deliveries, doc)
-		VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (outcome) DO NOTHING RETURNING id`,
-		o.ID, event, micro(o.When()), micro(received(o)), doc)
-	if err != nil {
-		return store.Receipt{}, err
+	if err := t.keepOutcomes(ctx, all); err != nil {
+		return nil, err
 	}
-	if !fresh {
-		return t.receiveAgain(ctx, o)
-	}
-	spellings, err := t.spellings(ctx, o.Event())
-	if err != nil {
-		return store.Receipt{}, err
-	}
-	waiters, err := t.waiters(ctx, spellings, micro(o.When()))
-	if err != nil {
-		return store.Receipt{}, err
-	}
-	receipt := store.Receipt{Outcome: o}
-	met := meets(o.When(), waiters, nil)
-	for _, w := range waiters {
-		if !met[w.id] {
+	fresh := make([]*arrival, 0, len(all))
+	for _, a := range all {
+		if a.fresh {
+			fresh = append(fresh, a)
 			continue
 		}
-		late := w.closed(received(o))
-		if err := t.match(ctx, id, match{w.id, late}); err != nil {
-			return receipt, err
-		}
-		if !late {
-			receipt.Waiting = append(receipt.Waiting, w.e)
+		if a.receipt, err = t.receiveAgain(ctx, a.Outcome); err != nil {
+			return nil, err
 		}
 	}
-	if len(waiters) > 0 {
-		return receipt, nil
+	if err := t.matchArrivals(ctx, fresh); err != nil {
+		return nil, err
 	}
-	return receipt, t.matchLate(ctx, id, spellings, micro(o.When()))
+	if err := t.decideTouched(ctx, held); err != nil {
+		return nil, err
+	}
+	receipts := make([]store.Receipt, len(all))
+	for i, a := range all {
+		receipts[i] = a.receipt
+	}
+	return receipts, nil
 }
 
-// matchLate notes for whom an outcome that no window admits came too late: the one whose window closed last. To note
-// all of them would cost an outcome as much as its key is old.
-func (t txn) matchLate(ctx context.Context, id int64, spellings [][]byte, at int64) error {
-	type closed struct{ at, expectation int64 }
-	var last closed
-	for _, event := range spellings {
-		c, found, err := one(ctx, t.tx, func(rows *sql.Rows) (c closed, err error) {
-			err = rows.Scan(&c.at, &c.expectation)
-			return c, err
-		}, `SELECT v.closes, v.expectation FROM expectation_events v WHERE v.event = $1 AND v.closes <= $2
-			ORDER BY v.closes DESC, v.expectation DESC LIMIT 1`, event, at)
+// holdArrivals locks the events of outcomes, and the workflow ids of those runs for which the store will have to decide.
+// It returns the latter. More runs may wait by the time the locks are held: decideTouched leaves them to the closer.
+func (t txn) holdArrivals(ctx context.Context, all []*arrival) (held stripes, err error) {
+	if t.dialect.Lock == nil {
+		return nil, nil // it holds everything
+	}
+	var l locks
+	for _, a := range all {
+		l.events(a.Event())
+	}
+	if err := t.spellArrivals(ctx, all, false); err != nil {
+		return nil, err
+	}
+	var events [][]byte
+	for _, a := range all {
+		events = append(events, a.spellings...)
+	}
+	is, list := in(*t.dialect, 1, Blobs, events)
+	runs, err := collect(ctx, t.tx, func(rows *sql.Rows) (r scoring.Run, err error) {
+		return r, rows.Scan(&r.Namespace, &r.WorkflowID)
+	}, `SELECT DISTINCT r.namespace, r.workflow_id FROM expectation_events v JOIN expectations e ON e.id = v.expectation
+		JOIN runs r ON r.id = e.run WHERE v.event `+is+` AND e.decides`+limit(maxDecided), list)
+	if err != nil {
+		return nil, err
+	}
+	held = stripes{}
+	for _, r := range runs {
+		held.add(r)
+		l.workflow(r)
+	}
+	return held, t.hold(ctx, l)
+}
+
+// stripes are locks of workflow ids that a transaction holds. Nil holds all.
+type stripes map[int64]bool
+
+func (s stripes) add(r scoring.Run) { s[stripe(r)] = true }
+
+func (s stripes) has(r scoring.Run) bool { return s == nil || s[stripe(r)] }
+
+// keepOutcomes keeps the outcomes whose ids are new. One statement both finds out and claims: the same id under another
+// name, and so under another lock, is a duplicate too.
+func (t txn) keepOutcomes(ctx context.Context, all []*arrival) error {
+	rows := make([][]any, len(all))
+	for i, a := range all {
+		doc, err := encode(a.Outcome)
 		if err != nil {
 			return err
 		}
-		if found && (last == closed{} || cmp.Or(cmp.Compare(c.at, last.at), cmp.Compare(c.expectation, last.expectation)) > 0) {
-			last = c
+		rows[i] = []any{a.ID, a.event, micro(a.When()), micro(received(a.Outcome)), doc}
+	}
+	table, args := t.rows([]Kind{Texts, Blobs, Ints, Ints, Texts}, rows)
+	type kept struct {
+		id      int64
+		outcome string
+	}
+	added, err := collect(ctx, t.tx, func(rows *sql.Rows) (k kept, err error) { return k, rows.Scan(&k.id, &k.outcome) },
+		`INSERT INTO outcomes (outcome, event, at, received_at, deliveries, doc) SELECT c1, c2, c3, c4, 1, c5 FROM `+table+`
+		WHERE TRUE ON CONFLICT (outcome) DO NOTHING RETURNING id, outcome`, args...)
+	if err != nil {
+		return err
+	}
+	ids := make(map[string]int64, len(added))
+	for _, k := range added {
+		ids[k.outcome] = k.id
+	}
+	for _, a := range all {
+		if a.id, a.fresh = ids[a.ID], ids[a.ID] != 0; a.fresh {
+			delete(ids, a.ID) // the next one with this id is a duplicate
 		}
 	}
-	if last == (closed{}) {
+	return nil
+}
+
+// matchArrivals matches outcomes with the expectations that they meet.
+func (t txn) matchArrivals(ctx context.Context, fresh []*arrival) error {
+	if len(fresh) == 0 {
 		return nil
 	}
-	return t.match(ctx, id, match{last.expectation, true})
+	if err := t.spellArrivals(ctx, fresh, true); err != nil {
+		return err
+	}
+	waiters, err := t.waitersOf(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	var rows [][]any
+	var unclaimed []*arrival
+	for _, a := range fresh {
+		here := waiters.of(a.spellings, a.Outcome)
+		met := meets(a.Outcome, here, nil)
+		for _, w := range here {
+			if !met[w.id] {
+				continue
+			}
+			late := w.late(a.Outcome)
+			rows = append(rows, []any{a.id, w.id, late})
+			switch {
+			case late:
+			case w.decides:
+				t.touched.decide(w.id)
+			default:
+				a.receipt.Waiting = append(a.receipt.Waiting, w.e)
+			}
+		}
+		if len(here) == 0 {
+			unclaimed = append(unclaimed, a)
+		}
+	}
+	if err := t.matchAll(ctx, rows); err != nil {
+		return err
+	}
+	return t.matchLate(ctx, unclaimed)
+}
+
+// matchAll adds rows of matches: outcome, expectation, late.
+func (t txn) matchAll(ctx context.Context, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	table, args := t.rows([]Kind{Ints, Ints, Flags}, rows)
+	return t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT c1, c2, c3 FROM `+table+` WHERE TRUE ON CONFLICT DO NOTHING`, args...)
+}
+
+// matchLate notes for whom outcomes that no window admits came too late: for each, the expectation whose window closed last.
+// To note all of them would cost an outcome as much as its key is old.
+func (t txn) matchLate(ctx context.Context, unclaimed []*arrival) error {
+	var asked [][]any
+	for _, a := range unclaimed {
+		for _, event := range a.spellings {
+			asked = append(asked, []any{a.id, event, micro(a.When())})
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	type closed struct{ outcome, at, expectation int64 }
+	const last = `(SELECT v.%s FROM expectation_events v WHERE v.event = x.c2 AND v.closes <= x.c3 ORDER BY v.closes DESC, v.expectation DESC LIMIT 1)`
+	table, args := t.rows([]Kind{Ints, Blobs, Ints}, asked)
+	found, err := collect(ctx, t.tx, func(rows *sql.Rows) (c closed, err error) {
+		var at, expectation sql.NullInt64
+		err = rows.Scan(&c.outcome, &at, &expectation)
+		c.at, c.expectation = at.Int64, expectation.Int64
+		return c, err
+	}, `SELECT x.c1, `+fmt.Sprintf(last, "closes")+`, `+fmt.Sprintf(last, "expectation")+` FROM `+table, args...)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b closed) int {
+		return cmp.Or(cmp.Compare(a.outcome, b.outcome), cmp.Compare(b.at, a.at), cmp.Compare(b.expectation, a.expectation))
+	})
+	var rows [][]any
+	for i, c := range found {
+		if c.expectation != 0 && (i == 0 || found[i-1].outcome != c.outcome) {
+			rows = append(rows, []any{c.outcome, c.expectation, true})
+		}
+	}
+	return t.matchAll(ctx, rows)
 }
 
 // receiveAgain counts a duplicate, and returns the scorers to signal, in case no delivery has signaled them.
@@ -110,7 +257,7 @@ func (t txn) receiveAgain(ctx context.Context, o scoring.Outcome) (store.Receipt
 	if err != nil {
 		return receipt, err
 	}
-	receipt.Waiting, err = waitingFor(ctx, t.tx, row.id, o)
+	receipt.Waiting, err = t.waitingAgain(ctx, row.id, o)
 	return receipt, err
 }
 

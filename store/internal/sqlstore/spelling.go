@@ -40,6 +40,43 @@ func (t txn) spellings(ctx context.Context, ev scoring.Event) ([][]byte, error) 
 	}, `SELECT event FROM spellings WHERE folded = $1 ORDER BY event`, all)
 }
 
+// spellArrivals finds the spellings of the events of outcomes. With note, it adds their own to the table; then the events'
+// locks are held.
+func (t txn) spellArrivals(ctx context.Context, all []*arrival, note bool) error {
+	var foldeds [][]byte
+	var rows [][]any
+	folds := make([][]byte, len(all))
+	for i, a := range all {
+		a.spellings = [][]byte{a.event}
+		if ev, ok := a.Event().Folded(); ok {
+			folded := eventHash(ev.Name, ev.Key)
+			folds[i], foldeds = folded, append(foldeds, folded)
+			rows = append(rows, []any{folded, folded}, []any{folded, a.event})
+		}
+	}
+	if len(foldeds) == 0 {
+		return nil
+	}
+	if note {
+		table, args := t.rows([]Kind{Blobs, Blobs}, rows)
+		if err := t.exec(ctx, `INSERT INTO spellings (folded, event) SELECT c1, c2 FROM `+table+` WHERE TRUE ON CONFLICT DO NOTHING`, args...); err != nil {
+			return err
+		}
+	}
+	type spelling struct{ folded, event []byte }
+	is, list := in(*t.dialect, 1, Blobs, foldeds)
+	known, err := collect(ctx, t.tx, func(rows *sql.Rows) (s spelling, err error) { return s, rows.Scan(&s.folded, &s.event) },
+		`SELECT folded, event FROM spellings WHERE folded `+is+` ORDER BY event`, list)
+	for i, a := range all {
+		for _, s := range known {
+			if folds[i] != nil && bytes.Equal(s.folded, folds[i]) && !bytes.Equal(s.event, a.event) {
+				a.spellings = append(a.spellings, s.event)
+			}
+		}
+	}
+	return err
+}
+
 func (t txn) spell(ctx context.Context, folded, event []byte) error {
 	return t.exec(ctx, `INSERT INTO spellings (folded, event) VALUES ($1, $2) ON CONFLICT DO NOTHING`, folded, event)
 }
@@ -111,7 +148,7 @@ func fillSpellings[T any](ctx context.Context, tx migrate.Tx, query string, from
 	if err != nil {
 		return err
 	}
-	t := txn{tx: tx}
+	t := txn{tx: tx, dialect: &Dialect{}}
 	for _, row := range rows {
 		for _, ev := range events(row) {
 			folded, ok := ev.Folded()

@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
 
@@ -22,6 +23,14 @@ type Dialect struct {
 	Lock func(ctx context.Context, tx Tx, keys []int64) error
 	// Write runs one transaction. It may run op again if the database resolves a conflict against this transaction.
 	Write func(ctx context.Context, op Op) error
+	// Lists is how it takes many values at once.
+	Lists Lists
+	// Now is the database's clock, as an expression, in microseconds since 1970.
+	Now string
+	// ForUpdate ends a query that locks the rows that it returns. Empty where there is one writer.
+	ForUpdate string
+	// Group lets one transaction receive several outcomes. A database whose Write does that by itself needs it not.
+	Group bool
 	// Close releases the database.
 	Close func() error
 	// Numbered goes before VALUES in an INSERT that gives rows their ids, and Renumber makes new ids follow the ids in a
@@ -43,12 +52,17 @@ type Tx interface {
 type Store struct {
 	read    *sql.DB
 	dialect Dialect
+	arrived *grouped[scoring.Outcome, store.Receipt]
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
-func New(read *sql.DB, d Dialect) *Store { return &Store{read, d} }
+func New(read *sql.DB, d Dialect) *Store {
+	s := &Store{read: read, dialect: d}
+	s.arrived = &grouped[scoring.Outcome, store.Receipt]{do: s.receiveAll, size: sizeOfOutcome}
+	return s
+}
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
@@ -59,12 +73,16 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close implements store.Store.
-func (s *Store) Close() error { return s.dialect.Close() }
+func (s *Store) Close() error {
+	s.arrived.close()
+	return s.dialect.Close()
+}
 
 // txn is one running write.
 type txn struct {
-	tx   Tx
-	lock func(ctx context.Context, tx Tx, keys []int64) error
+	tx      Tx
+	dialect *Dialect
+	touched *touched
 }
 
 // write runs fn in one transaction and returns its result. A caller that gives up waiting gets no result, though the
@@ -74,7 +92,7 @@ func write[T any](ctx context.Context, s *Store, what string, fn func(context.Co
 	// nothing with one that is still running.
 	result := new(T)
 	err := s.dialect.Write(ctx, func(ctx context.Context, tx Tx) error {
-		v, err := fn(ctx, txn{tx, s.dialect.Lock})
+		v, err := fn(ctx, txn{tx, &s.dialect, &touched{}})
 		*result = v
 		return err
 	})
@@ -91,10 +109,10 @@ type nothing struct{}
 // hold takes locks for the rest of the transaction. A transaction calls it once, before it reads the rows that it
 // decides on.
 func (t txn) hold(ctx context.Context, l locks) error {
-	if t.lock == nil || len(l) == 0 {
+	if t.dialect.Lock == nil || len(l) == 0 {
 		return nil
 	}
-	return t.lock(ctx, t.tx, l.sorted())
+	return t.dialect.Lock(ctx, t.tx, l.sorted())
 }
 
 func (t txn) exec(ctx context.Context, query string, args ...any) error {

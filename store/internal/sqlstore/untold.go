@@ -16,14 +16,13 @@ func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Rec
 		return store.Receipt{}, err
 	}
 	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
-		var l locks
-		l.events(o.Event())
-		if err := t.hold(ctx, l); err != nil {
+		receipts, err := t.receiveAll(ctx, []scoring.Outcome{o})
+		if err != nil {
 			return store.Receipt{}, err
 		}
-		receipt, err := t.receive(ctx, o)
-		if err != nil || receipt.Duplicate {
-			return receipt, err
+		receipt := receipts[0]
+		if receipt.Duplicate {
+			return receipt, nil
 		}
 		return receipt, t.exec(ctx, `INSERT INTO untold (outcome, at) SELECT id, $2 FROM outcomes WHERE outcome = $1`, o.ID, micro(time.Now()))
 	})
@@ -61,11 +60,25 @@ func waitingFor(ctx context.Context, q querier, id int64, o scoring.Outcome) ([]
 		WHERE m.outcome = $1 AND NOT m.late ORDER BY e.id`, id)
 	var waiting []scoring.Expectation
 	for _, w := range matched {
-		if !w.closed(received(o)) {
+		if !w.decides && !w.closed(received(o)) {
 			waiting = append(waiting, w.e)
 		}
 	}
 	return waiting, err
+}
+
+// waitingAgain is waitingFor a duplicate. The store decides again for its declared scorers: a release that does not know them
+// may have kept the outcome.
+func (t txn) waitingAgain(ctx context.Context, id int64, o scoring.Outcome) ([]scoring.Expectation, error) {
+	declared, err := collect(ctx, t.tx, scanID, `SELECT e.id FROM matches m JOIN expectations e ON e.id = m.expectation
+		WHERE m.outcome = $1 AND e.decides AND e.settled_at IS NULL`, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range declared {
+		t.touched.decide(id)
+	}
+	return waitingFor(ctx, t.tx, id, o)
 }
 
 // sameDelivery tells whether a delivery is the same that was kept untold, not another one: its caller could not know

@@ -56,7 +56,7 @@ var databases atomic.Int64
 
 // Start returns the url of a new, empty database in the Postgres of this test process. It skips the test when the
 // machine has no Postgres, and fails it instead when [Required] is set to 1. The database is dropped when the test
-// ends.
+// ends, and a deadlock in it fails the test, though the store tries such a transaction again.
 func Start(tb testing.TB) string {
 	tb.Helper()
 	c, err := cluster(true)
@@ -71,6 +71,9 @@ func Start(tb testing.TB) string {
 		tb.Fatal("create a database: ", err)
 	}
 	tb.Cleanup(func() {
+		if n, err := c.deadlocks(name); err != nil || n > 0 {
+			tb.Errorf("%d deadlocks: two transactions take locks in different orders (%v)", n, err)
+		}
 		if err := c.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 			tb.Error("drop the database: ", err)
 		}
@@ -120,6 +123,16 @@ func (s server) stop() {
 func (s server) url(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("verdict"), Host: s.address, Path: database, RawQuery: "sslmode=disable"}
 	return u.String()
+}
+
+// deadlocks is how many Postgres has ended in a database.
+func (s server) deadlocks(name string) (n int64, err error) {
+	db, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	return n, db.QueryRowContext(context.Background(), `SELECT deadlocks FROM pg_stat_database WHERE datname = $1`, name).Scan(&n)
 }
 
 func (s server) exec(statement string) error {
