@@ -103,9 +103,10 @@ func tryLock(ctx context.Context, db *sql.DB) (release func() error, got bool, e
 		}
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(migrationLock)).Scan(&got)
 	if err == nil {
-		err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(migrationLock)).Scan(&got)
+		// It comes last: the portal of a SELECT keeps its snapshot until the next statement.
+		_, err = tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
 	}
 	if err != nil || !got {
 		return nil, false, errors.Join(err, release())
