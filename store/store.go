@@ -83,8 +83,9 @@ type Recorder interface {
 	// later, the other is superseded with its scores and assignments; scores of scorers about it, past and future, move to
 	// this one.
 	//
-	// The declared expectations that a flush names are made if the store does not know them. Those that the last complete
-	// flush of a run does not name are withdrawn, with their scores, and so are those of the runs that it was reset from.
+	// The declared expectations that a flush names are made if the store does not know them. An expectation that the last
+	// complete flush of a run does not name is withdrawn, with its score, and so are the expectations of the runs that it was
+	// reset from.
 	//
 	// The store decides which run started last whenever it learns something about one of them, from a flush or elsewhere:
 	// the run whose id is the OriginalRunID started first, then the start times decide, then the order of arrival.

@@ -21,7 +21,7 @@ var declaredTests = []namedTest{
 		e := declaredFor(freshRun(), "k", ifPaid)
 		b.expect(t, e)
 		require.Equal(t, []string{"paid:pending"}, b.current(t, e.Run))
-		require.Empty(t, b.receive(t, b.now("o", "paid", "k")), "nobody is to be signaled")
+		require.Empty(t, b.receive(t, b.now("o", "paid", "k")), "no scorer is to be signaled")
 		require.Equal(t, []string{"paid=true"}, b.current(t, e.Run))
 		require.Equal(t, store.Matched, b.ledger(t)["o"].State)
 		waiting, err := b.Waiting(t.Context(), time.Now().Add(time.Hour))

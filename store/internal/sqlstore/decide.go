@@ -62,7 +62,7 @@ type declaredRow struct {
 	subject scoring.Run // without the run id
 }
 
-// lockDeclared locks the rows of expectations in the order of their ids, and returns those that the store decides, with the
+// lockDeclared locks the rows of expectations in the order of their ids, and returns the ones that the store decides, with the
 // database's time.
 func (t txn) lockDeclared(ctx context.Context, ids []int64) (rows []declaredRow, now time.Time, err error) {
 	var micros int64
@@ -74,7 +74,7 @@ func (t txn) lockDeclared(ctx context.Context, ids []int64) (rows []declaredRow,
 	return rows, atTime(micros), err
 }
 
-// declared is an expectation with what has met it.
+// declared is an expectation with the outcomes that have met it, and its decision.
 type declared struct {
 	id, run    int64
 	pending    []byte
@@ -91,7 +91,7 @@ const (
 	declaredInOrder = ` ORDER BY e.id`
 )
 
-// declaredOf returns the expectations that the store decides for scores, each with what has met it and what is decided now.
+// declaredOf returns the expectations that the store decides for scores, each with its outcomes and its decision now.
 func declaredOf(ctx context.Context, q querier, now time.Time, where string, args ...any) ([]*declared, error) {
 	var all []*declared
 	_, err := collect(ctx, q, func(rows *sql.Rows) (nothing, error) {
@@ -193,7 +193,7 @@ type standing struct {
 	identity []byte
 	id       int64
 	highest  int
-	plain    bool // only a deferred scorer has said anything under it, and what is current was said by it
+	plain    bool // all its revisions are statements of deferred scorers
 	rec      scoring.Record
 }
 

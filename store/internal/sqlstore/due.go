@@ -81,7 +81,7 @@ func (s *Store) overdue(ctx context.Context, identities [][]byte, now time.Time,
 	return nil
 }
 
-// withDue brings records up to date by what is due, and keeps those that a filter selects.
+// withDue brings records up to date by the expectations that are due, and keeps the records that a filter selects.
 func (s *Store) withDue(ctx context.Context, records []scoring.Record, f store.Filter, now time.Time) ([]scoring.Record, error) {
 	var identities [][]byte
 	for _, r := range records {

@@ -240,8 +240,8 @@ func (t txn) rematch(ctx context.Context, o outcomeRow, spellings [][]byte, id i
 	return t.moved(ctx, o, waiters, has, id)
 }
 
-// moved brings the matches of an outcome in line with who waits for it now. Of those that have not had it, only the
-// expectation id gets it if that is a scorer's own workflow, which asks; declared scorers get it wherever they are.
+// moved brings the matches of an outcome in line with who waits for it now. A scorer that is a workflow and
+// has not had it gets it only as the expectation id, because it asks; declared scorers always get it.
 func (t txn) moved(ctx context.Context, o outcomeRow, waiters []waiter, has held, id int64) error {
 	met := meets(o.Outcome, waiters, has)
 	for _, w := range waiters {

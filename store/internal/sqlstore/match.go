@@ -53,7 +53,7 @@ type held map[int64]bool
 
 // meets returns which of the waiters an outcome counts for. It depends on who waits, not on who came first, with one
 // exception: an outcome that a scorer that is a workflow has settled on stays with it. A declared scorer whose predicates o
-// does not meet is out of it; one for which o only takes another outcome back has it, whatever its attribution.
+// does not meet is out of it; one for which o only takes another outcome back has it, regardless of attribution.
 func meets(o scoring.Outcome, waiters []waiter, has held) map[int64]bool {
 	met := make(map[int64]bool, len(waiters))
 	type claim struct {
@@ -80,7 +80,7 @@ func meets(o scoring.Outcome, waiters []waiter, has held) map[int64]bool {
 		if c.by == scoring.AttributeAll {
 			continue
 		}
-		rivals := by // of the scorer's name, whatever their own attribution
+		rivals := by // of the scorer's name, regardless of their own attribution
 		for _, other := range []scoring.Attribution{scoring.AttributeAll, scoring.AttributeLast, scoring.AttributeFirst} {
 			if other != c.by {
 				rivals = append(rivals[:len(rivals):len(rivals)], claims[claim{c.scorer, other}]...)

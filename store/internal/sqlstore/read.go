@@ -87,7 +87,7 @@ func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, e
 	}
 	wide := f
 	if due && len(f.States) > 0 {
-		wide.Limit = 0 // what is due may get another state
+		wide.Limit = 0 // a score that is due may get another state
 	}
 	records, err := s.scores(ctx, wide, due)
 	if err != nil || !due {
