@@ -39,6 +39,8 @@ var stiff = []struct{ pattern, example, instead string }{
 	{`(of|by) which (nobody|the|a|an|one|each|it)`, "A unit of which the two differ.", "turn it around: a unit whose two variants differ"},
 	{`(takes?|took) the place of|in the place of|gives? way`, "It takes the place of the old one.", "say: replaces, instead of, yields to"},
 	{`anew|once more`, "It begins anew.", "say: again"},
+	{`at hand`, "The definition is not at hand.", "say: has, does not have"},
+	{`nothing is an? \w+ of|so that nothing`, "Nothing is a share of it.", "say the consequence: there is no lift"},
 }
 
 // kept are files whose words must not change: the prompt is part of the version of every judge.

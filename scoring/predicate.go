@@ -54,7 +54,7 @@ func (p Predicate) Validate() error {
 		return nil
 	case LessThan, AtMost, MoreThan, AtLeast:
 		if _, number := v.(json.Number); !number {
-			return Invalid("compared value", "%.40s is not a number, so that nothing is %s it", p.Value, p.Is)
+			return Invalid("compared value", "%q compares numbers, and %.40s is not one", p.Is, p.Value)
 		}
 		return nil
 	}

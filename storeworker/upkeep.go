@@ -59,7 +59,7 @@ func (t task) run(ctx context.Context, log *slog.Logger) {
 		err := t.do(limited)
 		cancel()
 		if err != nil && ctx.Err() == nil && !failing { // once until it works again
-			log.Warn("not done, it is tried again", "task", t.what, "every", t.every, "error", err)
+			log.Warn("it failed and is tried again", "task", t.what, "every", t.every, "error", err)
 		}
 		failing = err != nil
 		select {

@@ -44,7 +44,7 @@ func Record(ctx workflow.Context, b activities.Batch) (recorded activities.Recor
 		rejection.Reason = application.Error()
 	}
 	if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.RejectName, rejection).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Error("Verdict: a rejection is in no ledger", "Error", err)
+		workflow.GetLogger(ctx).Error("Verdict: a refused delivery could not be added to the ledger", "Error", err)
 	}
 	return recorded, err
 }

@@ -148,7 +148,7 @@ func (m *manager) analyse(ctx workflow.Context) {
 		workflow.GetLogger(ctx).Error("Verdict could not analyse the experiment", "Experiment", m.Definition.Name, "Error", err)
 	case m.Epoch().Number == epoch && m.watched(): // or it is about the state before
 		if err := m.Act(f, now(ctx)); err != nil {
-			workflow.GetLogger(ctx).Error("Verdict's policy could not act", "Experiment", m.Definition.Name, "Error", err)
+			workflow.GetLogger(ctx).Error("Verdict: the policy could not change the experiment", "Experiment", m.Definition.Name, "Error", err)
 		}
 		m.publish(ctx)
 	}

@@ -265,7 +265,7 @@ func (j *judge) versus(r reading, v int) *Comparison {
 	sv, sc := estimate.Stratify(r.estimates(v), r.estimates(c))
 	effect, ok := r.effect(v, c)
 	if !ok && r.scale == relative {
-		effect, ok = r.plain(sv, sc) // nothing is a share of a control whose mean is 0, but it differs all the same
+		effect, ok = r.plain(sv, sc) // a control whose mean is 0 has no lift over it, but a difference
 	}
 	if v == c || !ok {
 		return nil
@@ -338,7 +338,7 @@ func (j *judge) notes() []string {
 			note("%d of %d values of %s were cut at 0 or at %v%s", all.Capped, all.Scored, name, r.metric.Cap, j.cut(r))
 		}
 		if r.scale == relative && r.zero(j.a.exp.control) {
-			note("the mean of %s is 0 in %s, up to rounding: nothing is a share of it, and nothing decides", name, j.d.Control)
+			note("the mean of %s is 0 in %s, up to rounding: there is no lift over it, so this metric decides nothing", name, j.d.Control)
 		}
 		if all.Error > 0 {
 			note("%s is an error or an impossible value in %d of %d units", name, all.Error, all.Assigned)
@@ -359,7 +359,7 @@ func (j *judge) notes() []string {
 	sets := map[int]int{}
 	for _, n := range strata(j.a.epochs) {
 		if sets[n.epoch]++; sets[n.epoch] == 2 && j.d.Selection != scoring.ByCustom {
-			note("the weights of epoch %d changed without a new epoch: its units are analysed apart, by the weights that each had", n.epoch)
+			note("the weights of epoch %d changed without a new epoch: its units are analysed separately, by the weights that each had", n.epoch)
 		}
 		if j.a.epochs[n].shares == nil {
 			note("units of epoch %d have no usable probabilities or too many different ones: their ratio is not checked, and no interval decides", n.epoch)

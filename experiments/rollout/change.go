@@ -67,7 +67,7 @@ func (r *Rollout) After(action Action, change Change, now time.Time) (State, err
 		return c, err
 	}
 	if from := allowed[action]; !slices.Contains(from, c.Status) {
-		return c, scoring.Invalid("status", "the experiment is %s; %s is for one that is %s", c.Status, action, anyOf(from))
+		return c, scoring.Invalid("status", "the experiment is %s; to %s it must be %s", c.Status, strings.TrimPrefix(string(action), "verdict."), anyOf(from))
 	}
 	var variants []string
 	switch action {

@@ -120,7 +120,7 @@ func (r Row) DifferenceRange() string {
 }
 
 // LiftUndefined says what undefined stands for.
-const LiftUndefined = undefined + ": the control's mean is 0, up to rounding, and nothing is a share of it"
+const LiftUndefined = undefined + ": the control's mean is 0, up to rounding, so there is no lift over it"
 
 // undefined is shown for a lift that is none.
 const undefined = "none"
