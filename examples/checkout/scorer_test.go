@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/examples/checkout"
@@ -22,21 +23,21 @@ func TestEachText(t *testing.T) {
 		stripe := &checkout.Activities{}
 		env.RegisterActivity(stripe)
 		env.OnActivity(stripe.Open, mock.Anything, "price_1", text).Return("https://pay.example/1", nil).Once()
-		cart := checkout.Cart{Customer: "ann", Price: "price_1"}
-		env.ExecuteWorkflow(checkout.Checkout, cart)
+		env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "cart-1"})
+		env.ExecuteWorkflow(checkout.Checkout, checkout.Cart{Customer: "ann", Price: "price_1"})
 		require.NoError(t, env.GetWorkflowError())
 		env.RequireAssigned(checkout.Texts, variant)
-		env.RequireDeferred("paid", cart)
+		env.RequireDeferred("paid", checkout.Page{Run: "cart-1", Open: checkout.Day})
 		env.AssertExpectations(t)
 	}
 }
 
-// The scorer by itself, over its day. Its run's workflow id is the key.
+// The scorer by itself, over its day.
 func TestPaid(t *testing.T) {
 	t.Parallel()
 	deliver := func(name string) *verdicttest.Scorer {
-		s := verdicttest.NewScorer(t, checkout.Paid, checkout.Cart{Customer: "ann"})
-		s.Deliver(23*time.Hour, verdict.Outcome{Name: name, Key: s.Run().WorkflowID})
+		s := verdicttest.NewScorer(t, checkout.Paid, checkout.Page{Run: "cart-1", Open: checkout.Day})
+		s.Deliver(23*time.Hour, verdict.Outcome{Name: name, Key: "cart-1"})
 		return s
 	}
 	deliver(webhooks.CheckoutPaid).RequireScore("paid", true)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/webhooks"
 )
 
@@ -36,15 +35,24 @@ type Cart struct {
 	Open     time.Duration `json:"open,omitempty"` // how long the page is open; a day if 0
 }
 
-// Paid is the deferred scorer: did the customer pay before the page closed? Stripe's outcomes have the workflow id as key.
-var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, c Cart) (scoring.Score, error) {
-	run, _ := verdict.AboutRun(ctx)
-	payment, err := verdict.Await(ctx, verdict.AnyOf(
-		verdict.On(webhooks.CheckoutPaid, run.WorkflowID).Means(true),
-		verdict.On(webhooks.CheckoutFailed, run.WorkflowID).Means(false),
-		verdict.On(webhooks.CheckoutExpired, run.WorkflowID).Means(false),
-	), verdict.Within(cmp.Or(c.Open, Day)), verdict.ExpiresFalse)
-	return payment.Score(), err
+// Page is an open payment page.
+type Page struct {
+	Run  string        `json:"run"` // the workflow id, which Stripe's outcomes have as their key
+	Open time.Duration `json:"open"`
+}
+
+// Paid is the deferred scorer: did the customer pay before the page closed?
+var Paid = verdict.NewOutcomeScorer("paid", "1", func(p Page) verdict.Wait {
+	return verdict.Wait{
+		For: verdict.AnyOf(
+			verdict.On(webhooks.CheckoutPaid, p.Run).Means(true),
+			verdict.On(webhooks.CheckoutFailed, p.Run).Means(false),
+			verdict.On(webhooks.CheckoutExpired, p.Run).Means(false)),
+		Window: verdict.Within(p.Open),
+		End:    verdict.ExpiresFalse,
+		// How late Stripe may tell us what happened in time.
+		Allowance: min(p.Open, time.Minute),
+	}
 })
 
 // Checkout opens a payment page and returns its address.
@@ -59,6 +67,6 @@ func Checkout(ctx workflow.Context, c Cart) (string, error) {
 	if err := workflow.ExecuteActivity(ctx, (*Activities).Open, c.Price, text).Get(ctx, &url); err != nil {
 		return "", err
 	}
-	verdict.Defer(ctx, Paid, c)
+	verdict.Defer(ctx, Paid, Page{workflow.GetInfo(ctx).WorkflowExecution.ID, cmp.Or(c.Open, Day)})
 	return url, nil
 }

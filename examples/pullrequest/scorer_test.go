@@ -20,5 +20,10 @@ func TestAccepted(t *testing.T) {
 		s.Deliver(pullrequest.Patience-time.Hour, verdict.Outcome{Name: name, Key: key})
 		s.RequireScore("accepted", want)
 	}
+	reopened := verdicttest.NewScorer(t, pullrequest.Accepted, pr)
+	reopened.Deliver(time.Hour, verdict.Outcome{Name: webhooks.PullRequestClosed, Key: key})
+	reopened.Deliver(90*time.Minute, verdict.Outcome{Name: webhooks.PullRequestReopened, Key: key})
+	reopened.Deliver(48*time.Hour, verdict.Outcome{Name: webhooks.PullRequestMerged, Key: key})
+	reopened.RequireScore("accepted", true)
 	verdicttest.NewScorer(t, pullrequest.Accepted, pr).RequireScore("accepted", false) // nobody decided
 }

@@ -8,7 +8,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/webhooks"
 )
 
@@ -17,6 +16,9 @@ const TaskQueue = "pullrequest"
 
 // Patience is how long a pull request may stay open.
 const Patience = 14 * 24 * time.Hour
+
+// Regret is how soon a closed pull request is reopened that was closed by mistake.
+const Regret = time.Hour
 
 // Change is the agent's proposal: a branch that it has pushed.
 type Change struct {
@@ -32,7 +34,7 @@ type PullRequest struct {
 	Number     int    `json:"number"`
 }
 
-// Validate is called where the scorer is deferred and where it runs.
+// Validate is called where the scorer is deferred.
 func (p PullRequest) Validate() error {
 	if p.Repository == "" || p.Number <= 0 {
 		return errors.New("a pull request has a repository and a number")
@@ -40,14 +42,19 @@ func (p PullRequest) Validate() error {
 	return nil
 }
 
-// Accepted is the deferred scorer: was the pull request merged? If it is not decided in time, it was not.
-var Accepted = verdict.NewScorer("accepted", "1", func(ctx workflow.Context, pr PullRequest) (scoring.Score, error) {
-	key := webhooks.IssueKey(pr.Repository, pr.Number)
-	decision, err := verdict.Await(ctx, verdict.AnyOf(
-		verdict.On(webhooks.PullRequestMerged, key).Means(true),
-		verdict.On(webhooks.PullRequestClosed, key).Means(false),
-	), verdict.Within(Patience), verdict.ExpiresFalse)
-	return decision.Score(), err
+// Accepted is the deferred scorer: was the pull request merged? If it is not decided in time, it was not. One that is closed
+// and reopened at once is not decided.
+var Accepted = verdict.NewOutcomeScorer("accepted", "1", func(pr PullRequest) verdict.Wait {
+	on := func(outcome string) verdict.Event {
+		return verdict.On(outcome, webhooks.IssueKey(pr.Repository, pr.Number))
+	}
+	return verdict.Wait{
+		For: verdict.AnyOf(
+			on(webhooks.PullRequestMerged).Means(true),
+			on(webhooks.PullRequestClosed).Means(false).UnlessUndone(on(webhooks.PullRequestReopened), Regret)),
+		Window: verdict.Within(Patience),
+		End:    verdict.ExpiresFalse,
+	}
 })
 
 // Propose opens a pull request and leaves the scorer behind. The run ends at once; its score comes later.

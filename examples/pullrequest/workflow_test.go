@@ -60,12 +60,16 @@ func bench(t *testing.T) (b *harness.Bench, receiver string) {
 	return b, server.URL + "/webhooks/github"
 }
 
-// deliver sends what GitHub sends when a pull request is closed, signed, and returns the answer's status.
-func deliver(t *testing.T, url, id, signedWith string, number int, merged bool) int {
+// deliver sends what GitHub sends about a pull request that is closed, merged or reopened, signed, and returns the answer's status.
+func deliver(t *testing.T, url, id, signedWith string, number int, what string, ago time.Duration) int {
 	t.Helper()
-	body := fmt.Sprintf(`{"action":"closed","repository":{"full_name":"octo/hello"},
-		"pull_request":{"number":%d,"merged":%t,"merge_commit_sha":"0123abcd","closed_at":%q}}`,
-		number, merged, time.Now().UTC().Format(time.RFC3339))
+	action, at := "closed", time.Now().UTC().Add(-ago).Format(time.RFC3339)
+	if what == "reopened" {
+		action = what
+	}
+	body := fmt.Sprintf(`{"action":%q,"repository":{"full_name":"octo/hello"},
+		"pull_request":{"number":%d,"merged":%t,"merge_commit_sha":"0123abcd","closed_at":%q,"updated_at":%q}}`,
+		action, number, what == "merged", at, at)
 	mac := hmac.New(sha256.New, []byte(signedWith))
 	mac.Write([]byte(body))
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -88,15 +92,17 @@ func propose(t *testing.T, b *harness.Bench) (client.WorkflowRun, int) {
 	return run, pr.Number
 }
 
-func TestMergedAndClosed(t *testing.T) {
+func TestMergedAndReopened(t *testing.T) {
 	t.Parallel()
 	b, receiver := bench(t)
 	merged, first := propose(t, b)
-	closed, second := propose(t, b)
+	reopened, second := propose(t, b)
+	closed, third := propose(t, b)
 
-	// Both runs have ended; both scores are pending, with a window of 14 days.
-	b.Waiting("octo/hello#1", 1)
-	b.Waiting("octo/hello#2", 1)
+	// All runs have ended; their scores are pending, with a window of 14 days.
+	for number := range 3 {
+		b.Waiting(fmt.Sprintf("octo/hello#%d", number+1), 1)
+	}
 	waiting, err := b.Store.Waiting(t.Context(), time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.NotEmpty(t, waiting)
@@ -105,16 +111,23 @@ func TestMergedAndClosed(t *testing.T) {
 	}
 
 	id := uuid.NewString()
-	require.Equal(t, http.StatusUnauthorized, deliver(t, receiver, uuid.NewString(), "somebody else's secret", first, false))
-	require.Equal(t, http.StatusOK, deliver(t, receiver, id, secret, first, true))
-	require.Equal(t, http.StatusOK, deliver(t, receiver, id, secret, first, true), "delivered again")
-	require.Equal(t, http.StatusOK, deliver(t, receiver, uuid.NewString(), secret, second, false))
+	require.Equal(t, http.StatusUnauthorized, deliver(t, receiver, uuid.NewString(), "somebody else's secret", first, "closed", 0))
+	require.Equal(t, http.StatusOK, deliver(t, receiver, id, secret, first, "merged", 0))
+	require.Equal(t, http.StatusOK, deliver(t, receiver, id, secret, first, "merged", 0), "delivered again")
+	for ago, what := range []string{"merged", "reopened", "closed"} { // in any order
+		require.Equal(t, http.StatusOK, deliver(t, receiver, uuid.NewString(), secret, second, what, time.Duration(ago)*10*time.Second))
+	}
+	require.Equal(t, http.StatusOK, deliver(t, receiver, uuid.NewString(), secret, third, "closed", 0))
 
 	require.Equal(t, []string{"accepted=true"}, b.Scores(merged, 1))
-	require.Equal(t, []string{"accepted=false"}, b.Scores(closed, 1))
-	history, err := b.Store.Scores(t.Context(), store.Filter{Name: "accepted", History: true})
+	require.Equal(t, []string{"accepted=true"}, b.Scores(reopened, 1))
+	undecided, err := b.Store.Scores(t.Context(), store.Filter{Run: scoring.Run{WorkflowID: closed.GetID(), RunID: closed.GetRunID()}})
 	require.NoError(t, err)
-	require.Len(t, history, 4, "for each of the two runs: pending, then the score")
-	require.Equal(t, scoring.FromScorer, history[3].Source)
-	require.Equal(t, "accepted@1", history[3].Key)
+	require.Len(t, undecided, 1)
+	require.Equal(t, scoring.Pending, undecided[0].State, "it may be reopened for an hour")
+	history, err := b.Store.Scores(t.Context(), store.Filter{Run: scoring.Run{WorkflowID: merged.GetID(), RunID: merged.GetRunID()}, Name: "accepted", History: true})
+	require.NoError(t, err)
+	require.Len(t, history, 2, "pending, then the score")
+	require.Equal(t, scoring.FromScorer, history[1].Source)
+	require.Equal(t, "accepted@1", history[1].Key)
 }

@@ -2,13 +2,13 @@
 package ticket
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
 // TaskQueue is where the worker polls.
@@ -24,31 +24,35 @@ type Ticket struct {
 	Calm    time.Duration `json:"calm,omitempty"` // how long it must stay closed; 72 h if 0
 }
 
-// StayedClosed is the deferred scorer: silence is success.
-var StayedClosed = verdict.NewScorer("stayed_closed", "1", func(ctx workflow.Context, t Ticket) (scoring.Score, error) {
-	closed, err := verdict.AwaitRun(ctx)
-	if err != nil {
-		return scoring.Score{}, err
+// Solution is what became of a ticket.
+type Solution struct {
+	Ticket string        `json:"ticket"`
+	At     time.Time     `json:"at"`
+	Calm   time.Duration `json:"calm"`
+}
+
+// StayedClosed is the deferred scorer: silence is success. The ticket may well have been reopened just before: that is why we
+// were asked. Only what happens after the solution counts.
+var StayedClosed = verdict.NewOutcomeScorer("stayed_closed", "1", func(s Solution) verdict.Wait {
+	return verdict.Wait{
+		For:    verdict.On(Reopened, s.Ticket).Means(false),
+		Window: verdict.Within(s.Calm).Since(s.At),
+		End:    verdict.ExpiresTrue,
+		// How late the help desk may tell us what happened in time.
+		Allowance: min(s.Calm, time.Minute),
 	}
-	if closed.Status != scoring.RunCompleted {
-		return verdict.Decline("", "it was not solved"), nil
-	}
-	// The ticket may well have been reopened just before: that is why we were asked. Only later events count.
-	later := func(o verdict.Outcome) bool { return o.When().After(closed.ClosedAt) }
-	window := verdict.Within(t.Calm).From(closed.ClosedAt)
-	news, err := verdict.Await(ctx, verdict.On(Reopened, t.ID).Means(false).Where(later), window, verdict.ExpiresTrue)
-	return news.Score(), err
 })
 
 // Solve solves a ticket. The runs about one ticket are a session.
 func Solve(ctx workflow.Context, t Ticket) error {
-	if t.Calm == 0 {
-		t.Calm = 72 * time.Hour
-	}
 	verdict.Session(ctx, "ticket", t.ID)
-	verdict.Defer(ctx, StayedClosed, t)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
-	return workflow.ExecuteActivity(ctx, Close, t).Get(ctx, nil)
+	if err := workflow.ExecuteActivity(ctx, Close, t).Get(ctx, nil); err != nil {
+		verdict.Record(ctx, verdict.Decline("stayed_closed", "it was not solved"))
+		return err
+	}
+	verdict.Defer(ctx, StayedClosed, Solution{t.ID, workflow.Now(ctx), cmp.Or(t.Calm, 72*time.Hour)})
+	return nil
 }
 
 // The help desk calls Reopen when a customer comes back. The event's id makes a repeated call harmless.
