@@ -21,8 +21,9 @@
 //
 // # What you will know later
 //
-// [Defer] starts a [Scorer], a workflow function made by [NewScorer], which waits for weeks and outlives the run. In it,
-// [Await] waits for an [Outcome]: [On] one event, [AnyOf] several, [AllOf] of them or one [Times], [Within] a window whose
+// [Defer] starts a [Scorer], which waits for weeks and outlives the run. [NewOutcomeScorer] makes one that says as data what
+// it waits for ([Wait]), so that the store decides and no code of yours runs; [NewScorer] makes one of a workflow function,
+// where [Await] waits for an [Outcome]: [On] one event, [AnyOf] several, [AllOf] of them or one [Times], [Within] a window whose
 // end has a meaning ([ExpiresTrue], [ExpiresFalse], [ExpiresAs], [ExpiresUnknown]). [AwaitRun] waits for the run's end. A
 // scorer starts at once, or [OnClose], [OnSuccess], [OnFailure], or [StartAt] a time.
 //

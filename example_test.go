@@ -215,7 +215,7 @@ func ExampleAbout() {
 		}
 	}
 	show(env.Scores())
-	// Output:
+	// Unordered output:
 	// answer-17
 	// reviewed: true
 	// correct: false (the date is wrong)

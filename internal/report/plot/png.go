@@ -26,15 +26,14 @@ func newPicture(f Figure) picture {
 }
 
 func (p picture) fill(c color.NRGBA, corners ...point) {
-	v := p.rasterizer()
-	polygon(v, corners...)
-	p.paint(v, c)
+	p.paint(c, [][]point{corners})
 }
 
 // stroke draws each piece of a line as a rectangle, and a disc where two meet. They are drawn together, so that a line
 // is not darker where they overlap.
 func (p picture) stroke(with pen, through ...point) {
-	v, r := p.rasterizer(), with.width/2
+	var shapes [][]point
+	r := with.width / 2
 	for _, stroke := range dashed(through, with.dashes) {
 		for i, to := range stroke[1:] {
 			from := stroke[i]
@@ -43,13 +42,13 @@ func (p picture) stroke(with pen, through ...point) {
 				continue
 			}
 			x, y := (to.x-from.x)/d*r, (to.y-from.y)/d*r
-			polygon(v, point{from.x + y, from.y - x}, point{to.x + y, to.y - x}, point{to.x - y, to.y + x}, point{from.x - y, from.y + x})
+			shapes = append(shapes, []point{{from.x + y, from.y - x}, {to.x + y, to.y - x}, {to.x - y, to.y + x}, {from.x - y, from.y + x}})
 			if i > 0 {
-				polygon(v, disc(from, r)...)
+				shapes = append(shapes, disc(from, r))
 			}
 		}
 	}
-	p.paint(v, with.colour)
+	p.paint(with.colour, shapes)
 }
 
 func (p picture) write(l letters, at point, text string) {
@@ -92,26 +91,39 @@ func (p picture) stamp(l letters, mask *image.Alpha, at image.Point) {
 	draw.DrawMask(p.image, r, image.NewUniform(l.colour), image.Point{}, mask, image.Point{}, draw.Over)
 }
 
-func (p picture) rasterizer() *vector.Rasterizer {
-	return vector.NewRasterizer(p.image.Bounds().Dx(), p.image.Bounds().Dy())
+// paint fills polygons. Only the part of the picture that they may reach is looked at.
+func (p picture) paint(c color.NRGBA, shapes [][]point) {
+	reach := p.clip.Intersect(bounds(shapes))
+	if reach.Empty() {
+		return
+	}
+	v := vector.NewRasterizer(reach.Dx(), reach.Dy())
+	for _, corners := range shapes {
+		for i, at := range corners {
+			x, y := float32(scale*at.x-float64(reach.Min.X)), float32(scale*at.y-float64(reach.Min.Y))
+			if i == 0 {
+				v.MoveTo(x, y)
+			} else {
+				v.LineTo(x, y)
+			}
+		}
+		v.ClosePath()
+	}
+	v.Draw(p.image, reach, image.NewUniform(c), image.Point{})
 }
 
-func (p picture) paint(v *vector.Rasterizer, c color.NRGBA) {
-	mask := image.NewAlpha(p.image.Bounds())
-	v.Draw(mask, mask.Bounds(), image.Opaque, image.Point{})
-	draw.DrawMask(p.image, p.clip, image.NewUniform(c), image.Point{}, mask, p.clip.Min, draw.Over)
-}
-
-func polygon(v *vector.Rasterizer, corners ...point) {
-	for i, c := range corners {
-		x, y := float32(scale*c.x), float32(scale*c.y)
-		if i == 0 {
-			v.MoveTo(x, y)
-		} else {
-			v.LineTo(x, y)
+// bounds are the pixels that polygons may reach.
+func bounds(shapes [][]point) image.Rectangle {
+	left, top, right, bottom := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
+	for _, corners := range shapes {
+		for _, c := range corners {
+			left, top, right, bottom = min(left, c.x), min(top, c.y), max(right, c.x), max(bottom, c.y)
 		}
 	}
-	v.ClosePath()
+	if left > right {
+		return image.Rectangle{}
+	}
+	return image.Rect(int(math.Floor(scale*left)), int(math.Floor(scale*top)), int(math.Ceil(scale*right)), int(math.Ceil(scale*bottom)))
 }
 
 // dashed cuts a line into its strokes.
