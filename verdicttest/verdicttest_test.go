@@ -223,3 +223,23 @@ func TestActivitiesThatAreClosures(t *testing.T) {
 	require.NoError(t, env.GetWorkflowError())
 	env.RequireScore("it is the one", true)
 }
+
+// A scorer that knows its run, and says a number.
+func TestAScorerOfItsRun(t *testing.T) {
+	t.Parallel()
+	stars := verdict.NewScorer("stars", "1", func(ctx workflow.Context, _ string) (scoring.Score, error) {
+		run, ok := verdict.AboutRun(ctx)
+		if !ok {
+			return scoring.Score{}, fmt.Errorf("it is about no run")
+		}
+		got, err := verdict.Await(ctx, verdict.On("rated", run.WorkflowID), verdict.Within(time.Hour), verdict.ExpiresUnknown)
+		if err != nil || got.Ended {
+			return verdict.Decline("", "nobody rated it"), err
+		}
+		return verdict.Number("", 4.5), nil
+	})
+	s := verdicttest.NewScorer(t, stars, "")
+	s.Deliver(time.Minute, verdict.Outcome{Name: "rated", Key: s.Run().WorkflowID})
+	s.RequireScore("stars", 4.5)
+	verdicttest.NewScorer(t, stars, "").RequireScore("stars", scoring.Declined)
+}
