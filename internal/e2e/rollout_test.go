@@ -134,7 +134,7 @@ func TestAnExperimentIsManaged(t *testing.T) {
 
 	before := c.read()
 	for text, bad := range map[string]func() (rollout.Revision, error){
-		"is paused": func() (rollout.Revision, error) { return c.change(rollout.Resume, "", rollout.Change{}) },
+		"must be paused": func() (rollout.Revision, error) { return c.change(rollout.Resume, "", rollout.Change{}) },
 		`none for variant "b"`: func() (rollout.Revision, error) {
 			return c.change(rollout.Ramp, "", rollout.Change{Weights: map[string]float64{"a": 1}})
 		},
