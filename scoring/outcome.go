@@ -24,6 +24,9 @@ type Outcome struct {
 	ReceivedAt time.Time `json:"received_at,omitzero"`
 	// Source says who told: "github", "stripe", "cli".
 	Source string `json:"source,omitempty"`
+	// Retried marks a delivery that may have been kept already, on another way: with the same ReceivedAt it is the same one.
+	// It is not kept.
+	Retried bool `json:"retried,omitempty"`
 }
 
 // Validate refuses an outcome without id, name or key, and one that breaks a limit.

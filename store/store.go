@@ -144,8 +144,8 @@ type Correlator interface {
 	// scorer does not get it.
 	Settle(ctx context.Context, s Settlement) (unseen []scoring.Outcome, err error)
 
-	// ReceiveUntold is Receive for a caller that cannot signal the waiting scorers: the store marks the outcome as untold
-	// until ToldOf clears the mark. The caller must not act on the receipt.
+	// ReceiveUntold is Receive for a caller that does not signal the waiting scorers: if there are any, the store marks the
+	// outcome as untold until ToldOf clears the mark.
 	ReceiveUntold(ctx context.Context, o scoring.Outcome) (Receipt, error)
 	// Untold returns outcomes whose scorers have not been signaled, oldest first, each with the expectations that still
 	// wait for it.

@@ -17,17 +17,18 @@ import (
 // countLimit bounds the counting of a duplicate in the store, which the sender waits for.
 const countLimit = time.Second
 
-// takeLimit is how long Temporal may take to hold an outcome before the store is asked to, at most: a sender that is
-// impatient leaves less.
+// takeLimit is how long Temporal may take to hold an outcome, at most: a sender that is impatient leaves less.
 const takeLimit = 2 * time.Second
 
-// delivery hands outcomes over to Temporal, which holds them even while the store is down. While Temporal is down, the
-// store holds them.
+// delivery commits outcomes to the store, which decides for declared scorers at once. What the store cannot take, Temporal
+// holds until it can.
 type delivery struct {
 	temporal  client.Client
 	store     store.Correlator
 	taskQueue string
 	log       *slog.Logger
+	pulse     *pulse
+	wake      chan struct{} // scorers are to be signaled
 }
 
 // Deliver implements webhooks.Sink.
@@ -36,48 +37,44 @@ func (d delivery) Deliver(ctx context.Context, o scoring.Outcome) error {
 	return err
 }
 
-// deliver returns once o is held. A delivery that Temporal has already never reaches the store by itself, so it is counted
-// there.
+// deliver returns once o is held.
 func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
 	if err := o.Validate(); err != nil {
 		return false, err
 	}
-	duplicate, err = d.handOver(ctx, o)
-	if err != nil {
-		return d.keep(ctx, o, err)
+	receipt, err := commit(ctx, d.pulse, func(ctx context.Context) (store.Receipt, error) { return d.store.ReceiveUntold(ctx, o) })
+	var invalid *scoring.InvalidError
+	switch {
+	case err == nil:
+		if len(receipt.Waiting) > 0 {
+			d.tellSoon()
+		}
+		return receipt.Duplicate, nil
+	case errors.As(err, &invalid), errors.Is(err, errBusy):
+		return false, err
 	}
+	return d.handOver(ctx, o, err)
+}
+
+// handOver has Temporal hold an outcome that the store did not take. A delivery that Temporal has already never reaches the
+// store by itself, so it is counted there.
+func (d delivery) handOver(ctx context.Context, o scoring.Outcome, away error) (duplicate bool, err error) {
+	o.Retried = true // the store may have taken it without saying so
+	limited, cancel := context.WithTimeout(ctx, takeLimit)
+	defer cancel()
+	duplicate, err = activities.StartDelivery(limited, d.temporal, d.taskQueue, o)
+	if err != nil {
+		return false, errors.Join(fmt.Errorf("store: %w", away), fmt.Errorf("temporal: %w", err))
+	}
+	d.log.Debug("the store does not take an outcome, Temporal does", "outcome", o.ID, "error", away)
 	if !duplicate {
 		return false, nil
 	}
+	o.Retried = false
 	if err := d.count(ctx, o); err != nil {
 		d.log.Warn("a repeated delivery is not counted", "outcome", o.ID, "error", err)
 	}
 	return true, nil
-}
-
-// handOver has Temporal hold an outcome, within half of the time that there is.
-func (d delivery) handOver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
-	limit := takeLimit
-	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(deadline)/2)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return activities.StartDelivery(ctx, d.temporal, d.taskQueue, o)
-}
-
-// keep has the store hold an outcome that Temporal did not take. Its scorers are signaled once Temporal is back.
-func (d delivery) keep(ctx context.Context, o scoring.Outcome, away error) (duplicate bool, err error) {
-	var invalid *scoring.InvalidError
-	if errors.As(away, &invalid) {
-		return false, away
-	}
-	receipt, err := d.store.ReceiveUntold(ctx, o)
-	if err != nil {
-		return false, errors.Join(fmt.Errorf("temporal: %w", away), fmt.Errorf("store: %w", err))
-	}
-	d.log.Debug("Temporal does not take an outcome, the store does", "outcome", o.ID, "error", away)
-	return receipt.Duplicate, nil
 }
 
 // count counts a repetition in the store, or has it counted there.
@@ -90,10 +87,18 @@ func (d delivery) count(ctx context.Context, o scoring.Outcome) error {
 	return activities.CountDelivery(ctx, d.temporal, d.taskQueue, o)
 }
 
+// tellSoon has waiting scorers signaled without delay.
+func (d delivery) tellSoon() {
+	select {
+	case d.wake <- struct{}{}:
+	default: // it will be done
+	}
+}
+
 // tellBatch is how many outcomes are signaled in one go.
 const tellBatch = 100
 
-// tell signals the waiting scorers about the outcomes that the store has held while Temporal was down.
+// tell signals the scorers that wait for outcomes that the store has.
 func (d delivery) tell(ctx context.Context) error {
 	for {
 		all, err := d.store.Untold(ctx, tellBatch)

@@ -13,6 +13,7 @@ import (
 // How often the worker does its upkeep, and how long it may take.
 const (
 	tellEvery  = 2 * time.Second
+	closeEvery = time.Second
 	heldEvery  = 15 * time.Second
 	pruneEvery = time.Hour
 	taskLimit  = 10 * time.Minute
@@ -26,6 +27,7 @@ type task struct {
 	what  string
 	every time.Duration
 	do    func(context.Context) error
+	wake  <-chan struct{} // does it at once; nil: nothing does
 }
 
 // upkeep does tasks until it is stopped. Every replica does them; a task that another replica has done has no work
@@ -64,6 +66,7 @@ func (t task) run(ctx context.Context, log *slog.Logger) {
 		failing = err != nil
 		select {
 		case <-tick.C:
+		case <-t.wake:
 		case <-ctx.Done():
 			return
 		}
@@ -81,12 +84,16 @@ type Keep struct {
 // tasksOf returns the tasks for a store.
 func tasksOf(s store.Store, keep Keep, d delivery) []task {
 	return []task{
-		{"signal scorers about outcomes from while Temporal was down", tellEvery, d.tell},
-		{"record held scores whose keys runs have declared", heldEvery, func(ctx context.Context) error {
+		{what: "signal scorers about outcomes that the store has", every: tellEvery, do: d.tell, wake: d.wake},
+		{what: "write the scores that time has decided", every: closeEvery, do: func(ctx context.Context) error {
+			_, err := s.CloseDue(ctx)
+			return err
+		}},
+		{what: "record held scores whose keys runs have declared", every: heldEvery, do: func(ctx context.Context) error {
 			_, err := s.ReleaseHeld(ctx)
 			return err
 		}},
-		{"delete old requests and rejections", pruneEvery, func(ctx context.Context) error {
+		{what: "delete old requests and rejections", every: pruneEvery, do: func(ctx context.Context) error {
 			_, err := s.ExpireHeld(ctx, time.Now().Add(-heldFor))
 			return errors.Join(err, old(ctx, s.PruneRequests, keep.Requests), old(ctx, s.PruneRejections, keep.Rejections))
 		}},

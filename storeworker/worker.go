@@ -104,6 +104,8 @@ type Worker struct {
 	parts     *parts
 	metrics   client.MetricsHandler
 	stopLimit time.Duration
+	pulse     pulse
+	wake      chan struct{}
 	step      atomic.Value // of a stop: its name
 }
 
@@ -120,7 +122,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	cfg.complete()
 	cfg.Client.MetricsHandler = numbers.handler(cfg.Client.MetricsHandler)
 	s := &Worker{
-		log: cfg.Logger, fatal: make(chan error, 2), store: owned, metrics: cfg.Client.MetricsHandler,
+		log: cfg.Logger, fatal: make(chan error, 2), wake: make(chan struct{}, 1), store: owned, metrics: cfg.Client.MetricsHandler,
 		stopLimit: cfg.Worker.WorkerStopTimeout + drainLimit - endLimit,
 	}
 	defer func() {
@@ -150,7 +152,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	if err := s.startWorker(cfg); err != nil {
 		return nil, err
 	}
-	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{"check the store and Temporal", lookEvery, func(ctx context.Context) error {
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{what: "check the store and Temporal", every: lookEvery, do: func(ctx context.Context) error {
 		setAway(s.metrics, s.parts.all, s.parts.look(ctx))
 		return nil
 	}}))
@@ -204,7 +206,7 @@ const lookEvery = 10 * time.Second
 
 // delivery is how outcomes are delivered.
 func (s *Worker) delivery(cfg Options) delivery {
-	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log}
+	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log, pulse: &s.pulse, wake: s.wake}
 }
 
 // Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after

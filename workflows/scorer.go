@@ -310,7 +310,7 @@ func storeActivity(taskQueue string) workflow.ActivityOptions {
 		TaskQueue:           taskQueue,
 		StartToCloseTimeout: 30 * time.Second,
 		HeartbeatTimeout:    10 * time.Second, // how long the loss of a worker delays its work in progress
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
 		Priority:            temporal.Priority{PriorityKey: 5},
 	}
 }

@@ -14,30 +14,39 @@ import (
 
 // Receive implements store.Store.
 func (s *Store) Receive(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
-	o, err := checkOutcome(o)
-	if err != nil {
-		return store.Receipt{}, err
+	return s.receive(ctx, incoming{Outcome: o})
+}
+
+// incoming is an outcome that a caller hands in. Untold, its caller does not signal the waiting scorers itself.
+type incoming struct {
+	scoring.Outcome
+	untold bool
+}
+
+func (o incoming) size() int { return 512 + len(o.Payload) }
+
+func (s *Store) receive(ctx context.Context, o incoming) (r store.Receipt, err error) {
+	if o.Outcome, err = checkOutcome(o.Outcome); err != nil {
+		return r, err
 	}
 	if s.dialect.Group {
 		return s.arrived.call(ctx, o)
 	}
-	receipts, err := s.receiveAll(ctx, []scoring.Outcome{o})
+	receipts, err := s.receiveAll(ctx, []incoming{o})
 	if err != nil {
-		return store.Receipt{}, err
+		return r, err
 	}
 	return receipts[0], nil
 }
 
-func sizeOfOutcome(o scoring.Outcome) int { return 512 + len(o.Payload) }
-
 // receiveAll receives outcomes in one transaction.
-func (s *Store) receiveAll(ctx context.Context, outcomes []scoring.Outcome) ([]store.Receipt, error) {
+func (s *Store) receiveAll(ctx context.Context, outcomes []incoming) ([]store.Receipt, error) {
 	return write(ctx, s, "receive", func(ctx context.Context, t txn) ([]store.Receipt, error) { return t.receiveAll(ctx, outcomes) })
 }
 
 // arrival is an outcome that is being received.
 type arrival struct {
-	scoring.Outcome
+	incoming
 	event     []byte
 	spellings [][]byte // of its event, that one included
 	id        int64
@@ -47,10 +56,12 @@ type arrival struct {
 
 // receiveAll keeps outcomes, matches each with who waits for it, and decides for the declared scorers among them. Each step
 // is one statement for all outcomes.
-func (t txn) receiveAll(ctx context.Context, outcomes []scoring.Outcome) ([]store.Receipt, error) {
+func (t txn) receiveAll(ctx context.Context, outcomes []incoming) ([]store.Receipt, error) {
 	all := make([]*arrival, len(outcomes))
 	for i, o := range outcomes {
-		all[i] = &arrival{Outcome: o, event: eventHash(o.Name, o.Key), receipt: store.Receipt{Outcome: o}}
+		all[i] = &arrival{incoming: o, event: eventHash(o.Name, o.Key)}
+		all[i].Retried = false // which belongs to the delivery
+		all[i].receipt.Outcome = all[i].Outcome
 	}
 	held, err := t.holdArrivals(ctx, all)
 	if err != nil {
@@ -60,12 +71,12 @@ func (t txn) receiveAll(ctx context.Context, outcomes []scoring.Outcome) ([]stor
 		return nil, err
 	}
 	fresh := make([]*arrival, 0, len(all))
-	for _, a := range all {
+	for i, a := range all {
 		if a.fresh {
 			fresh = append(fresh, a)
 			continue
 		}
-		if a.receipt, err = t.receiveAgain(ctx, a.Outcome); err != nil {
+		if a.receipt, err = t.receiveAgain(ctx, outcomes[i].Outcome); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +203,9 @@ func (t txn) matchArrivals(ctx context.Context, fresh []*arrival) error {
 		}
 	}
 	if err := t.matchAll(ctx, rows); err != nil {
+		return err
+	}
+	if err := t.markUntold(ctx, fresh); err != nil {
 		return err
 	}
 	return t.matchLate(ctx, unclaimed)

@@ -12,7 +12,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
 
@@ -52,7 +51,7 @@ type Tx interface {
 type Store struct {
 	read    *sql.DB
 	dialect Dialect
-	arrived *grouped[scoring.Outcome, store.Receipt]
+	arrived *grouped[incoming, store.Receipt]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -60,7 +59,7 @@ var _ store.Store = (*Store)(nil)
 // New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
 func New(read *sql.DB, d Dialect) *Store {
 	s := &Store{read: read, dialect: d}
-	s.arrived = &grouped[scoring.Outcome, store.Receipt]{do: s.receiveAll, size: sizeOfOutcome}
+	s.arrived = &grouped[incoming, store.Receipt]{do: s.receiveAll, size: incoming.size}
 	return s
 }
 

@@ -11,21 +11,22 @@ import (
 
 // ReceiveUntold implements [store.Correlator].
 func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Receipt, error) {
-	o, err := checkOutcome(o)
-	if err != nil {
-		return store.Receipt{}, err
+	return s.receive(ctx, incoming{Outcome: o, untold: true})
+}
+
+// markUntold marks the outcomes for which scorers wait that nobody has signaled.
+func (t txn) markUntold(ctx context.Context, fresh []*arrival) error {
+	var rows [][]any
+	for _, a := range fresh {
+		if a.untold && len(a.receipt.Waiting) > 0 {
+			rows = append(rows, []any{a.id, micro(time.Now())})
+		}
 	}
-	return write(ctx, s, "receive", func(ctx context.Context, t txn) (store.Receipt, error) {
-		receipts, err := t.receiveAll(ctx, []scoring.Outcome{o})
-		if err != nil {
-			return store.Receipt{}, err
-		}
-		receipt := receipts[0]
-		if receipt.Duplicate {
-			return receipt, nil
-		}
-		return receipt, t.exec(ctx, `INSERT INTO untold (outcome, at) SELECT id, $2 FROM outcomes WHERE outcome = $1`, o.ID, micro(time.Now()))
-	})
+	if len(rows) == 0 {
+		return nil
+	}
+	table, args := t.rows([]Kind{Ints, Ints}, rows)
+	return t.exec(ctx, `INSERT INTO untold (outcome, at) SELECT c1, c2 FROM `+table, args...)
 }
 
 // Untold implements [store.Correlator].
@@ -81,11 +82,12 @@ func (t txn) waitingAgain(ctx context.Context, id int64, o scoring.Outcome) ([]s
 	return waitingFor(ctx, t.tx, id, o)
 }
 
-// sameDelivery tells whether a delivery is the same that was kept untold, not another one: its caller could not know
-// whether Temporal had taken it.
+// sameDelivery tells whether a delivery is the one that is kept, on another way, and not another one: its sender could not know
+// whether the first way had led anywhere.
 func (t txn) sameDelivery(ctx context.Context, kept, again scoring.Outcome) (bool, error) {
-	if !received(kept).Equal(received(again)) {
-		return false, nil
+	same := received(kept).Equal(received(again))
+	if !same || again.Retried {
+		return same, nil
 	}
 	_, untold, err := one(ctx, t.tx, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) },
 		`SELECT u.outcome FROM untold u JOIN outcomes o ON o.id = u.outcome WHERE o.outcome = $1`, again.ID)
