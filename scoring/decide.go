@@ -15,7 +15,7 @@ type Hit struct {
 type Decision struct {
 	// Score is what the wait means under the scorer's name, [Pending] while that is open.
 	Score Score
-	// Hits are the outcomes that decide, in the order of their times.
+	// Hits are the outcomes that decide, in the order of their times; where the window Ended first, the ones that came.
 	Hits []Hit
 	// Ended tells that the window ended before the rule was met.
 	Ended bool
@@ -49,7 +49,7 @@ func (r Rule) Decide(scorer string, w Window, outcomes []Outcome, now time.Time)
 	}
 	s := r.End.Score(scorer)
 	s.ObservedAt = w.Until // that nothing came was known then, whenever it is recorded
-	return Decision{Score: s, Ended: true}
+	return Decision{Score: s, Hits: hits, Ended: true}
 }
 
 // Find returns which of the rule's events o is an outcome of, or -1.

@@ -16,12 +16,11 @@ const (
 	silence   = 500 * time.Millisecond // without a commit, a store is away
 	busyLimit = 3 * time.Second        // for one write of a store that commits
 	leftAlone = time.Second            // a store that was away is not tried for so long
-	tryLimit  = 10 * time.Second       // of a write that nobody waits for any more
 )
 
 var (
 	errStoreAway = errors.New("verdict: the store has committed nothing for half a second")
-	errBusy = errors.New("verdict: the store is busy; send it again")
+	errBusy      = errors.New("verdict: the store is busy; send it again")
 )
 
 // pulse knows when the store last committed and when it was last away.
@@ -83,10 +82,10 @@ func commit[T any](ctx context.Context, p *pulse, write func(context.Context) (T
 		err    error
 	}
 	began, answers := time.Now(), make(chan answer, 1)
-	background, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryLimit)
+	writing, cancel := context.WithCancel(ctx)
+	defer cancel() // what has not begun is not written any more
 	go func() {
-		defer cancel()
-		r, err := write(background)
+		r, err := write(writing)
 		answers <- answer{r, err}
 	}()
 	tick := time.NewTicker(silence / 5)

@@ -121,7 +121,8 @@ func (w Window) Attribute(a scoring.Attribution) Window { w.spec.Attribution = a
 
 // Awaited is the result of a wait.
 type Awaited struct {
-	// Outcomes are the outcomes that met the condition, in the order of their times.
+	// Outcomes are the outcomes that met the condition, in the order of their times; where the window Ended first, the ones
+	// that came.
 	Outcomes []scoring.Outcome
 	// Ended tells that the window closed before the condition was met.
 	Ended bool
@@ -188,8 +189,12 @@ func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Aw
 				hits = append(hits, h)
 			}
 		}
-		a.hits = hits[:rule.Met(hits)]
-		return len(a.hits) > 0, rule.Firm(a.hits)
+		n := rule.Met(hits)
+		if a.hits = hits; n == 0 {
+			return false, time.Time{}
+		}
+		a.hits = hits[:n]
+		return true, rule.Firm(a.hits)
 	})
 	if err != nil {
 		return Awaited{}, err

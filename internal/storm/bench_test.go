@@ -17,11 +17,13 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
+	"github.com/verdict-dev/verdict/webhooks"
 )
 
 // BenchmarkOutcomes measures how many outcomes a second get from a signed HTTP request to a recorded score, when their
@@ -165,4 +167,10 @@ func post(ctx context.Context, c *http.Client, to, order string) error {
 		return fmt.Errorf("%s", res.Status)
 	}
 	return nil
+}
+
+// newReceiver returns the handler that webhooks come in through.
+func newReceiver(c client.Client, queue string) (http.Handler, error) {
+	sink := verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: queue})
+	return webhooks.New(webhooks.StandardWebhooks{Secrets: []string{secret}}, webhooks.Options{Mapping: webhooks.Scores, Sink: sink})
 }

@@ -40,6 +40,8 @@ type weather struct {
 	kills  int           // of worker processes
 	away   time.Duration // the store
 	limit  time.Duration // for all scores to be there after the last delivery
+
+	declared bool // the form of the scorer
 }
 
 // storm is a storm that rages.
@@ -83,6 +85,13 @@ func TestStorm(t *testing.T) { //nolint:paralleltest // see above
 	if *full {
 		w = weather{orders: 2000, early: 200, kills: 6, away: time.Minute, limit: 10 * time.Minute}
 	}
+	for form, declared := range map[string]bool{"a workflow": false, "declared": true} {
+		w.declared = declared
+		t.Run(form, func(t *testing.T) { storms(t, w) })
+	}
+}
+
+func storms(t *testing.T, w weather) {
 	server := devservertest.ForTest(t)
 	url := pgtest.Start(t)
 	require.NoError(t, postgres.Migrate(t.Context(), url))
@@ -92,9 +101,9 @@ func TestStorm(t *testing.T) { //nolint:paralleltest // see above
 	for range 2 {
 		p := settings{
 			Temporal: server.Address, Namespace: server.Namespace, Postgres: url, Listen: free(t),
-			UserQueue: s.queue, VerdictQueue: s.prefix + "-verdict",
+			UserQueue: s.queue, VerdictQueue: s.prefix + "-verdict", Declared: w.declared,
 		}
-		s.workers, s.listen = append(s.workers, newProcess(t, p)), append(s.listen, "http://"+p.Listen)
+		s.workers, s.listen = append(s.workers, newProcess(t, p)), append(s.listen, "http://"+p.Listen+"/webhooks/standard")
 	}
 	r := rand.New(rand.NewPCG(*seed, 7))
 	steps := s.steps(r)
@@ -197,7 +206,11 @@ func (s *storm) take(x step) {
 		if o.early {
 			<-o.delivered
 		}
-		run, err := s.client.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: o.key, TaskQueue: s.queue}, ordered, o.key)
+		start := ordered
+		if s.declared {
+			start = orderedDeclared
+		}
+		run, err := s.client.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: o.key, TaskQueue: s.queue}, start, o.key)
 		if err != nil {
 			s.t.Errorf("start: %v", err)
 		}

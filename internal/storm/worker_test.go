@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -22,12 +21,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/activities"
-	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store/postgres"
-	"github.com/verdict-dev/verdict/webhooks"
-	"github.com/verdict-dev/verdict/workflows"
+	"github.com/verdict-dev/verdict/storeworker"
 )
 
 // settingsVariable tells a process of the test binary that it is a worker, and which.
@@ -41,19 +37,32 @@ type settings struct {
 	Temporal, Namespace, Postgres string
 	Listen                        string // where it receives webhooks
 	UserQueue, VerdictQueue       string
+	Declared                      bool // the form of the scorer
 }
 
-// paid is the scorer: its score is what the outcome says that was paid.
+// dayLong is the window. Some orders are paid long before the run that they are about starts.
+var dayLong = verdict.Within(24 * time.Hour).Lookback(24 * time.Hour)
+
+// declaredPaid is paid as data.
+var declaredPaid = verdict.NewOutcomeScorer("paid", "1", func(order string) verdict.Wait {
+	return verdict.Wait{For: verdict.On("order.paid", order), Window: dayLong, End: verdict.ExpiresUnknown}
+})
+
+// paid is the scorer: its score is the amount that the outcome names.
 var paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, order string) (scoring.Score, error) {
-	// Some orders are paid long before the run that they are about starts.
-	window := verdict.Within(24 * time.Hour).Lookback(24 * time.Hour)
-	got, err := verdict.Await(ctx, verdict.On("order.paid", order), window, verdict.ExpiresUnknown)
+	got, err := verdict.Await(ctx, verdict.On("order.paid", order), dayLong, verdict.ExpiresUnknown)
 	return got.Score(), err
 })
 
 // ordered is the run: it has nothing to do but to defer the scorer.
 func ordered(ctx workflow.Context, order string) error {
 	verdict.Defer(ctx, paid, order)
+	return nil
+}
+
+// orderedDeclared is the run with the scorer as data.
+func orderedDeclared(ctx workflow.Context, order string) error {
+	verdict.Defer(ctx, declaredPaid, order)
 	return nil
 }
 
@@ -75,40 +84,28 @@ func work(encoded string) error {
 	if err != nil {
 		return err
 	}
-	defer opened.Close()
-
-	ours := worker.New(c, s.VerdictQueue, worker.Options{})
-	(&activities.Set{Store: opened, Client: c, Find: analysis.Find}).Register(ours)
-	workflows.Register(ours)
-	plugin := verdict.NewPlugin(verdict.Config{Scorers: []verdict.ScorerDefinition{paid}, StoreTaskQueue: s.VerdictQueue, Store: opened})
-	users := worker.New(c, s.UserQueue, worker.Options{Plugins: []worker.Plugin{plugin}})
+	ours, err := storeworker.Start(ctx, storeworker.Options{
+		Client: client.Options{HostPort: s.Temporal, Namespace: s.Namespace, Logger: logger}, Store: opened, TaskQueue: s.VerdictQueue,
+		Listen: s.Listen, Webhooks: storeworker.Webhooks{Standard: []string{secret}}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	defer ours.Stop()
+	cfg := verdict.Config{Scorers: []verdict.ScorerDefinition{paid}, StoreTaskQueue: s.VerdictQueue, Store: opened}
+	if s.Declared {
+		cfg.Scorers[0] = declaredPaid
+	}
+	users := worker.New(c, s.UserQueue, worker.Options{Plugins: []worker.Plugin{verdict.NewPlugin(cfg)}})
 	users.RegisterWorkflow(ordered)
-	for _, w := range []worker.Worker{ours, users} {
-		if err := w.Start(); err != nil {
-			return err
-		}
-		defer w.Stop()
-	}
-	receiver, err := newReceiver(c, s.VerdictQueue)
-	if err != nil {
+	users.RegisterWorkflow(orderedDeclared)
+	if err := users.Start(); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", s.Listen)
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: receiver, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = server.Serve(l) }() // until it is closed
-	defer server.Close()
+	defer users.Stop()
 	fmt.Println("ready")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-// newReceiver returns the handler that webhooks come in through.
-func newReceiver(c client.Client, queue string) (http.Handler, error) {
-	sink := verdict.NewClient(c, verdict.ClientOptions{StoreTaskQueue: queue})
-	return webhooks.New(webhooks.StandardWebhooks{Secrets: []string{secret}}, webhooks.Options{Mapping: webhooks.Scores, Sink: sink})
 }
 
 // process is a worker's process that can be killed and started again.

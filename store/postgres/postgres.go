@@ -45,6 +45,10 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 		}
 		return nil, errors.Join(err, closeDB())
 	}
+	return newStore(db, closeDB), nil
+}
+
+func newStore(db *sql.DB, closeDB func() error) *Store {
 	return &Store{sqlstore.New(db, sqlstore.Dialect{
 		Lock:  lock,
 		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
@@ -57,7 +61,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 
 		Numbered: ` OVERRIDING SYSTEM VALUE`,
 		Renumber: renumber,
-	})}, nil
+	})}
 }
 
 // renumber makes the ids of new rows follow the ids of the rows that were copied into a table.

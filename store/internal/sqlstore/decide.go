@@ -294,11 +294,3 @@ func (t txn) sayDeclared(ctx context.Context, d *declared, r scoring.Record) err
 
 // declaredHash stands for a declared expectation where others have the digest of their scorer's workflow id.
 func declaredHash(e scoring.Expectation) []byte { return hash("declared", e.Identity()) }
-
-// scorerHash is the digest that identifies an expectation, together with the number of its wait.
-func scorerHash(e scoring.Expectation) []byte {
-	if e.Declared() {
-		return declaredHash(e)
-	}
-	return workflowHash(e.ScorerRun)
-}

@@ -14,7 +14,7 @@ func (s *Store) ReceiveUntold(ctx context.Context, o scoring.Outcome) (store.Rec
 	return s.receive(ctx, incoming{Outcome: o, untold: true})
 }
 
-// markUntold marks the outcomes for which scorers wait that nobody has signaled.
+// markUntold marks the outcomes whose waiting scorers are not signaled by the caller.
 func (t txn) markUntold(ctx context.Context, fresh []*arrival) error {
 	var rows [][]any
 	for _, a := range fresh {

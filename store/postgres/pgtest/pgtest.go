@@ -47,7 +47,7 @@ func cluster(wanted bool) (server, error) {
 			return server{}, errNotStarted
 		}
 		shared.asked = true
-		shared.server, shared.err = start()
+		shared.server, shared.err = start("off")
 	}
 	return shared.server, shared.err
 }
@@ -79,6 +79,21 @@ func Start(tb testing.TB) string {
 		}
 	})
 	return c.url(name)
+}
+
+// Durable returns the url of an empty database in a Postgres of its own, whose commits are on the disk, as in production. Other
+// tests have no use for that.
+func Durable(tb testing.TB) string {
+	tb.Helper()
+	s, err := start("on")
+	if errors.Is(err, errNoBinaries) {
+		tb.Skip("this needs Postgres: ", err)
+	}
+	if err != nil {
+		tb.Fatal("start Postgres: ", err)
+	}
+	tb.Cleanup(s.stop)
+	return s.url("postgres")
 }
 
 // Program returns the path of one of Postgres's programs, such as pg_dump.
@@ -170,14 +185,15 @@ func version(dir string) int {
 }
 
 // script keeps the server and its directory for as long as this process holds the other end of its standard input,
-// and takes both away when that closes, even after a kill. $1 is the directory of the binaries, $2 the port.
+// and takes both away when that closes, even after a kill. $1 is the directory of the binaries, $2 the port, $3 whether a
+// commit is on the disk.
 const script = `
 dir=$(mktemp -d) || exit 1
 trap '' INT TERM HUP
 clean() { rm -rf "$dir"; }
 trap clean EXIT
 "$1/initdb" -D "$dir/data" -U verdict --auth=trust --no-sync --locale=C --encoding=UTF8 >"$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
-"$1/postgres" -D "$dir/data" -p "$2" -h 127.0.0.1 -k "" -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+"$1/postgres" -D "$dir/data" -p "$2" -h 127.0.0.1 -k "" -c fsync="$3" -c synchronous_commit="$3" -c full_page_writes="$3" \
 	-c max_connections=200 -c shared_buffers=64MB >>"$dir/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
@@ -185,7 +201,7 @@ kill -QUIT "$server"
 wait "$server"
 `
 
-func start() (server, error) {
+func start(durable string) (server, error) {
 	dir, err := binaries()
 	if err != nil {
 		return server{}, err
@@ -194,7 +210,7 @@ func start() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	return keep(port, script, dir, strconv.Itoa(port))
+	return keep(port, script, dir, strconv.Itoa(port), durable)
 }
 
 // keep runs a script that keeps a server for as long as its standard input is open.

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/postgres/pgtest"
+)
+
+// tracer counts the statements of each transaction.
+type tracer struct {
+	mu   sync.Mutex
+	open map[*pgx.Conn]int
+	all  []int
+}
+
+func (t *tracer) TraceQueryStart(ctx context.Context, c *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch n, within := t.open[c]; {
+	case strings.HasPrefix(q.SQL, "begin"):
+		t.open[c] = 0
+	case q.SQL == "commit":
+		t.all = append(t.all, n)
+		delete(t.open, c)
+	case within:
+		t.open[c]++
+	}
+	return ctx
+}
+
+func (t *tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// take returns the statements of each transaction since the last call.
+func (t *tracer) take() []int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := t.all
+	t.all = nil
+	return all
+}
+
+// traced opens a store on an empty database.
+func traced(t *testing.T) (*Store, *tracer) {
+	t.Helper()
+	url := pgtest.Start(t)
+	require.NoError(t, Migrate(t.Context(), url))
+	counter := &tracer{open: map[*pgx.Conn]int{}}
+	db, closeDB, err := connect(t.Context(), url, func(c *pgxpool.Config) { c.ConnConfig.Tracer = counter })
+	require.NoError(t, err)
+	s := newStore(db, closeDB)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s, counter
+}
+
+// A group of outcomes takes as many statements as one does, and an outcome for thousands as many as for one.
+func TestStatementsDoNotGrowWithOutcomes(t *testing.T) {
+	t.Parallel()
+	s, counter := traced(t)
+	expect := func(run, key string) {
+		t.Helper()
+		_, err := s.Expect(t.Context(), waiting(run, key))
+		require.NoError(t, err)
+	}
+	const n = 250
+	for i := range n {
+		expect(fmt.Sprint("one-", i), fmt.Sprint("k", i))
+		expect(fmt.Sprint("hot-", i), "hot")
+	}
+	now := time.Now()
+	receive := func(key string) error {
+		_, err := s.Receive(t.Context(), scoring.Outcome{ID: key, Name: "paid", Key: key, ReceivedAt: now})
+		return err
+	}
+	const most = 12
+	counter.take()
+	var all errgroup.Group
+	for i := range n {
+		all.Go(func() error { return receive(fmt.Sprint("k", i)) })
+	}
+	require.NoError(t, all.Wait())
+	groups := counter.take()
+	require.Less(t, len(groups), n, "outcomes that come together share transactions")
+	for _, statements := range groups {
+		require.LessOrEqual(t, statements, most)
+	}
+	require.NoError(t, receive("hot"))
+	require.LessOrEqual(t, counter.take()[0], most+1, "and one that leaves some to the closer")
+	_, err := s.CloseDue(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, counter.take()[0], most)
+	scored, err := s.Scores(t.Context(), store.Filter{States: []scoring.State{scoring.Scored}})
+	require.NoError(t, err)
+	require.Len(t, scored, 2*n)
+}
+
+// waiting is an expectation of a payment.
+func waiting(run, key string) scoring.Expectation {
+	now := time.Now().Truncate(time.Second)
+	rule := scoring.Rule{
+		Need: scoring.NeedAny, End: scoring.ExpiresFalse,
+		Events: []scoring.RuleEvent{{Event: scoring.Event{Name: "paid", Key: key}, Means: scoring.BoolValue(true)}},
+	}
+	return scoring.Expectation{
+		Scorer: "paid", ScorerVersion: "1", Events: rule.All(), Rule: &rule, Call: "1", At: now, RunStartedAt: now,
+		Window: scoring.Window{Since: now.Add(-time.Hour), Until: now.Add(time.Hour)},
+		Run:    scoring.Run{Namespace: "default", WorkflowID: run, RunID: "r"},
+	}
+}
