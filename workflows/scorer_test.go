@@ -183,6 +183,24 @@ func TestConditions(t *testing.T) {
 	}
 }
 
+// A scorer learns what came, if the window ends before its condition is met.
+func TestWhatCameBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	b := newScorerBench()
+	b.signal(time.Minute, b.at(time.Minute, "1", "rated", 3))
+	b.signal(2*time.Minute, b.at(2*time.Minute, "2", "rated", 4))
+	require.Equal(t, []string{"s=7"}, b.run(t, func(ctx workflow.Context, _ string) ([]scoring.Score, error) {
+		got, err := verdict.Await(ctx, verdict.Times(3, verdict.On("rated", "k")), verdict.Within(time.Hour), verdict.ExpiresUnknown)
+		sum := 0.0
+		for _, o := range got.Outcomes {
+			v, _ := o.Value.Float()
+			sum += v
+		}
+		require.True(t, got.Ended)
+		return []scoring.Score{scoring.Number("", sum)}, err
+	}))
+}
+
 // What the store refuses is taken into account, and the function decides again.
 func TestRefusedSettlements(t *testing.T) {
 	t.Parallel()

@@ -149,7 +149,7 @@ func TestAwaitAndDecideAgree(t *testing.T) {
 			for _, h := range d.Hits {
 				hits = append(hits, h.Outcome)
 			}
-			if fmt.Sprint(hits) != fmt.Sprint(got.Outcomes) {
+			if got.Ended != d.Ended || !got.Ended && fmt.Sprint(hits) != fmt.Sprint(got.Outcomes) {
 				rt.Errorf("it decides by %v, not %v", got.Outcomes, hits)
 			}
 			return []scoring.Score{got.Score()}, err
