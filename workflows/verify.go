@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -97,6 +98,10 @@ func (c *Config) Check(ctx context.Context, check client.Client) error {
 	c.mu.Lock()
 	on := slices.Clone(c.clients)
 	c.mu.Unlock()
+	if len(on) == 0 && len(c.Scorers) > 0 {
+		slog.Info("Verdict's plugin is on this worker alone: the SDK fails a scorer for good whose payloads the client's codec cannot decode; on the client the plugin lets it wait",
+			"Scorers", c.Scorers)
+	}
 	if err := c.checkConverter(ctx, check, on); err != nil || !c.SearchAttributes {
 		return err
 	}
