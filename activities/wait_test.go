@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
 func drawWait(t *rapid.T, run scoring.Run, i int) scoring.Expectation {
@@ -134,5 +137,52 @@ func TestSayWaits(t *testing.T) {
 		require.Zero(t, back.Run)
 		back.Run, back.Events = e.Run, back.Rule.All()
 		require.Equal(t, e.Identity(), back.Identity())
+	})
+}
+
+// The store puts a set of waits together, in any order of its parts, and withdraws what an earlier set had.
+func TestPartsOfWaits(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	run := scoring.Run{Namespace: "default", WorkflowID: "w", RunID: "r"}
+	wait := func(call, key string) scoring.Expectation {
+		rule := scoring.Rule{Need: scoring.NeedAny, End: scoring.ExpiresFalse, Events: []scoring.RuleEvent{
+			{Event: scoring.Event{Name: "happened", Key: key}, Means: scoring.BoolValue(true)},
+		}}
+		return scoring.Expectation{
+			Scorer: "s" + call, ScorerVersion: "1", Events: rule.All(), Rule: &rule, Call: call, Place: 3, Run: run, OriginalRunID: "r", RunStartedAt: now, At: now,
+			Window: scoring.Window{Since: now.Add(-time.Minute), Until: now.Add(time.Hour)},
+		}
+	}
+	whole := scoring.Flush{Facts: scoring.RunFacts{Run: run, FirstRunID: "r", OriginalRunID: "r", WorkflowType: "T", StartedAt: now}, Sequence: 7, Ordinal: 2, At: now}
+	for i := range 12 {
+		whole.Waits = append(whole.Waits, wait(fmt.Sprint(i), strings.Repeat("k", 200)))
+		whole.Records = append(whole.Records, scoring.Record{Score: scoring.Bool(fmt.Sprint(i), true), Run: run, OriginalRunID: "r", Source: scoring.FromWorkflow})
+	}
+	earlier := whole
+	earlier.Sequence, earlier.Ordinal, earlier.Records, earlier.Waits = 4, 1, nil, []scoring.Expectation{wait("phantom", "other"), whole.Waits[3]}
+	rapid.Check(t, func(rt *rapid.T) {
+		s, err := sqlite.Open(t.Context(), ":memory:")
+		require.NoError(rt, err)
+		defer func() { _ = s.Close() }()
+		batches := append(Batch{Flush: &whole}.split(4<<10), Batch{Flush: &earlier}, Batch{Waits: earlier.Waits})
+		require.Greater(rt, len(batches), 5)
+		for _, b := range rapid.Permutation(batches).Draw(rt, "order") {
+			_, err := b.Apply(t.Context(), s)
+			require.NoError(rt, err)
+		}
+		waiting, err := s.Waiting(t.Context(), now.Add(time.Hour))
+		require.NoError(rt, err)
+		var got, want []string
+		for _, e := range waiting {
+			got = append(got, e.Call)
+		}
+		for _, e := range whole.Waits {
+			want = append(want, e.Call)
+		}
+		require.ElementsMatch(rt, want, got)
+		scores, err := s.Scores(t.Context(), store.Filter{Run: run})
+		require.NoError(rt, err)
+		require.Len(rt, scores, 24, "12 that are scored, 12 that are pending")
 	})
 }

@@ -121,7 +121,7 @@ func (r Rule) Undone(h Hit, known []Outcome) bool {
 
 // undoable is until when a hit of an event that can be undone may be taken back.
 func (r Rule) undoable(h Hit) time.Time {
-	return h.Outcome.When().Add(r.Events[h.Event].Undone.Within + r.allowance())
+	return h.Outcome.When().Add(r.Events[h.Event].Undone.Within).Add(r.allowance())
 }
 
 // Firm is from when on none of the hits can be taken back; the zero time if none of them ever can.

@@ -114,6 +114,23 @@ func TestDecisions(t *testing.T) {
 	require.True(t, d.Ended)
 }
 
+// Lengths that add up to more than a time.Duration holds are no less than long.
+func TestLengthsOfCenturies(t *testing.T) {
+	t.Parallel()
+	const century = 100 * 365 * 24 * time.Hour
+	e := happens("a")
+	e.Undone = &scoring.Undo{Event: scoring.Event{Name: "b", Key: "k"}, Within: 2 * century}
+	r := any1(e)
+	r.Allowance = 2 * century
+	require.NoError(t, r.Validate())
+	w := hour
+	w.Grace = 2 * century
+	require.Equal(t, w.Until.Add(2*century).Add(2*century).Add(2*century), r.Closes(w))
+	d := r.Decide("s", w, []scoring.Outcome{came("a", 5, 0)}, noon.Add(time.Hour))
+	require.Equal(t, scoring.Pending, d.Score.State)
+	require.Equal(t, noon.Add(5*time.Minute).Add(2*century).Add(2*century), d.Next)
+}
+
 func drawRule(t *rapid.T) scoring.Rule {
 	r := scoring.Rule{
 		Need: rapid.SampledFrom([]scoring.Need{scoring.NeedAny, scoring.NeedAll, scoring.NeedTimes}).Draw(t, "need"),

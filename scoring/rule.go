@@ -147,7 +147,7 @@ func (r Rule) Closes(w Window) time.Time {
 	closes := r.received(w)
 	for _, e := range r.Events {
 		if e.Undone != nil {
-			closes = later(closes, w.Until.Add(w.Grace+e.Undone.Within+r.allowance()))
+			closes = later(closes, w.Until.Add(w.Grace).Add(e.Undone.Within).Add(r.allowance()))
 		}
 	}
 	return closes

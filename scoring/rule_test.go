@@ -121,3 +121,37 @@ func TestIdentity(t *testing.T) {
 		invalid(t, other.Validate(), field)
 	}
 }
+
+// A rule that is valid decides any outcomes, at any time, and says so in a valid score.
+func FuzzRule(f *testing.F) {
+	f.Add(`{"need":"any","events":[{"name":"a","key":"k","means":true}],"end":{"set":true,"unknown":true,"value":null}}`, "a", `{"x":1}`, int64(60), int64(5))
+	f.Add(`{"need":"times","times":2,"events":[{"name":"a","key":"k","means":null,"where":[{"field":"x","is":"ge","value":1}],"undone":{"name":"b","key":"k","within":60000000000}}],"end":{"set":true,"value":0.5},"allowance":1}`, "b", `{"x":2}`, int64(61), int64(-5))
+	f.Add(`{"need":"all","events":[{"name":"a","key":"k","means":1},{"name":"b","key":"k","means":2}],"end":{"set":true,"value":false}}`, "a", `null`, int64(1e9), int64(1e9))
+	f.Fuzz(func(t *testing.T, rule, name, payload string, minute, late int64) {
+		var r scoring.Rule
+		if json.Unmarshal([]byte(rule), &r) != nil || r.Validate() != nil {
+			return
+		}
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		w := scoring.Window{Since: start, Until: start.Add(time.Hour), Grace: time.Duration(late%2) * time.Minute}
+		if w.Validate() != nil {
+			return
+		}
+		var outcomes []scoring.Outcome
+		for i, e := range append(r.All(), scoring.Event{Name: name, Key: "k"}) {
+			at := start.Add(time.Duration(minute%1000+int64(i)) * time.Minute)
+			outcomes = append(outcomes, scoring.Outcome{
+				ID: fmt.Sprint(i), Name: e.Name, Key: e.Key, Payload: []byte(payload), ObservedAt: at, ReceivedAt: at.Add(time.Duration(late%1000) * time.Minute),
+			})
+		}
+		for _, now := range []time.Time{start, w.Until, r.Ends(w), r.Closes(w)} {
+			d := r.Decide("s", w, outcomes, now)
+			if err := d.Score.Validate(); err != nil {
+				t.Fatalf("%v: %+v", err, d)
+			}
+			if final := d.Score.State != scoring.Pending; final != d.Next.IsZero() || !now.Before(r.Closes(w)) && !final {
+				t.Fatalf("at %s of %s: %+v", now, r.Closes(w), d)
+			}
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -283,6 +284,56 @@ func TestADeclaredScorerAsAWorkflow(t *testing.T) {
 	require.Equal(t, []string{"declared=true"}, b.Scores(run, 1))
 	_, named := w.of(run)
 	require.Empty(t, named)
+}
+
+// Code that has the scorer as a function again fails the workflow tasks of runs that have it declared, and not the runs: the
+// declared one, deployed again, heals them.
+func TestADeclaredScorerIsNoFunctionAgain(t *testing.T) {
+	t.Parallel()
+	b, w := waitsBench(t)
+	asFunction := verdict.NewScorer("declared", "1", func(workflow.Context, pullRequest) (scoring.Score, error) {
+		return verdict.Bool("", true), nil
+	})
+	start := func(s *verdict.Scorer[pullRequest]) (stop func()) {
+		cfg := b.Config(s)
+		cfg.Store = b.Store
+		return b.UserWorker(cfg, func(w worker.Worker) {
+			w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
+				verdict.Defer(ctx, s, pullRequest{key})
+				workflow.GetSignalChannel(ctx, "go on").Receive(ctx, nil)
+				return nil
+			}, workflow.RegisterOptions{Name: "turning"})
+		})
+	}
+	stop := start(declared)
+	run := b.Start("turning", uuid.NewString())
+	b.Eventually(func() error {
+		if atCall, _ := w.of(run); len(atCall) != 1 {
+			return errors.New("it does not wait yet")
+		}
+		return nil
+	})
+	b.Eventually(func() error { // until its first task is over
+		if shape := harness.Shape(b.History(run)); !slices.Contains(shape, "WorkflowTaskCompleted") {
+			return fmt.Errorf("%v", shape)
+		}
+		return nil
+	})
+	stop()
+	stop = start(asFunction)
+	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "go on", nil))
+	b.Eventually(func() error {
+		for _, e := range b.History(run).Events {
+			if failed := e.GetWorkflowTaskFailedEventAttributes(); failed != nil && strings.Contains(failed.Failure.GetMessage(), "declared") {
+				return nil
+			}
+		}
+		return errors.New("no task has failed")
+	})
+	stop()
+	start(declared)
+	require.NoError(t, run.Get(t.Context(), nil))
+	w.named(b, run, 1)
 }
 
 // There is no workflow to cancel or to ask.
