@@ -77,8 +77,10 @@ type wait struct {
 type decider func(inside, known []scoring.Outcome) (met bool, firm time.Time)
 
 // await keeps an expectation of a rule's events and waits until decide accepts the outcomes inside the window and nothing can
-// take them back, or the window ends. It returns when the window ends; ended tells that it closed without a decision.
-func await(ctx workflow.Context, rule scoring.Rule, spec WindowSpec, decide decider) (until time.Time, ended bool, err error) {
+// take them back, or the window ends, by ends. It returns when the window ends; ended tells that it closed without a decision.
+func await(
+	ctx workflow.Context, rule scoring.Rule, spec WindowSpec, ends func(scoring.Window) time.Time, decide decider,
+) (until time.Time, ended bool, err error) {
 	s, ok := ctx.Value(scorerKey{}).(*scorer)
 	if !ok {
 		return until, false, activities.Refuse(scoring.Invalid("context", "outcomes are awaited in a scorer's function only"))
@@ -101,7 +103,7 @@ func await(ctx workflow.Context, rule scoring.Rule, spec WindowSpec, decide deci
 		if met && !now.Before(firm) {
 			return until, false, nil
 		}
-		at := until
+		at := ends(w.window)
 		if met {
 			at = firm
 		}

@@ -161,6 +161,11 @@ func (a Awaited) Decode(to any) error {
 // default; it is one of [scoring.ExpiresTrue], [scoring.ExpiresFalse], [scoring.ExpiresAs] or [scoring.ExpiresUnknown].
 // An outcome counts whenever it comes: before the run deferred the scorer, before the scorer began, while it waits.
 func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Awaited, error) {
+	return awaitRule(ctx, on, w, end, nil)
+}
+
+// awaitRule is [Await] that also waits, after the window, as long as a declared scorer's allowance says, if there is one.
+func awaitRule(ctx workflow.Context, on Condition, w Window, end scoring.Expiry, allowance *time.Duration) (Awaited, error) {
 	if on == nil {
 		return Awaited{}, activities.Refuse(scoring.Invalid("condition", "there is none: On names an outcome"))
 	}
@@ -180,9 +185,14 @@ func Await(ctx workflow.Context, on Condition, w Window, end scoring.Expiry) (Aw
 	if err := w.spec.check(); err != nil {
 		return Awaited{}, activities.Refuse(err)
 	}
+	ends := func(w scoring.Window) time.Time { return w.Until }
+	if allowance != nil {
+		rule.Allowance = *allowance
+		ends = rule.Ends
+	}
 	env, _ := About(ctx)
 	a := Awaited{scorer: env.Scorer, rule: rule}
-	a.until, a.Ended, err = await(ctx, rule, w.spec, func(inside, known []scoring.Outcome) (met bool, firm time.Time) {
+	a.until, a.Ended, err = await(ctx, rule, w.spec, ends, func(inside, known []scoring.Outcome) (met bool, firm time.Time) {
 		var hits []scoring.Hit
 		for _, o := range inside {
 			if h := (scoring.Hit{Event: c.find(o), Outcome: o}); h.Event >= 0 && !rule.Undone(h, known) {

@@ -36,6 +36,7 @@ type DeferOptions struct {
 type deferral struct {
 	name, version string
 	options       DeferOptions
+	declared      bool
 	waits         []declaration // one an input; nil if it is a workflow
 	refused       error         // why it must not be
 }
@@ -184,7 +185,7 @@ func (r *run) launch(ctx workflow.Context, what string, d deferral, name string,
 		WorkflowType: info.WorkflowType.Name, RunStartedAt: info.WorkflowStartTime,
 		Assigned: r.assigned, Sessions: r.sessions,
 		Start: d.options.Start, TaskQueue: r.cfg.TaskQueue, SearchAttributes: r.cfg.indexed(ctx),
-		Shadow: r.shadow != nil, Silent: r.cfg.silent(ctx),
+		Shadow: r.shadow != nil, Silent: r.cfg.silent(ctx), Declared: d.declared,
 	}
 	// Never cancelled: that would ask the server to cancel the children.
 	here := r.here(ctx)

@@ -164,8 +164,8 @@ func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
 	if s == nil {
 		return deferral{refused: activities.Refuse(scoring.Invalid("scorer", "it is nil; make it with NewScorer"))}
 	}
-	d := deferral{name: s.name, version: s.version, options: o}
-	if s.wait != nil {
+	d := deferral{name: s.name, version: s.version, options: o, declared: s.wait != nil}
+	if d.declared {
 		d.waits = make([]declaration, 0, len(ins))
 	}
 	err := s.Check()
@@ -173,7 +173,7 @@ func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
 		if err == nil {
 			err = validate(in)
 		}
-		if err == nil && s.wait != nil {
+		if err == nil && d.declared {
 			var w declaration
 			w, err = s.wait(in).declared()
 			d.waits = append(d.waits, w)

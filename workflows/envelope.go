@@ -27,6 +27,9 @@ type Envelope struct {
 	SearchAttributes bool   `json:"search_attributes,omitempty"`
 	// Shadow tells that the run is a shadow: it served no user, so no outcome is about it.
 	Shadow bool `json:"shadow,omitempty"`
+	// Declared tells that the scorer was a declared one when it was deferred: its window ends after the allowance. A workflow that
+	// began as a function ends as it did then.
+	Declared bool `json:"declared,omitempty"`
 	// Silent tells that the kill switch was thrown when the scorer was deferred: it ends at once and leaves nothing.
 	Silent bool `json:"silent,omitempty"`
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 // Predicates that are data are part of meeting, as the Go ones are.
@@ -155,4 +156,32 @@ func TestAwaitAndDecideAgree(t *testing.T) {
 			return []scoring.Score{got.Score()}, err
 		}))
 	})
+}
+
+// The workflow of a declared scorer gives what happened in time its allowance, and one that began as a function does not.
+func TestTheAllowanceOfAWorkflow(t *testing.T) {
+	t.Parallel()
+	s := verdict.NewOutcomeScorer("s", "1", func(key string) verdict.Wait {
+		return verdict.Wait{
+			For: verdict.On("a", key).Means(true), Window: verdict.Within(time.Hour), End: verdict.ExpiresFalse, Allowance: 10 * time.Minute,
+		}
+	})
+	for _, declared := range []bool{true, false} {
+		b := newScorerBench()
+		s.Register(b.env)
+		o := b.at(59*time.Minute, "1", "a")
+		o.ReceivedAt = b.start.Add(65 * time.Minute)
+		b.signal(65*time.Minute, o)
+		b.env.ExecuteWorkflow(workflows.ScorerPrefix+"s", workflows.Envelope{
+			Scorer: "s", Version: "1", Run: scoring.Run{WorkflowID: "w", RunID: "r"}, RunStartedAt: b.start, TaskQueue: "verdict", Declared: declared,
+		}, "k")
+		require.NoError(t, b.env.GetWorkflowError())
+		require.Equal(t, scoring.BoolValue(declared), b.settled[0].Records[0].Value)
+		require.Zero(t, b.expected[0].Window.Grace)
+		minutes := 60 * time.Minute
+		if declared {
+			minutes = 65 * time.Minute
+		}
+		require.Equal(t, minutes, b.env.Now().Sub(b.start).Truncate(time.Minute))
+	}
 }

@@ -36,7 +36,11 @@ type Wait struct {
 func NewOutcomeScorer[In any](name, version string, wait func(In) Wait) *Scorer[In] {
 	s := NewScorer(name, version, func(ctx workflow.Context, in In) (scoring.Score, error) {
 		w := wait(in)
-		got, err := Await(ctx, w.For, w.Window, w.End)
+		var allowance *time.Duration
+		if env, _ := About(ctx); env.Declared {
+			allowance = &w.Allowance
+		}
+		got, err := awaitRule(ctx, w.For, w.Window, w.End, allowance)
 		return got.Score(), err
 	})
 	s.wait = wait
