@@ -40,9 +40,13 @@ func TestReopened(t *testing.T) {
 
 	require.NoError(t, ticket.Reopen(t.Context(), b.Verdict, id, event+"-2", time.Now()))
 	require.Equal(t, []string{"stayed_closed=false"}, b.Scores(run, 1))
-	scores, err := b.Store.Scores(t.Context(), store.Filter{Session: scoring.Session{Key: "ticket", ID: id}})
-	require.NoError(t, err)
-	require.Len(t, scores, 1, "the scorer's score is in the run's session")
+	b.Eventually(func() error { // once the run's flush has brought it
+		scores, err := b.Store.Scores(t.Context(), store.Filter{Session: scoring.Session{Key: "ticket", ID: id}})
+		if err == nil && len(scores) != 1 {
+			err = fmt.Errorf("%d scores are in the run's session", len(scores))
+		}
+		return err
+	})
 }
 
 func TestStayedClosed(t *testing.T) {
