@@ -3,6 +3,7 @@ package storm
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"runtime"
@@ -76,6 +77,7 @@ func BenchmarkDeclaredOutcomes(b *testing.B) {
 		w, err := storeworker.Start(b.Context(), storeworker.Options{
 			Client: client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: bench.Logger()},
 			Store:  kept{s}, TaskQueue: bench.VerdictQueue, Listen: "127.0.0.1:0", Webhooks: storeworker.Webhooks{Standard: []string{secret}},
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(b, err)
 		b.Cleanup(func() { require.NoError(b, w.Stop()) })
