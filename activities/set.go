@@ -179,6 +179,7 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 			return 0, typed(err)
 		}
 	}
+	o.Namespace = activity.GetInfo(ctx).Namespace
 	receipt, err := s.Store.Receive(ctx, o.Tidy())
 	if err != nil {
 		return 0, typed(err)

@@ -24,6 +24,9 @@ type Outcome struct {
 	ReceivedAt time.Time `json:"received_at,omitzero"`
 	// Source says who told: "github", "stripe", "cli".
 	Source string `json:"source,omitempty"`
+	// Namespace is the Temporal namespace of the receiver: the outcome counts for runs of it alone. Empty: for all. Received in
+	// several namespaces, it counts in each of them once.
+	Namespace string `json:"namespace,omitempty"`
 	// Retried marks a delivery that may have been kept already, on another way: with the same ReceivedAt it is the same one.
 	// It is not kept.
 	Retried bool `json:"retried,omitempty"`
@@ -54,6 +57,11 @@ func (o Outcome) Validate() error {
 	}
 	if err := CheckTime("received at", o.ReceivedAt); err != nil {
 		return err
+	}
+	if o.Namespace != "" {
+		if err := CheckID("namespace", o.Namespace); err != nil {
+			return err
+		}
 	}
 	return CheckKey("source", o.Source)
 }

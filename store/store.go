@@ -122,6 +122,8 @@ type Correlator interface {
 	// flush does not name, changes nothing.
 	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
 
+	// An outcome with a Namespace counts for runs of the namespaces that have received it.
+	//
 	// Receive keeps an outcome, decides the declared expectations that it meets, and then returns the other open expectations
 	// that it meets; the caller signals the scorer of each. An outcome whose ID is known is a duplicate: its row stays the
 	// same, the delivery is counted, and Receive returns the expectations that it met and that are still open again, so that an
@@ -147,9 +149,9 @@ type Correlator interface {
 	// ReceiveUntold is Receive for a caller that does not signal the waiting scorers: if there are any, the store marks the
 	// outcome as untold until ToldOf clears the mark.
 	ReceiveUntold(ctx context.Context, o scoring.Outcome) (Receipt, error)
-	// Untold returns outcomes whose scorers have not been signaled, oldest first, each with the expectations that still
-	// wait for it.
-	Untold(ctx context.Context, atMost int) ([]Receipt, error)
+	// Untold returns outcomes received in a namespace whose scorers have not been signaled, oldest first, each with the
+	// expectations that still wait for it.
+	Untold(ctx context.Context, namespace string, atMost int) ([]Receipt, error)
 	// ToldOf records that the scorers that wait for an outcome have been signaled.
 	ToldOf(ctx context.Context, outcomeID string) error
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -25,6 +26,7 @@ const takeLimit = 2 * time.Second
 type delivery struct {
 	temporal  client.Client
 	store     store.Correlator
+	namespace string // the receiver's own
 	taskQueue string
 	log       *slog.Logger
 	pulse     *pulse
@@ -39,6 +41,7 @@ func (d delivery) Deliver(ctx context.Context, o scoring.Outcome) error {
 
 // deliver returns once o is held.
 func (d delivery) deliver(ctx context.Context, o scoring.Outcome) (duplicate bool, err error) {
+	o.Namespace = d.namespace
 	if err := o.Validate(); err != nil {
 		return false, err
 	}
@@ -101,20 +104,30 @@ const tellBatch = 100
 // tell signals the scorers that wait for outcomes that the store has.
 func (d delivery) tell(ctx context.Context) error {
 	for {
-		all, err := d.store.Untold(ctx, tellBatch)
-		if err != nil || len(all) == 0 {
+		all, err := d.store.Untold(ctx, d.namespace, tellBatch)
+		if err != nil {
 			return err
 		}
+		done := 0
 		for _, receipt := range all {
+			whole := len(receipt.Waiting)
+			receipt.Waiting = slices.DeleteFunc(receipt.Waiting, func(e scoring.Expectation) bool { return e.ScorerRun.Namespace != "" && e.ScorerRun.Namespace != d.namespace })
 			_, err := activities.Tell(ctx, d.temporal, receipt, func(scorer string) {
 				d.log.Info("the scorer has closed", "scorer", scorer, "outcome", receipt.Outcome.ID)
 			})
 			if err != nil {
 				return err
 			}
+			if len(receipt.Waiting) < whole {
+				continue // the worker of another namespace has to signal the others
+			}
 			if err := d.store.ToldOf(ctx, receipt.Outcome.ID); err != nil {
 				return err
 			}
+			done++
+		}
+		if done == 0 {
+			return nil
 		}
 	}
 }

@@ -206,7 +206,7 @@ const lookEvery = 10 * time.Second
 
 // delivery is how outcomes are delivered.
 func (s *Worker) delivery(cfg Options) delivery {
-	return delivery{temporal: s.temporal, store: cfg.Store, taskQueue: cfg.TaskQueue, log: s.log, pulse: &s.pulse, wake: s.wake}
+	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, taskQueue: cfg.TaskQueue, log: s.log, pulse: &s.pulse, wake: s.wake}
 }
 
 // Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after

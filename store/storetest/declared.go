@@ -139,6 +139,29 @@ var declaredTests = []namedTest{
 		b.flush(t, f)
 		require.Empty(t, b.current(t, reset))
 	}},
+	{"an outcome counts in the namespaces that have received it", func(t *testing.T, b bench) {
+		prod, staging := declaredFor(freshRun(), "k", ifPaid), declaredFor(freshRun(), "k", ifPaid)
+		prod.Run.Namespace, staging.Run.Namespace = "prod", "staging"
+		later := declaredFor(freshRun(), "k", ifPaid)
+		later.Run.Namespace = "staging"
+		b.expect(t, prod)
+		b.expect(t, staging)
+		o := b.now("o", "paid", "k")
+		o.Namespace = "prod"
+		b.receive(t, o)
+		b.expect(t, later)
+		require.Equal(t, []string{"paid=true"}, b.current(t, prod.Run))
+		require.Equal(t, []string{"paid:pending"}, b.current(t, staging.Run))
+		require.Equal(t, []string{"paid:pending"}, b.current(t, later.Run))
+		o.Namespace = "staging"
+		for range 2 {
+			b.receive(t, o)
+			require.Equal(t, []string{"paid=true"}, b.current(t, staging.Run))
+			require.Equal(t, []string{"paid=true"}, b.current(t, later.Run))
+		}
+		require.Empty(t, b.ledger(t)["o"].Outcome.Namespace)
+		require.Equal(t, 3, b.ledger(t)["o"].Deliveries)
+	}},
 	{"a predicate is a part of meeting", func(t *testing.T, b bench) {
 		eur := ifPaid
 		eur.Events = []scoring.RuleEvent{{Event: scoring.Event{Name: "paid", Key: "k"}, Means: scoring.BoolValue(true), Where: []scoring.Predicate{{Field: "currency", Is: scoring.Equals, Value: []byte(`"EUR"`)}}}}

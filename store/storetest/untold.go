@@ -16,7 +16,7 @@ import (
 
 func (b bench) untold(t *testing.T) []store.Receipt {
 	t.Helper()
-	all, err := b.Untold(t.Context(), 100)
+	all, err := b.Untold(t.Context(), "default", 100)
 	require.NoError(t, err)
 	return all
 }

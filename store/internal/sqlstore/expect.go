@@ -243,6 +243,7 @@ func (t txn) rematch(ctx context.Context, o outcomeRow, spellings [][]byte, id i
 // moved brings the matches of an outcome in line with who waits for it now. A scorer that is a workflow and
 // has not had it gets it only as the expectation id, because it asks; declared scorers always get it.
 func (t txn) moved(ctx context.Context, o outcomeRow, waiters []waiter, has held, id int64) error {
+	waiters = o.namespaces.admit(waiters)
 	met := meets(o.Outcome, waiters, has)
 	for _, w := range waiters {
 		_, matched := has[w.id]
@@ -315,17 +316,20 @@ func (t txn) match(ctx context.Context, outcome int64, m match) error {
 // outcomeRow is an outcome with its row's id and the time that decides about it.
 type outcomeRow struct {
 	scoring.Outcome
-	id int64
-	at int64
+	namespaces namespaces
+	id         int64
+	at         int64
 }
 
-const selectOutcome = `SELECT o.id, o.at, o.doc FROM outcomes o`
+const selectOutcome = `SELECT o.id, o.at, o.namespaces, o.doc FROM outcomes o`
 
 func scanOutcome(rows *sql.Rows) (o outcomeRow, err error) {
 	var doc string
-	if err = rows.Scan(&o.id, &o.at, &doc); err != nil {
+	var names sql.NullString
+	if err = rows.Scan(&o.id, &o.at, &names, &doc); err != nil {
 		return o, err
 	}
+	o.namespaces = namespaces(names.String)
 	o.Outcome, err = decode[scoring.Outcome](doc)
 	return o, err
 }

@@ -48,7 +48,8 @@ func (s *Store) receiveAll(ctx context.Context, outcomes []incoming) ([]store.Re
 type arrival struct {
 	incoming
 	event     []byte
-	spellings [][]byte // of its event, that one included
+	spellings [][]byte   // of its event, that one included
+	in        namespaces // its receiver's
 	id        int64
 	fresh     bool
 	receipt   store.Receipt
@@ -60,7 +61,8 @@ func (t txn) receiveAll(ctx context.Context, outcomes []incoming) ([]store.Recei
 	all := make([]*arrival, len(outcomes))
 	for i, o := range outcomes {
 		all[i] = &arrival{incoming: o, event: eventHash(o.Name, o.Key)}
-		all[i].Retried = false // which belongs to the delivery
+		all[i].in = namespaces(o.Namespace)
+		all[i].Retried, all[i].Namespace = false, "" // which belong to the delivery
 		all[i].receipt.Outcome = all[i].Outcome
 	}
 	held, err := t.holdArrivals(ctx, all)
@@ -73,6 +75,14 @@ func (t txn) receiveAll(ctx context.Context, outcomes []incoming) ([]store.Recei
 	fresh := make([]*arrival, 0, len(all))
 	for i, a := range all {
 		if a.fresh {
+			fresh = append(fresh, a)
+			continue
+		}
+		elsewhere, err := t.receivedElsewhere(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if elsewhere {
 			fresh = append(fresh, a)
 			continue
 		}
@@ -142,15 +152,15 @@ func (t txn) keepOutcomes(ctx context.Context, all []*arrival) error {
 		if err != nil {
 			return err
 		}
-		rows[i] = []any{a.ID, a.event, micro(a.When()), micro(received(a.Outcome)), doc}
+		rows[i] = []any{a.ID, a.event, micro(a.When()), micro(received(a.Outcome)), doc, a.in.nullable()}
 	}
-	table, args := t.rows([]Kind{Texts, Blobs, Ints, Ints, Texts}, rows)
+	table, args := t.rows([]Kind{Texts, Blobs, Ints, Ints, Texts, Texts}, rows)
 	type kept struct {
 		id      int64
 		outcome string
 	}
 	added, err := collect(ctx, t.tx, func(rows *sql.Rows) (k kept, err error) { return k, rows.Scan(&k.id, &k.outcome) },
-		`INSERT INTO outcomes (outcome, event, at, received_at, deliveries, doc) SELECT c1, c2, c3, c4, 1, c5 FROM `+table+`
+		`INSERT INTO outcomes (outcome, event, at, received_at, deliveries, doc, namespaces) SELECT c1, c2, c3, c4, 1, c5, c6 FROM `+table+`
 		WHERE TRUE ON CONFLICT (outcome) DO NOTHING RETURNING id, outcome`, args...)
 	if err != nil {
 		return err
@@ -182,7 +192,7 @@ func (t txn) matchArrivals(ctx context.Context, fresh []*arrival) error {
 	var rows [][]any
 	var unclaimed []*arrival
 	for _, a := range fresh {
-		here := waiters.of(a.spellings, a.Outcome)
+		here := a.in.admit(waiters.of(a.spellings, a.Outcome))
 		met := meets(a.Outcome, here, nil)
 		for _, w := range here {
 			if !met[w.id] {

@@ -19,19 +19,21 @@ func (t txn) markUntold(ctx context.Context, fresh []*arrival) error {
 	var rows [][]any
 	for _, a := range fresh {
 		if a.untold && len(a.receipt.Waiting) > 0 {
-			rows = append(rows, []any{a.id, micro(time.Now())})
+			rows = append(rows, []any{a.id, micro(time.Now()), a.in.nullable()})
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	table, args := t.rows([]Kind{Ints, Ints}, rows)
-	return t.exec(ctx, `INSERT INTO untold (outcome, at) SELECT c1, c2 FROM `+table, args...)
+	table, args := t.rows([]Kind{Ints, Ints, Texts}, rows)
+	return t.exec(ctx, `INSERT INTO untold (outcome, at, namespace) SELECT c1, c2, c3 FROM `+table+`
+		WHERE TRUE ON CONFLICT (outcome) DO UPDATE SET namespace = NULL`, args...)
 }
 
 // Untold implements [store.Correlator].
-func (s *Store) Untold(ctx context.Context, atMost int) ([]store.Receipt, error) {
-	rows, err := collect(ctx, s.read, scanOutcome, selectOutcome+` JOIN untold u ON u.outcome = o.id ORDER BY u.at, o.id`+limit(atMost))
+func (s *Store) Untold(ctx context.Context, namespace string, atMost int) ([]store.Receipt, error) {
+	rows, err := collect(ctx, s.read, scanOutcome, selectOutcome+` JOIN untold u ON u.outcome = o.id
+		WHERE u.namespace IS NULL OR u.namespace = $1 ORDER BY u.at, o.id`+limit(atMost), namespace)
 	if err != nil {
 		return nil, err
 	}

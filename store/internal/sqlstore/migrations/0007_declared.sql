@@ -5,6 +5,14 @@
 ALTER TABLE expectations ADD COLUMN decides BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE expectations ADD COLUMN due BIGINT;
 
+-- change outcomes: which namespaces have received one
+-- Their names, each on a line. NULL: a release received it that did not tell namespaces apart, so it counts in all of them.
+ALTER TABLE outcomes ADD COLUMN namespaces TEXT;
+
+-- change untold: whose scorers have not been told
+-- NULL: those of several namespaces, or of a release that did not tell them apart.
+ALTER TABLE untold ADD COLUMN namespace TEXT;
+
 -- index expectations_due on expectations: the ones that time has changed
 CREATE INDEX expectations_due ON expectations (due, id) WHERE due IS NOT NULL;
 
