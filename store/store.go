@@ -116,10 +116,11 @@ type Correlator interface {
 	// open expectation had met moves to the new one, and the older one may settle without it. An outcome that a scorer has
 	// settled on stays. A scorer that got an outcome before it moved, and has not settled, gets no signal that it moved.
 	//
-	// Of a declared expectation, which has a rule and no scorer of its own, the store decides the score, and Expect returns
-	// nothing. Its score is a function of the expectations of its events, the outcomes and the time, in any order of their
-	// arrival. It is identified by scoring.Expectation.Identity. One that was made before its run's last flush, and that this
-	// flush does not name, changes nothing.
+	// Of a declared expectation, which has a rule and no scorer of its own, the store decides the score. Expect returns
+	// nothing of a new one, and the outcomes that have met one that is there. The score is a function of the expectations of
+	// its events, the outcomes and the time, in any order of their arrival. The expectation is identified by
+	// scoring.Expectation.Identity. One that was made before its run's last flush, and that this flush does not name, changes
+	// nothing.
 	Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error)
 
 	// An outcome with a Namespace counts for runs of the namespaces that have received it.

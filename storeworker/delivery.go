@@ -111,7 +111,9 @@ func (d delivery) tell(ctx context.Context) error {
 		done := 0
 		for _, receipt := range all {
 			whole := len(receipt.Waiting)
-			receipt.Waiting = slices.DeleteFunc(receipt.Waiting, func(e scoring.Expectation) bool { return e.ScorerRun.Namespace != "" && e.ScorerRun.Namespace != d.namespace })
+			receipt.Waiting = slices.DeleteFunc(receipt.Waiting, func(e scoring.Expectation) bool {
+				return e.ScorerRun.Namespace != "" && e.ScorerRun.Namespace != d.namespace
+			})
 			_, err := activities.Tell(ctx, d.temporal, receipt, func(scorer string) {
 				d.log.Info("the scorer has closed", "scorer", scorer, "outcome", receipt.Outcome.ID)
 			})

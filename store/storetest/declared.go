@@ -27,7 +27,7 @@ var declaredTests = []namedTest{
 		waiting, err := b.Waiting(t.Context(), time.Now().Add(time.Hour))
 		require.NoError(t, err)
 		require.Empty(t, waiting)
-		b.expect(t, e)
+		require.Equal(t, []string{"o"}, b.expect(t, e))
 		b.receive(t, b.now("o", "paid", "k"))
 		require.Equal(t, []string{"paid=true"}, b.current(t, e.Run), "a repetition changes nothing")
 		all, err := b.Scores(t.Context(), store.Filter{Run: e.Run, History: true})

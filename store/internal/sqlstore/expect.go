@@ -27,7 +27,7 @@ func (s *Store) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Ou
 		}
 		var early []scoring.Outcome
 		if e.Declared() {
-			err = t.declareLate(ctx, e)
+			early, err = t.declareLate(ctx, e)
 		} else {
 			early, err = t.expect(ctx, e)
 		}
@@ -102,6 +102,11 @@ func (t txn) expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outco
 			return nil, err
 		}
 	}
+	return t.metBy(ctx, id, e)
+}
+
+// metBy returns the outcomes that have met an expectation in time.
+func (t txn) metBy(ctx context.Context, id int64, e scoring.Expectation) ([]scoring.Outcome, error) {
 	found, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id
 		WHERE m.expectation = $1 AND NOT m.late`, id)
 	return told(e, inOrder(found)), err

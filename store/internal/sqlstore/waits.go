@@ -40,17 +40,24 @@ func (l *locks) waits(all []scoring.Expectation) {
 }
 
 // declareLate keeps a declared expectation that comes by itself, unless its run has flushed since without it: then the call
-// was made in a workflow task that the server refused.
-func (t txn) declareLate(ctx context.Context, e scoring.Expectation) error {
+// was made in a workflow task that the server refused. Of one that is there it returns the outcomes that have met it.
+func (t txn) declareLate(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
+	id, there, err := one(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE scorer = $1`, declaredHash(e))
+	if err != nil {
+		return nil, err
+	}
+	if there {
+		return t.metBy(ctx, id, e)
+	}
 	run, known, err := one(ctx, t.tx, scanRun, `SELECT `+runColumns+` FROM runs WHERE hash = $1`, runHash(e.Run))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if known && run.flushed.sequence.Valid &&
 		cmp.Or(cmp.Compare(e.Place, run.flushed.sequence.Int64), cmp.Compare(micro(e.At), run.flushed.at.Int64)) < 0 {
-		return nil
+		return nil, nil
 	}
-	return t.expectDeclared(ctx, e)
+	return nil, t.expectDeclared(ctx, e)
 }
 
 // expectDeclared keeps a declared expectation, unless it is there, or was withdrawn.
