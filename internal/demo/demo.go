@@ -54,14 +54,15 @@ type Answer struct {
 	Hits []string `json:"hits"` // the symbols found, best first
 }
 
-// Rated is the deferred scorer: did the user like the answer?
-var Rated = verdict.NewScorer("thumbs_up", "1", func(ctx workflow.Context, a Ask) (scoring.Score, error) {
-	rating, err := verdict.Await(ctx, verdict.On("answer.rated", a.MessageID),
-		verdict.Within(Window), verdict.ExpiresUnknown)
-	return rating.Score(), err
+// Rated is the deferred scorer: did the user like the answer? It is data, and the store decides it.
+var Rated = verdict.NewOutcomeScorer("thumbs_up", "1", func(a Ask) verdict.Wait {
+	return verdict.Wait{
+		For: verdict.On("answer.rated", a.MessageID), Window: verdict.Within(Window), End: verdict.ExpiresUnknown,
+		Allowance: time.Second, // nothing is on its way for longer here
+	}
 })
 
-// Judged is a deferred scorer that asks a language model to judge the answer.
+// Judged is a deferred scorer that runs code, as a workflow of its own: it asks a language model to judge the answer.
 var Judged = verdict.NewScorer("answer_quality", "1", func(ctx workflow.Context, s judges.Sample) (scoring.Score, error) {
 	return verdict.Judge(ctx, Judge, s).Score("answer_quality"), nil
 })

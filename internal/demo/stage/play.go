@@ -313,7 +313,6 @@ func (d *play) finish(ctx context.Context, db store.Store, c client.Client, in i
 		d.say("%s temporal workflow list --address %s --namespace %s -q '%s'", what, in.Address, in.Namespace, query)
 	}
 	find("find runs:    ", fmt.Sprintf(`VerdictScores="right=false" AND VerdictScores="%s=bm25"`, d.experiment))
-	find("find scorers: ", fmt.Sprintf(`VerdictScorer="thumbs_up=true" AND VerdictScorer="%s=bm25"`, d.experiment))
 	if !d.Keep {
 		return nil
 	}
