@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
-	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
 	"github.com/verdict-dev/verdict/storeworker"
@@ -31,10 +30,10 @@ func Checkout(ctx workflow.Context, o Order) error {
 }
 
 // Paid waits until the customer pays, for a day at most, long after Checkout has ended.
-var Paid = verdict.NewScorer("paid", "1", func(ctx workflow.Context, o Order) (scoring.Score, error) {
-	got, err := verdict.Await(ctx, verdict.On("order.paid", o.ID).Means(true),
-		verdict.Within(24*time.Hour), verdict.ExpiresFalse)
-	return got.Score(), err
+var Paid = verdict.NewOutcomeScorer("paid", "1", func(o Order) verdict.Wait {
+	return verdict.Wait{
+		For: verdict.On("order.paid", o.ID).Means(true), Window: verdict.Within(24 * time.Hour), End: verdict.ExpiresFalse,
+	}
 })
 
 // plugin makes this process the worker that keeps the store as well.
