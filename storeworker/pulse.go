@@ -93,6 +93,9 @@ func commit[T any](ctx context.Context, p *pulse, write func(context.Context) (T
 	for {
 		select {
 		case a := <-answers:
+			if a.err != nil && ctx.Err() != nil { // the sender has hung up, which says nothing of the store
+				return result, fmt.Errorf("%w: %w", errBusy, ctx.Err())
+			}
 			return a.result, p.ended(a.err)
 		case <-tick.C:
 			if p.silentSince(began) {
