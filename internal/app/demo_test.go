@@ -79,8 +79,7 @@ func startDemo(t *testing.T, bin string, args ...string) *demoProcess {
 func (p *demoProcess) await(t *testing.T, pattern string) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for line := range p.lines {
-		p.seen.WriteString(line + "\n")
+	for line, more := p.next(t); more; line, more = p.next(t) {
 		if m := re.FindStringSubmatch(line); m != nil {
 			return m
 		}
@@ -89,10 +88,23 @@ func (p *demoProcess) await(t *testing.T, pattern string) []string {
 	return nil
 }
 
+// next returns the next line of the progress. more is false at its end. A demo that falls silent for long fails the test.
+func (p *demoProcess) next(t *testing.T) (line string, more bool) {
+	t.Helper()
+	limit := time.NewTimer(harness.Patience)
+	defer limit.Stop()
+	select {
+	case line, more = <-p.lines:
+		p.seen.WriteString(line + "\n")
+	case <-limit.C:
+		t.Fatalf("the demo has fallen silent:\n%s", p.seen.String())
+	}
+	return line, more
+}
+
 func (p *demoProcess) report(t *testing.T) report.Report {
 	t.Helper()
-	for line := range p.lines {
-		p.seen.WriteString(line + "\n")
+	for _, more := p.next(t); more; _, more = p.next(t) {
 	}
 	require.NoError(t, p.cmd.Wait(), p.seen.String())
 	var r report.Report
@@ -201,19 +213,17 @@ func TestDemoDecides(t *testing.T) {
 		require.NoError(t, r.Body.Close())
 		require.Equal(t, http.StatusOK, r.StatusCode, url)
 	}
-	for _, what := range []string{"runs", "scorers"} {
-		found := p.await(t, `find `+what+`: +temporal workflow list --address (\S+) --namespace (\S+) -q '(.*)'`)
-		c, err := client.Dial(client.Options{HostPort: found[1], Namespace: found[2], Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
-		require.NoError(t, err)
-		harness.Eventually(t, harness.Patience, func() error { // visibility comes later
-			n, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: found[2], Query: found[3]})
-			if err == nil && n.Count == 0 {
-				err = errors.New("none is found: " + found[3])
-			}
-			return err
-		})
-		c.Close()
-	}
+	found := p.await(t, `find runs: +temporal workflow list --address (\S+) --namespace (\S+) -q '(.*)'`)
+	c, err := client.Dial(client.Options{HostPort: found[1], Namespace: found[2], Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	harness.Eventually(t, harness.Patience, func() error { // visibility comes later
+		n, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: found[2], Query: found[3]})
+		if err == nil && n.Count == 0 {
+			err = errors.New("none is found: " + found[3])
+		}
+		return err
+	})
+	c.Close()
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	e := p.report(t).Experiments[0]
 	require.Equal(t, experiments.Winner, e.Analysis.Decision.Verdict, e.Decision)
