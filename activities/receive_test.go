@@ -50,12 +50,12 @@ func TestReceiveTellsACrowd(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	now := time.Now()
-	const n = 100
+	const n, here = 100, "default-test-namespace" // as the SDK's test environment has it
 	for i := range n {
 		_, err := s.Expect(t.Context(), scoring.Expectation{
-			ScorerRun: scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("scorer-%d", i), RunID: "s"}, Wait: 1, Scorer: "shipped", ScorerVersion: "1",
+			ScorerRun: scoring.Run{Namespace: here, WorkflowID: fmt.Sprintf("scorer-%d", i), RunID: "s"}, Wait: 1, Scorer: "shipped", ScorerVersion: "1",
 			Events: []scoring.Event{{Name: "deploy.finished", Key: "web"}}, Window: scoring.Window{Since: now.Add(-time.Hour), Until: now.Add(time.Hour)},
-			Run: scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("run-%d", i), RunID: "r"}, At: now,
+			Run: scoring.Run{Namespace: here, WorkflowID: fmt.Sprintf("run-%d", i), RunID: "r"}, At: now,
 		})
 		require.NoError(t, err)
 	}
