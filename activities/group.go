@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"github.com/verdict-dev/verdict/internal/breaker"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -80,9 +81,9 @@ func (g *group) write(ctx context.Context, r *Recorder) {
 func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, kept *scoring.Assignment, err error) {
 	var storeErr error
 	if r.Store != nil {
-		if yes, probe := r.breaker.enter(); yes {
+		if yes, probe := r.breaker.Enter(); yes {
 			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.Apply(ctx, r.Store) })
-			if r.breaker.leave(probe, storeErr); storeErr == nil {
+			if r.breaker.Leave(probe, resultOf(storeErr)); storeErr == nil {
 				r.queue.mu.Lock()
 				g.up(r)
 				r.queue.mu.Unlock()
@@ -127,11 +128,19 @@ func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 	return err
 }
 
+// resultOf is what a write says of the store: one that refuses a write is there.
+func resultOf(err error) breaker.Result {
+	if err == nil || refused(err) {
+		return breaker.Answers
+	}
+	return breaker.Away
+}
+
 // refused tells whether the content of the write is at fault, and not its receiver.
 func refused(err error) bool {
 	var ours *scoring.InvalidError
 	var theirs *serviceerror.InvalidArgument
-	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err) || isMessageTooLarge(err)
+	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err)
 }
 
 // hopeless tells whether no further try can help.

@@ -156,7 +156,7 @@ func (q *queue) push(r *Recorder, o *Offer) {
 	q.bytes += o.size
 	q.count++
 	l.enlist(in)
-	if l.down && (r.Store == nil || r.breaker.open()) {
+	if l.down && (r.Store == nil || r.breaker.Open()) {
 		q.refuse(o) // it is not tried before the link is up
 	}
 	if !l.down || l.lanes == 0 {

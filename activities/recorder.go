@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/verdict-dev/verdict/internal/breaker"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -45,7 +46,7 @@ type Recorder struct {
 	Refused func(error)
 
 	queue   queue
-	breaker breaker // of the store
+	breaker breaker.Breaker // of the store
 }
 
 func (r *Recorder) maxPending() int64 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/breaker"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -23,40 +24,21 @@ var (
 	errBusy      = errors.New("verdict: the store is busy; send it again")
 )
 
-// pulse knows when the store last committed and when it was last away.
+// pulse knows when the store last committed, and leaves it alone when it was away.
 type pulse struct {
-	mu     sync.Mutex
-	beat   time.Time
-	failed time.Time
-	probe  bool // one write tries a store that is left alone
+	breaker breaker.Breaker
+
+	mu   sync.Mutex
+	beat time.Time
 }
 
-// enter tells whether to try the store.
-func (p *pulse) enter() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.failed.IsZero() {
-		return true
-	}
-	if p.probe || time.Since(p.failed) < leftAlone {
-		return false
-	}
-	p.probe = true
-	return true
-}
+func newPulse() *pulse { return &pulse{breaker: breaker.Breaker{Pause: leftAlone, Longest: leftAlone}} }
 
 // committed notes a commit.
 func (p *pulse) committed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.beat, p.failed, p.probe = time.Now(), time.Time{}, false
-}
-
-// away notes that the store does not take writes.
-func (p *pulse) away() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.failed, p.probe = time.Now(), false
+	p.beat = time.Now()
 }
 
 // silentSince tells whether nothing has been committed for a while, since a time at most.
@@ -74,9 +56,12 @@ func (p *pulse) silentSince(began time.Time) bool {
 // store does not take it, and errBusy if the store takes other writes and not this one. In the first case the write may still
 // be committed.
 func commit[T any](ctx context.Context, p *pulse, write func(context.Context) (T, error)) (result T, err error) {
-	if !p.enter() {
+	yes, probe := p.breaker.Enter()
+	if !yes {
 		return result, errStoreAway
 	}
+	said := breaker.Unknown
+	defer func() { p.breaker.Leave(probe, said) }()
 	type answer struct {
 		result T
 		err    error
@@ -90,35 +75,31 @@ func commit[T any](ctx context.Context, p *pulse, write func(context.Context) (T
 	}()
 	tick := time.NewTicker(silence / 5)
 	defer tick.Stop()
+	hungUp := func() error { return fmt.Errorf("%w: %w", errBusy, ctx.Err()) } // which says nothing of the store
 	for {
 		select {
 		case a := <-answers:
-			if a.err != nil && ctx.Err() != nil { // the sender has hung up, which says nothing of the store
-				return result, fmt.Errorf("%w: %w", errBusy, ctx.Err())
+			var refused *scoring.InvalidError
+			switch {
+			case a.err == nil, errors.As(a.err, &refused):
+				said = breaker.Answers
+				p.committed()
+			case ctx.Err() != nil:
+				return result, hungUp()
+			default:
+				said = breaker.Away
 			}
-			return a.result, p.ended(a.err)
+			return a.result, a.err
 		case <-tick.C:
 			if p.silentSince(began) {
-				p.away()
+				said = breaker.Away
 				return result, errStoreAway
 			}
 			if time.Since(began) >= busyLimit {
 				return result, errBusy
 			}
 		case <-ctx.Done():
-			return result, fmt.Errorf("%w: %w", errBusy, ctx.Err())
+			return result, hungUp()
 		}
 	}
-}
-
-// ended notes how a write ended, and returns its error.
-func (p *pulse) ended(err error) error {
-	var refused *scoring.InvalidError
-	switch {
-	case err == nil, errors.As(err, &refused): // it answers
-		p.committed()
-	default:
-		p.away()
-	}
-	return err
 }

@@ -31,9 +31,9 @@ func write(takes time.Duration, err error) func(context.Context) (int, error) {
 func TestAStoreIsAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var p pulse
+		p := newPulse()
 		do := func(takes time.Duration, err error) error {
-			_, got := commit(t.Context(), &p, write(takes, err))
+			_, got := commit(t.Context(), p, write(takes, err))
 			return got
 		}
 		require.NoError(t, do(400*time.Millisecond, nil))
@@ -59,25 +59,42 @@ func TestAStoreIsAway(t *testing.T) {
 func TestAStoreIsBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var p pulse
+		p := newPulse()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() {
 			for ctx.Err() == nil {
-				_, _ = commit(ctx, &p, write(100*time.Millisecond, nil))
+				_, _ = commit(ctx, p, write(100*time.Millisecond, nil))
 			}
 		}()
 		began := time.Now()
-		_, err := commit(t.Context(), &p, write(time.Hour, nil))
+		_, err := commit(t.Context(), p, write(time.Hour, nil))
 		require.ErrorIs(t, err, errBusy)
 		require.InDelta(t, busyLimit.Seconds(), time.Since(began).Seconds(), 0.2)
 
 		hangsUp, hangUp := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer hangUp()
-		_, err = commit(hangsUp, &p, write(time.Hour, nil))
+		_, err = commit(hangsUp, p, write(time.Hour, nil))
 		require.ErrorIs(t, err, errBusy)
-		n, err := commit(t.Context(), &p, write(0, nil))
+		n, err := commit(t.Context(), p, write(0, nil))
 		require.NoError(t, err)
 		require.Equal(t, 7, n)
+	})
+}
+
+// A sender that hangs up while its write tries a store that was away lets the next one try.
+func TestAProbeThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPulse()
+		_, err := commit(t.Context(), p, write(0, errors.New("no")))
+		require.Error(t, err)
+		time.Sleep(leftAlone)
+		hangsUp, hangUp := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer hangUp()
+		_, err = commit(hangsUp, p, write(time.Hour, nil))
+		require.ErrorIs(t, err, errBusy)
+		_, err = commit(t.Context(), p, write(0, nil))
+		require.NoError(t, err)
 	})
 }

@@ -104,7 +104,7 @@ type Worker struct {
 	parts     *parts
 	metrics   client.MetricsHandler
 	stopLimit time.Duration
-	pulse     pulse
+	pulse     *pulse
 	wake      chan struct{}
 	step      atomic.Value // of a stop: its name
 }
@@ -122,7 +122,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	cfg.complete()
 	cfg.Client.MetricsHandler = numbers.handler(cfg.Client.MetricsHandler)
 	s := &Worker{
-		log: cfg.Logger, fatal: make(chan error, 2), wake: make(chan struct{}, 1), store: owned, metrics: cfg.Client.MetricsHandler,
+		log: cfg.Logger, fatal: make(chan error, 2), wake: make(chan struct{}, 1), pulse: newPulse(), store: owned, metrics: cfg.Client.MetricsHandler,
 		stopLimit: cfg.Worker.WorkerStopTimeout + drainLimit - endLimit,
 	}
 	defer func() {
@@ -206,7 +206,7 @@ const lookEvery = 10 * time.Second
 
 // delivery is how outcomes are delivered.
 func (s *Worker) delivery(cfg Options) delivery {
-	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, taskQueue: cfg.TaskQueue, log: s.log, pulse: &s.pulse, wake: s.wake}
+	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, taskQueue: cfg.TaskQueue, log: s.log, pulse: s.pulse, wake: s.wake}
 }
 
 // Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after
