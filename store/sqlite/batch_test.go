@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/store/internal/grouped"
 	"github.com/verdict-dev/verdict/store/internal/sqlstore"
 )
 
@@ -62,11 +63,7 @@ func together(t *testing.T, b *batcher, ctx func(i int) context.Context, ops ...
 	for i, op := range ops {
 		all.Go(func() { errs[i] = b.write(ctx(i), op) })
 	}
-	require.Eventually(t, func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		return len(b.queue) == len(ops)
-	}, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return b.calls.Waiting() == len(ops) }, time.Minute, time.Millisecond)
 	close(release)
 	all.Wait()
 	return errs
@@ -102,6 +99,6 @@ func TestBatchAfterClose(t *testing.T) {
 	t.Parallel()
 	b, numbers := newTestBatcher(t)
 	b.close()
-	require.ErrorIs(t, b.write(t.Context(), put(1, nil)), errClosed)
+	require.ErrorIs(t, b.write(t.Context(), put(1, nil)), grouped.ErrClosed)
 	require.Empty(t, numbers())
 }

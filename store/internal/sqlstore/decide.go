@@ -60,6 +60,7 @@ type declaredRow struct {
 	id      int64
 	pending []byte
 	subject scoring.Run // without the run id
+	due     sql.NullInt64
 }
 
 // lockDeclared locks the rows of expectations in the order of their ids, and returns the ones that the store decides, with the
@@ -68,8 +69,8 @@ func (t txn) lockDeclared(ctx context.Context, ids []int64) (rows []declaredRow,
 	var micros int64
 	is, list := in(*t.dialect, 1, Ints, ids)
 	rows, err = collect(ctx, t.tx, func(rows *sql.Rows) (r declaredRow, err error) {
-		return r, rows.Scan(&r.id, &r.pending, &r.subject.Namespace, &r.subject.WorkflowID, &micros)
-	}, `SELECT e.id, e.pending, r.namespace, r.workflow_id, `+t.dialect.Now+` FROM expectations e JOIN runs r ON r.id = e.run
+		return r, rows.Scan(&r.id, &r.pending, &r.subject.Namespace, &r.subject.WorkflowID, &r.due, &micros)
+	}, `SELECT e.id, e.pending, r.namespace, r.workflow_id, e.due, `+t.dialect.Now+` FROM expectations e JOIN runs r ON r.id = e.run
 		WHERE e.id `+is+` AND e.decides ORDER BY e.id`+t.dialect.ForUpdate, list)
 	return rows, atTime(micros), err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -162,7 +161,7 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	if err != nil {
 		return 0, err
 	}
-	closes := micro(lastOf(e))
+	closes := micro(e.Last())
 	for _, ev := range e.Events {
 		if err := t.exec(ctx, `INSERT INTO expectation_events (event, since, closes, expectation) VALUES ($1, $2, $3, $4)
 			ON CONFLICT DO NOTHING`, eventHash(ev.Name, ev.Key), micro(e.Window.Since), closes, id); err != nil {
@@ -173,22 +172,6 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 		}
 	}
 	return id, nil
-}
-
-// lastOf is when the last outcome that matters for e may have happened: in its window or grace, or after that, if it takes an
-// earlier one back.
-func lastOf(e scoring.Expectation) time.Time {
-	until := e.Window.Until.Add(e.Window.Grace)
-	if !e.Declared() {
-		return until
-	}
-	last := until
-	for _, ev := range e.Rule.Events {
-		if ev.Undone != nil && until.Add(ev.Undone.Within).After(last) {
-			last = until.Add(ev.Undone.Within)
-		}
-	}
-	return last
 }
 
 // pendingRecord is the pending score of e, which shows that its scorer waits.
@@ -345,15 +328,6 @@ func inOrder(rows []outcomeRow) []scoring.Outcome {
 	for _, o := range rows {
 		sorted = append(sorted, o.Outcome)
 	}
-	slices.SortFunc(sorted, func(a, b scoring.Outcome) int {
-		switch {
-		case a.Before(b):
-			return -1
-		case b.Before(a):
-			return 1
-		default:
-			return 0
-		}
-	})
+	slices.SortFunc(sorted, scoring.Outcome.Compare)
 	return slices.CompactFunc(sorted, func(a, b scoring.Outcome) bool { return a.ID == b.ID })
 }

@@ -29,8 +29,8 @@ func (s *Store) receive(ctx context.Context, o incoming) (r store.Receipt, err e
 	if o.Outcome, err = checkOutcome(o.Outcome); err != nil {
 		return r, err
 	}
-	if s.dialect.Group {
-		return s.arrived.call(ctx, o)
+	if s.arrived != nil {
+		return s.arrived.Call(ctx, o)
 	}
 	receipts, err := s.receiveAll(ctx, []incoming{o})
 	if err != nil {

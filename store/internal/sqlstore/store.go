@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/internal/grouped"
 )
 
 // Dialect is where the databases part.
@@ -51,7 +52,7 @@ type Tx interface {
 type Store struct {
 	read    *sql.DB
 	dialect Dialect
-	arrived *grouped[incoming, store.Receipt]
+	arrived *grouped.Calls[incoming, store.Receipt] // nil unless the dialect groups
 }
 
 var _ store.Store = (*Store)(nil)
@@ -59,7 +60,9 @@ var _ store.Store = (*Store)(nil)
 // New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
 func New(read *sql.DB, d Dialect) *Store {
 	s := &Store{read: read, dialect: d}
-	s.arrived = &grouped[incoming, store.Receipt]{do: s.receiveAll, size: incoming.size}
+	if d.Group {
+		s.arrived = &grouped.Calls[incoming, store.Receipt]{Do: s.receiveAll, Size: incoming.size}
+	}
 	return s
 }
 
@@ -73,7 +76,9 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	s.arrived.close()
+	if s.arrived != nil {
+		s.arrived.Close()
+	}
 	return s.dialect.Close()
 }
 

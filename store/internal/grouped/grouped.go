@@ -1,4 +1,5 @@
-package sqlstore
+// Package grouped lets concurrent calls share one transaction.
+package grouped
 
 import (
 	"context"
@@ -14,14 +15,16 @@ const (
 	groupLimit    = 10 * time.Second // a database that hangs longer fails the group
 )
 
-// errClosed is the error of a call to a group after its store was closed.
-var errClosed = errors.New("verdict: the store is closed")
+// ErrClosed is the error of a call after [Calls.Close].
+var ErrClosed = errors.New("verdict: the store is closed")
 
-// grouped lets concurrent calls share one transaction: what arrives while one is written goes together next. The calls of a
-// group that fails are made one by one, so that none fails for another.
-type grouped[In, Out any] struct {
-	do   func(ctx context.Context, in []In) ([]Out, error)
-	size func(In) int
+// Calls groups calls: the ones that arrive while a group is written go together next. The calls of a group that fails are made
+// one by one, so that none fails for another.
+type Calls[In, Out any] struct {
+	// Do makes the calls of a group in one transaction.
+	Do func(ctx context.Context, in []In) ([]Out, error)
+	// Size is about how many bytes a call takes.
+	Size func(In) int
 
 	mu      sync.Mutex
 	queue   []*call[In, Out]
@@ -39,13 +42,13 @@ type call[In, Out any] struct {
 	done chan struct{}
 }
 
-// call returns once in's transaction is over, or ctx is done: then the transaction may still commit.
-func (g *grouped[In, Out]) call(ctx context.Context, in In) (out Out, err error) {
+// Call returns once in's transaction is over, or ctx is done: then the transaction may still commit.
+func (g *Calls[In, Out]) Call(ctx context.Context, in In) (out Out, err error) {
 	c := &call[In, Out]{ctx: ctx, in: in, done: make(chan struct{})}
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
-		return out, errClosed
+		return out, ErrClosed
 	}
 	g.queue = append(g.queue, c)
 	if !g.writing {
@@ -61,8 +64,15 @@ func (g *grouped[In, Out]) call(ctx context.Context, in In) (out Out, err error)
 	}
 }
 
+// Waiting is how many calls wait for the next group.
+func (g *Calls[In, Out]) Waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.queue)
+}
+
 // drain writes groups until nothing waits.
-func (g *grouped[In, Out]) drain() {
+func (g *Calls[In, Out]) drain() {
 	for {
 		group := g.next()
 		if group == nil {
@@ -82,13 +92,13 @@ func (g *grouped[In, Out]) drain() {
 }
 
 // next takes the next group. Callers that have given up are not in it.
-func (g *grouped[In, Out]) next() (group []*call[In, Out]) {
+func (g *Calls[In, Out]) next() (group []*call[In, Out]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	bytes := 0
 	for len(g.queue) > 0 && len(group) < maxGroup {
 		c := g.queue[0]
-		if bytes += g.size(c.in); bytes > maxGroupBytes && len(group) > 0 {
+		if bytes += g.Size(c.in); bytes > maxGroupBytes && len(group) > 0 {
 			break
 		}
 		g.queue = g.queue[1:]
@@ -103,7 +113,7 @@ func (g *grouped[In, Out]) next() (group []*call[In, Out]) {
 }
 
 // write makes the calls of a group in one transaction. Callers that give up meanwhile do not end it: it is others' as well.
-func (g *grouped[In, Out]) write(group []*call[In, Out]) error {
+func (g *Calls[In, Out]) write(group []*call[In, Out]) error {
 	in := make([]In, len(group))
 	for i, c := range group {
 		in[i] = c.in
@@ -113,7 +123,7 @@ func (g *grouped[In, Out]) write(group []*call[In, Out]) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), groupLimit)
 	}
 	defer cancel()
-	out, err := g.do(ctx, in)
+	out, err := g.Do(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -123,8 +133,8 @@ func (g *grouped[In, Out]) write(group []*call[In, Out]) error {
 	return nil
 }
 
-// close refuses further calls and waits for the ones under way.
-func (g *grouped[In, Out]) close() {
+// Close refuses further calls and waits for the ones under way.
+func (g *Calls[In, Out]) Close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
