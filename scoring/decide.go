@@ -141,14 +141,3 @@ func (o Outcome) arrived() time.Time {
 	}
 	return o.ReceivedAt
 }
-
-// Compare orders outcomes as [Outcome.Before] does.
-func (o Outcome) Compare(p Outcome) int {
-	switch {
-	case o.Before(p):
-		return -1
-	case p.Before(o):
-		return 1
-	}
-	return 0
-}

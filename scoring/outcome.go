@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 	"unicode/utf8"
@@ -87,10 +88,10 @@ func (o Outcome) When() time.Time {
 	return o.ObservedAt
 }
 
-// Before orders outcomes by when they happened and then by id, so that every process sees the same order.
-func (o Outcome) Before(p Outcome) bool {
-	if a, b := o.When(), p.When(); !a.Equal(b) {
-		return a.Before(b)
-	}
-	return o.ID < p.ID
+// Compare orders outcomes by when they happened and then by id, so that every process sees the same order.
+func (o Outcome) Compare(p Outcome) int {
+	return cmp.Or(o.When().Compare(p.When()), cmp.Compare(o.ID, p.ID))
 }
+
+// Before tells whether o comes before p in the order of [Outcome.Compare].
+func (o Outcome) Before(p Outcome) bool { return o.Compare(p) < 0 }

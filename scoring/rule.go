@@ -144,13 +144,20 @@ func (r Rule) Ends(w Window) time.Time {
 
 // Closes is when nothing that arrives can change the score any more.
 func (r Rule) Closes(w Window) time.Time {
-	closes := r.received(w)
+	if within := r.undoing(); within > 0 {
+		return w.Until.Add(w.Grace).Add(within).Add(r.allowance())
+	}
+	return r.received(w)
+}
+
+// undoing is for how long the last outcome may be taken back; 0: none can be.
+func (r Rule) undoing() (within time.Duration) {
 	for _, e := range r.Events {
 		if e.Undone != nil {
-			closes = later(closes, w.Until.Add(w.Grace).Add(e.Undone.Within).Add(r.allowance()))
+			within = max(within, e.Undone.Within)
 		}
 	}
-	return closes
+	return within
 }
 
 // received is until when an outcome of the rule's events must have arrived to count.

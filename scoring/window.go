@@ -152,6 +152,16 @@ type Expectation struct {
 // Declared tells whether the store decides.
 func (e Expectation) Declared() bool { return e.ScorerRun == Run{} }
 
+// Last is until when an outcome that matters may have happened: to the end of the window and its grace, or after that, if it
+// takes an earlier one back.
+func (e Expectation) Last() time.Time {
+	until := e.Window.Until.Add(e.Window.Grace)
+	if e.Declared() {
+		return until.Add(e.Rule.undoing())
+	}
+	return until
+}
+
 // Decide decides a declared expectation; see [Rule.Decide]. The score has the scorer's key.
 func (e Expectation) Decide(outcomes []Outcome, now time.Time) Decision {
 	d := e.Rule.Decide(e.Scorer, e.Window, outcomes, now)
