@@ -381,7 +381,8 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 		Variants: []experiments.Variant{{Name: "now", Weight: 1}, {Name: "better", Weight: 1}, {Name: "worse", Weight: 1}},
 		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
 	})
-	share := map[string]int{"now": 5, "better": 8, "worse": 1}
+	// At first only one arm differs, so that there is no winner that could be seen before the harm on a slow machine.
+	share := map[string]int{"now": 5, "better": 5, "worse": 1}
 	cfg := b.Config(rated)
 	cfg.Store, cfg.Experiments, cfg.RolloutAge, cfg.Client = b.Store, []*experiments.Experiment{c.exp}, 100*time.Millisecond, b.Client
 	b.UserWorker(cfg, func(w worker.Worker) {
@@ -435,7 +436,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 		}
 		return nil
 	})
-	c.feed(200, share)
+	c.feed(200, map[string]int{"now": 3, "better": 9})
 
 	until("promoted", func() bool { return state.Status == rollout.Promoted })
 	require.Equal(t, "better", state.Variant)
