@@ -17,8 +17,8 @@ type health struct {
 // live reports that the process answers. It does not check dependencies: a restart would not mend them.
 func (h health) live(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
 
-// readiness is 200 if the worker has started, is not about to stop, and a delivery would be held: by Temporal or, while
-// that is down, by the store. It names the parts that are down; the log has the reason.
+// readiness is 200 if the worker has started, is not about to stop, and a delivery would be held: by the store or,
+// while that is away, by Temporal. It names the parts that are down; the log has the reason.
 func (h health) readiness(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	away := h.parts.look(context.WithoutCancel(r.Context()))

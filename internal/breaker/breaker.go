@@ -16,7 +16,7 @@ const (
 // Breaker keeps calls from a receiver that does not answer: after one that it did not take they are not made, and from time to
 // time one of them tries again. It is safe for concurrent use.
 type Breaker struct {
-	// Pause is how long the receiver is left alone at first, and Longest how long at most: each try in vain doubles the pause.
+	// Pause is how long the receiver is left alone at first, and Longest how long at most: each failed try doubles the pause.
 	// Defaults: 50 ms and 5 s.
 	Pause, Longest time.Duration
 
