@@ -25,6 +25,8 @@ type Unit struct {
 	At            time.Time // of the assignment
 	// Mature tells that its window has closed: its outcomes are final.
 	Mature bool
+	// SealedAt is when its window closes: what is known by then counts. The zero time without a window.
+	SealedAt time.Time
 	// Crossed tells that it was seen with another variant under the same weights. Only its first one counts.
 	Crossed bool
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.

@@ -208,6 +208,7 @@ func (e *design) unit(s *subject, chains map[chainID]*chain, inherited map[chain
 	w := window{from: s.first.At, now: now, open: e.def.Maturity == 0 || now.Before(s.first.At.Add(e.def.Maturity))}
 	if e.def.Maturity > 0 {
 		w.until = s.first.At.Add(e.def.Maturity)
+		u.SealedAt = w.until
 	}
 	u.Mature = !w.open
 	groups := make([]group, len(s.chains))
