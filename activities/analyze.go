@@ -18,18 +18,10 @@ func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (rollout.Fi
 	if err != nil {
 		return rollout.Finding{}, Refuse(err)
 	}
-	assignments, err := s.Store.Assignments(ctx, d.Name, d.Version)
+	rows, err := store.ExperimentRows(ctx, s.Store, store.ExperimentKey{Experiment: d.Name, Version: d.Version})
 	if err != nil {
 		return rollout.Finding{}, typed(err)
 	}
-	runs, err := s.Store.Runs(ctx, store.RunFilter{Experiment: d.Name})
-	if err != nil {
-		return rollout.Finding{}, typed(err)
-	}
-	records, err := s.Store.Scores(ctx, store.Filter{Experiment: d.Name, Version: d.Version, History: true, Retracted: true})
-	if err != nil {
-		return rollout.Finding{}, typed(err)
-	}
-	f, err := s.Find(exp, assignments, records, runs, s.now())
+	f, err := s.Find(exp, rows, s.now())
 	return f, typed(err)
 }

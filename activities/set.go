@@ -27,7 +27,7 @@ type Set struct {
 	DataConverter converter.DataConverter
 	// Find analyses the rows of an experiment: set it to analysis.Find, whose packages a user's worker does not link. Nil:
 	// this worker analyses no experiments.
-	Find func(*experiments.Experiment, []scoring.Assignment, []scoring.Record, []scoring.RunFacts, time.Time) (rollout.Finding, error)
+	Find func(*experiments.Experiment, experiments.Rows, time.Time) (rollout.Finding, error)
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

@@ -25,7 +25,7 @@ type Unit struct {
 	At            time.Time // of the assignment
 	// Mature tells that its window has closed: its outcomes are final.
 	Mature bool
-	// SealedAt is when its window closes: what is known by then counts. The zero time without a window.
+	// SealedAt is when its window closes: later facts do not count. The zero time without a window.
 	SealedAt time.Time
 	// Crossed tells that it was seen with another variant under the same weights. Only its first one counts.
 	Crossed bool
@@ -52,36 +52,6 @@ type Outcome struct {
 	Late bool
 	// After is when the value came, or how long it has been waited for, counted from the assignment.
 	After time.Duration
-}
-
-// Counts are numbers of units of a variant.
-type Counts struct {
-	Assigned int `json:"assigned"`
-	Matured  int `json:"matured"`
-	Pending  int `json:"pending"` // the window is open
-	// The matured ones are scored, or unscored for one of four reasons.
-	Scored        int `json:"scored"`
-	Missing       int `json:"missing"`
-	Expired       int `json:"expired"`
-	NotApplicable int `json:"not_applicable"`
-	Error         int `json:"error"`
-	Imputed       int `json:"imputed"`          // of the scored: by the policy for failed runs and missing scores
-	Capped        int `json:"capped,omitempty"` // of the scored: a score in the value was cut, at the cap or at 0
-	Late          int `json:"late"`             // of the matured: had a score after the window, which is not counted
-}
-
-func (c *Counts) add(o Counts) {
-	c.Assigned += o.Assigned
-	c.Matured += o.Matured
-	c.Pending += o.Pending
-	c.Scored += o.Scored
-	c.Missing += o.Missing
-	c.Expired += o.Expired
-	c.NotApplicable += o.NotApplicable
-	c.Error += o.Error
-	c.Imputed += o.Imputed
-	c.Capped += o.Capped
-	c.Late += o.Late
 }
 
 // Analysis accumulates units. Add them in the order of their assignment: results from the same units in the same order
@@ -276,41 +246,19 @@ func (a *Analysis) epoch(at stratum, u Unit, p []float64) *epoch {
 // add accumulates the metric's reading of a unit of variant v.
 func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, window time.Duration) {
 	k := len(m.counts)
-	c := &m.counts[v]
-	c.Assigned++
 	if m.sojourns != nil {
 		m.sojourns[v] = append(m.sojourns[v], sojourn(o, u.Mature, window))
-	}
-	if !u.Mature {
-		c.Pending++
-		return
-	}
-	c.Matured++
-	if o.Late {
-		c.Late++
 	}
 	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
 		o.State = scoring.Failed
 	}
+	m.counts[v].count(u, o)
+	if !u.Mature {
+		return
+	}
 	unscored := 1.0
-	switch o.State {
-	case scoring.Scored:
-		c.Scored++
+	if o.State == scoring.Scored {
 		unscored = 0
-		if o.Imputed {
-			c.Imputed++
-		}
-		if o.Capped {
-			c.Capped++
-		}
-	case scoring.Expired:
-		c.Expired++
-	case scoring.Declined:
-		c.NotApplicable++
-	case scoring.Failed:
-		c.Error++
-	default:
-		c.Missing++
 	}
 	if p != nil {
 		bet(m.absences, k, v, unscored, m.unscored.Value(), p)
@@ -484,7 +432,7 @@ func (a *Analysis) mergeEpoch(n stratum, o *epoch) {
 
 func (m *tally) merge(o *tally) error {
 	for v := range m.counts {
-		m.counts[v].add(o.counts[v])
+		m.counts[v].Add(o.counts[v])
 		if m.sojourns != nil {
 			m.sojourns[v] = append(m.sojourns[v], o.sojourns[v]...)
 			m.behind[v].Merge(o.behind[v])

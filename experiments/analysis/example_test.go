@@ -46,7 +46,7 @@ func Example() {
 	}
 
 	for _, day := range []int{3, 9, 17} {
-		report, err := analysis.Of(exp, assignments, records, nil, begin.Add(time.Duration(day)*24*time.Hour))
+		report, err := analysis.Of(exp, experiments.Rows{Assignments: assignments, Records: records}, begin.Add(time.Duration(day)*24*time.Hour))
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -5,12 +5,11 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
 // Find returns the result of [Of] in a size that a history can hold. The policy of a started experiment acts on it.
-func Find(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) (rollout.Finding, error) {
-	r, err := Of(exp, assignments, records, runs, now)
+func Find(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (rollout.Finding, error) {
+	r, err := Of(exp, rows, now)
 	if err != nil {
 		return rollout.Finding{}, err
 	}

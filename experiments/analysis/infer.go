@@ -85,7 +85,7 @@ func inferStep(records []scoring.Record, metric string) string {
 	steps := map[string]bool{}
 	for _, r := range records {
 		if r.Name == metric && !r.Retracted {
-			steps[r.Step.Type] = true
+			steps[stepType(r.Step)] = true
 		}
 	}
 	if len(steps) != 1 {

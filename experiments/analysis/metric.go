@@ -51,6 +51,8 @@ func (m metric) value(y float64) (_ float64, cut bool, _ error) {
 	switch {
 	case !estimate.Finite(y):
 		return 0, false, scoring.Invalid(m.Name, "%v is not a finite number", y)
+	case m.Type == plain:
+		return y, false, nil
 	case m.Type == experiments.Capped: // of any size
 		v := min(max(y, 0), m.Cap)
 		return v, v != y, nil

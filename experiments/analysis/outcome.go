@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -64,7 +65,7 @@ func (w window) group(m metric, g group) Outcome {
 // mean returns the mean of the outcomes that have a value, or else the state that says most.
 func mean(outcomes []Outcome) Outcome {
 	var out Outcome
-	n := 0.0
+	var values []float64
 	for _, o := range outcomes {
 		out.Late = out.Late || o.Late
 		if o.State != scoring.Scored {
@@ -73,17 +74,16 @@ func mean(outcomes []Outcome) Outcome {
 			}
 			continue
 		}
-		n++
-		out.Value += o.Value
+		values = append(values, o.Value)
 		out.Per += o.Per
 		out.Imputed = out.Imputed || o.Imputed
 		out.Capped = out.Capped || o.Capped
 		out.After = max(out.After, o.After)
 	}
-	if n > 0 {
+	if n := len(values); n > 0 {
 		out.State = scoring.Scored
-		out.Value /= n
-		out.Per /= n
+		out.Value = average(values)
+		out.Per /= float64(n)
 	}
 	return out
 }
@@ -158,16 +158,30 @@ type statement struct {
 
 // check returns the value as it enters the mean: each score is checked, and cut at the cap, before they are averaged.
 func (s statement) check(m metric) (mean float64, cut bool, err error) {
-	sum := 0.0
-	for _, y := range s.values {
+	values := make([]float64, len(s.values))
+	for i, y := range s.values {
 		v, changed, err := m.value(y)
 		if err != nil {
 			return 0, false, err
 		}
-		sum += v
+		values[i] = v
 		cut = cut || changed
 	}
-	return sum / float64(len(s.values)), cut, nil
+	return average(values), cut, nil
+}
+
+// average is the mean of values whose sum may be too large for a number.
+func average(values []float64) float64 {
+	sum, small := 0.0, 0.0
+	for _, y := range values {
+		sum += y
+		small += math.Ldexp(y, -64)
+	}
+	n := float64(len(values))
+	if !math.IsInf(sum, 0) && !math.IsNaN(sum) {
+		return sum / n
+	}
+	return min(max(math.Ldexp(small/n, 64), -math.MaxFloat64), math.MaxFloat64)
 }
 
 // said returns the statement of the newest run of a chain that has scores of a name. scoring.Holding decides which
@@ -179,10 +193,7 @@ func (w window) said(c *chain, name, step string) statement {
 	}
 	histories := map[identity][]scoring.Record{}
 	var order []identity
-	for _, r := range c.records {
-		if r.Name != name {
-			continue
-		}
+	for _, r := range c.records[name] {
 		id := identity{r.Run, r.Step.ID, r.Key}
 		if histories[id] == nil {
 			order = append(order, id)
@@ -198,7 +209,7 @@ func (w window) said(c *chain, name, step string) statement {
 	late := false
 	for _, id := range order {
 		r, since, ok := scoring.Holding(histories[id], w.until)
-		ok = ok && r.Step.Type == step
+		ok = ok && stepType(r.Step) == step
 		if ok {
 			holding = append(holding, held{id, r, since})
 		}
@@ -206,7 +217,7 @@ func (w window) said(c *chain, name, step string) statement {
 			continue
 		}
 		now, _, scored := scoring.Holding(histories[id], time.Time{})
-		late = late || scored && now.Step.Type == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+		late = late || scored && stepType(now.Step) == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
 	}
 	if len(holding) == 0 {
 		return statement{late: late}

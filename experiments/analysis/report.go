@@ -328,7 +328,7 @@ func (j *judge) notes() []string {
 	for _, r := range j.read {
 		var all Counts
 		for _, c := range r.counts {
-			all.add(c)
+			all.Add(c)
 		}
 		name := r.metric.String()
 		if n := all.Scored + all.Late; n > 0 && float64(all.Late) > 0.05*float64(n) {

@@ -56,9 +56,17 @@ func (r *rows) units(t *testing.T, d experiments.Definition, now time.Time) []an
 	t.Helper()
 	e, err := experiments.New(d)
 	require.NoError(t, err)
-	units, _, err := analysis.Units(e, r.assignments, r.records, r.runs, now)
+	units, err := r.read(d, now).Units(e)
 	require.NoError(t, err)
 	return units
+}
+
+func (r *rows) all() experiments.Rows {
+	return experiments.Rows{Assignments: r.assignments, Records: r.records, Runs: r.runs}
+}
+
+func (r *rows) read(d experiments.Definition, now time.Time) *analysis.Reader {
+	return analysis.Read(analysis.ScopeOf(d), r.all(), now)
 }
 
 func windowed() experiments.Definition {
@@ -303,13 +311,14 @@ func TestWhoIsKeptOut(t *testing.T) {
 	r.assign("g", "short", start, func(a *scoring.Assignment) { a.Experiment = "other" })
 	e, err := experiments.New(windowed())
 	require.NoError(t, err)
-	units, excluded, err := analysis.Units(e, r.assignments, nil, nil, start.Add(day))
-	require.NoError(t, err)
-	require.Len(t, units, 1)
-	require.Equal(t, map[scoring.AssignedBy]int{scoring.ByForce: 1, scoring.ByPause: 1, experiments.ByHoldout: 1}, excluded)
+	read := r.read(windowed(), start.Add(day))
+	require.Equal(t, 1, read.Len())
+	require.Equal(t, analysis.Left{
+		By: map[scoring.AssignedBy]int{scoring.ByForce: 1, scoring.ByPause: 1, experiments.ByHoldout: 1}, Superseded: 1,
+	}, read.Left())
 
 	r.assign("h", "shrt", start)
-	_, err = analysis.Of(e, r.assignments, nil, nil, start)
+	_, err = analysis.Of(e, r.all(), start)
 	require.Equal(t, []string{"variant"}, mistakes(t, err))
 }
 

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/estimate"
@@ -37,56 +36,29 @@ type ShadowResult struct {
 	PValue float64 `json:"p_value"`
 }
 
-// Shadows returns the results of the shadow variants, in the order of their names, from the same rows as [Of]. A shadow
-// of a run that is not in the statistics does not count either.
-func Shadows(exp *experiments.Experiment, assignments []scoring.Assignment, records []scoring.Record, runs []scoring.RunFacts, now time.Time) ([]ShadowReport, error) {
+// Shadows returns the results of the shadow variants, in the order of their names.
+func (r *Reader) Shadows(exp *experiments.Experiment) ([]ShadowReport, error) {
 	e := designOf(exp)
-	served, _, err := e.subjects(assignments, now)
-	if err != nil {
+	if err := r.admitted(e); err != nil {
 		return nil, err
 	}
-	beside := map[string]*subject{} // first run of a served chain → its unit
-	for _, s := range served {
-		for _, id := range s.chains {
-			beside[id.firstRunID] = s
+	tallies := map[string]*shadowTally{}
+	for _, shadow := range r.shadows {
+		t := tallies[shadow.first.Variant]
+		if t == nil {
+			t = e.newShadowTally()
+			tallies[shadow.first.Variant] = t
 		}
+		var control *Unit
+		if shadow.served.first.Variant == e.def.Control {
+			u := r.unit(shadow.served, e.metrics)
+			control = &u
+		}
+		t.add(r.unit(shadow, e.metrics), control)
 	}
-	shadows := map[string]map[*subject]*subject{} // variant → served unit → shadow
-	var order []*subject
-	unitOf := map[*subject]*subject{}
-	for _, a := range assignments {
-		s := beside[a.Unit]
-		if a.By != scoring.ByShadow || !e.mine(a, now) || s == nil {
-			continue
-		}
-		if shadows[a.Variant] == nil {
-			shadows[a.Variant] = map[*subject]*subject{}
-		}
-		shadow := shadows[a.Variant][s]
-		if shadow == nil {
-			shadow = &subject{first: a}
-			shadows[a.Variant][s] = shadow
-			order, unitOf[shadow] = append(order, shadow), s
-		}
-		shadow.join(a)
-	}
-	chains, inherited := e.chains(records, runs, now)
 	var out []ShadowReport
-	for _, variant := range slices.Sorted(maps.Keys(shadows)) {
-		t := e.newShadowTally()
-		for _, shadow := range order {
-			if shadow.first.Variant != variant {
-				continue
-			}
-			unit := e.unit(shadow, chains, inherited, now)
-			var control *Unit
-			if s := unitOf[shadow]; s.first.Variant == e.def.Control {
-				u := e.unit(s, chains, inherited, now)
-				control = &u
-			}
-			t.add(unit, control)
-		}
-		out = append(out, ShadowReport{variant, t.results(e.def)})
+	for _, variant := range slices.Sorted(maps.Keys(tallies)) {
+		out = append(out, ShadowReport{variant, tallies[variant].results(e.def)})
 	}
 	return out, nil
 }

@@ -191,7 +191,7 @@ func TestVariantsAsChildWorkflows(t *testing.T) {
 	})
 	facts, err := b.Store.Runs(t.Context(), store.RunFilter{Experiment: name})
 	require.NoError(t, err)
-	report, err := analysis.Of(exp, assigned, records, facts, time.Now().Add(time.Hour))
+	report, err := analysis.Of(exp, experiments.Rows{Assignments: assigned, Records: records, Runs: facts}, time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.Len(t, report.Metrics[0].Variants, 2)
 	for _, v := range report.Metrics[0].Variants {

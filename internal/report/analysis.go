@@ -14,42 +14,64 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// evidence has the rows that an experiment's analysis uses.
-type evidence struct {
-	assignments []scoring.Assignment
-	records     []scoring.Record // that hold
-	history     []scoring.Record // all revisions, since the one that held when a window closed counts
-	runs        []scoring.RunFacts
-	// said has the server's answers about runs that never flushed.
-	said map[scoring.Run]RunState
-}
-
 // at returns the records of one place.
-func (ev evidence) at(p place) []scoring.Record {
+func at(records []scoring.Record, p place) []scoring.Record {
 	var of []scoring.Record
-	for _, r := range ev.records {
-		if placeOf(r) == p {
+	for _, r := range records {
+		if analysis.PlaceOf(r) == p {
 			of = append(of, r)
 		}
 	}
 	return of
 }
 
-// analyse adds the decision, and to each row its statistics.
-func (e *Experiment) analyse(ev evidence, o Options) {
-	ev, all := ev.split()
-	d, err := e.definition(ev, o)
+// analyse adds the units, the decision, and to each row its statistics.
+func (e *Experiment) analyse(ev evidence) {
+	d, err := e.definition(ev)
 	if err == nil {
-		err = e.decide(ev, d, o)
+		ev = ev.within(d)
+	}
+	e.Units, e.Unvouched = ev.units.Len(), ev.units.Unvouched()
+	left := ev.units.Left()
+	e.Excluded, e.Unserved = left.Assignments(), left.Unserved
+	e.Rows = ev.tallies()
+	if err == nil {
+		err = e.decide(ev, d)
 	}
 	if err != nil {
 		e.Decision = "no decision: " + err.Error()
-		e.engineAlone(ev, o)
+		e.engineAlone(ev)
 		return
 	}
+	e.fillAll(ev, d)
+	e.engine(ev, d)
+	e.shadow(ev, d)
+}
+
+// part adds the units of a session, each as the whole experiment counts it. They were not planned: nothing is compared or
+// decided.
+func (e *Experiment) part(ev evidence, in map[scoring.Run]bool) {
+	var whole Experiment
+	whole.Name, whole.Version = e.Name, e.Version
+	d, err := whole.definition(ev)
+	if err == nil {
+		ev = ev.within(d)
+	}
+	ev.units = ev.units.Select(in)
+	e.Units, e.Rows = ev.units.Len(), ev.tallies()
+	if err == nil {
+		e.fillAll(ev, d)
+	}
+	for i := range e.Rows {
+		e.Rows[i].Interval, e.Rows[i].Best, e.Rows[i].Versus = nil, nil, nil
+	}
+}
+
+// fillAll puts results into the rows of all places.
+func (e *Experiment) fillAll(ev evidence, d experiments.Definition) {
 	places := map[place]bool{}
 	for _, r := range e.Rows {
-		places[place{r.Step, r.Score}] = true
+		places[r.at()] = true
 	}
 	for p := range places {
 		metric, err := metricAt(ev, d, p)
@@ -57,36 +79,38 @@ func (e *Experiment) analyse(ev evidence, o Options) {
 			continue
 		}
 		// A place that cannot be analysed, such as one whose scores a metric refuses, has its counts and its mean.
-		if read, err := readAs(ev, d, o.Now, metric); err == nil {
+		if read, err := readAs(ev, d, metric); err == nil {
 			e.fill(p, read[0].Variants)
 		}
 	}
-	e.engine(ev, d, o.Now)
-	e.shadow(all, d, o)
 }
 
+// at is the place of a row.
+func (r Row) at() place { return place{Step: r.Step, Name: r.Score} }
+
 // definition returns the known definition, or infers one.
-func (e *Experiment) definition(ev evidence, o Options) (experiments.Definition, error) {
-	if known := o.defined(e.Name, e.Version); known != nil {
+func (e *Experiment) definition(ev evidence) (experiments.Definition, error) {
+	if known := ev.o.defined(e.Name, e.Version); known != nil {
 		return known.Definition(), nil
 	}
-	primary, ok := primary(ev.records, o.Metric)
+	assignments, records := ev.served()
+	primary, ok := primary(records, ev.o.Metric)
 	if !ok {
-		if o.Metric != "" {
-			return experiments.Definition{}, fmt.Errorf("no score is named %q", o.Metric)
+		if ev.o.Metric != "" {
+			return experiments.Definition{}, fmt.Errorf("no score is named %q", ev.o.Metric)
 		}
 		return experiments.Definition{}, fmt.Errorf("nothing is scored yet")
 	}
 	e.Inferred = true
-	return analysis.Infer(ev.assignments, ev.at(primary), primary.score, cmp.Or(o.Control, e.lowest(primary)))
+	return analysis.Infer(assignments, at(records, primary), primary.Name, cmp.Or(ev.o.Control, lowest(ev.units.Tallies(), primary)))
 }
 
 // lowest returns the variant with the lowest mean in a place; empty if there is none.
-func (e *Experiment) lowest(p place) string {
+func lowest(tallies []analysis.Tally, p place) string {
 	name, mean := "", math.Inf(1)
-	for _, r := range e.Rows {
-		if (place{r.Step, r.Score}) == p && r.Mean != nil && *r.Mean < mean {
-			name, mean = r.Variant, *r.Mean
+	for _, t := range tallies {
+		if t.Place == p && t.Mean != nil && *t.Mean < mean {
+			name, mean = t.Variant, *t.Mean
 		}
 	}
 	return name
@@ -97,13 +121,13 @@ func (e *Experiment) lowest(p place) string {
 func primary(records []scoring.Record, metric string) (place, bool) {
 	ranks := map[place]int{}
 	for _, r := range records {
-		p := placeOf(r)
-		if metric != "" && p.score != metric {
+		p := analysis.PlaceOf(r)
+		if metric != "" && p.Name != metric {
 			continue
 		}
 		rank := 1
 		switch {
-		case p.step != "":
+		case p.Step != "":
 			rank = 2
 		case r.Source == scoring.FromScorer:
 			rank = 0
@@ -113,7 +137,7 @@ func primary(records []scoring.Record, metric string) (place, bool) {
 		}
 	}
 	all := slices.SortedFunc(maps.Keys(ranks), func(a, b place) int {
-		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a.score, b.score), cmp.Compare(a.step, b.step))
+		return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Step, b.Step))
 	})
 	if len(all) == 0 {
 		return place{}, false
@@ -121,12 +145,12 @@ func primary(records []scoring.Record, metric string) (place, bool) {
 	return all[0], true
 }
 
-func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) error {
+func (e *Experiment) decide(ev evidence, d experiments.Definition) error {
 	x, err := experiments.New(d)
 	if err != nil {
 		return err
 	}
-	r, err := analysis.Of(x, ev.assignments, ev.history, ev.runs, o.Now)
+	r, err := ev.units.Report(x)
 	if err != nil {
 		return err
 	}
@@ -138,8 +162,8 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition, o Options) er
 	if e.Inferred {
 		e.Notes = append([]string{fmt.Sprintf("the report does not have the experiment's definition: it assumes that the metric is %s and the control %s", e.Primary, e.Control)}, e.Notes...)
 	}
-	if o.Sequences {
-		e.Sequence, err = sequence(x, ev, o.Now)
+	if ev.o.Sequences {
+		e.Sequence, err = sequence(x, ev.units, ev.o.Now)
 	}
 	return err
 }
@@ -175,12 +199,12 @@ func roughly(d time.Duration) string {
 }
 
 // readAs reads metrics as if the experiment were about them.
-func readAs(ev evidence, d experiments.Definition, now time.Time, primary experiments.Metric, others ...experiments.Metric) ([]analysis.MetricReport, error) {
+func readAs(ev evidence, d experiments.Definition, primary experiments.Metric, others ...experiments.Metric) ([]analysis.MetricReport, error) {
 	x, err := experiments.New(about(d, primary, others...))
 	if err != nil {
 		return nil, err
 	}
-	r, err := analysis.Of(x, ev.assignments, ev.history, ev.runs, now)
+	r, err := ev.units.Report(x)
 	return r.Metrics, err
 }
 
@@ -191,16 +215,21 @@ func about(d experiments.Definition, primary experiments.Metric, others ...exper
 	return d
 }
 
-// metricAt returns the metric that the definition has for a place, or infers one.
+// metricAt returns the metric that the definition has for a place, or infers one from the served runs.
 func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metric, error) {
+	assignments, records := ev.served()
+	return metricOf(assignments, records, d, p)
+}
+
+func metricOf(assignments []scoring.Assignment, records []scoring.Record, d experiments.Definition, p place) (experiments.Metric, error) {
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
-		if m.Name == p.score && m.Step == p.step && m.Denominator == "" {
+		if m.Name == p.Name && m.Step == p.Step && m.Denominator == "" {
 			m.Required, m.Margin = false, 0
 			return m, nil
 		}
 	}
-	inferred, err := analysis.Infer(ev.assignments, ev.at(p), p.score, d.Control)
-	if isUsage(p.score) {
+	inferred, err := analysis.Infer(assignments, at(records, p), p.Name, d.Control)
+	if isUsage(p.Name) {
 		inferred.Primary.Direction = experiments.Lower
 	}
 	return inferred.Primary, err
@@ -210,14 +239,14 @@ func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metri
 func (e *Experiment) fill(p place, results []analysis.Result) {
 	for i := range e.Rows {
 		row := &e.Rows[i]
-		if (place{row.Step, row.Score}) != p {
+		if row.at() != p {
 			continue
 		}
 		for _, r := range results {
 			if r.Variant != row.Variant {
 				continue
 			}
-			row.Counts, row.Matured, row.Imputed, row.Capped, row.Late = countsOf(r.Counts), r.Matured, r.Imputed, r.Capped, r.Late
+			row.Counts, row.Errors = r.Counts, r.Error
 			row.Mean, row.Best, row.Versus = r.Mean, r.Best, r.Versus
 			row.Interval = bounded(r.Interval)
 		}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
@@ -44,43 +43,42 @@ func engineMetrics() []experiments.Metric {
 }
 
 // engine adds the engine's facts about every run, whether it has scores or not.
-func (e *Experiment) engine(ev evidence, d experiments.Definition, now time.Time) {
-	asked, metrics := ev.asked(), engineMetrics()
-	failed, err := readAs(asked, d, now, metrics[0])
+func (e *Experiment) engine(ev evidence, d experiments.Definition) {
+	asked, metrics := ev.asked().within(d), engineMetrics()
+	failed, err := readAs(asked, d, metrics[0])
 	if err != nil {
 		return // the experiment has said why there is no decision
 	}
 	// The server has said how a run ended, not when.
-	others, err := readAs(ev, d, now, metrics[1], metrics[2])
+	others, err := readAs(ev, d, metrics[1], metrics[2])
 	if err != nil {
 		return
 	}
 	for _, m := range append(failed, others...) {
 		for _, r := range m.Variants {
 			e.Engine = append(e.Engine, Row{
-				Score: m.Name, Variant: r.Variant, Matured: r.Matured, Late: r.Late,
-				Counts: countsOf(r.Counts),
-				Mean:   r.Mean, Interval: bounded(r.Interval), Versus: r.Versus,
+				Score: m.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval), Versus: r.Versus,
 			})
 		}
 	}
-	e.Failures = asked.failures(d.Maturity, now)
+	e.Failures = failures(asked.units)
 }
 
 // engineAlone is engine for an experiment without scores, or without a decision.
-func (e *Experiment) engineAlone(ev evidence, o Options) {
-	d, err := analysis.Infer(ev.assignments, nil, experiments.RunFailed, o.Control)
+func (e *Experiment) engineAlone(ev evidence) {
+	assignments, _ := ev.served()
+	d, err := analysis.Infer(assignments, nil, experiments.RunFailed, ev.o.Control)
 	if err != nil {
 		return
 	}
 	e.Inferred, e.Control, e.Level = true, d.Control, 1-d.WithDefaults().Alpha
-	e.engine(ev, d, o.Now)
+	e.engine(ev.within(d), d)
 }
 
 // asked returns ev with the server's answers about how runs ended that never flushed.
 func (ev evidence) asked() evidence {
-	ev.runs = slices.Clone(ev.runs)
-	for i, f := range ev.runs {
+	ev.rows.Runs = slices.Clone(ev.rows.Runs)
+	for i, f := range ev.rows.Runs {
 		state, ok := ev.said[f.Run]
 		if !ok || f.Status != "" {
 			continue
@@ -88,46 +86,19 @@ func (ev evidence) asked() evidence {
 		switch state {
 		case Open, Gone, NotAsked:
 		default:
-			ev.runs[i].Status = scoring.RunStatus(state)
+			ev.rows.Runs[i].Status = scoring.RunStatus(state)
 		}
 	}
 	return ev
 }
 
-// chain identifies a chain of retries and continued runs.
-type chain struct{ namespace, workflowID, firstRunID string }
-
-// failures counts the assigned chains that failed within their window, by how and where their last run did.
-func (ev evidence) failures(window time.Duration, now time.Time) []Failure {
-	last := map[chain]scoring.RunFacts{}
-	for _, f := range ev.runs {
-		id := chain{f.Run.Namespace, f.Run.WorkflowID, cmp.Or(f.FirstRunID, f.Run.RunID)}
-		if before, ok := last[id]; !ok || f.StartedAt.IsZero() || !f.StartedAt.Before(before.StartedAt) {
-			last[id] = f
-		}
-	}
-	first := map[string]scoring.Assignment{}
+// failures counts the chains that failed within their window, by how and where their last run did.
+func failures(units *analysis.Reader) []Failure {
 	counts := map[Failure]int{}
-	unserved := experiments.Unserved(ev.assignments)
-	for _, a := range ev.assignments {
-		if a.Superseded || !experiments.Counted(a.By) || unserved[a.Unit] {
-			continue
-		}
-		unit, ok := first[a.Unit]
-		if !ok {
-			unit = a
-			first[a.Unit] = a
-		}
-		id := chain{a.Run.Namespace, a.Run.WorkflowID, cmp.Or(a.FirstRunID, a.Run.RunID)}
-		f, known := last[id]
-		delete(last, id) // counted
-		end := unit.At.Add(window)
-		if !known || a.Variant != unit.Variant || window > 0 && (now.Before(end) || !a.At.Before(end) || !f.ClosedAt.Before(end)) {
-			continue
-		}
-		switch f.Status {
+	for _, end := range units.Endings() {
+		switch end.Status {
 		case scoring.RunFailed, scoring.RunTimedOut, scoring.RunTerminated:
-			counts[Failure{Variant: a.Variant, Status: f.Status, Step: f.FailingStep}]++
+			counts[Failure{Variant: end.Variant, Status: end.Status, Step: end.Step}]++
 		}
 	}
 	all := make([]Failure, 0, len(counts))

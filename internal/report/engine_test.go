@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -102,7 +103,7 @@ func TestEngineNeedsNoScore(t *testing.T) {
 	require.Contains(t, e.Decision, "nothing is scored yet")
 	failed := engineRow(t, e, experiments.RunFailed, "bm25")
 	require.InDelta(t, 2./3, *failed.Mean, 1e-12)
-	require.Equal(t, report.Counts{Assigned: 5, Scored: 3, Pending: 2}, failed.Counts, "what is not known is no success")
+	require.Equal(t, analysis.Counts{Assigned: 5, Matured: 3, Scored: 3, Pending: 2}, failed.Counts, "what is not known is no success")
 	require.InDelta(t, .5, *engineRow(t, e, experiments.RunFailed, "substring").Mean, 1e-12, "canceled is not failed")
 	took := engineRow(t, e, experiments.RunDuration, "bm25")
 	require.InDelta(t, 3, *took.Mean, 1e-12)
@@ -136,8 +137,8 @@ func TestEngineWaitsForTheWindow(t *testing.T) {
 	ran(t, s, "2", "bm25", scoring.RunFailed, "Answer", 45*time.Minute, 1)
 	ran(t, s, "3", "bm25", scoring.RunCompleted, "", time.Second, 1)
 	ran(t, s, "4", "bm25", "", "", 0, 0)
-	for window, want := range map[time.Duration]report.Counts{
-		30 * time.Minute: {Assigned: 4, Scored: 2, Missing: 2}, // the second failed after it, the fourth has not said
+	for window, want := range map[time.Duration]analysis.Counts{
+		30 * time.Minute: {Assigned: 4, Matured: 4, Scored: 2, Missing: 2, Late: 1}, // the second failed after it, the fourth has not said
 		2 * time.Hour:    {Assigned: 4, Pending: 4},
 	} {
 		x, err := experiments.New(experiments.Definition{

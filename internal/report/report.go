@@ -106,31 +106,15 @@ type Experiment struct {
 	Sequence *Sequence `json:"sequence,omitempty"`
 }
 
-// Counts are numbers of units: Assigned is the sum of all others. Without an experiment a unit is a run. In an
-// experiment with a maturity window a unit is pending until its window closes, even with a score.
-type Counts struct {
-	Assigned      int `json:"assigned"`
-	Scored        int `json:"scored"`
-	Pending       int `json:"pending"`
-	Expired       int `json:"expired"`
-	Missing       int `json:"missing"`
-	NotApplicable int `json:"not_applicable"`
-	Errors        int `json:"errors"`
-}
-
 // Row is about the scores of one name, in one place, of one variant.
 type Row struct {
 	Step    string `json:"step,omitempty"` // activity type; empty: the run
 	Score   string `json:"score"`
 	Variant string `json:"variant,omitempty"`
-	Counts
-	// Matured counts the units whose window has closed, Imputed the scored units whose value is the metric's value for a
-	// failed run or a missing score, Capped the units with a score that was cut, at the metric's cap or at 0, and Late the
-	// matured units that had a score after their window, which is not in the mean. They are 0 where there is no analysis.
-	Matured int `json:"matured,omitempty"`
-	Imputed int `json:"imputed,omitempty"`
-	Capped  int `json:"capped,omitempty"`
-	Late    int `json:"late,omitempty"`
+	// Counts are numbers of units: without an experiment a unit is a run.
+	analysis.Counts
+	// Errors is Counts.Error, by the name that it has in a row's JSON.
+	Errors int `json:"errors"`
 	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none. Where the experiment has a
 	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
@@ -188,33 +172,18 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 
 func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (Experiment, error) {
 	e := Experiment{Name: key.Experiment, Version: key.Version}
-	assignments, err := s.Assignments(ctx, key.Experiment, key.Version)
+	ev, err := readEvidence(ctx, s, key, said, o)
 	if err != nil {
 		return e, err
 	}
-	runs, err := s.Runs(ctx, store.RunFilter{Experiment: key.Experiment, Session: o.Session})
-	if err != nil {
-		return e, err
-	}
-	records, err := s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, Session: o.Session})
-	if err != nil {
-		return e, err
-	}
-	u := newUnits(assignments, key)
-	u.follow(runs)
-	part := o.Session != (scoring.Session{})
-	if part {
-		u.keep(runs, records)
-		u.excluded, u.unserved, u.before = 0, 0, 0 // of the experiment, not of the session
-	}
-	e.Units, e.Excluded, e.Unserved, e.Unvouched = len(u.variant), u.excluded, u.unserved, u.before
-	e.Rows = u.rows(records)
-	if !part {
-		history, err := s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, History: true, Retracted: true})
+	if o.Session == (scoring.Session{}) {
+		e.analyse(ev)
+	} else {
+		in, err := inSession(ctx, s, key, o.Session)
 		if err != nil {
 			return e, err
 		}
-		e.analyse(evidence{assignments, records, history, runs, said}, o)
+		e.part(ev, in)
 	}
 	e.Rows, e.Engine, e.Shadows = o.By.of(e.Rows), o.By.of(e.Engine), o.By.of(e.Shadows)
 	return e, nil
@@ -229,15 +198,12 @@ func scores(ctx context.Context, s store.Reader, o Options) ([]Row, []scoring.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	u := units{variant: map[string]string{}, ofRun: map[string]string{}}
-	for _, rec := range records {
-		u.ofRun[rec.Run.RunID], u.variant[rec.Run.RunID] = rec.Run.RunID, ""
+	rows := []Row{}
+	for _, t := range analysis.Scores(records) {
+		rows = append(rows, rowOf(t))
 	}
-	rows := o.By.of(u.rows(records))
-	for i := range rows {
-		rows[i].Assigned -= rows[i].Missing // a run need not have every score
-		rows[i].Missing = 0
-	}
+	sortRows(rows)
+	rows = o.By.of(rows)
 	latest := slices.Clone(records[max(0, len(records)-maxLatest):])
 	slices.Reverse(latest)
 	return rows, latest, nil

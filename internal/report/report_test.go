@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
+	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -172,7 +173,7 @@ func TestLaterRunsCountForTheirUnit(t *testing.T) {
 	require.NoError(t, err)
 	mean := .5
 	require.Equal(t, []report.Row{
-		{Score: "quality", Variant: "bm25", Counts: report.Counts{Assigned: 1, Scored: 1}, Matured: 1, Mean: &mean},
+		{Score: "quality", Variant: "bm25", Counts: analysis.Counts{Assigned: 1, Matured: 1, Scored: 1}, Mean: &mean},
 		{Score: "quality", Variant: "substring"},
 	}, r.Experiments[0].Rows)
 }

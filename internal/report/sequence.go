@@ -45,8 +45,8 @@ type Change struct {
 }
 
 // sequence feeds the units to an analysis and reads it at the checkpoints. The last one is equal to the report.
-func sequence(x *experiments.Experiment, ev evidence, now time.Time) (*Sequence, error) {
-	units, _, err := analysis.Units(x, ev.assignments, ev.history, ev.runs, now)
+func sequence(x *experiments.Experiment, of *analysis.Reader, now time.Time) (*Sequence, error) {
+	units, err := of.Units(x)
 	if err != nil {
 		return nil, err
 	}

@@ -2,68 +2,36 @@ package report
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
-// split takes the rows of shadows out of the evidence. Shadows decide nothing, and inferred definitions ignore them.
-func (ev evidence) split() (served, all evidence) {
-	chains := map[string]bool{}
-	served, all = ev, ev
-	served.assignments, served.records, served.history = nil, nil, nil
-	for _, a := range ev.assignments {
-		if a.By == scoring.ByShadow {
-			chains[a.FirstRunID] = true
-		} else {
-			served.assignments = append(served.assignments, a)
-		}
-	}
-	if len(chains) == 0 {
-		return ev, evidence{}
-	}
-	ofShadow := map[scoring.Run]bool{}
-	for _, f := range ev.runs {
-		ofShadow[f.Run] = chains[f.FirstRunID] || slices.ContainsFunc(f.Assigned, func(r scoring.Ref) bool { return chains[r.FirstRunID] })
-	}
-	for _, list := range []struct {
-		all  []scoring.Record
-		kept *[]scoring.Record
-	}{{ev.records, &served.records}, {ev.history, &served.history}} {
-		for _, r := range list.all {
-			if !ofShadow[r.Run] && !chains[r.Run.RunID] {
-				*list.kept = append(*list.kept, r)
-			}
-		}
-	}
-	return served, all
-}
-
 // shadow adds the shadow runs, with every score that any of them has and with the engine's facts.
-func (e *Experiment) shadow(all evidence, d experiments.Definition, o Options) {
+func (e *Experiment) shadow(ev evidence, d experiments.Definition) {
 	places := map[place]bool{}
-	for _, r := range all.records {
-		places[placeOf(r)] = true
+	for _, r := range ev.records {
+		if ev.units.OfShadow(r.Run) {
+			places[analysis.PlaceOf(r)] = true
+		}
 	}
 	for p := range maps.Keys(places) {
-		if metric, err := metricAt(all, d, p); err == nil {
-			e.Shadows = append(e.Shadows, shadowRows(all, d, metric, o)...)
+		if metric, err := metricOf(ev.rows.Assignments, ev.records, d, p); err == nil {
+			e.Shadows = append(e.Shadows, shadowRows(ev.units, d, metric)...)
 		}
 	}
 	for _, metric := range engineMetrics() {
-		e.Shadows = append(e.Shadows, shadowRows(all, d, metric, o)...)
+		e.Shadows = append(e.Shadows, shadowRows(ev.units, d, metric)...)
 	}
 	sortRows(e.Shadows)
 }
 
-func shadowRows(all evidence, d experiments.Definition, metric experiments.Metric, o Options) []Row {
+func shadowRows(units *analysis.Reader, d experiments.Definition, metric experiments.Metric) []Row {
 	x, err := experiments.New(about(d, metric))
 	if err != nil {
 		return nil
 	}
-	shadows, err := analysis.Shadows(x, all.assignments, all.history, all.runs, o.Now)
+	shadows, err := units.Shadows(x)
 	if err != nil {
 		return nil // as of the served runs: the experiment has said why there is no decision
 	}
@@ -74,9 +42,7 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 			continue // no shadow says anything of it
 		}
 		row := Row{
-			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: countsOf(r.Counts),
-			Matured: r.Matured, Imputed: r.Imputed, Capped: r.Capped, Late: r.Late,
-			Mean: r.Mean, Interval: bounded(r.Interval),
+			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval),
 		}
 		if r.Difference != nil {
 			row.Versus = &analysis.Comparison{
@@ -86,12 +52,4 @@ func shadowRows(all evidence, d experiments.Definition, metric experiments.Metri
 		rows = append(rows, row)
 	}
 	return rows
-}
-
-// countsOf are an analysis's counts as a row has them.
-func countsOf(c analysis.Counts) Counts {
-	return Counts{
-		Assigned: c.Assigned, Scored: c.Scored, Pending: c.Pending, Expired: c.Expired,
-		Missing: c.Missing, NotApplicable: c.NotApplicable, Errors: c.Error,
-	}
 }

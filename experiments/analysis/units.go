@@ -1,0 +1,271 @@
+package analysis
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Units returns the units, in the order of their assignment, as an experiment's metrics read them. It refuses a variant
+// that the definition does not have.
+func (r *Reader) Units(exp *experiments.Experiment) ([]Unit, error) {
+	return r.units(designOf(exp))
+}
+
+func (r *Reader) units(e *design) ([]Unit, error) {
+	if err := r.admitted(e); err != nil {
+		return nil, err
+	}
+	units := make([]Unit, len(r.order))
+	for i, s := range r.order {
+		units[i] = r.unit(s, e.metrics)
+	}
+	return units, nil
+}
+
+// admitted refuses a counted variant that a definition does not have.
+func (r *Reader) admitted(e *design) error {
+	for _, s := range r.order {
+		if _, ok := e.index[s.first.Variant]; !ok {
+			return scoring.Invalid("variant", "%q of unit %q is not a variant of %q", s.first.Variant, s.first.Unit, e.def.Name)
+		}
+	}
+	return nil
+}
+
+// Report returns the results of an experiment.
+func (r *Reader) Report(exp *experiments.Experiment) (Report, error) {
+	e := designOf(exp)
+	units, err := r.units(e)
+	if err != nil {
+		return Report{}, err
+	}
+	a := e.analysis()
+	for _, u := range units {
+		if err := a.Add(u); err != nil {
+			return Report{}, err
+		}
+	}
+	out := a.Report(r.now)
+	if len(r.left.By) > 0 {
+		out.Excluded = maps.Clone(r.left.By)
+	}
+	return out, nil
+}
+
+// Len is the number of units.
+func (r *Reader) Len() int { return len(r.order) }
+
+// Left counts the assignments and units that are kept out.
+func (r *Reader) Left() Left { return r.left }
+
+// Unvouched counts the units that were assigned by workers that did not withdraw an assignment that was not served.
+func (r *Reader) Unvouched() int {
+	n := 0
+	for _, s := range r.order {
+		if !s.first.Vouched {
+			n++
+		}
+	}
+	return n
+}
+
+// Select returns the units that have one of the given runs.
+func (r *Reader) Select(runs map[scoring.Run]bool) *Reader {
+	out := *r
+	out.order, out.shadows, out.left = nil, nil, Left{}
+	of := map[chainID]bool{}
+	for run := range runs {
+		id, ok := r.runs[run]
+		if !ok {
+			id = chainID{run.Namespace, run.WorkflowID, run.RunID}
+		}
+		of[id] = true
+	}
+	for _, s := range r.order {
+		if slices.ContainsFunc(s.chains, func(id chainID) bool {
+			return of[id] || slices.ContainsFunc(r.inherited[chainID{id.namespace, "", id.firstRunID}], func(id chainID) bool { return of[id] })
+		}) {
+			out.order = append(out.order, s)
+		}
+	}
+	return &out
+}
+
+// OfShadow tells whether a run is of a shadow, or inherited a shadow's assignment.
+func (r *Reader) OfShadow(run scoring.Run) bool {
+	id, ok := r.runs[run]
+	if !ok {
+		return r.beside[run.RunID]
+	}
+	if r.beside[id.firstRunID] {
+		return true
+	}
+	return slices.ContainsFunc(r.chains[id].runs, func(f scoring.RunFacts) bool {
+		return f.Run == run && slices.ContainsFunc(f.Assigned, func(ref scoring.Ref) bool { return r.beside[ref.FirstRunID] })
+	})
+}
+
+// Place is where scores of one name are.
+type Place struct {
+	Step string // activity type; empty: the run
+	Name string
+}
+
+// Unnamed is the step type of scores of steps whose type is not known.
+const Unnamed = "(unnamed)"
+
+// PlaceOf returns the place of a record.
+func PlaceOf(r scoring.Record) Place { return Place{stepType(r.Step), r.Name} }
+
+// stepType is how a step is grouped: ids shift when code changes.
+func stepType(s scoring.Step) string {
+	if s.IsZero() {
+		return ""
+	}
+	return cmp.Or(s.Type, Unnamed)
+}
+
+// Tally counts the units of a variant in a place.
+type Tally struct {
+	Place
+	Variant string
+	Counts
+	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none.
+	Mean *float64
+}
+
+// Tallies counts each unit once, in each place where a unit has a score, of any value. They are in the
+// order of places and variants.
+func (r *Reader) Tallies() []Tally {
+	found := map[Place]bool{}
+	for _, s := range r.order {
+		for _, g := range r.groups(s) {
+			for _, c := range append([]*chain{g.own}, g.others...) {
+				c.places(found)
+			}
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(found), func(a, b Place) int {
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Name, b.Name))
+	})
+	var out []Tally
+	for _, p := range all {
+		of := map[string]*plainTally{}
+		for _, name := range r.names {
+			of[name] = &plainTally{}
+		}
+		said := false
+		for _, s := range r.order {
+			u := r.unit(s, []metric{plainMetric(p)})
+			of[u.Variant].add(u)
+			said = said || u.Outcomes[0].State != "" || u.Outcomes[0].Late
+		}
+		if !said {
+			continue // all of it was taken back
+		}
+		for _, name := range r.names {
+			out = append(out, Tally{p, name, of[name].Counts, of[name].mean()})
+		}
+	}
+	return out
+}
+
+// places adds the places of a chain's scores.
+func (c *chain) places(found map[Place]bool) {
+	for _, records := range c.records {
+		for _, r := range records {
+			found[PlaceOf(r)] = true
+		}
+	}
+}
+
+// plain is the type of a metric of which nothing is known but its place: any number is a value of it.
+const plain experiments.Type = ""
+
+func plainMetric(p Place) metric {
+	return metric{experiments.Metric{Name: p.Name, Step: p.Step, Type: plain, FailureUnknown: true}}
+}
+
+type plainTally struct {
+	Counts
+	values []float64
+}
+
+func (t *plainTally) add(u Unit) {
+	o := u.Outcomes[0]
+	t.count(u, o)
+	if u.Mature && o.State == scoring.Scored {
+		t.values = append(t.values, o.Value)
+	}
+}
+
+func (t *plainTally) mean() *float64 {
+	if len(t.values) == 0 {
+		return nil
+	}
+	return number(average(t.values))
+}
+
+// Scores counts all scores by place, a run being a unit, whether it is in an experiment or not. Assigned counts the runs
+// that have a score in the place.
+func Scores(records []scoring.Record) []Tally {
+	r := &Reader{chains: map[chainID]*chain{}, runs: map[scoring.Run]chainID{}}
+	of := map[Place]map[chainID]*subject{}
+	var order []Place
+	for _, rec := range records {
+		id := chainID{rec.Run.Namespace, rec.Run.WorkflowID, rec.Run.RunID}
+		c, p := r.chain(id), PlaceOf(rec)
+		c.records[rec.Name] = append(c.records[rec.Name], rec)
+		if of[p] == nil {
+			of[p] = map[chainID]*subject{}
+			order = append(order, p)
+		}
+		if of[p][id] == nil {
+			of[p][id] = &subject{chains: []chainID{id}}
+		}
+	}
+	var out []Tally
+	for _, p := range order {
+		t := &plainTally{}
+		for _, id := range slices.SortedFunc(maps.Keys(of[p]), chainID.compare) {
+			t.add(r.unit(of[p][id], []metric{plainMetric(p)}))
+		}
+		out = append(out, Tally{Place: p, Counts: t.Counts, Mean: t.mean()})
+	}
+	return out
+}
+
+func (c chainID) compare(d chainID) int {
+	return cmp.Or(cmp.Compare(c.firstRunID, d.firstRunID), cmp.Compare(c.workflowID, d.workflowID), cmp.Compare(c.namespace, d.namespace))
+}
+
+// Ending is how an assigned chain ended.
+type Ending struct {
+	Variant string
+	// Status is of its last run, and Step the activity type that made it fail, where that is known.
+	Status scoring.RunStatus
+	Step   string
+}
+
+// Endings returns how the chains of the units ended, as [experiments.RunFailed] counts them: within the window, and once
+// it has closed. A unit of several chains has several.
+func (r *Reader) Endings() []Ending {
+	var out []Ending
+	for _, s := range r.order {
+		w := r.window(s)
+		if w.open && r.scope.Maturity > 0 {
+			continue
+		}
+		for _, g := range r.groups(s) {
+			if n := len(g.own.runs); n > 0 && over(g.own.runs[n-1].Status) && !w.late(g.own.runs[n-1].ClosedAt) {
+				last := g.own.runs[n-1]
+				out = append(out, Ending{s.first.Variant, last.Status, last.FailingStep})
+			}
+		}
+	}
+	return out
+}
