@@ -36,3 +36,31 @@ func Ln(x float64) float64 {
 	half := float64(float64(0.5*f) * f)
 	return float64(k*ln2Hi) - ((half - (float64(s*(half+t1+t2)) + float64(k*ln2Lo))) - f)
 }
+
+// Exp is the exponential function, the same to the last bit on every architecture. The algorithm is from FreeBSD's
+// e_exp.c. It takes any number, and -Inf to 0; a result under the smallest normal number may be off by a bit more.
+func Exp(x float64) float64 {
+	const (
+		ln2Hi = 6.93147180369123816490e-01
+		ln2Lo = 1.90821492927058770002e-10
+		p1    = 1.66666666666666657415e-01
+		p2    = -2.77777777770155933842e-03
+		p3    = 6.61375632143793436117e-05
+		p4    = -1.65339022054652515390e-06
+		p5    = 4.13813679705723846039e-08
+	)
+	switch {
+	case x > 709.782712893384:
+		return math.Inf(1)
+	case x < -745.1332191019411:
+		return 0
+	}
+	k := math.Floor(float64(x*math.Log2E) + 0.5)
+	hi := x - float64(k*ln2Hi)
+	lo := float64(k * ln2Lo)
+	r := hi - lo
+	t := float64(r * r)
+	c := r - float64(t*(p1+float64(t*(p2+float64(t*(p3+float64(t*(p4+float64(t*p5)))))))))
+	y := 1 - ((lo - float64(r*c)/(2-c)) - hi)
+	return math.Ldexp(y, int(k))
+}
