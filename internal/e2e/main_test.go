@@ -5,6 +5,17 @@ import (
 	"testing"
 
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { devservertest.Main(m) }
+func TestMain(m *testing.M) { devservertest.Main(m, stopPostgres) }
+
+// ran is a test run that is over.
+type ran struct{}
+
+func (ran) Run() int { return 0 }
+
+func stopPostgres() error {
+	pgtest.Main(ran{}).Run()
+	return nil
+}
