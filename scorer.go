@@ -60,8 +60,8 @@ type Deferred = workflows.Deferred
 //
 // A declared scorer ([NewOutcomeScorer]) costs three events and no workflow task. It is kept before Defer returns if the
 // store or Temporal answers in time, and by the run's next flush otherwise. A flush names everything that the run waits for;
-// anything else is withdrawn, so a workflow task that is tried again leaves nothing. [OnClose], [OnSuccess] and [OnFailure] start
-// it as a workflow. Its score is in no search attribute. A shadow's is not applicable at once.
+// anything else is withdrawn, so a workflow task that is tried again leaves nothing. Its score is in no search attribute. A shadow's
+// is not applicable at once.
 //
 // A refusal fails nothing: an input that its own Validate refuses, and scorers beyond [workflows.MaxDeferred] in a run,
 // become a score in state error under the scorer's name, and [Deferred.Err] has the reason. A run that was open when
@@ -84,7 +84,7 @@ type startOption workflows.Start
 
 func (o startOption) deferral(d *workflows.DeferOptions) { d.Start = workflows.Start(o) }
 
-// OnClose begins the scorer's function when the run's chain has closed, however.
+// OnClose begins the scorer's function, or the window of a declared scorer, when the run's chain has closed, however.
 func OnClose() DeferOption { return startOption{Mode: workflows.StartOnClose} }
 
 // OnSuccess begins it when the chain has completed. Otherwise the score is not applicable.

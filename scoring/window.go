@@ -134,11 +134,13 @@ type Expectation struct {
 	// Attribution is [AttributeAll] when empty.
 	Attribution Attribution `json:"attribution,omitempty"`
 
-	// Rule, Call and Place belong to a declared scorer. Call tells the calls of one scorer in a run apart; Place is where in
+	// Rule, Call, Place and Start belong to a declared scorer. Call tells the calls of one scorer in a run apart; Place is where in
 	// the run's history the call was made.
 	Rule  *Rule  `json:"rule,omitempty"`
 	Call  string `json:"call,omitempty"`
 	Place int64  `json:"place,omitempty"`
+	// Start makes a declared scorer wait for the close of its run's chain.
+	Start *Start `json:"start,omitempty"`
 
 	// The subject of the coming score.
 	Run           Run       `json:"run"`
@@ -164,9 +166,18 @@ func (e Expectation) Last() time.Time {
 
 // Decide decides a declared expectation; see [Rule.Decide]. The score has the scorer's key.
 func (e Expectation) Decide(outcomes []Outcome, now time.Time) Decision {
-	d := e.Rule.Decide(e.Scorer, e.Window, outcomes, now)
+	d := e.decide(outcomes, now)
 	d.Score.Key = e.Scorer + "@" + e.ScorerVersion
 	return d
+}
+
+func (e Expectation) decide(outcomes []Outcome, now time.Time) Decision {
+	if e.Start != nil {
+		if s, ok := e.Start.score(e.Scorer); ok {
+			return Decision{Score: s}
+		}
+	}
+	return e.Rule.Decide(e.Scorer, e.Window, outcomes, now)
 }
 
 // Identity identifies a declared expectation: a digest of its run, its call, its rule and its window. A workflow task that the
@@ -174,6 +185,13 @@ func (e Expectation) Decide(outcomes []Outcome, now time.Time) Decision {
 func (e Expectation) Identity() string {
 	said := e.Kept()
 	said.Place, said.FirstRunID, said.OriginalRunID, said.RunStartedAt = 0, "", "", time.Time{}
+	if said.Start != nil && said.Start.Closed != nil { // which the store learns later
+		start := *said.Start
+		if start.Closed = nil; start.Length > 0 {
+			said.Window.Until = Unknown
+		}
+		said.Start = &start
+	}
 	text, err := json.Marshal(said)
 	if err != nil {
 		return "" // never: a valid expectation is JSON
@@ -192,6 +210,8 @@ func (e Expectation) Validate() error {
 		}
 	} else if err := e.ScorerRun.Validate(); err != nil {
 		return err
+	} else if e.Start != nil {
+		return Invalid("start", "a scorer that is a workflow waits for the close of its run by itself")
 	}
 	if len(e.Events) == 0 {
 		return Invalid("events", "an expectation names at least one outcome")
@@ -221,6 +241,12 @@ func (e Expectation) Kept() Expectation {
 	e.At, e.RunStartedAt = instant(e.At), instant(e.RunStartedAt)
 	e.Window.Since, e.Window.Until = instant(e.Window.Since), instant(e.Window.Until)
 	e.Window.Grace = e.Window.Grace.Truncate(time.Microsecond)
+	if e.Start != nil && e.Start.Closed != nil {
+		start, closed := *e.Start, *e.Start.Closed
+		closed.At = instant(closed.At)
+		start.Closed = &closed
+		e.Start = &start
+	}
 	return e
 }
 
@@ -230,6 +256,11 @@ func (e Expectation) validateRule() error {
 	}
 	if err := e.Rule.Validate(); err != nil {
 		return err
+	}
+	if e.Start != nil {
+		if err := e.Start.Validate(); err != nil {
+			return err
+		}
 	}
 	if !slices.Equal(e.Events, e.Rule.All()) {
 		return Invalid("events", "they are not the events of the rule")

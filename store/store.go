@@ -53,6 +53,7 @@ func (e *ForgottenError) Error() string {
 type Store interface {
 	Recorder
 	Correlator
+	Follower
 	Keeper
 	Pruner
 	Reader

@@ -83,7 +83,9 @@ type Keep struct {
 
 // tasksOf returns the tasks for a store.
 func tasksOf(s store.Store, keep Keep, d delivery) []task {
+	f := newFollower(s, atServer{d.temporal, d.namespace}, d.namespace)
 	return []task{
+		{what: "begin the scorers of runs that have closed", every: followEvery, do: f.work},
 		{what: "signal scorers about outcomes that the store has", every: tellEvery, do: d.tell, wake: d.wake},
 		{what: "write the scores that time has decided", every: closeEvery, do: func(ctx context.Context) error {
 			_, err := s.CloseDue(ctx)

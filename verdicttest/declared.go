@@ -60,6 +60,9 @@ func (m *memory) decided() (records []scoring.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.waits {
+		if c, ok := m.closed[e.Run]; ok && e.Start != nil {
+			e, _ = e.Begun(c)
+		}
 		outcomes := make([]scoring.Outcome, len(m.arrivals))
 		for i, a := range m.arrivals {
 			outcomes[i] = e.Told(a.at(e.RunStartedAt))

@@ -1,6 +1,7 @@
 package verdicttest_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -96,10 +97,42 @@ func TestARefusedDeclaration(t *testing.T) {
 	f := &failing{TB: t}
 	env := verdicttest.New(f, verdict.Config{})
 	env.ExecuteWorkflow(func(ctx workflow.Context) error {
-		verdict.Defer(ctx, kept, order{"o-1"}, verdict.AtEnd(), verdict.OnClose())
 		verdict.Defer(ctx, returned, order{"o-1"}, verdict.AtEnd())
 		return nil
 	})
 	require.NoError(t, env.GetWorkflowError())
-	require.Len(t, f.said, 2)
+	require.Len(t, f.said, 1)
+}
+
+// A declared scorer that waits for the close of its run: its window begins then.
+func TestADeclaredScorerAfterTheClose(t *testing.T) {
+	t.Parallel()
+	for option, c := range map[string]struct {
+		o        verdict.DeferOption
+		ok, fail any
+	}{
+		"close":   {verdict.OnClose(), false, false},
+		"success": {verdict.OnSuccess(), false, scoring.Declined},
+		"failure": {verdict.OnFailure(), scoring.Declined, false},
+	} {
+		for _, fails := range []bool{false, true} {
+			env := verdicttest.New(t, verdict.Config{})
+			env.Deliver(14*24*time.Hour+time.Hour, verdict.Outcome{Name: "parcel.returned", Key: "o-1"}) // in the two weeks after the close
+			env.ExecuteWorkflow(func(ctx workflow.Context) error {
+				verdict.Defer(ctx, kept, order{"o-1"}, c.o)
+				err := workflow.Sleep(ctx, 24*time.Hour)
+				if fails {
+					err = errors.New("no")
+				}
+				return err
+			})
+			require.Equal(t, fails, env.GetWorkflowError() != nil)
+			want := c.ok
+			if fails {
+				want = c.fail
+			}
+			t.Log(option, fails)
+			env.RequireScore("kept", want)
+		}
+	}
 }

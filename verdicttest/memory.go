@@ -25,9 +25,10 @@ type memory struct {
 	outcomes []scoring.Outcome // that have come
 	waits    []scoring.Expectation
 	arrivals []arrival // for waits
+	closed   map[scoring.Run]scoring.Closed
 }
 
-func newMemory() *memory { return &memory{forced: map[string]string{}} }
+func newMemory() *memory { return &memory{forced: map[string]string{}, closed: map[scoring.Run]scoring.Closed{}} }
 
 func (m *memory) force(experiment, version, variant string) {
 	m.mu.Lock()
@@ -77,6 +78,9 @@ func (m *memory) Flush(_ context.Context, f scoring.Flush) error {
 	}
 	m.waits = slices.DeleteFunc(m.waits, func(e scoring.Expectation) bool { return e.Run == f.Facts.Run })
 	m.waits = append(m.waits, f.Waits...)
+	if f.Facts.Status != "" {
+		m.closed[f.Facts.Run] = scoring.Closed{Status: f.Facts.Status, At: f.Facts.ClosedAt}
+	}
 	return nil
 }
 

@@ -179,12 +179,8 @@ func (s *Scorer[In]) deferral(o DeferOptions, ins ...In) deferral {
 			d.waits = append(d.waits, w)
 		}
 	}
-	switch o.Start.Mode {
-	case StartOnClose, StartOnSuccess, StartOnFailure:
-		d.waits = nil // only a workflow waits for the run's close
-	}
 	if err == nil && o.AtEnd && d.waits == nil {
-		err = scoring.Invalid("option", "AtEnd is for a declared scorer that does not wait for the run's close")
+		err = scoring.Invalid("option", "AtEnd is for a declared scorer")
 	}
 	d.refused = activities.Refuse(err)
 	return d

@@ -62,7 +62,7 @@ func (r *run) details(current string) string {
 		}
 	}
 	for i, e := range r.waits {
-		if i == detailsLines || !add(fmt.Sprintf("- %s waits until %s\n", e.Scorer, e.Window.Until.Format("2006-01-02 15:04 MST"))) {
+		if i == detailsLines || !add(waitsUntil(e)) {
 			fmt.Fprintf(&b, "- and %d more that wait\n", len(r.waits)-i)
 			break
 		}
@@ -71,4 +71,14 @@ func (r *run) details(current string) string {
 		add(fmt.Sprintf("- %s: variant %s\n", ref.Experiment, ref.Variant))
 	}
 	return before + detailsBegin + b.String() + detailsEnd + after
+}
+
+func waitsUntil(e scoring.Expectation) string {
+	switch {
+	case e.Start == nil:
+		return fmt.Sprintf("- %s waits until %s\n", e.Scorer, e.Window.Until.Format("2006-01-02 15:04 MST"))
+	case e.Start.Length > 0:
+		return fmt.Sprintf("- %s waits for %s once the run has closed\n", e.Scorer, e.Start.Length)
+	}
+	return fmt.Sprintf("- %s waits for the run's close, and until %s\n", e.Scorer, e.Window.Until.Format("2006-01-02 15:04 MST"))
 }

@@ -39,15 +39,15 @@ func (e Envelope) Key() string { return e.Scorer + "@" + e.Version }
 
 // StartMode is when a scorer's function begins. The scorer itself is started by Defer in every mode, since only a child
 // that exists then survives the termination of the run.
-type StartMode string
+type StartMode = scoring.StartMode
 
 // The start modes.
 const (
-	StartNow       StartMode = ""           // at once
-	StartOnClose   StartMode = "on_close"   // when the run's chain has closed
-	StartOnSuccess StartMode = "on_success" // when it has completed; otherwise the score is not applicable
-	StartOnFailure StartMode = "on_failure" // when it has failed or timed out; otherwise not applicable
-	StartAtTime    StartMode = "at"         // at Start.At
+	StartNow       StartMode = ""   // at once
+	StartAtTime    StartMode = "at" // at Start.At
+	StartOnClose             = scoring.StartOnClose
+	StartOnSuccess           = scoring.StartOnSuccess
+	StartOnFailure           = scoring.StartOnFailure
 )
 
 // Start is a start mode with its time.

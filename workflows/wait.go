@@ -31,8 +31,7 @@ type Wait struct {
 // NewOutcomeScorer returns a declared scorer: wait says for an input what it waits for. It must be deterministic, because it is
 // called in workflow code. Name and version are as of [NewScorer].
 //
-// The scorer has a workflow all the same, which decides by the same rule: for runs that started it when it was a function,
-// and for the start modes that wait for the run's close.
+// The scorer has a workflow all the same, which decides by the same rule, for runs that started it when it was a function.
 func NewOutcomeScorer[In any](name, version string, wait func(In) Wait) *Scorer[In] {
 	s := NewScorer(name, version, func(ctx workflow.Context, in In) (scoring.Score, error) {
 		w := wait(in)
@@ -93,10 +92,18 @@ func (r *run) expectation(ctx workflow.Context, d deferral, w declaration, call 
 	if d.options.Start.Mode == StartAtTime {
 		from = d.options.Start.At
 	}
-	return r.stamp(ctx, scoring.Expectation{
+	e := scoring.Expectation{
 		Scorer: d.name, ScorerVersion: d.version, Window: w.spec.window(info.WorkflowStartTime, from), Attribution: w.spec.Attribution,
 		Rule: &w.rule, Call: call, Place: int64(info.GetCurrentHistoryLength()), Step: d.options.Step, At: now,
-	}).Kept()
+	}
+	switch d.options.Start.Mode {
+	case StartOnClose, StartOnSuccess, StartOnFailure:
+		e.Start = &scoring.Start{On: d.options.Start.Mode}
+		if w.spec.Until.IsZero() && w.spec.From.IsZero() {
+			e.Start.Length, e.Window.Until = w.spec.Length, scoring.Unknown
+		}
+	}
+	return r.stamp(ctx, e).Kept()
 }
 
 // stamp adds what a run knows of itself.

@@ -120,6 +120,14 @@ type Server struct {
 	stopErr error
 }
 
+// PID is the server's process, or 0 if it is not a child of this one.
+func (s *Server) PID() int {
+	if s.process == nil {
+		return 0
+	}
+	return s.process.cmd.Process.Pid
+}
+
 // Stop stops a server that Start started and returns when its processes are gone. It leaves any other server alone.
 // Stop the users of the server first; calling Stop again does nothing.
 func (s *Server) Stop() error {

@@ -144,7 +144,7 @@ func TestCostOfADeclaredScorer(t *testing.T) {
 				}
 				plain, _, _ := play("plain")
 				for how, c := range map[string]struct{ events, actions, waits, atCall int }{
-					"one": {3, 1, 1, 1}, "all": {3, 1, 3, 3}, "twice": {6, 1, 2, 2}, "at end": {0, 0, 1, 0}, "later": {3, 1, 1, 1},
+					"one": {3, 1, 1, 1}, "all": {3, 1, 3, 3}, "twice": {6, 1, 2, 2}, "at end": {0, 0, 1, 0}, "later": {3, 1, 1, 1}, "closed": {3, 1, 1, 1},
 				} {
 					with, run, deferred := play(how)
 					require.Equal(t, c.events, with.events-plain.events, how)
@@ -176,6 +176,9 @@ func TestCostOfADeclaredScorer(t *testing.T) {
 						case "later":
 							length += 24 * time.Hour
 							require.Equal(t, scoring.Step{ID: "7", Type: "merge"}, e.Step)
+						case "closed":
+							require.Equal(t, scoring.Start{On: scoring.StartOnClose, Length: length}, *e.Start)
+							continue
 						default:
 							require.Equal(t, fmt.Sprint(i+1), e.Call)
 						}
@@ -228,8 +231,7 @@ func TestFlushesNameAllThatWaits(t *testing.T) {
 	})
 }
 
-// The start modes that wait for the run's close start the workflow of a declared scorer, which decides by the same rule. So do
-// the scorers of runs that began when the scorer was a function.
+// A scorer of a run that began when it was a function stays a workflow, which decides by the same rule.
 func TestADeclaredScorerAsAWorkflow(t *testing.T) {
 	t.Parallel()
 	b, w := waitsBench(t)
@@ -273,17 +275,6 @@ func TestADeclaredScorerAsAWorkflow(t *testing.T) {
 	o := outcome("pr.closed", key)
 	require.NoError(t, b.Verdict.Deliver(t.Context(), o))
 	require.Equal(t, []string{"declared=false"}, b.Scores(began, 1))
-
-	key = uuid.NewString()
-	run := b.Start(declares, key, "closed")
-	var deferred []verdict.Deferred
-	require.NoError(t, run.Get(t.Context(), &deferred))
-	require.NotEmpty(t, deferred[0].RunID)
-	b.Waiting(key, 1)
-	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", key)))
-	require.Equal(t, []string{"declared=true"}, b.Scores(run, 1))
-	_, named := w.of(run)
-	require.Empty(t, named)
 }
 
 // Code that has the scorer as a function again fails the workflow tasks of runs that have it declared, and not the runs: the

@@ -183,7 +183,13 @@ func checkExpectation(e scoring.Expectation) (scoring.Expectation, error) {
 			return e, err
 		}
 	}
-	e = e.Kept()
+	if e = e.Kept(); e.Start != nil {
+		start := *e.Start
+		if start.Closed = nil; start.Length > 0 { // how the chain closed is not the caller's to say
+			e.Window.Until = scoring.Unknown
+		}
+		e.Start = &start
+	}
 	if err := e.Validate(); err != nil {
 		return e, err
 	}

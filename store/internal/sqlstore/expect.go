@@ -156,8 +156,8 @@ func (t txn) addExpectation(ctx context.Context, scorer []byte, e scoring.Expect
 	if e.Declared() {
 		score = scoreIdentity(pendingRecord(e)) // of its own run, though its score may go to another one
 	}
-	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, decides, doc) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		RETURNING id`, scorer, e.Wait, run.id, score, micro(e.At), e.Declared(), doc)
+	id, err := t.insert(ctx, `INSERT INTO expectations (scorer, wait, run, pending, at, decides, follow_at, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`, scorer, e.Wait, run.id, score, micro(e.At), e.Declared(), followAt(e), doc)
 	if err != nil {
 		return 0, err
 	}
@@ -204,14 +204,18 @@ func (t txn) matchExpectation(ctx context.Context, id int64, ev scoring.Event, s
 				return err
 			}
 		}
-		// An outcome that came too late for e is late for it, unless it counts for, or was late for, another one.
-		err = t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT o.id, CAST($2 AS BIGINT), TRUE FROM outcomes o
-			WHERE o.event = $1 AND o.at >= $3 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`, event, id, closes)
-		if err != nil {
+		if err := t.tooLate(ctx, id, event, closes); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tooLate notes the outcomes of an event that came after an expectation closed: they are late for it, unless they count for, or were
+// late for, another one.
+func (t txn) tooLate(ctx context.Context, id int64, event []byte, closes int64) error {
+	return t.exec(ctx, `INSERT INTO matches (outcome, expectation, late) SELECT o.id, CAST($2 AS BIGINT), TRUE FROM outcomes o
+		WHERE o.event = $1 AND o.at >= $3 AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`, event, id, closes)
 }
 
 // rematch decides for whom an outcome counts now that the expectation id waits as well. By attribution it may have to

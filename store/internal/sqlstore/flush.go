@@ -105,6 +105,11 @@ func (t txn) flush(ctx context.Context, f scoring.Flush, had []waitRow) error {
 	if err := t.wait(ctx, run, f, had); err != nil {
 		return err
 	}
+	if f.Facts.Status != "" && f.Facts.Status != scoring.RunContinuedAsNew {
+		if err := t.askNow(ctx, f.Facts); err != nil {
+			return err
+		}
+	}
 	if err := t.sayAll(ctx, run, f.Records, last); err != nil || f.Partial {
 		return err
 	}

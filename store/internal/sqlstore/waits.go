@@ -108,26 +108,14 @@ func (t txn) wait(ctx context.Context, run runRow, f scoring.Flush, had []waitRo
 // withdraw ends an expectation as if it had never been: its score is retracted, and the outcomes that it had are decided
 // again for the others.
 func (t txn) withdraw(ctx context.Context, w waitRow, f scoring.Flush) error {
-	had, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id WHERE m.expectation = $1`, w.id)
+	err := t.let(ctx, w.id, func() error {
+		if err := t.exec(ctx, `DELETE FROM expectation_events WHERE expectation = $1`, w.id); err != nil {
+			return err
+		}
+		return t.exec(ctx, `UPDATE expectations SET decides = FALSE, due = NULL, follow_at = NULL, settled_at = $2 WHERE id = $1`, w.id, micro(f.At))
+	})
 	if err != nil {
 		return err
-	}
-	for _, query := range []string{`DELETE FROM matches WHERE expectation = $1`, `DELETE FROM expectation_events WHERE expectation = $1`} {
-		if err := t.exec(ctx, query, w.id); err != nil {
-			return err
-		}
-	}
-	if err := t.exec(ctx, `UPDATE expectations SET decides = FALSE, due = NULL, settled_at = $2 WHERE id = $1`, w.id, micro(f.At)); err != nil {
-		return err
-	}
-	for _, o := range had {
-		spellings, err := t.spellings(ctx, o.Event())
-		if err != nil {
-			return err
-		}
-		if err := t.rematch(ctx, o, spellings, 0); err != nil {
-			return err
-		}
 	}
 	score := pendingRecord(w.e)
 	others, err := collect(ctx, t.tx, scanID, `SELECT id FROM expectations WHERE pending = $1 AND decides`, scoreIdentity(score))

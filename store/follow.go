@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Follower is for declared expectations that wait for the close of their run's chain. The store does not know a chain's close
+// by itself: a run that is terminated says nothing, and one that fails may be tried again. Somebody asks the server.
+type Follower interface {
+	// Followed returns the runs whose close expectations wait for, the longest due first, each once.
+	Followed(ctx context.Context, f FollowFilter) ([]scoring.Run, error)
+	// FollowLater lets the expectations of a run whose chain is open be due after a delay.
+	FollowLater(ctx context.Context, run scoring.Run, after time.Duration) error
+	// ChainClosed begins the expectations of a run, whose chain has closed: their windows begin, or they are decided. It returns how
+	// many there were. The same again changes nothing.
+	ChainClosed(ctx context.Context, run scoring.Run, c scoring.Closed) (begun int, err error)
+}
+
+// FollowFilter selects runs of a namespace.
+type FollowFilter struct {
+	Namespace string
+	// Due selects runs that are due: the last run of a chain becomes due as it says that it ends, and any run ten minutes after it
+	// began to wait.
+	Due bool
+	// WorkflowIDs, if any, selects runs of these.
+	WorkflowIDs []string
+	Limit       int // 0: no limit
+}

@@ -1,0 +1,170 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// firstAsked is how long after its declaration an expectation is due that waits for a close. A run that says that it ends makes it
+// due at once.
+const firstAsked = 10 * time.Minute
+
+// followAt is when to ask for the close that e waits for.
+func followAt(e scoring.Expectation) sql.NullInt64 {
+	return sql.NullInt64{Int64: micro(e.At.Add(firstAsked)), Valid: e.Start != nil}
+}
+
+// Followed implements store.Store.
+func (s *Store) Followed(ctx context.Context, f store.FollowFilter) ([]scoring.Run, error) {
+	query := `SELECT r.namespace, r.workflow_id, r.run_id FROM expectations e JOIN runs r ON r.id = e.run WHERE e.follow_at IS NOT NULL AND r.namespace = $1`
+	args := []any{f.Namespace}
+	if len(f.WorkflowIDs) > 0 {
+		is, list := in(s.dialect, 2, Texts, f.WorkflowIDs)
+		query, args = query+` AND r.workflow_id `+is, append(args, list)
+	}
+	if f.Due {
+		query += ` AND e.follow_at <= ` + s.dialect.Now
+	}
+	return collect(ctx, s.read, func(rows *sql.Rows) (r scoring.Run, err error) {
+		return r, rows.Scan(&r.Namespace, &r.WorkflowID, &r.RunID)
+	}, query+` GROUP BY r.namespace, r.workflow_id, r.run_id ORDER BY MIN(e.follow_at), MIN(e.id)`+limit(f.Limit), args...)
+}
+
+// FollowLater implements store.Store.
+func (s *Store) FollowLater(ctx context.Context, run scoring.Run, after time.Duration) error {
+	_, err := write(ctx, s, "follow", func(ctx context.Context, t txn) (nothing, error) {
+		var l locks
+		l.workflow(run)
+		if err := t.hold(ctx, l); err != nil {
+			return nothing{}, err
+		}
+		return nothing{}, t.exec(ctx, `UPDATE expectations SET follow_at = `+t.dialect.Now+` + $2
+			WHERE follow_at IS NOT NULL AND run = (SELECT id FROM runs WHERE hash = $1)`, runHash(run), after.Microseconds())
+	})
+	return err
+}
+
+// askNow makes what waits for the close of a run's chain due.
+func (t txn) askNow(ctx context.Context, f scoring.RunFacts) error {
+	return t.exec(ctx, `UPDATE expectations SET follow_at = `+t.dialect.Now+` WHERE follow_at IS NOT NULL AND decides
+		AND run IN (SELECT id FROM runs WHERE chain = $1)`, inGroup(f.Run, f.FirstRunID))
+}
+
+// ChainClosed implements store.Store.
+func (s *Store) ChainClosed(ctx context.Context, run scoring.Run, c scoring.Closed) (begun int, err error) {
+	if err := scoring.CheckTime("closed at", c.At); err != nil {
+		return 0, err
+	}
+	for {
+		had, err := followedBy(ctx, s.read, run)
+		if err != nil || len(had) == 0 {
+			return 0, err
+		}
+		begun, err = write(ctx, s, "begin", func(ctx context.Context, t txn) (int, error) {
+			var l locks
+			l.workflow(run)
+			for _, w := range had {
+				l.waits([]scoring.Expectation{w.e})
+			}
+			if err := t.hold(ctx, l); err != nil {
+				return 0, err
+			}
+			now, err := followedBy(ctx, t.tx, run)
+			if err != nil {
+				return 0, err
+			}
+			if !slices.EqualFunc(had, now, func(a, b waitRow) bool { return a.id == b.id }) {
+				return 0, errMoved
+			}
+			for _, w := range now {
+				if err := t.begin(ctx, w, c); err != nil {
+					return 0, err
+				}
+			}
+			return len(now), t.decideTouched(ctx, own(run))
+		})
+		if !errors.Is(err, errMoved) {
+			return begun, err
+		}
+	}
+}
+
+// followedBy returns the expectations that wait for the close of a run's chain.
+func followedBy(ctx context.Context, q querier, run scoring.Run) ([]waitRow, error) {
+	return collect(ctx, q, func(rows *sql.Rows) (w waitRow, err error) {
+		var doc string
+		if err = rows.Scan(&w.id, &w.run, &doc); err != nil {
+			return w, err
+		}
+		w.e, err = decode[scoring.Expectation](doc)
+		return w, err
+	}, `SELECT e.id, e.run, e.doc FROM runs r JOIN expectations e ON e.run = r.id WHERE r.hash = $1 AND e.follow_at IS NOT NULL AND e.decides ORDER BY e.id`,
+		runHash(run))
+}
+
+// begin gives an expectation the window that begins with the close of its run's chain. Outcomes that the window does not have are
+// decided again for the others.
+func (t txn) begin(ctx context.Context, w waitRow, c scoring.Closed) error {
+	e, ends := w.e.Begun(c)
+	doc, err := encode(e)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(ctx, `UPDATE expectations SET follow_at = NULL, doc = $2 WHERE id = $1`, w.id, doc); err != nil {
+		return err
+	}
+	if err := t.let(ctx, w.id, func() error {
+		if ends {
+			return t.exec(ctx, `DELETE FROM expectation_events WHERE expectation = $1`, w.id)
+		}
+		return t.exec(ctx, `UPDATE expectation_events SET closes = $2 WHERE expectation = $1`, w.id, micro(e.Last()))
+	}); err != nil {
+		return err
+	}
+	t.touched.decide(w.id)
+	if ends {
+		return nil
+	}
+	for _, ev := range e.Events {
+		spellings, err := t.spellings(ctx, ev)
+		if err != nil {
+			return err
+		}
+		for _, event := range spellings {
+			if err := t.tooLate(ctx, w.id, event, micro(e.Last())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// let changes what an expectation waits for, and decides the outcomes that it had again for all.
+func (t txn) let(ctx context.Context, id int64, change func() error) error {
+	had, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id WHERE m.expectation = $1`, id)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(ctx, `DELETE FROM matches WHERE expectation = $1`, id); err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	for _, o := range had {
+		spellings, err := t.spellings(ctx, o.Event())
+		if err != nil {
+			return err
+		}
+		if err := t.rematch(ctx, o, spellings, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
