@@ -7,12 +7,12 @@ type StartMode string
 
 // The start modes that wait for the close of the run's chain of retries and continued runs.
 const (
-	StartOnClose   StartMode = "on_close"   // however it closed
+	StartOnClose   StartMode = "on_close"   // in any way
 	StartOnSuccess StartMode = "on_success" // when it has completed; otherwise the score is not applicable
 	StartOnFailure StartMode = "on_failure" // when it has failed or timed out; otherwise not applicable
 )
 
-// Start makes a declared scorer wait for the close of its run's chain. Until then it is [Pending], whatever has come.
+// Start makes a declared scorer wait for the close of its run's chain. Until then it is [Pending], also if outcomes have come.
 type Start struct {
 	On StartMode `json:"on"`
 	// Length is the window's, from the close on. 0: the window has an end of its own.

@@ -103,7 +103,7 @@ var followTests = []namedTest{
 
 		f.Facts.Status, f.Sequence = scoring.RunContinuedAsNew, 11
 		b.flush(t, f)
-		require.Empty(t, b.followed(t, due), "its chain goes on")
+		require.Empty(t, b.followed(t, due), "its chain has another run")
 		next := flush(scoring.Run{Namespace: e.Run.Namespace, WorkflowID: e.Run.WorkflowID, RunID: fresh("next")}, 10)
 		next.Facts.FirstRunID = e.FirstRunID
 		b.flush(t, next)
