@@ -169,6 +169,7 @@ func (s *storm) rage(steps []step, url string, r *rand.Rand) {
 	}
 	var away sync.WaitGroup
 	blows[len(steps)*2/5] = func() {
+		s.t.Log("the store goes away", time.Now().UTC().Format(time.StampMilli))
 		thaw := freeze(s.t, url)
 		away.Go(func() {
 			defer thaw()
@@ -281,9 +282,15 @@ func newDelivery(ctx context.Context, to, id string, body []byte) (*http.Request
 // settle waits until nobody waits any more.
 func (s *storm) settle(from store.Store) {
 	var waiting []scoring.Expectation
+	scoredRuns := map[string]bool{}
 	s.t.Cleanup(func() {
 		if s.t.Failed() && len(waiting) > 0 {
 			s.explain(waiting[0])
+		}
+		for _, o := range s.orders {
+			if s.t.Failed() && !scoredRuns[o.run.GetRunID()] {
+				s.tellRun(o)
+			}
 		}
 	})
 	harness.Eventually(s.t, s.limit, func() (err error) {
@@ -292,6 +299,9 @@ func (s *storm) settle(from store.Store) {
 			return err
 		}
 		scored, err := from.Scores(s.t.Context(), store.Filter{Name: "paid", States: []scoring.State{scoring.Scored}})
+		for _, r := range scored {
+			scoredRuns[r.Run.RunID] = true
+		}
 		if err == nil && (len(waiting) > 0 || len(scored) < len(s.orders)) {
 			err = fmt.Errorf("%d scores, %d scorers wait", len(scored), len(waiting))
 		}
@@ -361,4 +371,19 @@ func (s *storm) check(from store.Store, deliveries int) {
 		require.Equal(t, store.Matched, e.State, e.Outcome.ID)
 	}
 	require.EqualValues(t, deliveries, s.accepted.Load())
+}
+
+// tellRun logs the history of a run without a score.
+func (s *storm) tellRun(o *order) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's own is over
+	defer cancel()
+	iter := s.client.GetWorkflowHistory(ctx, o.run.GetID(), o.run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for iter.HasNext() {
+		event, err := iter.Next()
+		if err != nil {
+			s.t.Log(err)
+			return
+		}
+		s.t.Log(o.key, event.EventTime.AsTime().Format(time.StampMilli), event.EventType, event.GetMarkerRecordedEventAttributes().GetDetails())
+	}
 }

@@ -143,6 +143,7 @@ func (p *process) start() {
 
 // kill ends the process as the end of its machine would, and starts another one in its place.
 func (p *process) kill() {
+	p.t.Log("a worker is killed", time.Now().UTC().Format(time.StampMilli))
 	require.NoError(p.t, p.cmd.Process.Kill())
 	_ = p.cmd.Wait() // says that it was killed
 	_ = p.stdin.Close()
