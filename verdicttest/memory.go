@@ -28,7 +28,9 @@ type memory struct {
 	closed   map[scoring.Run]scoring.Closed
 }
 
-func newMemory() *memory { return &memory{forced: map[string]string{}, closed: map[scoring.Run]scoring.Closed{}} }
+func newMemory() *memory {
+	return &memory{forced: map[string]string{}, closed: map[scoring.Run]scoring.Closed{}}
+}
 
 func (m *memory) force(experiment, version, variant string) {
 	m.mu.Lock()
