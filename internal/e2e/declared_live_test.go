@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -142,56 +140,6 @@ func TestDeclaredInEveryOrder(t *testing.T) {
 			}
 		})
 	}
-}
-
-// held holds a declared expectation back once it is kept, until the test lets it go.
-type held struct {
-	store.Store
-	once          sync.Once
-	kept, release chan struct{}
-}
-
-func (h *held) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
-	outcomes, err := h.Store.Expect(ctx, e)
-	if e.Declared() {
-		h.once.Do(func() {
-			close(h.kept)
-			<-h.release
-		})
-	}
-	return outcomes, err
-}
-
-// What a refused workflow task waited for is withdrawn, decided or not: the run has the score of what its last attempt waits
-// for, and no other.
-func TestARefusedTasksScoreIsWithdrawn(t *testing.T) {
-	t.Parallel()
-	h := &held{kept: make(chan struct{}), release: make(chan struct{})}
-	b := harness.New(t, func(s store.Store) store.Store { h.Store = s; return h })
-	b.StoreWorker()
-	cfg := b.Config(declared)
-	cfg.Store = b.Store
-	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
-			var other string
-			if workflow.GetSignalChannel(ctx, "another").ReceiveAsync(&other) {
-				key = other
-			}
-			return verdict.Defer(ctx, declared, pullRequest{key}).Err()
-		}, workflow.RegisterOptions{Name: "waits"})
-	})
-	one, two := uuid.NewString(), uuid.NewString()
-	run := b.Start("waits", one)
-	<-h.kept
-	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.closed", one)))
-	b.Scores(run, 1)
-	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "another", two))
-	close(h.release)
-	require.NoError(t, run.Get(t.Context(), nil))
-	b.Waiting(two, 1)
-	b.Waiting(one, 0)
-	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", two)))
-	require.Equal(t, []string{"declared=true"}, b.Scores(run, 1))
 }
 
 // When a run is reset, the run that holds has the scores: of what it replays, and of what it does again.

@@ -2,9 +2,8 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,44 +27,39 @@ var latest = verdict.NewOutcomeScorer("latest", "1", func(key string) verdict.Wa
 	}
 })
 
-// heldOnce holds the first reply about a declared scorer of a run back, at the call or of the flush, once the store has it.
-type heldOnce struct {
-	store.Store
-	once          sync.Once
-	workflow      string // its id begins so
-	kept, release chan struct{}
-	mu            sync.Mutex
-	phantom       scoring.Expectation
+// refusing is a run whose first workflow task the server refuses: the task is held, once it has deferred, until a signal has
+// come. The next one defers for another key at the same place.
+type refusing struct{ gate *gate }
+
+func (r refusing) run(ctx workflow.Context, key string, atEnd, held bool) (string, error) {
+	var other string
+	if workflow.GetSignalChannel(ctx, "another").ReceiveAsync(&other) {
+		key = other
+	}
+	var opts []verdict.DeferOption
+	if atEnd {
+		opts = append(opts, verdict.AtEnd())
+	}
+	d := verdict.Defer(ctx, latest, key, opts...)
+	if atEnd {
+		verdict.Flush(ctx, "half")
+	}
+	if held {
+		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: time.Minute})
+		if err := workflow.ExecuteLocalActivity(ctx, r.hold).Get(ctx, nil); err != nil {
+			return "", err
+		}
+	}
+	return d.ID, d.Err()
 }
 
-func (h *heldOnce) hold(e scoring.Expectation) {
-	if !strings.HasPrefix(e.Run.WorkflowID, h.workflow) {
-		return
-	}
-	h.once.Do(func() {
-		h.mu.Lock()
-		h.phantom = e
-		h.mu.Unlock()
-		close(h.kept)
-		<-h.release
-	})
+func (r refusing) hold(ctx context.Context) error {
+	r.gate.pass(ctx)
+	return ctx.Err()
 }
 
-func (h *heldOnce) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
-	outcomes, err := h.Store.Expect(ctx, e)
-	if e.Declared() {
-		h.hold(e)
-	}
-	return outcomes, err
-}
-
-func (h *heldOnce) Flush(ctx context.Context, f scoring.Flush) error {
-	err := h.Store.Flush(ctx, f)
-	for _, e := range f.Waits {
-		h.hold(e)
-	}
-	return err
-}
+// patientTask leaves the test time before the SDK gives the server a held task back.
+var patientTask = client.StartWorkflowOptions{WorkflowTaskTimeout: time.Minute}
 
 // A refused task leaves nothing behind, on either store, at the call and at the end: the score of what it waited for is
 // retracted though an outcome had decided it, the outcome counts for the scorer that is next by attribution, and what comes
@@ -78,44 +72,45 @@ func TestARefusedTasksOutcomeGoesToTheNext(t *testing.T) {
 			for kind, open := range stores {
 				t.Run(kind, func(t *testing.T) {
 					t.Parallel()
-					h := &heldOnce{workflow: "refused-", kept: make(chan struct{}), release: make(chan struct{})}
-					b := harness.New(t, func(store.Store) store.Store { h.Store = open(t); return h })
+					b := harness.New(t, func(store.Store) store.Store { return open(t) })
 					b.StoreWorker()
-					refusedTask(t, b, h, atEnd)
+					refusedTask(t, b, atEnd)
 				})
 			}
 		})
 	}
 }
 
-func refusedTask(t *testing.T, b *harness.Bench, h *heldOnce, atEnd bool) {
+func refusedTask(t *testing.T, b *harness.Bench, atEnd bool) {
+	r := refusing{newGate()}
+	t.Cleanup(r.gate.opened)
 	cfg := b.Config(latest)
 	cfg.Store = b.Store
 	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) error {
-			var other string
-			if workflow.GetSignalChannel(ctx, "another").ReceiveAsync(&other) {
-				key = other
-			}
-			var opts []verdict.DeferOption
-			if atEnd {
-				opts = append(opts, verdict.AtEnd())
-			}
-			return verdict.Defer(ctx, latest, key, opts...).Err()
-		}, workflow.RegisterOptions{Name: "waits"})
+		w.RegisterWorkflowWithOptions(r.run, workflow.RegisterOptions{Name: "refused"})
 	})
 	one, two := uuid.NewString(), uuid.NewString()
-	before := b.Start("waits", one)
+	before := b.Start("refused", one, atEnd, false)
 	require.NoError(t, before.Get(t.Context(), nil))
 	b.Waiting(one, 1)
 
-	run := b.StartWith(client.StartWorkflowOptions{ID: "refused-" + uuid.NewString()[:8]}, "waits", one)
-	<-h.kept
+	run := b.StartWith(patientTask, "refused", one, atEnd, true)
+	<-r.gate.arrived
+	var phantom scoring.Expectation
+	b.Eventually(func() error {
+		open, err := b.Store.Waiting(t.Context(), time.Now().Add(time.Hour))
+		for _, e := range open {
+			if phantom = e; e.Run.RunID == run.GetRunID() {
+				return nil
+			}
+		}
+		return errors.Join(errors.New("the phantom is not kept"), err)
+	})
 	require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.closed", one)))
 	require.Equal(t, []string{"latest=false"}, b.Scores(run, 1), "it started last")
 	b.Waiting(one, 1) // the other one still does
 	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "another", two))
-	close(h.release)
+	r.gate.opened()
 	require.NoError(t, run.Get(t.Context(), nil))
 	b.Waiting(two, 1)
 	require.Equal(t, []string{"latest=false"}, b.Scores(before, 1), "the outcome is its own now")
@@ -124,10 +119,6 @@ func refusedTask(t *testing.T, b *harness.Bench, h *heldOnce, atEnd bool) {
 	all, err := b.Store.Scores(t.Context(), store.Filter{Run: of(run), History: true, Retracted: true})
 	require.NoError(t, err)
 	require.Equal(t, scoring.Pending, all[len(all)-1].State, "it waits for the other one")
-	h.mu.Lock()
-	phantom := h.phantom
-	h.mu.Unlock()
-	require.Equal(t, one, phantom.Events[0].Key)
 	_, err = b.Store.Expect(t.Context(), phantom)
 	require.NoError(t, err)
 	b.Waiting(one, 0)

@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -90,45 +88,23 @@ func TestNothingWaitsWithTheKillSwitch(t *testing.T) {
 	}
 }
 
-// holding holds an expectation back until the test lets it go.
-type holding struct {
-	*waits
-	once          sync.Once
-	came, release chan struct{}
-}
-
-func (h *holding) Expect(ctx context.Context, e scoring.Expectation) ([]scoring.Outcome, error) {
-	h.once.Do(func() {
-		close(h.came)
-		<-h.release
-	})
-	return h.waits.Expect(ctx, e)
-}
-
 // A workflow task that the server refuses, because a signal came meanwhile, runs again and may wait for something else at the
 // same place. The flush names that, and not what the refused one had.
 func TestARefusedTaskLeavesNoPhantom(t *testing.T) {
 	t.Parallel()
-	w := &waits{}
-	h := &holding{waits: w, came: make(chan struct{}), release: make(chan struct{})}
-	b := harness.New(t, func(s store.Store) store.Store { w.Store = s; return h })
-	b.StoreWorker()
-	cfg := b.Config(declared)
+	b, w := waitsBench(t)
+	r := refusing{newGate()}
+	t.Cleanup(r.gate.opened)
+	cfg := b.Config(latest)
 	cfg.Store = b.Store
 	b.UserWorker(cfg, func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, key string) (string, error) {
-			var other string
-			if workflow.GetSignalChannel(ctx, "another").ReceiveAsync(&other) {
-				key = other
-			}
-			return verdict.Defer(ctx, declared, pullRequest{key}).ID, nil
-		}, workflow.RegisterOptions{Name: "waits"})
+		w.RegisterWorkflowWithOptions(r.run, workflow.RegisterOptions{Name: "refused"})
 	})
 	one, two := uuid.NewString(), uuid.NewString()
-	run := b.Start("waits", one)
-	<-h.came
+	run := b.StartWith(patientTask, "refused", one, false, true)
+	<-r.gate.arrived
 	require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), run.GetRunID(), "another", two))
-	close(h.release)
+	r.gate.opened()
 	var id string
 	require.NoError(t, run.Get(t.Context(), &id))
 	var named []scoring.Expectation
