@@ -66,6 +66,9 @@ func canonical(d Definition) Definition {
 // frozen takes out of a canonical definition what may change within a version. Variants may not: their names stay.
 func frozen(d Definition) Definition {
 	d.Allocation = 0
+	if d.Grace == defaultGrace(d.Maturity) {
+		d.Grace = 0 // as in definitions of releases without it
+	}
 	d.Variants = append([]Variant(nil), d.Variants...)
 	for i := range d.Variants {
 		d.Variants[i].Weight = 0

@@ -67,6 +67,10 @@ type Definition struct {
 	// long as a run may take. 0: a unit counts as soon as it has its score or its run has closed, which is only right when
 	// scores come with the run's end and runs of all variants take equally long.
 	Maturity time.Duration `json:"maturity,omitempty"`
+	// Grace is how long after the end of its window a unit is sealed: facts that happened within the window and are
+	// recorded by then count, later ones change nothing. Defaults to the larger of an hour and a twentieth of Maturity;
+	// it needs a window. Make it as long as facts may be on their way to the store.
+	Grace time.Duration `json:"grace,omitempty"`
 	// Planned is the number of units, over a pair of variants, at which the interval is the narrowest. Defaults to the
 	// size of a fixed test with 80% power for MDE and Sigma, or 2000.
 	Planned int `json:"planned,omitempty"`
@@ -148,6 +152,9 @@ func (d Definition) WithDefaults() Definition {
 			d.Selection = scoring.ByWeight
 		}
 	}
+	if d.Grace == 0 {
+		d.Grace = defaultGrace(d.Maturity)
+	}
 	if d.Allocator == "" {
 		d.Allocator = Manual
 	}
@@ -169,6 +176,14 @@ func (d Definition) WithDefaults() Definition {
 		d.MaxUnits = maxUnitsFactor * d.Planned
 	}
 	return d
+}
+
+// defaultGrace is the grace of a window: none without one.
+func defaultGrace(window time.Duration) time.Duration {
+	if window <= 0 {
+		return 0
+	}
+	return max(time.Hour, window/20)
 }
 
 func setDefault(field *float64, value float64) {
@@ -238,6 +253,12 @@ func (d Definition) Validate() error {
 	}
 	if d.Maturity < 0 {
 		bad("maturity", "%s is negative", d.Maturity)
+	}
+	switch {
+	case d.Grace < 0:
+		bad("grace", "%s is negative", d.Grace)
+	case d.Grace > 0 && d.Maturity == 0:
+		bad("grace", "it needs a maturity window")
 	}
 	if d.Planned < 0 {
 		bad("planned", "%d is negative", d.Planned)

@@ -54,6 +54,8 @@ func TestDefinitionValidate(t *testing.T) {
 		{"misspelled control", func(d *D) { d.Control = "controll" }, []string{"control"}},
 		{"missing control", func(d *D) { d.Control = "" }, []string{"control"}},
 		{"one variant", variants(experiments.Variant{Name: "control", Weight: 1}), []string{"variants"}},
+		{"grace without a window", func(d *D) { d.Grace = time.Second }, []string{"grace"}},
+		{"negative grace", func(d *D) { d.Maturity, d.Grace = time.Hour, -1 }, []string{"grace"}},
 		{"duplicate", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "control", Weight: 1}), []string{"variant 2"}},
 		{"missing weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b"}), []string{"weight"}},
 		{"negative weight", variants(experiments.Variant{Name: "control", Weight: 1}, experiments.Variant{Name: "b", Weight: -1}), []string{"weight"}},
@@ -124,6 +126,7 @@ func TestCompare(t *testing.T) {
 		}, experiments.Unchanged, nil},
 		{"weights", func(d *experiments.Definition) { d.Variants[1].Weight = 9 }, experiments.NewEpoch, []string{"weights"}},
 		{"allocation", func(d *experiments.Definition) { d.Allocation = .5 }, experiments.NewEpoch, []string{"allocation"}},
+		{"the grace of a window", func(d *experiments.Definition) { d.Maturity, d.Grace = 20*time.Hour, time.Second }, experiments.NewVersion, []string{"grace", "maturity"}},
 		{"window and weights", func(d *experiments.Definition) { d.Maturity, d.Variants[0].Weight = time.Hour, 4 }, experiments.NewVersion, []string{"maturity", "weights"}},
 		{"metric", func(d *experiments.Definition) { d.Primary.Direction = experiments.Lower }, experiments.NewVersion, []string{"primary"}},
 		{"renamed variant", func(d *experiments.Definition) { d.Variants[1].Name = "brief" }, experiments.NewVersion, []string{"variants", "weights"}},
@@ -145,6 +148,24 @@ func TestCompare(t *testing.T) {
 func TestFingerprintIsTheSameInEveryProcess(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "3a5db1b1fb673635", definition().Fingerprint())
+	// As a release without a grace computed it: the default makes no other version.
+	windowed := definition()
+	windowed.Maturity = 7 * 24 * time.Hour
+	require.Equal(t, "09ebea68881df4b7", windowed.Fingerprint())
+	require.Equal(t, windowed.Fingerprint(), windowed.WithDefaults().Fingerprint())
+}
+
+func TestGrace(t *testing.T) {
+	t.Parallel()
+	grace := func(window time.Duration) time.Duration {
+		d := definition()
+		d.Maturity = window
+		return d.WithDefaults().Grace
+	}
+	require.Zero(t, grace(0))
+	require.Equal(t, time.Hour, grace(time.Second))
+	require.Equal(t, time.Hour, grace(20*time.Hour))
+	require.Equal(t, 36*time.Hour, grace(30*24*time.Hour))
 }
 
 func TestEpochValidation(t *testing.T) {

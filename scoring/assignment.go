@@ -48,6 +48,16 @@ type Assignment struct {
 	// Unserved is set by the store when the unit was served something other than its recorded assignment. The unit is out
 	// of the statistics.
 	Unserved bool `json:"unserved,omitempty"`
+
+	// The store sets these when it reads the rows of an experiment. Times are by its own clock, when it learned of
+	// something; zero times are not known: rows that earlier releases wrote have none.
+
+	RecordedAt   time.Time `json:"-"`
+	SupersededAt time.Time `json:"-"` // that its run was reset away
+	UnservedAt   time.Time `json:"-"` // that a run was served something else
+	// Position counts the sealed units of the experiment's version from 1, in the order of their assignment. 0: the store
+	// has sealed no unit by this assignment.
+	Position int64 `json:"-"`
 }
 
 // Validate refuses an assignment without a unit or run, or whose probabilities are not a distribution over variants

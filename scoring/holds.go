@@ -13,6 +13,8 @@ type Said struct {
 	RecordedAt time.Time `json:"recorded_at,omitzero"`
 	// Attempt is the attempt of the step that recorded it; 0: none, or not known.
 	Attempt int32 `json:"attempt,omitempty"`
+	// ArrivedAt is when the store learned of it: see [Record.ArrivedAt].
+	ArrivedAt time.Time `json:"-"`
 }
 
 // At is the time that counts: ObservedAt, or RecordedAt if ObservedAt is zero or later.
@@ -28,12 +30,17 @@ func (r Record) Times() []Said {
 	if len(r.Said) > 0 {
 		return r.Said
 	}
-	return []Said{{r.ObservedAt, r.RecordedAt, r.Step.Attempt}}
+	return []Said{{r.ObservedAt, r.RecordedAt, r.Step.Attempt, r.ArrivedAt}}
 }
 
 // FirstSaid is when r was first said.
 func (r Record) FirstSaid() time.Time {
 	return slices.MinFunc(r.Times(), func(a, b Said) int { return a.At().Compare(b.At()) }).At()
+}
+
+// FirstRecorded is when r was first recorded.
+func (r Record) FirstRecorded() time.Time {
+	return slices.MinFunc(r.Times(), func(a, b Said) int { return a.RecordedAt.Compare(b.RecordedAt) }).RecordedAt
 }
 
 // LastSaid is when r was last said.

@@ -51,6 +51,10 @@ type Record struct {
 	Retracted bool `json:"retracted,omitempty"`
 	// Superseded marks a record of a run that was reset away. It is kept and leaves the statistics.
 	Superseded bool `json:"superseded,omitempty"`
+	// ArrivedAt is when the store learned of it, by its own clock, and SupersededAt when its run was reset away. Only reads
+	// of an experiment's rows set them; zero times are not known.
+	ArrivedAt    time.Time `json:"-"`
+	SupersededAt time.Time `json:"-"`
 }
 
 // NewRecord returns the record of a score that a source says of a run or of one of its steps at a time. It is observed then
@@ -116,6 +120,19 @@ type RunFacts struct {
 	Unserved []Ref `json:"unserved,omitempty"`
 	// Keys are names that the run declared for itself (a message id), so that a service can refer to it.
 	Keys []string `json:"keys,omitempty"`
+	// Learned is when the store learned of these facts. Only reads of an experiment's rows set it.
+	Learned Learned `json:"-"`
+}
+
+// Learned is when the store learned of a run's facts, by its own clock. Zero times are not known: rows that earlier
+// releases wrote have none.
+type Learned struct {
+	Run     time.Time // of the run itself
+	Start   time.Time // when it started
+	Flush   time.Time // of its first flush, which has the assignments that it inherited
+	End     time.Time // how it ended
+	Reset   time.Time // that it was reset away
+	Removed bool      // it was reset away
 }
 
 // RunStatus is how a run ended. The empty RunStatus means that it has not said.

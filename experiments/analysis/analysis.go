@@ -23,14 +23,22 @@ type Unit struct {
 	Epoch         int
 	Probabilities map[string]float64
 	At            time.Time // of the assignment
-	// Mature tells that its window has closed: its outcomes are final.
+	// Mature tells that it is sealed, or, without a window, that its outcomes are final.
 	Mature bool
-	// SealedAt is when its window closes: later facts do not count. The zero time without a window.
+	// SealedAt is the end of its window and grace: facts that the store learns of later do not count. The zero time without
+	// a window. InGrace tells that its window has closed and it is not sealed yet.
 	SealedAt time.Time
+	InGrace  bool
+	// TooLate tells that the store learned of its assignment after its seal. It counts in the sample ratio alone.
+	TooLate bool
+	// Reset tells that its run was reset away after its seal, or was found then to have been served something else. Its
+	// outcomes stay.
+	Reset bool
 	// Crossed tells that it was seen with another variant under the same weights. Only its first one counts.
 	Crossed bool
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
 	Outcomes []Outcome
+	final    time.Time // when it became final, without a window
 }
 
 // Outcome is a metric's reading of a unit.
@@ -68,6 +76,7 @@ type Analysis struct {
 	last    time.Time
 	p       []float64 // scratch
 	shares  lastShares
+	seals   *seals
 }
 
 // stratum is a set of units that were assigned with the same probabilities: the units of an epoch, unless its number
@@ -141,7 +150,7 @@ func New(exp *experiments.Experiment) *Analysis { return designOf(exp).analysis(
 
 func (e *design) analysis() *Analysis {
 	k := len(e.names)
-	a := &Analysis{exp: e, epochs: map[stratum]*epoch{}, p: make([]float64, k)}
+	a := &Analysis{exp: e, epochs: map[stratum]*epoch{}, p: make([]float64, k), seals: newSeals(k)}
 	for _, m := range e.metrics {
 		a.metrics = append(a.metrics, newTally(m, k))
 	}
@@ -183,6 +192,9 @@ func (a *Analysis) Add(u Unit) error {
 	at := a.stratum(u.Epoch, p)
 	e := a.epoch(at, u, p)
 	e.assigned[v]++
+	if a.seals.add(v, u, p); u.TooLate {
+		return nil
+	}
 	if u.Mature {
 		a.matured++
 		e.matured[v]++
@@ -239,6 +251,9 @@ func (a *Analysis) epoch(at stratum, u Unit, p []float64) *epoch {
 			e.shares = slices.Clone(p)
 		}
 		a.epochs[at] = e
+	}
+	if u.At.Before(e.since) {
+		e.since = u.At
 	}
 	return e
 }
@@ -398,6 +413,7 @@ func (a *Analysis) Merge(o *Analysis) error {
 	a.matured += o.matured
 	a.crossed += o.crossed
 	a.absent += o.absent
+	a.seals.merge(o.seals)
 	if a.first.IsZero() || (!o.first.IsZero() && o.first.Before(a.first)) {
 		a.first = o.first
 	}

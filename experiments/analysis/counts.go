@@ -6,7 +6,8 @@ import "github.com/verdict-dev/verdict/scoring"
 type Counts struct {
 	Assigned int `json:"assigned"`
 	Matured  int `json:"matured"`
-	Pending  int `json:"pending"` // the window is open
+	Pending  int `json:"pending"`            // not matured
+	InGrace  int `json:"in_grace,omitempty"` // of the pending: the window has closed, and the grace has not passed
 	// The matured ones are scored, or unscored for one of four reasons.
 	Scored        int `json:"scored"`
 	Missing       int `json:"missing"`
@@ -15,7 +16,7 @@ type Counts struct {
 	Error         int `json:"error"`
 	Imputed       int `json:"imputed"`          // of the scored: by the policy for failed runs and missing scores
 	Capped        int `json:"capped,omitempty"` // of the scored: a score in the value was cut, at the cap or at 0
-	Late          int `json:"late"`             // of the matured: had a score after the window, which is not counted
+	Late          int `json:"late"`             // of the matured: had a score after the window or the seal, which is not counted
 }
 
 // Add adds the numbers of other units.
@@ -23,6 +24,7 @@ func (c *Counts) Add(o Counts) {
 	c.Assigned += o.Assigned
 	c.Matured += o.Matured
 	c.Pending += o.Pending
+	c.InGrace += o.InGrace
 	c.Scored += o.Scored
 	c.Missing += o.Missing
 	c.Expired += o.Expired
@@ -38,6 +40,9 @@ func (c *Counts) count(u Unit, o Outcome) {
 	c.Assigned++
 	if !u.Mature {
 		c.Pending++
+		if u.InGrace {
+			c.InGrace++
+		}
 		return
 	}
 	c.Matured++

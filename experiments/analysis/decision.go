@@ -91,6 +91,7 @@ func (j *judge) invalid() (experiments.Decision, bool) {
 	if e := j.read[0].mismatch(); e >= math.Log(AlarmE) {
 		reasons = append(reasons, fmt.Sprintf("the variants differ in how often %s is missing (e = %s, alarm at %d)", j.read[0].metric, eText(e), AlarmE))
 	}
+	reasons = append(reasons, j.a.seals.invalid()...)
 	if reasons == nil {
 		return experiments.Decision{}, false
 	}
@@ -427,13 +428,15 @@ func (j *judge) leaders() (first, second int, e estimate.Effect, ok bool) {
 }
 
 // mismatch returns the logarithm of the e-value against all variants missing equally often.
-func (r reading) mismatch() float64 {
-	k := len(r.counts)
+func (r reading) mismatch() float64 { return mismatch(r.absences, len(r.counts)) }
+
+// mismatch returns the logarithm of the e-value against something happening equally often to the units of k variants.
+func mismatch(pairs []estimate.EProcess, k int) float64 {
 	var all []*estimate.EProcess
 	for b := range k {
 		for v := range k {
 			if b != v {
-				all = append(all, &r.absences[b*k+v])
+				all = append(all, &pairs[b*k+v])
 			}
 		}
 	}

@@ -55,6 +55,6 @@ func Example() {
 	}
 	// Output:
 	// day 3: CONTINUE: no unit has matured yet
-	// day 9: CONTINUE: short leads current on merged, but not surely (e = 4.46, needs 40)
-	// day 17: WINNER: short is better than every other variant on merged (e = 2.38e+08 or more, needs 40)
+	// day 9: CONTINUE: short leads current on merged, but not surely (e = 11.3, needs 40)
+	// day 17: WINNER: short is better than every other variant on merged (e = 9.08e+07 or more, needs 40)
 }

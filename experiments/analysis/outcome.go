@@ -10,20 +10,24 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// window is the half-open span in which a unit's scores count, as scoring.Window.
+// window is the half-open span in which a unit's scores count, as scoring.Window. It is open until the unit is final.
 type window struct {
-	from  time.Time
-	until time.Time // zero: no end
-	now   time.Time
-	open  bool
+	horizon
+	open bool
 }
 
-func (w window) late(t time.Time) bool { return !w.until.IsZero() && !t.Before(w.until) }
+// waited is how long an outcome has been waited for.
+func (w window) waited() time.Duration {
+	if w.windowed() && w.now.After(w.until) {
+		return w.until.Sub(w.from)
+	}
+	return w.now.Sub(w.from)
+}
 
 // group has the rows of one assigned chain, and of the chains that inherited its assignment.
 type group struct {
-	own    *chain
-	others []*chain
+	own    view
+	others []view
 }
 
 // read returns a metric's reading of a unit: the mean over its assigned chains.
@@ -34,7 +38,7 @@ func (w window) read(m metric, groups []group) Outcome {
 	}
 	out := mean(outcomes)
 	if out.State != scoring.Scored {
-		out.After = w.now.Sub(w.from)
+		out.After = w.waited()
 	}
 	if m.Covariate == "" {
 		return out
@@ -88,13 +92,20 @@ func mean(outcomes []Outcome) Outcome {
 	return out
 }
 
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // rank orders states: of several chains without a value, the unit has the state with the highest rank.
 func rank(s scoring.State) int {
 	return slices.Index([]scoring.State{"", scoring.Declined, scoring.Failed, scoring.Expired, scoring.Pending}, s)
 }
 
 // chain returns a metric's reading of one chain, before any policy.
-func (w window) chain(m metric, c *chain) Outcome {
+func (w window) chain(m metric, c view) Outcome {
 	per := statement{}
 	if m.Denominator != "" {
 		per = w.said(c, m.Denominator, m.Step)
@@ -123,7 +134,7 @@ func (w window) outcome(m metric, s, per statement) Outcome {
 
 // silent applies the metric's rule for an assigned chain without a value when its window has closed. Not applicable and
 // error are answers, and stay.
-func (w window) silent(m metric, o Outcome, c *chain) Outcome {
+func (w window) silent(m metric, o Outcome, c view) Outcome {
 	switch o.State {
 	case scoring.Scored, scoring.Declined, scoring.Failed:
 		return o
@@ -153,6 +164,7 @@ type statement struct {
 	value  float64
 	values []float64
 	at     time.Time
+	known  time.Time // when the last of it was recorded
 	late   bool
 }
 
@@ -186,19 +198,29 @@ func average(values []float64) float64 {
 
 // said returns the statement of the newest run of a chain that has scores of a name. scoring.Holding decides which
 // revision of each score holds, here at the end of the window and in the store now.
-func (w window) said(c *chain, name, step string) statement {
+func (w window) said(c view, name, step string) statement {
 	type identity struct {
 		run       scoring.Run
 		step, key string
 	}
-	histories := map[identity][]scoring.Record{}
+	type history struct{ known, all []scoring.Record } // known by the seal, and now
+	histories := map[identity]*history{}
 	var order []identity
 	for _, r := range c.records[name] {
+		known, ok := w.record(r)
+		if w.gone(r.Superseded, r.SupersededAt) || c.out[r.Run] {
+			continue
+		}
 		id := identity{r.Run, r.Step.ID, r.Key}
 		if histories[id] == nil {
+			histories[id] = &history{}
 			order = append(order, id)
 		}
-		histories[id] = append(histories[id], r)
+		h := histories[id]
+		h.all = append(h.all, r)
+		if ok {
+			h.known = append(h.known, known)
+		}
 	}
 	type held struct {
 		id    identity
@@ -208,15 +230,16 @@ func (w window) said(c *chain, name, step string) statement {
 	var holding []held
 	late := false
 	for _, id := range order {
-		r, since, ok := scoring.Holding(histories[id], w.until)
+		h := histories[id]
+		r, since, ok := scoring.Holding(h.known, w.until)
 		ok = ok && stepType(r.Step) == step
 		if ok {
 			holding = append(holding, held{id, r, since})
 		}
-		if w.until.IsZero() {
+		if !w.windowed() {
 			continue
 		}
-		now, _, scored := scoring.Holding(histories[id], time.Time{})
+		now, _, scored := scoring.Holding(h.all, time.Time{})
 		late = late || scored && stepType(now.Step) == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
 	}
 	if len(holding) == 0 {
@@ -234,6 +257,7 @@ func (w window) said(c *chain, name, step string) statement {
 	})
 	s := statement{late: late}
 	for _, h := range holding {
+		s.known = latest(s.known, h.r.FirstRecorded())
 		if y, ok := h.r.Value.Float(); ok && h.r.State == scoring.Scored {
 			s.values = append(s.values, y)
 			s.value += y
@@ -253,7 +277,7 @@ func (w window) said(c *chain, name, step string) statement {
 
 // after tells whether r is of a later run of the chain than q: by when the runs started, or, if that is not known, by
 // when the records were made.
-func (c *chain) after(r, q scoring.Record) bool {
+func (c view) after(r, q scoring.Record) bool {
 	place := func(run scoring.Run) int {
 		return slices.IndexFunc(c.runs, func(f scoring.RunFacts) bool { return f.Run == run })
 	}
@@ -264,7 +288,7 @@ func (c *chain) after(r, q scoring.Record) bool {
 }
 
 // engine returns the engine's facts about a chain, or nil if the metric is not of that kind.
-func (w window) engine(m metric, c *chain) *statement {
+func (w window) engine(m metric, c view) *statement {
 	if !m.engine() {
 		return nil
 	}
@@ -274,11 +298,9 @@ func (w window) engine(m metric, c *chain) *statement {
 	}
 	last := c.runs[len(c.runs)-1]
 	if !over(last.Status) {
-		s.state = scoring.Pending
-		return s
-	}
-	if w.late(last.ClosedAt) {
-		s.late = true
+		if s.late = c.late; !s.late {
+			s.state = scoring.Pending
+		}
 		return s
 	}
 	y := float64(last.Attempt)

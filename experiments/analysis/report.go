@@ -29,6 +29,8 @@ type Report struct {
 	SampleRatio SampleRatio   `json:"sample_ratio"`
 	Matured     SampleRatio   `json:"matured_sample_ratio"`
 	Epochs      []EpochReport `json:"epochs"`
+	// Seals count units by what became of them at and after their seals. Nil without a window.
+	Seals []SealCounts `json:"seals,omitempty"`
 	// Metrics are the primary one and then the guardrails.
 	Metrics []MetricReport `json:"metrics"`
 	// Notes are caveats for the reader, in words.
@@ -128,6 +130,7 @@ func (a *Analysis) Report(now time.Time) Report {
 	for _, n := range strata(a.epochs) {
 		r.Epochs = append(r.Epochs, a.epochReport(n))
 	}
+	r.Seals = a.seals.report(a.exp.names)
 	for i := range j.read {
 		r.Metrics = append(r.Metrics, j.metric(i))
 	}
@@ -366,7 +369,7 @@ func (j *judge) notes() []string {
 		}
 	}
 	if j.d.Maturity == 0 {
-		note("no maturity is set: the figures are right only if the scores of all variants take equally long")
+		note("no maturity is set: units count in the order in which they become final, so nothing is guaranteed; the figures are right only if the scores of all variants take equally long")
 	}
-	return notes
+	return append(notes, j.a.seals.notes(j.a.exp.names)...)
 }

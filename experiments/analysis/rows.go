@@ -13,13 +13,14 @@ import (
 // Scope is the part of a definition that units of any metric are read by.
 type Scope struct {
 	Experiment, Version string
-	// Maturity is the window of a unit; 0: none.
-	Maturity time.Duration
+	// Maturity is the window of a unit, and Grace the time after it until its seal. 0: none.
+	Maturity, Grace time.Duration
 }
 
 // ScopeOf returns the scope of a definition.
 func ScopeOf(d experiments.Definition) Scope {
-	return Scope{d.Name, d.Version, d.Maturity}
+	d = d.WithDefaults()
+	return Scope{d.Name, d.Version, d.Maturity, d.Grace}
 }
 
 // Of returns the results of an experiment at a moment, from a store's rows, whose units [Read] finds. It refuses a
@@ -29,7 +30,7 @@ func Of(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (Repo
 }
 
 // Reader has the units of an experiment at a moment. It alone says which runs make a unit, and which of their scores
-// count: everything that shows or decides something asks it.
+// count: everything that shows or decides something asks it. It is not safe for concurrent use.
 type Reader struct {
 	scope   Scope
 	now     time.Time
@@ -67,35 +68,78 @@ type chainID struct{ namespace, workflowID, firstRunID string }
 
 // chain has the rows of one chain.
 type chain struct {
-	runs    []scoring.RunFacts // in the order of their starts
+	runs    []scoring.RunFacts // in the order of their rows
 	records map[string][]scoring.Record
 }
 
-// sort orders the runs by their starts. A run with an unknown start, such as one that never flushed, stays behind the
-// run that became known before it.
-func (c *chain) sort() {
-	began := make(map[scoring.Run]time.Time, len(c.runs))
-	last := time.Time{}
+// view is a chain as it counts for a unit.
+type view struct {
+	horizon
+	*chain
+	runs []scoring.RunFacts   // in the order of their starts
+	out  map[scoring.Run]bool // runs that do not count
+	late bool                 // the last run ended too late to count
+}
+
+// view returns the chain as it counts within a horizon.
+func (c *chain) view(h horizon) view {
+	v := view{horizon: h, chain: c}
+	late := map[scoring.Run]bool{}
 	for _, f := range c.runs {
+		as, ok, after := h.of(f)
+		if !ok {
+			if v.out == nil {
+				v.out = map[scoring.Run]bool{}
+			}
+			v.out[f.Run] = true
+			continue
+		}
+		if after {
+			late[f.Run] = true
+		}
+		v.runs = append(v.runs, as)
+	}
+	inOrder(v.runs)
+	if n := len(v.runs); n > 0 {
+		v.late = late[v.runs[n-1].Run]
+	}
+	return v
+}
+
+// inOrder sorts runs by their starts. A run with an unknown start, such as one that never flushed, stays behind the run
+// that became known before it.
+func inOrder(runs []scoring.RunFacts) {
+	began := make(map[scoring.Run]time.Time, len(runs))
+	last := time.Time{}
+	for _, f := range runs {
 		if !f.StartedAt.IsZero() {
 			last = f.StartedAt
 		}
 		began[f.Run] = last
 	}
-	slices.SortStableFunc(c.runs, func(a, b scoring.RunFacts) int { return began[a.Run].Compare(began[b.Run]) })
+	slices.SortStableFunc(runs, func(a, b scoring.RunFacts) int { return began[a.Run].Compare(began[b.Run]) })
 }
 
 // subject is a unit in the making.
 type subject struct {
+	horizon
 	first   scoring.Assignment
 	crossed bool
 	chains  []chainID // assigned
-	served  *subject  // of a shadow: the unit that it ran in parallel to
+	read    []group   // the chains as they count, once they are read
+	// tooLate tells that the store learned of the assignment after its seal. reset and unserved tell that it would have
+	// left, had that not come after its seal.
+	tooLate, reset, unserved bool
+	served                   *subject // of a shadow: the unit that it ran in parallel to
 }
 
 // Read finds the units of an experiment in a store's rows. Rows of other experiments and versions, superseded and
 // retracted ones, and rows later than now are left out, so that a report of the past can be made again.
 //
+//   - With a window, a unit is sealed at the end of the window and the grace. Facts count that happened within the window and
+//     that the store had learned of by then: statuses of runs, runs that had started, scores. A run that is reset away
+//     after the seal stays, and the unit is marked; one that is reset away before it leaves, and the run that holds is the
+//     unit. A unit whose assignment the store learned of after its seal is known too late: it is in the sample ratio alone.
 //   - A unit is a chain of retries and continued runs, or, if the experiment randomises anything else, all chains of the
 //     same unit that began within the window of its first one; its value is then the mean over them. Runs that inherited
 //     an assignment count for the unit that was assigned.
@@ -119,35 +163,42 @@ func Read(scope Scope, rows experiments.Rows, now time.Time) *Reader {
 
 // assigned finds the units that count, in the order of their assignment.
 func (r *Reader) assigned(assignments []scoring.Assignment) {
+	mine := r.inOrder(assignments)
+	type origin struct{ namespace, workflowID, runID string }
 	names := map[string]bool{}
-	subjects := map[string]*subject{}
-	unserved := experiments.Unserved(assignments)
-	r.left.Unserved = len(unserved)
-	for _, a := range assignments {
+	subjects, stayed := map[string]*subject{}, map[origin]bool{}
+	var last time.Time // of the assignments of units that the store has sealed
+	for _, a := range mine {
+		h := r.horizon(a)
+		s := subjects[a.Unit]
+		if s != nil {
+			h = s.horizon
+		}
+		from := origin{a.Run.Namespace, a.Run.WorkflowID, a.OriginalRunID}
 		switch {
-		case a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || a.At.After(r.now):
-			continue
-		case a.By == scoring.ByShadow:
-			r.beside[a.FirstRunID] = true
-			continue
-		case a.Superseded:
-			r.left.Superseded++
+		case h.gone(a.Superseded, a.SupersededAt), s == nil && a.OriginalRunID != "" && stayed[from]:
+			r.left.Superseded++ // or the unit that was reset away has stayed
 			continue
 		case !experiments.Counted(a.By):
 			r.left.By[a.By]++
-			continue
-		case unserved[a.Unit]:
 			continue
 		}
 		for name := range a.Probabilities {
 			names[name] = true
 		}
 		names[a.Variant] = true
-		s := subjects[a.Unit]
 		if s == nil {
-			s = &subject{first: a}
+			s = &subject{horizon: h, first: a, tooLate: !h.stored && !h.knew(a.RecordedAt, time.Time{})}
 			subjects[a.Unit] = s
 			r.order = append(r.order, s)
+			if h.stored && a.At.After(last) {
+				last = a.At
+			}
+		} else if !h.knew(a.RecordedAt, time.Time{}) {
+			continue // the unit was sealed
+		}
+		if a.Superseded {
+			s.reset, stayed[from] = true, true
 		}
 		if a.Variant != s.first.Variant {
 			// When the weights change, units move: scores under a unit's second variant are left out, which is no fault. Two
@@ -155,13 +206,61 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 			s.crossed = s.crossed || a.Epoch == s.first.Epoch
 			continue
 		}
-		if r.scope.Maturity > 0 && !a.At.Before(s.first.At.Add(r.scope.Maturity)) {
+		if h.windowed() && !a.At.Before(h.until) {
 			continue // the unit's window had closed
 		}
 		s.join(a)
 	}
 	r.names = slices.Sorted(maps.Keys(names))
+	for _, s := range r.order {
+		s.tooLate = s.tooLate || !s.stored && s.windowed() && s.first.At.Before(last)
+	}
+	r.unserved(mine, subjects)
 	r.shadowed(assignments)
+}
+
+// inOrder returns the assignments of the scope that were made by now, in the order of their making: of units with a
+// window by the time of the assignment, in which order they are sealed.
+func (r *Reader) inOrder(assignments []scoring.Assignment) []scoring.Assignment {
+	var mine []scoring.Assignment
+	for _, a := range assignments {
+		switch {
+		case a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || a.At.After(r.now):
+		case a.By == scoring.ByShadow:
+			r.beside[a.FirstRunID] = true
+		default:
+			mine = append(mine, a)
+		}
+	}
+	if r.scope.Maturity > 0 {
+		slices.SortStableFunc(mine, func(a, b scoring.Assignment) int {
+			if a.Position > 0 && b.Position > 0 {
+				return cmp.Compare(a.Position, b.Position)
+			}
+			return a.At.Compare(b.At)
+		})
+	}
+	return mine
+}
+
+// unserved takes out the units that were served something other than recorded, and marks the ones of which that became
+// known after their seal.
+func (r *Reader) unserved(mine []scoring.Assignment, subjects map[string]*subject) {
+	out := map[*subject]bool{}
+	for _, a := range mine {
+		s := subjects[a.Unit]
+		switch {
+		case s == nil || !a.Unserved || !experiments.Counted(a.By) || s.gone(a.Superseded, a.SupersededAt):
+		case s.outlived(true, a.UnservedAt):
+			s.unserved = true
+		default:
+			out[s] = true
+		}
+	}
+	r.left.Unserved = len(out)
+	if len(out) > 0 {
+		r.order = slices.DeleteFunc(r.order, func(s *subject) bool { return out[s] })
+	}
 }
 
 // shadowed finds the shadows of the units that count.
@@ -187,7 +286,7 @@ func (r *Reader) shadowed(assignments []scoring.Assignment) {
 		}
 		id := key{a.Variant, s}
 		if found[id] == nil {
-			found[id] = &subject{first: a, served: s}
+			found[id] = &subject{horizon: r.horizon(a), first: a, served: s}
 			r.shadows = append(r.shadows, found[id])
 		}
 		found[id].join(a)
@@ -213,7 +312,7 @@ func (r *Reader) follow(runs []scoring.RunFacts) {
 		c := r.chain(id)
 		c.runs = append(c.runs, f)
 		for _, ref := range f.Assigned {
-			if ref.Experiment != r.scope.Experiment || ref.Version != r.scope.Version || ref.FirstRunID == id.firstRunID || r.beside[id.firstRunID] {
+			if !r.scope.has(ref) || ref.FirstRunID == id.firstRunID || r.beside[id.firstRunID] {
 				continue
 			}
 			from := chainID{id.namespace, "", ref.FirstRunID}
@@ -222,17 +321,15 @@ func (r *Reader) follow(runs []scoring.RunFacts) {
 			}
 		}
 	}
-	for _, c := range r.chains {
-		c.sort()
-	}
+}
+
+func (s Scope) has(ref scoring.Ref) bool {
+	return ref.Experiment == s.Experiment && ref.Version == s.Version
 }
 
 // record groups records by chain and name.
 func (r *Reader) record(records []scoring.Record) {
 	for _, rec := range records {
-		if rec.Superseded {
-			continue
-		}
 		rec, known := rec.AsOf(r.now)
 		if !known {
 			continue
@@ -255,46 +352,80 @@ func (r *Reader) chain(id chainID) *chain {
 	return c
 }
 
-// groups are the chains of a subject.
+// groups are the chains of a subject as they count for it.
 func (r *Reader) groups(s *subject) []group {
-	groups := make([]group, len(s.chains))
+	if s.read != nil {
+		return s.read
+	}
+	s.read = make([]group, len(s.chains))
 	for i, id := range s.chains {
-		groups[i].own = cmp.Or(r.chains[id], &chain{})
+		s.read[i].own = cmp.Or(r.chains[id], &chain{}).view(s.horizon)
 		for _, other := range r.inherited[chainID{id.namespace, "", id.firstRunID}] {
-			groups[i].others = append(groups[i].others, r.chains[other])
+			v := r.chains[other].view(s.horizon)
+			if slices.ContainsFunc(v.runs, func(f scoring.RunFacts) bool {
+				return slices.ContainsFunc(f.Assigned, func(ref scoring.Ref) bool { return r.scope.has(ref) && ref.FirstRunID == id.firstRunID })
+			}) {
+				s.read[i].others = append(s.read[i].others, v)
+			}
 		}
 	}
-	return groups
+	return s.read
 }
 
-// window is the window of a subject.
-func (r *Reader) window(s *subject) window {
-	w := window{from: s.first.At, now: r.now, open: true}
-	if r.scope.Maturity > 0 {
-		w.until = s.first.At.Add(r.scope.Maturity)
-		w.open = r.now.Before(w.until)
-	}
-	return w
-}
+// window is the window of a subject. Without one, it is open.
+func (s *subject) window() window { return window{horizon: s.horizon, open: !s.sealed()} }
 
 // unit reads a subject on some metrics. Without a window the first of them says when it is final.
 func (r *Reader) unit(s *subject, metrics []metric) Unit {
+	w, groups := s.window(), r.groups(s)
 	u := Unit{
 		Variant: s.first.Variant, Epoch: s.first.Epoch, Probabilities: s.first.Probabilities, At: s.first.At, Crossed: s.crossed,
+		SealedAt: s.seal, InGrace: s.inGrace(), TooLate: s.tooLate && s.sealed(), Reset: s.sealed() && (s.reset || s.unserved || reset(groups)),
 	}
-	w, groups := r.window(s), r.groups(s)
-	u.SealedAt = w.until
-	if r.scope.Maturity == 0 {
+	if !s.windowed() {
 		// Without a window a unit is final as soon as the primary metric has a score, or its runs have all closed and nothing
 		// is pending.
 		o := w.read(metrics[0], groups)
 		w.open = !o.final() && !(closed(groups) && o.State != scoring.Pending)
+		if u.final = w.known(metrics[0], groups); !o.final() {
+			u.final = ended(groups)
+		}
 	}
 	u.Mature = !w.open
 	for _, m := range metrics {
 		u.Outcomes = append(u.Outcomes, w.read(m, groups))
 	}
 	return u
+}
+
+// known is when the statements about a metric were recorded.
+func (w window) known(m metric, groups []group) (at time.Time) {
+	if m.engine() {
+		return ended(groups)
+	}
+	for _, g := range groups {
+		for _, c := range append([]view{g.own}, g.others...) {
+			at = latest(at, w.said(c, m.Name, m.Step).known)
+		}
+	}
+	return at
+}
+
+// ended is when the last of the assigned chains ended.
+func ended(groups []group) (at time.Time) {
+	for _, g := range groups {
+		if n := len(g.own.runs); n > 0 && g.own.runs[n-1].ClosedAt.After(at) {
+			at = g.own.runs[n-1].ClosedAt
+		}
+	}
+	return at
+}
+
+// reset tells whether a run that counts was reset away after the seal.
+func reset(groups []group) bool {
+	return slices.ContainsFunc(groups, func(g group) bool {
+		return slices.ContainsFunc(g.own.runs, func(f scoring.RunFacts) bool { return f.Learned.Removed })
+	})
 }
 
 // final tells whether an outcome is one that no longer waits.

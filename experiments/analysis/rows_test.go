@@ -110,9 +110,15 @@ func TestOutcomeOfAUnit(t *testing.T) {
 			m.Missing, m.Direction = experiments.MissingNegative, experiments.Lower
 		}), imputed(1)},
 		{"late", func(r *rows) { r.score("a", yes, out) }, keep, analysis.Outcome{Late: true}},
-		{"observed in time, recorded later", func(r *rows) {
-			r.score("a", yes, out, func(r *scoring.Record) { r.ObservedAt = in })
+		{"observed in time, recorded in the grace", func(r *rows) {
+			r.score("a", yes, start.Add(7*day+8*time.Hour), func(r *scoring.Record) { r.ObservedAt = in })
 		}, keep, scored(1)},
+		{"observed in time, recorded after the seal", func(r *rows) {
+			r.score("a", yes, out, func(r *scoring.Record) { r.ObservedAt = in })
+		}, keep, analysis.Outcome{Late: true}},
+		{"recorded in time, arrived after the seal", func(r *rows) {
+			r.score("a", yes, in, func(r *scoring.Record) { r.ArrivedAt = out })
+		}, keep, analysis.Outcome{Late: true}},
 		{"observed after it was recorded", func(r *rows) {
 			r.score("a", yes, in, func(r *scoring.Record) { r.ObservedAt = out })
 		}, keep, scored(1)},
@@ -274,18 +280,26 @@ func TestUnitsMatureWhenTheirWindowCloses(t *testing.T) {
 	d := windowed()
 	require.Empty(t, r.units(t, d, start.Add(-time.Second)), "not assigned yet")
 	require.False(t, r.units(t, d, start.Add(7*day-1))[0].Mature)
-	require.True(t, r.units(t, d, start.Add(7*day))[0].Mature)
+	d.Grace = day
+	inGrace := r.units(t, d, start.Add(7*day))[0]
+	require.False(t, inGrace.Mature)
+	require.True(t, inGrace.InGrace)
+	require.Equal(t, start.Add(8*day), inGrace.SealedAt)
+	require.False(t, r.units(t, d, start.Add(8*day-1))[0].Mature)
+	sealed := r.units(t, d, start.Add(8*day))[0]
+	require.True(t, sealed.Mature)
+	require.False(t, sealed.InGrace)
 	require.Empty(t, r.units(t, d, start)[0].Outcomes[0].State, "not recorded yet")
 
-	// Silence means no only when the window has closed.
+	// Silence means no only when the unit is sealed.
 	silent := &rows{assignments: r.assignments}
 	d.Primary.Missing = experiments.MissingNegative
-	require.Empty(t, silent.units(t, d, start.Add(7*day-1))[0].Outcomes[0].State)
-	require.Equal(t, scoring.Scored, silent.units(t, d, start.Add(7*day))[0].Outcomes[0].State)
+	require.Empty(t, silent.units(t, d, start.Add(8*day-1))[0].Outcomes[0].State)
+	require.Equal(t, scoring.Scored, silent.units(t, d, start.Add(8*day))[0].Outcomes[0].State)
 	d.Primary.Missing = ""
 
 	// Without a window a unit is final when its score is there, or its chain has ended.
-	d.Maturity = 0
+	d.Maturity, d.Grace = 0, 0
 	require.True(t, r.units(t, d, start.Add(day))[0].Mature)
 	r.records = nil
 	require.False(t, r.units(t, d, start.Add(day))[0].Mature)

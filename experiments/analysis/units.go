@@ -9,8 +9,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Units returns the units, in the order of their assignment, as an experiment's metrics read them. It refuses a variant
-// that the definition does not have.
+// Units returns the units, in the order of their assignment, or without a window in which they became final, as an experiment's metrics read them. A unit that is known too late has
+// no outcomes to count. It refuses a variant that the definition does not have.
 func (r *Reader) Units(exp *experiments.Experiment) ([]Unit, error) {
 	return r.units(designOf(exp))
 }
@@ -23,7 +23,24 @@ func (r *Reader) units(e *design) ([]Unit, error) {
 	for i, s := range r.order {
 		units[i] = r.unit(s, e.metrics)
 	}
+	if r.scope.Maturity == 0 {
+		slices.SortStableFunc(units, Unit.byFinal)
+	}
 	return units, nil
+}
+
+// byFinal orders units without a window as they became final, and the others after them.
+func (u Unit) byFinal(v Unit) int {
+	switch {
+	case u.Mature != v.Mature:
+		if u.Mature {
+			return -1
+		}
+		return 1
+	case !u.Mature:
+		return 0
+	}
+	return u.final.Compare(v.final)
 }
 
 // admitted refuses a counted variant that a definition does not have.
@@ -144,7 +161,7 @@ func (r *Reader) Tallies() []Tally {
 	found := map[Place]bool{}
 	for _, s := range r.order {
 		for _, g := range r.groups(s) {
-			for _, c := range append([]*chain{g.own}, g.others...) {
+			for _, c := range append([]view{g.own}, g.others...) {
 				c.places(found)
 			}
 		}
@@ -160,6 +177,9 @@ func (r *Reader) Tallies() []Tally {
 		}
 		said := false
 		for _, s := range r.order {
+			if s.tooLate {
+				continue
+			}
 			u := r.unit(s, []metric{plainMetric(p)})
 			of[u.Variant].add(u)
 			said = said || u.Outcomes[0].State != "" || u.Outcomes[0].Late
@@ -256,12 +276,11 @@ type Ending struct {
 func (r *Reader) Endings() []Ending {
 	var out []Ending
 	for _, s := range r.order {
-		w := r.window(s)
-		if w.open && r.scope.Maturity > 0 {
+		if s.windowed() && !s.sealed() || s.tooLate {
 			continue
 		}
 		for _, g := range r.groups(s) {
-			if n := len(g.own.runs); n > 0 && over(g.own.runs[n-1].Status) && !w.late(g.own.runs[n-1].ClosedAt) {
+			if n := len(g.own.runs); n > 0 && over(g.own.runs[n-1].Status) {
 				last := g.own.runs[n-1]
 				out = append(out, Ending{s.first.Variant, last.Status, last.FailingStep})
 			}

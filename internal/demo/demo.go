@@ -23,11 +23,12 @@ const (
 	bm25      = "bm25"
 )
 
-// Window is how long a user may take, and Maturity how long after its assignment a user is counted. They are short, for
-// a demo; the same code waits for weeks.
+// Window is how long a user may take, Maturity how long after its assignment a user is counted, and Grace how long scores may
+// then still be on their way. They are short, for a demo; the same code waits for weeks.
 const (
 	Window   = 15 * time.Second
 	Maturity = 20 * time.Second
+	Grace    = 2 * time.Second
 )
 
 // Retrievers is the experiment: which retriever do users like better?
@@ -38,6 +39,7 @@ func Retrievers(name string) (*experiments.Experiment, error) {
 		Primary:    experiments.Metric{Name: "thumbs_up", Type: experiments.Boolean},
 		Guardrails: []experiments.Metric{{Name: "right", Type: experiments.Boolean}},
 		Maturity:   Maturity,
+		Grace:      Grace,
 		Planned:    400,
 	})
 }

@@ -38,6 +38,12 @@ var mended = []struct {
 		report:  plainerNotes,
 		lines:   `^\w+/: (runs: how they ended, and what they took|note: no maturity window: right only if scores of all variants take equally long)$`,
 	},
+	{
+		release: "v0.1.0",
+		why:     "without a window units count in the order in which they become final, on which the evidence depends, and an epoch begins with its earliest one",
+		report:  func(experiment map[string]any) { withoutEvidence(experiment) },
+		lines:   `^\w+/: decision: CONTINUE: \w+ leads \w+ on \w+, but not surely \(e = \d+, needs 40\)$`,
+	},
 }
 
 // mend makes of a recorded report what is right today.
@@ -66,7 +72,7 @@ func (l left) unexplained(lines []string) []string {
 
 // plainer has the words of notes now, by the words of v0.1.0.
 var plainer = map[string]string{
-	"no maturity window: right only if scores of all variants take equally long": "no maturity is set: the figures are right only if the scores of all variants take equally long",
+	"no maturity window: right only if scores of all variants take equally long": "no maturity is set: units count in the order in which they become final, so nothing is guaranteed; the figures are right only if the scores of all variants take equally long",
 }
 
 func plainerNotes(experiment map[string]any) {
@@ -76,6 +82,27 @@ func plainerNotes(experiment map[string]any) {
 		for i, n := range notes {
 			if now, ok := plainer[n.(string)]; ok {
 				notes[i] = now
+			}
+		}
+	}
+}
+
+var evidence = regexp.MustCompile(`\(e = \d+, needs 40\)`)
+
+// withoutEvidence takes the values of e-processes, and the beginnings of epochs, out of a part of a report.
+func withoutEvidence(part any) {
+	switch part := part.(type) {
+	case []any:
+		for _, x := range part {
+			withoutEvidence(x)
+		}
+	case map[string]any:
+		for key, x := range part {
+			switch text, _ := x.(string); {
+			case key == "log_e_better", key == "log_e_worse", key == "missing_log_e", key == "since", evidence.MatchString(text):
+				delete(part, key)
+			default:
+				withoutEvidence(x)
 			}
 		}
 	}

@@ -126,7 +126,7 @@ func TestCorrectionAfterTheWindow(t *testing.T) {
 	t.Parallel()
 	s := decided(t, 120)
 	x, err := experiments.New(experiments.Definition{
-		Name: "retriever", Version: "1", Control: "substring", Maturity: 30 * time.Minute,
+		Name: "retriever", Version: "1", Control: "substring", Maturity: 30 * time.Minute, Grace: time.Minute,
 		Variants: []experiments.Variant{{Name: "substring", Weight: 1}, {Name: "bm25", Weight: 1}},
 		Primary:  experiments.Metric{Name: "accepted", Type: experiments.Boolean},
 	})
@@ -159,7 +159,7 @@ func TestCorrectionAfterTheWindow(t *testing.T) {
 	after.Late = 0
 	require.Equal(t, before.Counts, after.Counts)
 
-	open := row("bm25", start.Add(30*time.Minute+time.Minute)) // a minute's worth of units has matured
+	open := row("bm25", start.Add(30*time.Minute+2*time.Minute)) // a minute's worth of units has matured
 	require.Equal(t, 60, open.Assigned)
 	require.Equal(t, 31, open.Matured)
 	require.Equal(t, 29, open.Pending)

@@ -142,7 +142,7 @@ func TestEngineWaitsForTheWindow(t *testing.T) {
 		2 * time.Hour:    {Assigned: 4, Pending: 4},
 	} {
 		x, err := experiments.New(experiments.Definition{
-			Name: "retriever", Version: "1", Control: "substring", Maturity: window,
+			Name: "retriever", Version: "1", Control: "substring", Maturity: window, Grace: time.Second,
 			Variants: []experiments.Variant{{Name: "substring", Weight: 1}, {Name: "bm25", Weight: 1}},
 			Primary:  experiments.Metric{Name: "accepted", Type: experiments.Boolean},
 		})

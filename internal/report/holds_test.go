@@ -22,7 +22,7 @@ func TestReportSaysWhatHolds(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	o := report.Options{Now: begin.Add(time.Hour)}
+	o := report.Options{Now: begin.Add(3 * time.Hour)}
 	stories := map[string]storetest.Story{}
 	ends := map[string]time.Time{}
 	for seed := range 200 {

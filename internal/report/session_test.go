@@ -45,12 +45,12 @@ func TestSessionSaysWhatTheWholeReportSays(t *testing.T) {
 	}
 	defined := func(window time.Duration) []*experiments.Experiment {
 		return []*experiments.Experiment{experiments.MustNew(experiments.Definition{
-			Name: "retriever", Version: "1", Control: "substring", Variants: []experiments.Variant{{Name: "bm25"}, {Name: "substring"}}, Maturity: window,
+			Name: "retriever", Version: "1", Control: "substring", Variants: []experiments.Variant{{Name: "bm25"}, {Name: "substring"}}, Maturity: window, Grace: min(window, time.Minute),
 			Primary:    experiments.Metric{Name: "accepted", Type: experiments.Boolean, Missing: experiments.MissingNegative},
 			Guardrails: []experiments.Metric{{Name: "cost", Type: experiments.Capped, Cap: 120, Direction: experiments.Lower}},
 		})}
 	}
-	for name, definitions := range map[string][]*experiments.Experiment{"inferred": nil, "no window": defined(0), "window": defined(57 * time.Minute)} {
+	for name, definitions := range map[string][]*experiments.Experiment{"inferred": nil, "no window": defined(0), "window": defined(56 * time.Minute)} {
 		t.Run(name, func(t *testing.T) {
 			o := report.Options{Definitions: definitions}
 			whole, _ := build(t, s, o)

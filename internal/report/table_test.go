@@ -73,7 +73,7 @@ func TestLateScoresAreShown(t *testing.T) {
 	late.RecordedAt = start.Add(40 * time.Minute)
 	require.NoError(t, s.Record(t.Context(), []scoring.Record{late}))
 	x, err := experiments.New(experiments.Definition{
-		Name: "retriever", Version: "1", Control: "substring", Maturity: 30 * time.Minute,
+		Name: "retriever", Version: "1", Control: "substring", Maturity: 30 * time.Minute, Grace: time.Second,
 		Variants: []experiments.Variant{{Name: "substring", Weight: 1}, {Name: "bm25", Weight: 1}},
 		Primary:  experiments.Metric{Name: "accepted", Type: experiments.Boolean},
 	})

@@ -69,8 +69,8 @@ type play struct {
 // inFlight is how many questions are being answered at a time.
 const inFlight = 16
 
-// patience is how long after the last answer the demo waits for the scores, beyond the units' maturity.
-const patience = demo.Maturity + 40*time.Second
+// patience is how long after the last answer the demo waits for the scores, beyond the units' seals.
+const patience = demo.Maturity + demo.Grace + 40*time.Second
 
 func (d *play) run(ctx context.Context) (err error) {
 	d.experiment = "retriever"
@@ -242,7 +242,7 @@ func (d *play) counts(ctx context.Context, db store.Store) (counts, error) {
 	return n, nil
 }
 
-// settle waits until every run has its scores and every unit is mature.
+// settle waits until every run has its scores and every unit is sealed.
 func (d *play) settle(ctx context.Context, db store.Store) error {
 	answered := time.Now() // the last unit was assigned before
 	deadline := time.NewTimer(patience)
@@ -254,7 +254,7 @@ func (d *play) settle(ctx context.Context, db store.Store) error {
 		if err != nil {
 			return err
 		}
-		if n.done >= d.Runs && n.pending == 0 && time.Since(answered) > demo.Maturity {
+		if n.done >= d.Runs && n.pending == 0 && time.Since(answered) > demo.Maturity+demo.Grace {
 			return nil
 		}
 		select {

@@ -1,0 +1,155 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/verdict-dev/verdict/internal/estimate"
+)
+
+// SealCounts are numbers of units of a variant with a window.
+type SealCounts struct {
+	Variant string `json:"variant"`
+	Sealed  int    `json:"sealed"`
+	// InGrace are units whose window has closed and whose grace has not passed.
+	InGrace int `json:"in_grace"`
+	// Of the sealed: Reset counts units whose run was reset away after the seal or was found then to have been served
+	// something else, and Corrected units with a score after the window or the seal. They count as they were sealed.
+	Reset     int `json:"reset"`
+	Corrected int `json:"corrected"`
+	// TooLate are units whose assignment the store learned of after their seal: they are in the sample ratio alone.
+	TooLate int `json:"too_late"`
+}
+
+// seals counts what became of units at and after their seals, and bets on the variants being reset equally often.
+type seals struct {
+	counts []SealCounts
+	resets estimate.Centre
+	pairs  []estimate.EProcess
+}
+
+func newSeals(k int) *seals {
+	return &seals{counts: make([]SealCounts, k), pairs: make([]estimate.EProcess, k*k)}
+}
+
+// add counts a unit of variant v.
+func (s *seals) add(v int, u Unit, p []float64) {
+	c := &s.counts[v]
+	switch {
+	case u.SealedAt.IsZero():
+		return
+	case u.TooLate:
+		c.TooLate++
+		return
+	case u.InGrace:
+		c.InGrace++
+	}
+	if !u.Mature {
+		return
+	}
+	c.Sealed++
+	for _, o := range u.Outcomes {
+		if o.Late {
+			c.Corrected++
+			break
+		}
+	}
+	reset := 0.0
+	if u.Reset {
+		c.Reset++
+		reset = 1
+	}
+	if p != nil {
+		bet(s.pairs, len(s.counts), v, reset, s.resets.Value(), p)
+	}
+	s.resets.Add(reset)
+}
+
+func (s *seals) merge(o *seals) {
+	for v := range s.counts {
+		c, d := &s.counts[v], o.counts[v]
+		c.Sealed += d.Sealed
+		c.InGrace += d.InGrace
+		c.Reset += d.Reset
+		c.Corrected += d.Corrected
+		c.TooLate += d.TooLate
+	}
+	for i := range s.pairs {
+		s.pairs[i].Merge(o.pairs[i])
+	}
+	s.resets = estimate.Centre{Sum: s.resets.Sum + o.resets.Sum, Count: s.resets.Count + o.resets.Count}
+}
+
+func (s *seals) total() (all SealCounts) {
+	for _, c := range s.counts {
+		all.Sealed += c.Sealed
+		all.InGrace += c.InGrace
+		all.Reset += c.Reset
+		all.Corrected += c.Corrected
+		all.TooLate += c.TooLate
+	}
+	return all
+}
+
+// report returns the counts by variant; nil for an experiment without a window.
+func (s *seals) report(names []string) []SealCounts {
+	if s.total() == (SealCounts{}) {
+		return nil
+	}
+	out := make([]SealCounts, len(names))
+	for v, c := range s.counts {
+		c.Variant = names[v]
+		out[v] = c
+	}
+	return out
+}
+
+// invalid says why the decision is invalid, if it is.
+func (s *seals) invalid() []string {
+	if e := mismatch(s.pairs, len(s.counts)); e >= math.Log(AlarmE) {
+		return []string{fmt.Sprintf("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(e), AlarmE)}
+	}
+	return nil
+}
+
+// lateShare is the share of units that are known too late above which a note says so.
+const lateShare = 0.01
+
+// notes are caveats for the reader.
+func (s *seals) notes(names []string) (notes []string) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	by := func(count func(SealCounts) int) string {
+		text := ""
+		for v, c := range s.counts {
+			if count(c) > 0 {
+				if text != "" {
+					text += ", "
+				}
+				text += fmt.Sprintf("%d of %s", count(c), names[v])
+			}
+		}
+		return text
+	}
+	all := s.total()
+	if all.InGrace > 0 {
+		note("%s in their grace: their windows have closed, and facts may still be on their way", units(all.InGrace, "is", "are"))
+	}
+	if all.Reset > 0 {
+		note("%s reset or found unserved after the seal, and stay as sealed: %s", units(all.Reset, "was", "were"), by(func(c SealCounts) int { return c.Reset }))
+	}
+	if e := mismatch(s.pairs, len(s.counts)); e >= math.Log(WarnE) && e < math.Log(AlarmE) {
+		note("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(e), AlarmE)
+	}
+	if n := all.Sealed + all.TooLate; float64(all.TooLate) > lateShare*float64(n) {
+		note("the store learned of %d of %d units after their seal: they count in the sample ratio alone (%s)", all.TooLate, n, by(func(c SealCounts) int { return c.TooLate }))
+	}
+	return notes
+}
+
+// units is a number of units with a verb.
+func units(n int, one, many string) string {
+	if n == 1 {
+		return "1 unit " + one
+	}
+	return fmt.Sprintf("%d units %s", n, many)
+}
