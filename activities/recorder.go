@@ -156,24 +156,61 @@ func (r *Recorder) Record(ctx context.Context, records ...scoring.Record) {
 	r.write(ctx, Batch{Records: records})
 }
 
+// Flushed is what a run's history keeps of a flush.
+type Flushed struct {
+	// Untaken is in how many parts the run has to carry it, because neither the store nor Temporal had taken it in time: the worker
+	// keeps trying, and may be killed.
+	Untaken int `json:"untaken,omitempty"`
+}
+
 // VerdictFlush is the local activity that keeps a run's complete set of scores, and what its code says of other runs. Its name is
 // in histories.
-func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record) error {
+func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record) (flushed Flushed, err error) {
 	r, ok := RecorderFrom(ctx)
 	if !ok || r.IsOff() {
-		return nil
+		return flushed, nil
 	}
 	if r.Store == nil && InTestEnvironment(activity.GetInfo(ctx).WorkflowExecution.RunID) {
-		return nil
+		return flushed, nil
 	}
-	offers := []*Offer{r.Offer(ctx, Batch{Flush: &f})}
-	for _, b := range ByRun(others) {
+	var offers []*Offer
+	for _, b := range Batches(f, others) {
 		offers = append(offers, r.Offer(ctx, b))
 	}
 	for _, o := range offers {
 		o.await(ctx)
+		if done, _ := o.outcome(); !done {
+			flushed.Untaken = PartsOf(f, others)
+		}
 	}
-	return nil
+	return flushed, nil
+}
+
+// Batches are what a flush writes: the run's own set, and then what its code says of other runs, by run.
+func Batches(f scoring.Flush, others []scoring.Record) []Batch {
+	return append([]Batch{{Flush: &f}}, ByRun(others)...)
+}
+
+// PartsOf is in how many parts a flush travels.
+func PartsOf(f scoring.Flush, others []scoring.Record) (n int) {
+	for _, b := range Batches(f, others) {
+		n += len(b.Split())
+	}
+	return n
+}
+
+// Untaken returns the parts of a flush that was not taken: as many as the history says, though a replay may have other ones.
+func Untaken(flushed Flushed, f scoring.Flush, others []scoring.Record) []Batch {
+	if flushed.Untaken == 0 {
+		return nil
+	}
+	var parts []Batch
+	for _, b := range Batches(f, others) {
+		parts = append(parts, b.Split()...)
+	}
+	untaken := make([]Batch, flushed.Untaken)
+	copy(untaken, parts)
+	return untaken
 }
 
 // ByRun returns a batch for each run that records are about. Records of one run keep their order.

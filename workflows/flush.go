@@ -73,11 +73,13 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	facts.ClosedAt = workflow.Now(ctx)
 	facts.Status, facts.FailureType, facts.FailingStep = statusOf(runErr)
 	r.ended = true
+	var untaken []activities.Batch
 	if version == endByActivity || version == endByActivityAndAttribute {
-		r.writeByActivity(ctx, r.set(ctx, facts))
+		untaken = r.writeByActivity(ctx, r.set(ctx, facts))
 	} else {
-		r.writeBySideEffect(ctx, r.set(ctx, facts))
+		untaken = r.writeBySideEffect(ctx, r.set(ctx, facts))
 	}
+	r.carry(ctx, untaken)
 }
 
 // set is the run's complete set of scores and declared scorers as of now.
@@ -96,29 +98,36 @@ func (r *run) set(ctx workflow.Context, facts scoring.RunFacts) scoring.Flush {
 }
 
 // writeByActivity runs the local activity. It has one attempt and never fails: it hands over anything that it cannot
-// write.
-func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) {
+// write. untaken are the parts that the run may carry itself.
+func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) (untaken []activities.Batch) {
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
-	if err := workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f, r.takeOthers()).Get(r.here(local), nil); err != nil {
+	others := r.takeOthers()
+	var flushed activities.Flushed
+	if err := answer(r.here(local), workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f, others), &flushed); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not flush; the report will list the run", "Error", err)
 	}
+	return activities.Untaken(flushed, f, others)
 }
 
-// writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task.
-func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) {
+// writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task. What a slow
+// store takes soon is not untaken.
+func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) (untaken []activities.Batch) {
 	others := r.takeOthers()
-	// The history shows whether it was done, for people who read it.
-	sideEffect(ctx, func(ctx workflow.Context) any {
+	result := sideEffect(ctx, func(ctx workflow.Context) any {
+		var flushed activities.Flushed
 		if r.recorder.IsOff() {
-			return false
+			return flushed
 		}
-		_, done := r.offer(ctx, activities.Batch{Flush: &f})
-		for _, b := range activities.ByRun(others) {
-			_, said := r.offer(ctx, b)
-			done = done && said
+		for _, b := range activities.Batches(f, others) {
+			if o, done := r.offer(ctx, b); !done && r.recorder.Strays(o) {
+				flushed.Untaken = activities.PartsOf(f, others)
+			}
 		}
-		return done
+		return flushed
 	})
+	var flushed activities.Flushed
+	_ = result.Get(&flushed) // histories from before have a boolean
+	return activities.Untaken(flushed, f, others)
 }
 
 // localOptions keep a local activity from making the workflow task heartbeat: the smaller of a second and a third of

@@ -49,6 +49,7 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	for name, c := range map[string]struct {
 		form                         string
 		plugin, inAttribute, limited bool
+		untaken                      bool
 	}{
 		"plain":      {form: "plain"},
 		"plugin":     {form: "plain", plugin: true},
@@ -66,6 +67,9 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		"limited_declared":   {form: "declared", plugin: true, limited: true},
 		"declared_many":      {form: "many of both", plugin: true},
 		"at_end":             {form: "at end", plugin: true},
+		// With a flush that neither the store nor Temporal took in time.
+		"carried":         {form: "scores", plugin: true, untaken: true},
+		"limited_carried": {form: "scores", plugin: true, untaken: true, limited: true},
 		// With calls after the workflow function has returned, which later releases refuse.
 		"late": {form: "late", plugin: true},
 	} {
@@ -78,8 +82,13 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		if c.plugin {
 			o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
 		}
-		queue := name + "-" + b.Queue
-		b.Worker(queue, o, func(w worker.Worker) {
+		queue, by := name+"-"+b.Queue, b
+		if c.untaken {
+			by = b.By(b.Dial(harness.StartsNothing))
+			cfg.Store, cfg.Client = harness.Gone{}, by.Client
+			o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
+		}
+		by.Worker(queue, o, func(w worker.Worker) {
 			w.RegisterWorkflowWithOptions(forms[c.form], workflow.RegisterOptions{Name: "replayed"})
 			w.RegisterActivityWithOptions(step, activity.RegisterOptions{Name: "step"})
 		})

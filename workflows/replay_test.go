@@ -117,6 +117,12 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 		{"scores_*", "at end", true},
 		{"plain_*", "declared", true},
 		{"plain_*", "many of both", true},
+		// With what the run had to carry itself.
+		{"carried_*", "scores", true},
+		{"carried_*", "plain", true},
+		{"carried_*", "other scores", true},
+		{"limited_carried_*", "scores", true},
+		{"limited_carried_*", "plain", true},
 		// With a shadow, which may be of the same code.
 		{"shadow_*", "shadow", true},
 		{"beside_*", "shadow", true},

@@ -72,14 +72,16 @@ func TestADeclaredScorerFollowsItsRun(t *testing.T) {
 				b := b.In(t)
 				key := uuid.NewString()
 				o := client.StartWorkflowOptions{ID: key}
-				switch end {
-				case "retry":
+				if end == "retry" {
 					o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Millisecond, MaximumAttempts: 2}
-				case "time out":
-					o.WorkflowRunTimeout = time.Second
 				}
 				require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", key)))
-				run := b.StartWith(o, "following", key, mode, end)
+				var run client.WorkflowRun
+				if end == "time out" {
+					run = b.TimesOut(o, func(shape []string) bool { return count(shape, "MarkerRecorded") > 0 }, "following", key, mode, end)
+				} else {
+					run = b.StartWith(o, "following", key, mode, end)
+				}
 				if end == "terminate" {
 					b.Waiting(key, 1)
 					require.NoError(t, b.Client.TerminateWorkflow(t.Context(), run.GetID(), run.GetRunID(), "no more"))

@@ -145,14 +145,18 @@ func TestScorerOutlivesItsRun(t *testing.T) {
 			t.Parallel()
 			b := b.In(t)
 			pr := pullRequest{uuid.NewString()}
-			argument, o := end, client.StartWorkflowOptions{}
-			switch end {
-			case "cancel", "terminate":
+			argument := end
+			if end == "cancel" || end == "terminate" || end == "timeout" {
 				argument = "wait"
-			case "timeout":
-				argument, o.WorkflowRunTimeout = "wait", 2*time.Second
 			}
-			run := b.StartWith(o, propose, pr, argument)
+			var run client.WorkflowRun
+			if end == "timeout" {
+				run = b.TimesOut(client.StartWorkflowOptions{}, func(shape []string) bool {
+					return count(shape, "ChildWorkflowExecutionStarted") == 2
+				}, propose, pr, argument)
+			} else {
+				run = b.Start(propose, pr, argument)
+			}
 			b.Waiting(pr.Key, 2)
 			switch end {
 			case "cancel":

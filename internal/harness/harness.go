@@ -19,6 +19,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/verdict-dev/verdict"
@@ -134,6 +135,20 @@ func (b *Bench) StartWith(o client.StartWorkflowOptions, workflow any, args ...a
 	run, err := b.Client.ExecuteWorkflow(b.T.Context(), o, workflow, args...)
 	require.NoError(b.T, err)
 	return run
+}
+
+// TimesOut starts runs with ever longer run timeouts until one has timed out late enough, by the types of its events: on a busy machine
+// a run may time out before its first workflow task.
+func (b *Bench) TimesOut(o client.StartWorkflowOptions, enough func(shape []string) bool, workflow any, args ...any) client.WorkflowRun {
+	b.T.Helper()
+	for o.WorkflowRunTimeout = 2 * time.Second; ; o.WorkflowRunTimeout *= 2 {
+		run := b.StartWith(o, workflow, args...)
+		var timeout *temporal.TimeoutError
+		require.ErrorAs(b.T, b.Client.GetWorkflow(b.T.Context(), run.GetID(), run.GetRunID()).Get(b.T.Context(), nil), &timeout)
+		if enough(Shape(b.History(run))) {
+			return run
+		}
+	}
 }
 
 // History returns the events of a run.

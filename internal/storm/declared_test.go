@@ -90,6 +90,13 @@ func TestDeclaredScorersAndKills(t *testing.T) { //nolint:paralleltest // see ab
 		}
 		return err
 	})
+	harness.Eventually(t, harness.Patience, func() error { // also what Temporal has held
+		entries, err := opened.Ledger(t.Context(), store.LedgerFilter{})
+		if err == nil && len(entries) < (n+2)/3 {
+			err = fmt.Errorf("the store has %d outcomes", len(entries))
+		}
+		return err
+	})
 	stop()
 	killed := <-kills
 	_, err = opened.CloseDue(t.Context())

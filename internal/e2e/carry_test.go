@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/internal/harness"
+)
+
+// A run whose scores neither the store nor Temporal takes in time carries them itself, so that a worker that is killed loses none: the
+// child that records them is a part of the run's own end. What the code says in a replay changes nothing of that.
+func TestWhatNobodyTookTravelsWithTheRun(t *testing.T) {
+	t.Parallel()
+	for shape, o := range map[string]worker.Options{"local activity": {}, "side effect": {MaxConcurrentLocalActivityExecutionSize: 1}} {
+		t.Run(shape, func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			user := b.By(b.Dial(harness.StartsNothing))
+			cfg := b.Config(declared)
+			cfg.Store, cfg.Client = harness.Gone{}, user.Client
+			says := func(n int) func(ctx workflow.Context, key string) error {
+				return func(ctx workflow.Context, key string) error {
+					for range n {
+						verdict.Score(ctx, "quality", 0.5)
+					}
+					verdict.Defer(ctx, declared, pullRequest{key})
+					return nil
+				}
+			}
+			o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
+			stop := user.Worker(b.Queue, o, func(w worker.Worker) {
+				w.RegisterWorkflowWithOptions(says(1), workflow.RegisterOptions{Name: "said"})
+			})
+			key := uuid.NewString()
+			run := b.Start("said", key)
+			require.NoError(t, run.Get(t.Context(), nil))
+			stop() // and with it the memory of its plugin
+
+			b.StoreWorker()
+			require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", key)))
+			require.ElementsMatch(t, []string{"declared=true", "quality=0.5"}, b.Scores(run, 2))
+			shapeOf := harness.Shape(b.History(run))
+			require.Equal(t, 1, count(shapeOf, "StartChildWorkflowExecutionInitiated"), "%v", shapeOf)
+			for _, n := range []int{0, 1, 3} {
+				replay(t, b, run, func(r worker.WorkflowReplayer) {
+					r.RegisterWorkflowWithOptions(says(n), workflow.RegisterOptions{Name: "said"})
+				}, verdict.NewPlugin(cfg))
+			}
+
+			// A run that is reset says it again, by a child of its own.
+			stop = user.Worker(b.Queue, o, func(w worker.Worker) {
+				w.RegisterWorkflowWithOptions(says(1), workflow.RegisterOptions{Name: "said"})
+			})
+			defer stop()
+			reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+				Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()}, RequestId: uuid.NewString(), Reason: "test",
+				WorkflowTaskFinishEventId: 4,
+			})
+			require.NoError(t, err)
+			again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+			require.NoError(t, again.Get(t.Context(), nil))
+			require.ElementsMatch(t, []string{"declared=true", "quality=0.5"}, b.Scores(again, 2))
+		})
+	}
+}
+
+func count(all []string, one string) int {
+	return len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s != one }))
+}
