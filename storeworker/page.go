@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/page"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
@@ -28,7 +27,7 @@ func (s *Worker) page(cfg Options) http.Handler {
 			}
 			return ask(ctx, run)
 		},
-		Define: func(ctx context.Context, name, version string) (*experiments.Experiment, error) {
+		Define: func(ctx context.Context, name, version string) (*report.Defined, error) {
 			if away(ctx) {
 				return nil, errAway
 			}

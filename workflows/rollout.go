@@ -85,8 +85,7 @@ func (m *manager) listen(ctx workflow.Context) error {
 			if _, ok := m.repeated(ctx); ok {
 				return nil
 			}
-			_, err := m.After(u.action, change, now(ctx))
-			return activities.Refuse(err)
+			return activities.Refuse(m.Check(u.action, change, now(ctx)))
 		}
 		err := workflow.SetUpdateHandlerWithOptions(ctx, string(u.action), handle,
 			workflow.UpdateHandlerOptions{Validator: validate, Description: u.what})

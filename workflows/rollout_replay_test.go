@@ -79,7 +79,7 @@ func TestRolloutHistoriesOfThisRelease(t *testing.T) {
 		}
 	}
 	files = append(files, save("controller_continued", first))
-	_, err := b.Verdict.ChangeExperiment(t.Context(), d.Name, d.Version, rollout.Promote, rollout.Change{Who: "ada", Variant: "b"})
+	_, err := b.Verdict.ChangeExperiment(t.Context(), d.Name, d.Version, rollout.Promote, rollout.Change{Who: "ada", Variant: "b", Reason: "both will do"})
 	require.NoError(t, err)
 	files = append(files, save("controller_people_open", run(d)))
 

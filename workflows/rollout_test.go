@@ -296,7 +296,7 @@ func TestActionsByStatus(t *testing.T) {
 				case rollout.Ramp:
 					change.Allocation = 0.5
 				case rollout.Promote:
-					change.Variant = "b"
+					change.Variant, change.Reason = "b", "both will do"
 				}
 				var before rollout.State
 				var told error

@@ -60,6 +60,30 @@ func (r *Rollout) Revise(action Action, change Change, updateID string, now time
 	return *last, nil
 }
 
+// Check tells why a change is not allowed when it is asked for. It is stricter than [Rollout.After]: a change that was made
+// before its rule was made stays made. A promotion against the verdict needs a reason.
+func (r *Rollout) Check(action Action, change Change, now time.Time) error {
+	if _, err := r.After(action, change, now); err != nil {
+		return err
+	}
+	if verdict := r.overruled(change.Variant); action == Promote && verdict != "" && strings.TrimSpace(change.Reason) == "" {
+		return scoring.Invalid("why", "to promote %q is against the verdict, %s: give a reason", change.Variant, verdict)
+	}
+	return nil
+}
+
+// overruled is the verdict against which a variant would be promoted; empty if the variant is the winner.
+func (r *Rollout) overruled(variant string) string {
+	if r.Finding == nil {
+		return "not analysed yet"
+	}
+	d := r.Finding.Decision
+	if d.Verdict == experiments.Winner && slices.Equal(d.Variants, []string{variant}) {
+		return ""
+	}
+	return strings.Join(append([]string{string(d.Verdict)}, d.Variants...), " ")
+}
+
 // After returns the experiment's state after a change, or why the change is not allowed. It changes nothing.
 func (r *Rollout) After(action Action, change Change, now time.Time) (State, error) {
 	c := r.State
@@ -70,6 +94,7 @@ func (r *Rollout) After(action Action, change Change, now time.Time) (State, err
 		return c, scoring.Invalid("status", "the experiment is %s; to %s it must be %s", c.Status, strings.TrimPrefix(string(action), "verdict."), anyOf(from))
 	}
 	var variants []string
+	against := ""
 	switch action {
 	case Start:
 		if err := r.same(change.Definition); err != nil {
@@ -98,10 +123,11 @@ func (r *Rollout) After(action Action, change Change, now time.Time) (State, err
 			return c, scoring.Invalid("variant", "%q is promoted already", change.Variant)
 		}
 		c.Status, c.Variant, variants = Promoted, change.Variant, []string{change.Variant}
+		against = r.overruled(change.Variant)
 	}
 	all := append(slices.Clone(c.Revisions), Revision{
 		Number: c.Forgotten + len(c.Revisions) + 1, Action: action, Who: change.Who, Reason: change.Reason, At: now,
-		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants,
+		Status: c.Status, Epoch: c.Epoch().Number, Variants: variants, Against: against,
 	})
 	if len(all) > MaxRevisions {
 		gone := oldest(all)

@@ -42,9 +42,16 @@ func (s State) Fit(limit int) State {
 }
 
 // oldest is the next revision to drop: changes by people are kept longer than the hourly changes of a policy, except
-// the last of those.
+// the last of these, and promotions against the verdict longer than all others.
 func oldest(all []Revision) int {
-	return max(0, slices.IndexFunc(all[:len(all)-1], func(r Revision) bool { return r.Who == ByPolicy }))
+	for _, drop := range []func(Revision) bool{
+		func(r Revision) bool { return r.Who == ByPolicy && r.Against == "" }, func(r Revision) bool { return r.Against == "" },
+	} {
+		if i := slices.IndexFunc(all[:len(all)-1], drop); i >= 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 func size(v any) int {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -62,6 +63,11 @@ type State struct {
 // Epoch returns the current epoch.
 func (s State) Epoch() experiments.Epoch { return s.Epochs[len(s.Epochs)-1] }
 
+// Overruled returns the revisions that promoted a variant against the verdict, oldest first.
+func (s State) Overruled() []Revision {
+	return slices.DeleteFunc(slices.Clone(s.Revisions), func(r Revision) bool { return r.Against == "" })
+}
+
 // Served is the part of a [State] that workers act on.
 type Served struct {
 	Status  Status            `json:"status"`
@@ -105,6 +111,9 @@ type Revision struct {
 	Status   Status   `json:"status"`
 	Epoch    int      `json:"epoch"`
 	Variants []string `json:"variants,omitempty"`
+	// Against is the verdict that a promotion overruled: it was not that the promoted variant is the winner. Such a revision is
+	// kept longer than all others.
+	Against string `json:"against,omitempty"`
 	// UpdateID is the id of the update: the same update again returns this revision and changes nothing.
 	UpdateID string `json:"update_id,omitempty"`
 }

@@ -61,7 +61,7 @@ func (s *starter) experimentCommand() *cobra.Command {
 		{rollout.Pause, "pause NAME@VERSION", "Give everyone the control until it is resumed", "starter experiment pause retriever@2 --why 'the index is being rebuilt'", nil},
 		{rollout.Resume, "resume NAME@VERSION", "Go on after a pause", "starter experiment resume retriever@2", nil},
 		{rollout.Stop, "stop NAME@VERSION", "Assign no more units: everyone gets the control", "starter experiment stop retriever@2 --why 'too expensive'", nil},
-		{rollout.Promote, "promote NAME@VERSION VARIANT", "Give everyone a variant", "starter experiment promote retriever@2 vectors", nil},
+		{rollout.Promote, "promote NAME@VERSION VARIANT", "Give everyone a variant", "starter experiment promote retriever@2 vectors --reason 'the two cost the same'", promoteSettings},
 	} {
 		var f experimentFlags
 		own := f.settings()
@@ -82,9 +82,21 @@ func (s *starter) experimentCommand() *cobra.Command {
 // settings are the settings of every command that changes something.
 func (f *experimentFlags) settings() settings {
 	return settings{
-		{flag: "why", kind: "string", usage: "why, for the revision", read: textOf(&f.change.Reason)},
+		{flag: "why", kind: "string", usage: "why, for the revision", read: f.reason},
 		{flag: "update-id", kind: "string", usage: "id of the change: asked for again it changes nothing (default a new one)", read: textOf(&f.change.ID)},
 	}
+}
+
+func promoteSettings(f *experimentFlags) settings {
+	return settings{
+		{flag: "reason", kind: "string", usage: "why, as --why; required unless the variant is the winner", read: f.reason},
+	}
+}
+
+// reason reads either of the flags for it.
+func (f *experimentFlags) reason(text string) error {
+	f.change.Reason = cmp.Or(text, f.change.Reason)
+	return nil
 }
 
 func rampSettings(f *experimentFlags) settings {

@@ -66,6 +66,9 @@ func printState(w io.Writer, c rollout.State) error {
 	}
 	for _, r := range c.Revisions {
 		what := strings.Join(append([]string{strings.TrimPrefix(string(r.Action), "verdict.")}, r.Variants...), " ")
+		if r.Against != "" {
+			what += " (against the verdict: " + r.Against + ")"
+		}
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\n", r.Number, stamp(r.At), r.Who, what, r.Status, r.Epoch, r.Reason)
 	}
 	return table.Flush()

@@ -147,7 +147,9 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	}
 	require.Equal(t, "retriever@2: revision 5, stopped, epoch 1\n", p.starter("experiment", "stop", "retriever@2"))
 	refused(`"vector" is not a variant`, "promote", "retriever@2", "vector")
-	require.Equal(t, "retriever@2: revision 6, promoted, epoch 1\n", p.starter("experiment", "promote", "retriever@2", "vectors"))
+	refused(`to promote "vectors" is against the verdict`, "promote", "retriever@2", "vectors")
+	require.Equal(t, "retriever@2: revision 6, promoted, epoch 1\n", p.starter("experiment", "promote", "retriever@2", "vectors", "--reason", "both will do"))
+	require.Regexp(t, `promote vectors \(against the verdict: .+\) .* both will do\n`, p.starter("experiment", "status", "retriever@2"))
 	var state rollout.State
 	require.NoError(t, json.Unmarshal([]byte(p.starter("experiment", "status", "retriever@2", "-o", "json")), &state))
 	require.Equal(t, "vectors", state.Variant)
@@ -167,9 +169,12 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	text = p.starter("report", "retriever")
 	require.Contains(t, text, "decision: CONTINUE: "+undecided)
 	require.NotContains(t, text, "does not have the experiment's definition")
+	const overruled = "against the verdict (not analysed yet): both will do"
+	require.Contains(t, text, overruled)
 	status, body := p.http("GET", "/", "", nil)
 	require.Equal(t, 200, status)
 	require.Contains(t, body, undecided)
+	require.Contains(t, body, overruled)
 	require.NoError(t, p.stop())
 	text = p.starter("report", "retriever")
 	require.Contains(t, text, "decision: no decision: nothing is scored yet", "nobody answers: it is inferred, and there is nothing to infer it from")

@@ -127,7 +127,7 @@ func TestEncrypted(t *testing.T) {
 	c := &managed{b, exp, d.Name, d.Version}
 	_, err = c.start(rollout.Policy{})
 	require.NoError(t, err)
-	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b", Reason: "both will do"})
 	cfg := b.Config()
 	cfg.Experiments, cfg.Client = []*experiments.Experiment{exp}, b.Client
 	queue := "controlled-" + b.Queue

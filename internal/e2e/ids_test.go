@@ -171,7 +171,7 @@ func TestExperimentsOfAnyScript(t *testing.T) {
 	first, err := c.start(rollout.Policy{})
 	require.NoError(t, err)
 	require.Equal(t, rollout.Start, first.Action)
-	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b", Reason: "both will do"})
 	require.Equal(t, rollout.Promoted, c.read().Status)
 	cfg := b.Config()
 	cfg.Experiments, cfg.Client = []*experiments.Experiment{exp}, b.Client

@@ -205,7 +205,7 @@ func TestAnExperimentIsManaged(t *testing.T) {
 	c.replay()
 
 	c.must(rollout.Stop, rollout.Change{})
-	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b", Reason: "both will do"})
 	_, err = c.change(rollout.Promote, "", rollout.Change{Variant: "b"})
 	refused(t, err, "already")
 	_, err = c.change(rollout.Resume, "", rollout.Change{})
@@ -320,7 +320,7 @@ func TestRunsFollowARollout(t *testing.T) {
 		require.Equal(t, []string{variant, variant, variant}, seen, "run, continued run, its child")
 	}
 
-	c.must(rollout.Promote, rollout.Change{Variant: "b"})
+	c.must(rollout.Promote, rollout.Change{Variant: "b", Reason: "both will do"})
 	until("promoted", func(a scoring.Assignment) bool { return a.By == scoring.ByForce && a.Variant == "b" })
 	c.must(rollout.Stop, rollout.Change{})
 	until("stopped", func(a scoring.Assignment) bool { return a.By == scoring.ByPause && a.Variant == "a" })

@@ -33,9 +33,9 @@ type Options struct {
 	Store store.Reader
 	// Ask asks the server for the state of a run.
 	Ask func(context.Context, scoring.Run) (report.RunState, error)
-	// Definitions are the definitions of known experiments, and Define is asked about the others.
+	// Definitions are the definitions of known experiments, and Define is as in report.Options.
 	Definitions []*experiments.Experiment
-	Define      func(ctx context.Context, name, version string) (*experiments.Experiment, error)
+	Define      func(ctx context.Context, name, version string) (*report.Defined, error)
 	// Closed lists runs that ended badly.
 	Closed func(ctx context.Context, types []string) ([]report.Ended, error)
 	// Away names the parts that are down: "temporal", "store". Nil: not known.

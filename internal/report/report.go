@@ -10,6 +10,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -29,11 +30,12 @@ type Options struct {
 	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
 	Experiment string
 	By         By
-	// Definitions are the definitions of known experiments, and Define is asked about every other one: it returns nil, nil
-	// for an unknown one, whose definition is then inferred from the store. For such experiments Metric and Control name
-	// the primary metric and the control, instead of a guess.
+	// Definitions are the definitions of known experiments. Define returns what the workflow says that manages an experiment:
+	// the definition of every other one, and promotions against the verdict; nil, nil for an unknown one, whose definition is
+	// then inferred from the store. For such experiments Metric and Control name the primary metric and the control, instead
+	// of a guess.
 	Definitions     []*experiments.Experiment
-	Define          func(ctx context.Context, name, version string) (*experiments.Experiment, error)
+	Define          func(ctx context.Context, name, version string) (*Defined, error)
 	Metric, Control string
 	// Session keeps to the runs and scores of a session. There is no decision then: it was not planned for a part.
 	Session scoring.Session
@@ -100,6 +102,8 @@ type Experiment struct {
 	// Empty for a session.
 	Decision string   `json:"decision,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// Overruled are the promotions against the verdict, as the experiment's workflow keeps them. Notes says them too.
+	Overruled []rollout.Revision `json:"overruled,omitempty"`
 	// Analysis is the full analysis of the primary metric and the guardrails.
 	Analysis *analysis.Report `json:"analysis,omitempty"`
 	// Sequence is set if Options.Sequences asked for it and there is an analysis.
@@ -151,11 +155,12 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 		if o.Experiment != "" && o.Experiment != key.Experiment {
 			continue
 		}
-		o.define(ctx, key.Experiment, key.Version)
+		overruled := o.define(ctx, key.Experiment, key.Version)
 		e, err := buildExperiment(ctx, s, key, said, o)
 		if err != nil {
 			return r, err
 		}
+		e.overrule(overruled)
 		r.Experiments = append(r.Experiments, e)
 	}
 	if o.Experiment != "" && len(r.Experiments) == 0 {
