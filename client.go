@@ -58,12 +58,15 @@ type ClientOptions struct {
 type Client struct {
 	temporal client.Client
 	o        ClientOptions
+	carrier  *activities.Carrier
+	sender   *activities.Sender
 }
 
 // NewClient returns a client.
 func NewClient(c client.Client, o ClientOptions) *Client {
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
-	return &Client{temporal: c, o: o}
+	carrier := &activities.Carrier{Client: c, TaskQueue: o.StoreTaskQueue}
+	return &Client{temporal: c, o: o, carrier: carrier, sender: &activities.Sender{Send: carrier.HandOver}}
 }
 
 // Score says something about a run that is open or long closed. When it returns nil the score is held durably.
@@ -80,7 +83,7 @@ func (c *Client) Score(ctx context.Context, about Target, name string, value any
 
 // Record is [Client.Score] for a score of any state but pending, such as one that is not applicable.
 func (c *Client) Record(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) error {
-	_, err := c.record(ctx, about, s, opts)
+	_, err := c.RecordReceipt(ctx, about, s, opts...)
 	return err
 }
 
@@ -94,15 +97,24 @@ type Receipt struct {
 
 // RecordReceipt is [Client.Record] for who wants to know whether the score is held.
 func (c *Client) RecordReceipt(ctx context.Context, about Target, s scoring.Score, opts ...ScoreOption) (Receipt, error) {
-	recording, err := c.record(ctx, about, s, opts)
-	if err != nil || recording == nil {
+	b, err := c.batch(ctx, about, s, opts, activities.Said())
+	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{Held: activities.Held(ctx, recording)}, nil
+	return receipt(ctx, b, c.sender.One(ctx, b), c.o.Patience)
 }
 
-// record returns the recording if it is of a key.
-func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts []ScoreOption) (client.WorkflowRun, error) {
+// receipt says what became of a batch. Only the store can judge what it knows of a key, or of a run that the server does not know.
+func receipt(ctx context.Context, b activities.Batch, sent activities.Sent, patience time.Duration) (Receipt, error) {
+	if sent.Err != nil || (b.RunKey == "" && !b.MustKnow) {
+		return Receipt{}, sent.Err
+	}
+	recorded, err := sent.Reply(ctx, patience)
+	return Receipt{Held: recorded.Held}, err
+}
+
+// batch returns what a score is handed over as that was said at a time.
+func (c *Client) batch(ctx context.Context, about Target, s scoring.Score, opts []ScoreOption, at time.Time) (b activities.Batch, err error) {
 	said := scoring.Record{Score: s}
 	for _, o := range opts {
 		o.score(&said)
@@ -111,45 +123,37 @@ func (c *Client) record(ctx context.Context, about Target, s scoring.Score, opts
 		said.Step = scoring.Step{} // as it is without OnRun
 	}
 	if said.Run != (scoring.Run{}) {
-		return nil, scoring.Invalid("option", "About is for workflows and activities: the call names the run")
+		return b, scoring.Invalid("option", "About is for workflows and activities: the call names the run")
 	}
-	rec := scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{}, said.Step, activities.Said())
-	b := activities.Batch{}
+	rec := scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{}, said.Step, at)
 	switch t := about.(type) {
 	case Key:
 		if err := scoring.CheckRunKey(string(t)); err != nil {
-			return nil, err
+			return b, err
 		}
 		b.RunKey = string(t)
 		rec.Run = scoring.Run{WorkflowID: "key", RunID: "key"} // replaced by the run that the key resolves to
 	case Token:
 		run, err := token.Open(c.o.TokenKeys, string(t))
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		rec.Run = run
 	case Run:
 		run, known, err := runs.AtServer(ctx, c.temporal, scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID})
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		rec.Run, b.MustKnow = run, !known
 	default:
-		return nil, scoring.Invalid("target", "say which run: a Run, a Key or a Token")
+		return b, scoring.Invalid("target", "say which run: a Run, a Key or a Token")
 	}
 	if err := rec.Validate(); err != nil {
-		return nil, err
+		return b, err
 	}
 	rec.Score = rec.Tidy()
 	b.Records = []scoring.Record{rec}
-	started, err := activities.StartRecording(ctx, c.temporal, c.o.StoreTaskQueue, b)
-	if err != nil || (b.RunKey == "" && !b.MustKnow) {
-		return nil, err
-	}
-	if err := activities.Answer(ctx, started, c.o.Patience); err != nil || b.RunKey == "" {
-		return nil, err
-	}
-	return started, nil
+	return b, nil
 }
 
 // Deliver hands over an outcome. When it returns nil the outcome is held durably, and each scorer that waits for it, now

@@ -198,6 +198,24 @@ func ExampleClient_Deliver() {
 	// 200
 }
 
+// A nightly job scores the runs of the day at once.
+func ExampleClient_ScoreAll() {
+	nightly := func(ctx context.Context, c *verdict.Client, graded map[string]float64) error {
+		var all []verdict.Statement
+		for id, grade := range graded {
+			all = append(all, verdict.Statement{About: verdict.Run{WorkflowID: id}, Score: verdict.Number("grade", grade)})
+		}
+		results, err := c.ScoreAll(ctx, all)
+		for i, r := range results {
+			if errors.Is(r.Err, verdict.ErrNotFound) {
+				fmt.Println("no such run:", all[i].About)
+			}
+		}
+		return err
+	}
+	_ = nightly
+}
+
 // A run may score another one: the run that it was asked to check, a child, its parent.
 func ExampleAbout() {
 	type checked struct{ WorkflowID, RunID string }

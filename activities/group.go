@@ -20,18 +20,28 @@ const (
 
 var errSlow = errors.New("verdict: it takes long")
 
-// group is one write: an offer, or the records or the waits of several.
+// group is one write: an offer, the records or the waits of several, or a bundle.
 type group struct {
 	link   *link
 	offers []*Offer
 	lines  []*line
+	bundle bool // each offer is a batch of its own
 }
 
-// batch is the content of the group.
-func (g *group) batch() Batch {
-	if len(g.offers) == 1 {
-		return g.offers[0].batch
+// batches are the content of the group.
+func (g *group) batches() []Batch {
+	if !g.bundle && len(g.offers) > 1 {
+		return []Batch{g.merged()}
 	}
+	all := make([]Batch, len(g.offers))
+	for i, o := range g.offers {
+		all[i] = o.batch
+	}
+	return all
+}
+
+// merged is the content of the group as one batch.
+func (g *group) merged() Batch {
 	var b Batch
 	for _, o := range g.offers {
 		b.Records = append(b.Records, o.batch.Records...)
@@ -42,22 +52,23 @@ func (g *group) batch() Batch {
 
 // write tries until the group is taken or given up.
 func (g *group) write(ctx context.Context, r *Recorder) {
-	q, b := &r.queue, g.batch()
+	q, batches := &r.queue, g.batches()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		metric, kept, err := g.try(ctx, r, b)
+		metric, kept, err := g.try(ctx, r, batches)
 		switch {
 		case err == nil:
-			g.end(r, func(o *Offer) { q.finish(o, metric, kept, r.Store != nil && metric == MetricHandedOver) })
+			g.end(r, func(i int, o *Offer) { q.finish(o, metric, kept[i], r.Store != nil && metric == MetricHandedOver) })
 			return
 		case refused(err) && len(g.offers) > 1: // the others must not suffer for one
-			for _, o := range g.offers {
-				(&group{link: g.link, offers: []*Offer{o}}).write(ctx, r)
+			half := len(g.offers) / 2
+			for _, part := range [][]*Offer{g.offers[:half], g.offers[half:]} {
+				(&group{link: g.link, offers: part, bundle: g.bundle}).write(ctx, r)
 			}
 			g.offers = nil
 			g.end(r, nil)
 			return
 		case g.hopeless(r, err):
-			g.end(r, func(o *Offer) { q.lose(err, o) })
+			g.end(r, func(_ int, o *Offer) { q.lose(err, o) })
 			return
 		}
 		q.mu.Lock()
@@ -77,16 +88,19 @@ func (g *group) write(ctx context.Context, r *Recorder) {
 	}
 }
 
-// try tries the store and then the hand-over, and tells which took b.
-func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, kept *scoring.Assignment, err error) {
+// try tries the store and then the hand-over, and tells which took the batches, and of each offer with an assignment which one is kept.
+func (g *group) try(ctx context.Context, r *Recorder, batches []Batch) (metric string, kept []*scoring.Assignment, err error) {
+	kept = make([]*scoring.Assignment, len(g.offers))
 	var storeErr error
 	if r.Store != nil {
 		if yes, probe := r.breaker.Enter(); yes {
-			kept, storeErr = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return b.Apply(ctx, r.Store) })
+			var direct []*scoring.Assignment
+			direct, storeErr = within(ctx, storeLimit, func(ctx context.Context) ([]*scoring.Assignment, error) { return applyAll(ctx, r.Store, batches) })
 			if r.breaker.Leave(probe, resultOf(storeErr)); storeErr == nil {
 				r.queue.mu.Lock()
 				g.up(r)
 				r.queue.mu.Unlock()
+				copy(kept, direct)
 				return MetricRecorded, kept, nil
 			}
 			if refused(storeErr) && len(g.offers) > 1 {
@@ -94,14 +108,25 @@ func (g *group) try(ctx context.Context, r *Recorder, b Batch) (metric string, k
 			}
 		}
 	}
-	if err := g.handOver(ctx, r, b); err != nil {
+	if err := g.handOver(ctx, r, batches); err != nil {
 		return "", nil, errors.Join(storeErr, err)
 	}
-	return MetricHandedOver, nil, nil
+	return MetricHandedOver, kept, nil
 }
 
-// handOver starts the workflow that records b. If that takes long, waiting callers are released; it may still succeed.
-func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
+// applyAll writes batches to a store. If it fails some of them may be written, which does no harm to a further try.
+func applyAll(ctx context.Context, s Taker, batches []Batch) (kept []*scoring.Assignment, err error) {
+	kept = make([]*scoring.Assignment, len(batches))
+	for i, b := range batches {
+		if kept[i], err = b.Apply(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// handOver has Temporal hold the batches. If that takes long, waiting callers are released; it may still succeed.
+func (g *group) handOver(ctx context.Context, r *Recorder, batches []Batch) error {
 	q := &r.queue
 	q.mu.Lock()
 	start, over := g.link.start, false
@@ -119,7 +144,7 @@ func (g *group) handOver(ctx context.Context, r *Recorder, b Batch) error {
 		}
 	})
 	defer tell.Stop()
-	err := start(ctx, r.TaskQueue, b)
+	err := start(ctx, batches)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if over = true; err == nil {
@@ -185,12 +210,12 @@ func (g *group) up(r *Recorder) {
 }
 
 // end ends every offer of the group and lets the offers behind them continue.
-func (g *group) end(r *Recorder, each func(*Offer)) {
+func (g *group) end(r *Recorder, each func(int, *Offer)) {
 	q, l := &r.queue, g.link
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, o := range g.offers {
-		each(o)
+	for i, o := range g.offers {
+		each(i, o)
 	}
 	for _, in := range g.lines {
 		in.busy = false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -15,9 +16,11 @@ type link struct {
 	namespace string
 	client    client.Client   // of the worker, once an activity has shown it or the configuration has it
 	options   *client.Options // of the client that the plugin is on; nil if it is on none
-	dialed    client.Client   // from the options
-	// start starts the workflow that records a batch; nil while no client is known.
-	start func(ctx context.Context, taskQueue string, b Batch) error
+	dialed    *Carrier        // by a client from the options
+	// start hands batches over; nil while no client is known.
+	start func(context.Context, []Batch) error
+	// bundles tells whether several batches travel as one; nil: they do not.
+	bundles func(context.Context) bool
 
 	metrics client.MetricsHandler // without the tags of an activity; nil until known
 	logs    log.Logger
@@ -27,6 +30,10 @@ type link struct {
 	lanes int     // goroutines that write
 	down  bool    // the last try was not taken
 	wake  chan struct{}
+
+	gathering bool          // a lane waits for company for the next write
+	began     time.Time     // the last write
+	full      chan struct{} // closed: there is no room for more in the next one; nil unless a lane gathers
 }
 
 // line has the waiting offers about one run. A later statement does not overtake an earlier one.
@@ -43,9 +50,10 @@ func (q *queue) add(l *link) *link {
 	return l
 }
 
-// linkOf returns the way that b goes. q is locked.
-func (q *queue) linkOf(ctx context.Context, b Batch) *link {
+// linkOf returns the way that b goes. The queue is locked.
+func (r *Recorder) linkOf(ctx context.Context, b Batch) *link {
 	run, _ := b.run()
+	q := &r.queue
 	if !activity.IsActivity(ctx) {
 		return q.named(run.Namespace)
 	}
@@ -62,7 +70,7 @@ func (q *queue) linkOf(ctx context.Context, b Batch) *link {
 	if l.client != nil {
 		l = q.add(&link{namespace: namespace}) // another server's
 	}
-	l.use(c)
+	l.use(c, r.TaskQueue)
 	l.wakeAll()
 	l.metrics = activity.GetMetricsHandler(ctx)
 	l.logs = activity.GetLogger(ctx)
@@ -73,7 +81,7 @@ func (q *queue) linkOf(ctx context.Context, b Batch) *link {
 func (r *Recorder) meet(ctx context.Context) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
-	r.queue.linkOf(ctx, Batch{})
+	r.linkOf(ctx, Batch{})
 }
 
 // named returns the way to a namespace. q is locked.
@@ -92,17 +100,34 @@ func (q *queue) named(namespace string) *link {
 }
 
 // use makes the link use c.
-func (l *link) use(c client.Client) {
+func (l *link) use(c client.Client, taskQueue string) {
 	l.client = c
-	l.start = func(ctx context.Context, taskQueue string, b Batch) (err error) {
-		// The SDK's test environment has a client that panics.
+	carrier := &Carrier{Client: c, TaskQueue: taskQueue}
+	l.goBy(func() (*Carrier, error) { return carrier, nil })
+}
+
+// goBy makes the link go by a carrier. The SDK's test environment has a client that panics.
+func (l *link) goBy(carrier func() (*Carrier, error)) {
+	l.bundles = func(ctx context.Context) (yes bool) {
+		defer func() {
+			if recover() != nil {
+				yes = false
+			}
+		}()
+		c, err := carrier()
+		return err == nil && c.Bundles(ctx)
+	}
+	l.start = func(ctx context.Context, batches []Batch) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("%w: %v", errNoClient, p)
 			}
 		}()
-		_, err = StartRecording(ctx, c, taskQueue, b)
-		return err
+		c, err := carrier()
+		if err != nil {
+			return err
+		}
+		return errsOf(c.HandOver(ctx, batches))
 	}
 }
 
@@ -124,18 +149,11 @@ func (r *Recorder) DialsLike(o *client.Options) {
 		return
 	}
 	l.options = o
-	l.start = func(ctx context.Context, taskQueue string, b Batch) error {
-		c, err := q.clientLike(l)
-		if err != nil {
-			return err
-		}
-		_, err = StartRecording(ctx, c, taskQueue, b)
-		return err
-	}
+	l.goBy(func() (*Carrier, error) { return q.carrierLike(l, r.TaskQueue) })
 }
 
-// clientLike returns the link's own client.
-func (q *queue) clientLike(l *link) (client.Client, error) {
+// carrierLike returns the link's own carrier.
+func (q *queue) carrierLike(l *link, taskQueue string) (*Carrier, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if l.dialed != nil {
@@ -144,8 +162,11 @@ func (q *queue) clientLike(l *link) (client.Client, error) {
 	o := *l.options // as all plugins have left them
 	o.Plugins = nil
 	c, err := client.NewLazyClient(o)
-	l.dialed = c
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	l.dialed = &Carrier{Client: c, TaskQueue: taskQueue}
+	return l.dialed, nil
 }
 
 // Tags of the SDK's metrics. All metrics of one name must have the same tags.

@@ -25,6 +25,12 @@ const (
 	WaitWorkflow = "verdict.WaitWorkflow"
 	WaitName     = "verdict.Wait"
 
+	// BundleWorkflow and BundleName record several batches at once, on a task queue of their own: the suffix follows the name of the
+	// worker's. The activity is started by the workflow or stands alone.
+	BundleWorkflow = "verdict.BundleWorkflow"
+	BundleName     = "verdict.Bundle"
+	bundleSuffix   = "-bundles"
+
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"
 	// RepeatSignal tells the workflow of an outcome's first delivery about a repetition.

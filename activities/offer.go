@@ -102,7 +102,7 @@ func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 	q := &r.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	o.link = q.linkOf(ctx, b)
+	o.link = r.linkOf(ctx, b)
 	o.meter, o.log = o.link.meterOf(ctx, b), o.link.logger(ctx)
 	switch {
 	case err != nil: // a number that JSON cannot hold; offers are validated, so this is a bug
@@ -118,6 +118,9 @@ func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 	q.push(r, o)
 	return o
 }
+
+// encoded is how many bytes of JSON o has.
+func (o *Offer) encoded() int64 { return o.size - offerOverhead + int64(len(",")) }
 
 // Ready tells whether an offer outside an activity can be written: there is a store, or a client for the namespace is
 // known. The client is known from the start if the plugin is on it or has one in its configuration, else from the

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -21,6 +22,8 @@ const (
 	maxLanes      = 64        // writes at a time, of one namespace
 
 	firstPause, longestPause = 50 * time.Millisecond, 5 * time.Second // between two tries
+
+	gather = 25 * time.Millisecond // between the beginnings of two bundles, unless one is full
 
 	drain = 5 * time.Second // how long a worker's stop waits for the queue
 )
@@ -62,7 +65,7 @@ func (r *Recorder) Began(worker string, use client.Client) {
 	q.workers[worker] = true
 	if use != nil {
 		if l := q.named(""); l.client == nil {
-			l.use(use)
+			l.use(use, r.TaskQueue)
 		}
 	}
 }
@@ -103,7 +106,7 @@ func (r *Recorder) Ended(worker string) {
 	q.stopping, q.ctx, q.cancel = false, nil, nil
 	for _, l := range q.links {
 		if l.dialed != nil {
-			l.dialed.Close()
+			l.dialed.Client.Close()
 			l.dialed = nil
 		}
 	}
@@ -156,6 +159,10 @@ func (q *queue) push(r *Recorder, o *Offer) {
 	q.bytes += o.size
 	q.count++
 	l.enlist(in)
+	if l.full != nil && l.isFull() {
+		close(l.full)
+		l.full = nil
+	}
 	if l.down && (r.Store == nil || r.breaker.Open()) {
 		q.refuse(o) // it is not tried before the link is up
 	}
@@ -166,7 +173,7 @@ func (q *queue) push(r *Recorder, o *Offer) {
 
 // lane lets a further goroutine write. q is locked.
 func (q *queue) lane(r *Recorder, l *link) {
-	if l.lanes >= maxLanes || len(l.ready) == 0 {
+	if l.gathering || l.lanes >= maxLanes || len(l.ready) == 0 {
 		return
 	}
 	if q.ctx == nil {
@@ -178,22 +185,87 @@ func (q *queue) lane(r *Recorder, l *link) {
 	go func() {
 		defer q.lanes.Done()
 		for {
-			q.mu.Lock()
-			g := l.take()
+			g := q.next(ctx, r, l)
 			if g == nil {
-				l.lanes--
-				q.mu.Unlock()
 				return
 			}
-			q.mu.Unlock()
 			g.write(ctx, r)
 		}
 	}()
 }
 
+// next returns the next write for a lane, and nil once the lane has ended.
+func (q *queue) next(ctx context.Context, r *Recorder, l *link) *group {
+	bundling := r.bundles(ctx, l)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if bundling && l.gathering {
+		l.lanes--
+		return nil
+	}
+	if bundling {
+		q.gather(ctx, r, l)
+	}
+	g := l.take(bundling)
+	if g == nil {
+		l.lanes--
+		return nil
+	}
+	if l.began = time.Now(); bundling {
+		q.lane(r, l) // what comes meanwhile need not wait for this write
+	}
+	return g
+}
+
+// bundles tells whether what waits goes as bundles: not to a store that answers.
+func (r *Recorder) bundles(ctx context.Context, l *link) bool {
+	r.queue.mu.Lock()
+	ask := l.bundles
+	r.queue.mu.Unlock()
+	return (r.Store == nil || r.breaker.Open()) && ask != nil && ask(ctx)
+}
+
+// gather waits for company for the next write. The first after a pause goes at once: nobody waits for company that may not come.
+// q is locked, but not meanwhile.
+func (q *queue) gather(ctx context.Context, r *Recorder, l *link) {
+	for !q.draining && !q.stopping && ctx.Err() == nil && len(l.ready) > 0 && !l.isFull() {
+		left := time.Until(l.began.Add(cmp.Or(r.Gather, gather)))
+		if left <= 0 {
+			return
+		}
+		full, wake := make(chan struct{}), l.wake
+		l.gathering, l.full = true, full
+		q.mu.Unlock()
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-full:
+		case <-wake:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		q.mu.Lock()
+		l.gathering, l.full = false, nil
+	}
+}
+
+// isFull tells whether what waits fills a bundle. q is locked.
+func (l *link) isFull() bool {
+	var offers, bytes int64
+	for _, in := range l.ready {
+		for _, o := range in.waiting {
+			offers, bytes = offers+1, bytes+o.encoded()
+			if offers >= MaxBundle || bytes >= MaxBundleBytes {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // take returns the next write: one offer, or several that travel together. q is locked.
-func (l *link) take() *group {
-	g := &group{link: l}
+func (l *link) take(bundling bool) *group {
+	g := &group{link: l, bundle: bundling}
 	var size int64
 	for len(l.ready) > 0 {
 		in := l.ready[0]
@@ -204,10 +276,10 @@ func (l *link) take() *group {
 		}
 		for len(in.waiting) > 0 {
 			o := in.waiting[0]
-			if len(g.offers) > 0 && (!g.offers[0].batch.merges(o.batch) || size+o.size > maxGroup) {
+			if len(g.offers) > 0 && !g.hasRoom(o, size) {
 				break
 			}
-			size += o.size
+			size += o.encoded()
 			o.state = underWay
 			in.waiting = in.waiting[1:]
 			g.offers = append(g.offers, o)
@@ -223,6 +295,14 @@ func (l *link) take() *group {
 		return nil
 	}
 	return g
+}
+
+// hasRoom tells whether o may travel with the group, which has so many bytes already.
+func (g *group) hasRoom(o *Offer, bytes int64) bool {
+	if g.bundle {
+		return len(g.offers) < MaxBundle && bytes+o.encoded() <= MaxBundleBytes
+	}
+	return g.offers[0].batch.merges(o.batch) && bytes+o.encoded() <= maxGroup
 }
 
 // enlist makes a line ready if something waits in it and nothing is under way, and forgets one that has neither.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -18,7 +19,7 @@ import (
 // Metrics that a [Recorder] counts, on the metrics handler of the worker.
 const (
 	MetricRecorded   = "verdict_recorded"    // writes that reached the store
-	MetricHandedOver = "verdict_handed_over" // writes that a recording workflow has taken over
+	MetricHandedOver = "verdict_handed_over" // writes that Temporal has taken over
 	MetricLate       = "verdict_late"        // writes that neither took in time and that are tried again off the path
 	MetricLost       = "verdict_lost"        // writes that were given up; they are missing
 
@@ -28,7 +29,7 @@ const (
 )
 
 // Recorder records the scores and assignments of a user's worker. It never returns an error to the user's code: when
-// the store is down it hands over to a recording workflow; when that fails too it keeps trying in the background while
+// the store is down it hands over to Temporal; when that fails too it keeps trying in the background while
 // a worker lives, and counts and logs the writes that it gives up.
 type Recorder struct {
 	// Store is where to write. Nil: hand over.
@@ -42,6 +43,8 @@ type Recorder struct {
 	// MaxPending is how many bytes may wait while neither the store nor Temporal takes them; anything beyond is lost. 0
 	// means the constant of that name.
 	MaxPending int64
+	// Gather is how long after a bundle the next one is begun that is not full. 0 means 25 ms.
+	Gather time.Duration
 	// Refused, if not nil, is called for each refused call in an activity.
 	Refused func(error)
 

@@ -26,6 +26,7 @@ func (s *Set) Register(r DynamicRegistry) {
 	all := map[string]handler{
 		RecordName:     handles(s.Record),
 		WaitName:       handles(s.Record),
+		BundleName:     handles(s.Bundle),
 		RejectName:     handles(func(ctx context.Context, x store.Rejection) (any, error) { return nil, s.Reject(ctx, x) }),
 		ExpectName:     handles(s.Expect),
 		ExpectMoreName: handles(s.ExpectMore),

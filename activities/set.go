@@ -51,16 +51,14 @@ func (s *Set) Record(ctx context.Context, b Batch) (Recorded, error) {
 	defer stop()
 	b.mend()
 	if b.RunKey != "" {
-		return s.recordKeyed(ctx, b)
+		return s.recordKeyed(ctx, b, activity.GetInfo(ctx).WorkflowExecution.ID)
 	}
 	return Recorded{}, s.record(ctx, b)
 }
 
 // recordKeyed writes scores about the run that declares a key, or has the store hold them.
-func (s *Set) recordKeyed(ctx context.Context, b Batch) (Recorded, error) {
-	receipt, err := s.Store.RecordKeyed(ctx, store.Keyed{
-		Key: b.RunKey, Records: b.Records, DeliveryID: activity.GetInfo(ctx).WorkflowExecution.ID,
-	})
+func (s *Set) recordKeyed(ctx context.Context, b Batch, delivery string) (Recorded, error) {
+	receipt, err := s.Store.RecordKeyed(ctx, store.Keyed{Key: b.RunKey, Records: b.Records, DeliveryID: delivery})
 	if err != nil {
 		return Recorded{}, typed(err)
 	}

@@ -89,7 +89,7 @@ func TestWaitsTravelTogether(t *testing.T) {
 	require.False(t, says("1", "a").merges(waits("2")))
 	require.False(t, waits("1").merges(Batch{Flush: &scoring.Flush{}}))
 	g := &group{offers: []*Offer{{batch: waits("1")}, {batch: waits("2")}}}
-	require.Len(t, g.batch().Waits, 2)
+	require.Len(t, g.merged().Waits, 2)
 	run, _ := waits("1").run()
 	require.Equal(t, "1", run.WorkflowID)
 }

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +95,7 @@ type Worker struct {
 	fatal    chan error
 	listener net.Listener
 	server   *http.Server
-	worker   stopper
+	workers  []stopper
 	hooks    []io.Closer // the webhooks' handlers
 	upkeep   *upkeep
 	temporal client.Client
@@ -169,13 +170,16 @@ func (s *Worker) startWorker(cfg Options) error {
 			fatal(err)
 		}
 	}
-	w := worker.New(s.temporal, cfg.TaskQueue, cfg.Worker)
-	workflows.Register(w)
-	(&activities.Set{Store: cfg.Store, Client: s.temporal, Find: analysis.Find}).Register(w)
-	if err := w.Start(); err != nil {
-		return fmt.Errorf("temporal worker: %w", err)
+	set := &activities.Set{Store: cfg.Store, Client: s.temporal, Find: analysis.Find}
+	for _, queue := range []string{cfg.TaskQueue, activities.BundleQueue(cfg.TaskQueue)} {
+		w := worker.New(s.temporal, queue, cfg.Worker)
+		workflows.Register(w)
+		set.Register(w)
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("temporal worker: %w", err)
+		}
+		s.workers = append(s.workers, w)
 	}
-	s.worker = w
 	return nil
 }
 
@@ -242,9 +246,13 @@ func (s *Worker) stop() error {
 			s.log.Warn("requests were cut off", "after", drainLimit, "error", errors.Join(err, s.server.Close()))
 		}
 	}
-	if s.worker != nil {
+	if len(s.workers) > 0 {
 		begin("worker")
-		s.worker.Stop()
+		var all sync.WaitGroup
+		for _, w := range s.workers {
+			all.Go(w.Stop)
+		}
+		all.Wait()
 	}
 	if s.upkeep != nil {
 		begin("upkeep")

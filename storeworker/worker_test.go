@@ -53,11 +53,11 @@ func TestStopOrder(t *testing.T) {
 	s.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.serve(mux)
-	s.worker = stopFunc(func() {
+	s.workers = append(s.workers, stopFunc(func() {
 		_, err := net.Dial("tcp", s.listener.Addr().String())
 		require.Error(t, err, "requests are taken while the worker stops")
 		order = append(order, "worker stopped")
-	})
+	}))
 	s.store = stopFunc(func() { order = append(order, "store closed") })
 	s.ready.Store(true)
 

@@ -54,6 +54,15 @@ func record(ctx workflow.Context, activity string, b activities.Batch) error {
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, storeActivity("")), activity, b).Get(ctx, nil)
 }
 
+// Bundle hands several batches over to the store, on a server without standalone activities. It is retried until the store has
+// each that it does not refuse.
+func Bundle(ctx workflow.Context, b activities.Bundle) (bundled activities.Bundled, err error) {
+	options := storeActivity("")
+	options.StartToCloseTimeout = 10 * time.Minute // there may be a hundred; the heartbeat notices a lost worker
+	err = answer(ctx, workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.BundleName, b), &bundled)
+	return bundled, err
+}
+
 // Deliver keeps an outcome and signals the scorers that wait for it. Its workflow id is the outcome's id. It counts
 // repeated deliveries of the outcome that come meanwhile.
 func Deliver(ctx workflow.Context, o scoring.Outcome) (told int, err error) {
@@ -103,6 +112,8 @@ func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error)
 		return Record(ctx, argument[activities.Batch](ctx, args))
 	case activities.WaitWorkflow:
 		return nil, record(ctx, activities.WaitName, argument[activities.Batch](ctx, args))
+	case activities.BundleWorkflow:
+		return Bundle(ctx, argument[activities.Bundle](ctx, args))
 	case activities.DeliverWorkflow, "Deliver":
 		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
 	case activities.ExperimentWorkflow, "ManageExperiment", "ControlExperiment":

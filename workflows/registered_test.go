@@ -30,7 +30,7 @@ func TestWhatWeRegisterIsOurs(t *testing.T) {
 	RegisterScorers(r, []ScorerDefinition{NewScorer("one", "1", score), NewScorer("two", "1", score), NewScorer("two", "2", score)})
 	require.Equal(t, 2, r.n)
 
-	for _, name := range []string{activities.RecordWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow} {
+	for _, name := range []string{activities.RecordWorkflow, activities.WaitWorkflow, activities.BundleWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow} {
 		require.True(t, r.cfg.ours(name), name)
 	}
 	r.cfg.registered(func(workflow.Context, string) error { return nil }, workflow.RegisterOptions{Name: "verdict.scorer.three"})

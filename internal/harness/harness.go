@@ -88,7 +88,16 @@ func (b *Bench) Logger() log.Logger {
 
 // StoreWorker starts the worker that opens the store, until the test ends or the returned function is called.
 func (b *Bench) StoreWorker() (stop func()) {
-	return b.Worker(b.VerdictQueue, worker.Options{}, func(w worker.Worker) {
+	stopBundles := b.storeWorker(activities.BundleQueue(b.VerdictQueue))
+	stopAll := b.storeWorker(b.VerdictQueue)
+	return func() { stopBundles(); stopAll() }
+}
+
+// PlainStoreWorker is StoreWorker for one that knows no bundles.
+func (b *Bench) PlainStoreWorker() (stop func()) { return b.storeWorker(b.VerdictQueue) }
+
+func (b *Bench) storeWorker(queue string) (stop func()) {
+	return b.Worker(queue, worker.Options{}, func(w worker.Worker) {
 		(&activities.Set{Store: b.Store, Client: b.Client, Find: analysis.Find}).Register(w)
 		workflows.Register(w)
 	})

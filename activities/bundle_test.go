@@ -1,0 +1,156 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// road is a Temporal that keeps what each hand-over had.
+type road struct {
+	place
+	mu    sync.Mutex
+	sizes []int
+}
+
+func (r *road) start(ctx context.Context, batches []Batch) error {
+	if err := r.place.start(ctx, batches); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sizes = append(r.sizes, len(batches))
+	return nil
+}
+
+// bundling returns a recorder that goes by a road on which bundles travel, with a pause between them that never ends.
+func bundling(t *testing.T, s Taker, by *road) *Recorder {
+	r := &Recorder{Store: s, Gather: time.Hour}
+	r.Began("worker", nil)
+	r.queue.add(&link{namespace: "ns", start: by.start, bundles: func(context.Context) bool { return true }})
+	t.Cleanup(func() { r.Ended("worker") })
+	return r
+}
+
+func ends(run string) Batch {
+	return Batch{Flush: &scoring.Flush{Facts: scoring.RunFacts{Run: scoring.Run{Namespace: "ns", WorkflowID: run, RunID: "r"}}}}
+}
+
+// The first write goes at once, and a bundle with the rest once it is full. A worker that stops waits for no company.
+func TestBundles(t *testing.T) {
+	t.Parallel()
+	by := &road{}
+	r := bundling(t, nil, by)
+	closed(t, r.Offer(t.Context(), ends("first")).Done())
+	var all []*Offer
+	for i := range 2*MaxBundle + 50 {
+		b := ends(fmt.Sprint(i))
+		if i%3 == 0 {
+			b = says(fmt.Sprint(i), "s")
+		}
+		all = append(all, r.Offer(t.Context(), b))
+	}
+	for _, o := range all[:2*MaxBundle] {
+		closed(t, o.Done())
+	}
+	require.Equal(t, []int{1, MaxBundle, MaxBundle}, by.sizes)
+	last := all[len(all)-1]
+	select {
+	case <-last.Done():
+		require.Fail(t, "it goes before its time")
+	default:
+	}
+	require.True(t, last.Withdraw(), "what waits for company may be withdrawn")
+	r.Drain()
+	for _, o := range all[:len(all)-1] {
+		closed(t, o.Done())
+	}
+	require.Equal(t, []int{1, MaxBundle, MaxBundle, 49}, by.sizes)
+}
+
+// Sizes count as they are encoded: control characters take six bytes each.
+func TestBundlesHaveRoom(t *testing.T) {
+	t.Parallel()
+	by := &road{}
+	r := bundling(t, nil, by)
+	closed(t, r.Offer(t.Context(), ends("first")).Done())
+	var all []*Offer
+	for i := range 9 {
+		b := says(fmt.Sprint(i), strings.Repeat("\x01", 20<<10)) // 120 KB
+		all = append(all, r.Offer(t.Context(), b))
+	}
+	for _, o := range all[:8] {
+		closed(t, o.Done())
+	}
+	require.Equal(t, []int{1, 4, 4}, by.sizes)
+	for _, b := range pack([]Batch{all[0].batch, all[1].batch, all[2].batch, all[3].batch, all[4].batch}) {
+		require.LessOrEqual(t, Size(b.Bundle), MaxBundleBytes+100)
+	}
+}
+
+// While the store is away what goes by Temporal goes in bundles too; a store that answers is asked at once.
+func TestBundlesWhileTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	s, by := &place{away: errors.New("away")}, &road{}
+	r := bundling(t, s, by)
+	r.breaker.Pause, r.breaker.Longest = time.Hour, time.Hour
+	closed(t, r.Offer(t.Context(), says("first", "s")).Done())
+	var all []*Offer
+	for i := range MaxBundle {
+		all = append(all, r.Offer(t.Context(), says(fmt.Sprint(i), "s")))
+	}
+	for _, o := range all {
+		closed(t, o.Done())
+	}
+	require.Equal(t, []int{1, MaxBundle}, by.sizes)
+	require.Equal(t, 1, s.called())
+}
+
+// One that is refused fails no other.
+func TestABundleOfWhichOneIsRefused(t *testing.T) {
+	t.Parallel()
+	by := &road{place: place{bad: "bad"}}
+	r := bundling(t, nil, by)
+	closed(t, r.Offer(t.Context(), says("first", "s")).Done())
+	var all []*Offer
+	for i := range MaxBundle {
+		name := "good"
+		if i == 7 {
+			name = "bad"
+		}
+		all = append(all, r.Offer(t.Context(), says(fmt.Sprint(i), name)))
+	}
+	for i, o := range all {
+		if i == 7 {
+			closed(t, o.Refused())
+			continue
+		}
+		closed(t, o.Done())
+	}
+	r.Drain()
+	require.Equal(t, lost, all[7].state)
+	require.Len(t, by.took, MaxBundle)
+}
+
+func TestIDOfABundle(t *testing.T) {
+	t.Parallel()
+	a, b := Bundle{[]Batch{says("1", "a"), says("2", "b")}}, Bundle{[]Batch{says("2", "b"), says("1", "a")}}
+	one, err := a.ID()
+	require.NoError(t, err)
+	again, err := Bundle{[]Batch{says("1", "a"), says("2", "b")}}.ID()
+	require.NoError(t, err)
+	other, err := b.ID()
+	require.NoError(t, err)
+	require.Equal(t, one, again)
+	require.NotEqual(t, one, other)
+	require.Len(t, pack(a.Batches)[0].halves(), 2)
+	require.Len(t, pack(a.Batches[:1])[0].halves(), 1)
+}

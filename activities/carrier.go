@@ -1,0 +1,226 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
+)
+
+// What a carrier knows about the other side, and for how long.
+const (
+	lookLimit     = 250 * time.Millisecond // of one look at the pollers
+	lookTakes     = 30 * time.Second       // until it looks again for a worker that takes bundles
+	lookNot       = 5 * time.Second        // the same, while there is none
+	lookFailed    = time.Second            // the same, after a look that failed
+	polledLately  = 90 * time.Second       // a poll lasts a minute
+	unimplemented = time.Minute            // until standalone activities are tried again on a server that has none
+)
+
+// BundleQueue is where a worker polls for bundles that polls taskQueue for all else. A worker of a release that knows no bundles
+// does not poll there, and so never gets one, even beside workers that do.
+func BundleQueue(taskQueue string) string {
+	return cmp.Or(taskQueue, DefaultTaskQueue) + bundleSuffix
+}
+
+// Execution is what carries something: a workflow or a standalone activity.
+type Execution interface {
+	GetID() string
+	Get(ctx context.Context, result any) error
+}
+
+// Carrier hands over through Temporal to the worker that opens the store. Where that worker takes bundles, several batches travel
+// as one, in a standalone activity if the server has these; else each goes by a workflow that every release knows. It is safe for
+// concurrent use.
+type Carrier struct {
+	Client client.Client
+	// TaskQueue is where the worker polls that opens the store. Empty means [DefaultTaskQueue].
+	TaskQueue string
+
+	mu      sync.Mutex
+	takes   bool      // a worker polls for bundles
+	look    time.Time // not before
+	looking bool
+	plain   time.Time // until then the server is taken for one without standalone activities
+}
+
+// Bundles tells whether a worker takes bundles. It asks the server at most every few seconds, and waits for that a moment at most.
+func (c *Carrier) Bundles(ctx context.Context) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looking || time.Now().Before(c.look) {
+		return c.takes
+	}
+	c.looking = true
+	was := c.takes
+	c.mu.Unlock()
+	takes, again := c.lookFor(ctx, was)
+	c.mu.Lock()
+	c.looking, c.takes, c.look = false, takes, time.Now().Add(again)
+	return takes
+}
+
+// lookFor tells whether a worker polls for bundles and when to look again. While no worker polls at all nobody knows which release
+// comes next, so that what was true stays.
+func (c *Carrier) lookFor(ctx context.Context, was bool) (takes bool, again time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	polled, err := c.polled(ctx, BundleQueue(c.TaskQueue))
+	switch {
+	case err != nil:
+		return was && !unable(err), lookFailed
+	case polled:
+		return true, lookTakes
+	case !was:
+		return false, lookNot
+	}
+	older, err := c.polled(ctx, cmp.Or(c.TaskQueue, DefaultTaskQueue))
+	return err != nil || !older, lookNot
+}
+
+// polled tells whether a worker polls a task queue.
+func (c *Carrier) polled(ctx context.Context, taskQueue string) (bool, error) {
+	d, err := c.Client.DescribeTaskQueue(ctx, taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	for _, p := range d.GetPollers() {
+		if time.Since(p.GetLastAccessTime().AsTime()) < polledLately {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// unable tells whether a server cannot do what it was asked for, or may not for this caller.
+func unable(err error) bool {
+	var not *serviceerror.Unimplemented
+	var denied *serviceerror.PermissionDenied
+	return errors.As(err, &not) || errors.As(err, &denied)
+}
+
+// HandOver hands batches over and says what became of each. What is held durably will be recorded, even if the store is down now.
+func (c *Carrier) HandOver(ctx context.Context, batches []Batch) []Sent {
+	sent := make([]Sent, len(batches))
+	if !c.Bundles(ctx) {
+		var all errgroup.Group
+		all.SetLimit(together)
+		for i, b := range batches {
+			all.Go(func() error {
+				run, err := StartRecording(ctx, c.Client, c.TaskQueue, b)
+				sent[i] = Sent{Err: err, plain: true, result: &result{of: run}}
+				return nil
+			})
+		}
+		_ = all.Wait()
+		return sent
+	}
+	for _, p := range pack(batches) {
+		c.carry(ctx, p, sent)
+	}
+	return sent
+}
+
+// parcel is a bundle with the number of the caller's batch that each of its batches is, or is a part of.
+type parcel struct {
+	Bundle
+	of []int
+}
+
+// pack returns parcels that each have room for their batches, of which those that are too large are split.
+func pack(batches []Batch) (all []parcel) {
+	room := 0
+	for i, b := range batches {
+		for _, part := range b.Split() {
+			size := Size(part) + len(",")
+			if room -= size; room < 0 || len(all[len(all)-1].of) == MaxBundle {
+				all, room = append(all, parcel{}), MaxBundleBytes-size
+			}
+			last := &all[len(all)-1]
+			last.Batches, last.of = append(last.Batches, part), append(last.of, i)
+		}
+	}
+	return all
+}
+
+// carry starts the execution that carries p, or two if the server takes less than others do, or a codec makes more of it than
+// others do.
+func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
+	id, err := p.ID()
+	var e Execution
+	if err == nil {
+		e, err = c.start(ctx, id, BundleName, BundleWorkflow, p.Bundle)
+	}
+	if err != nil && tooLarge(err) {
+		if halves := p.halves(); len(halves) > 1 {
+			for _, half := range halves {
+				c.carry(ctx, half, sent)
+			}
+			return
+		}
+	}
+	all := &result{of: e}
+	for at, i := range p.of {
+		if sent[i].Err == nil { // of a batch in parts each must be held
+			sent[i] = Sent{Err: err, index: at, result: all}
+		}
+	}
+}
+
+// halves returns p in two or more smaller parcels; one if it cannot be made smaller.
+func (p parcel) halves() (all []parcel) {
+	if n := len(p.of); n > 1 {
+		return []parcel{{Bundle{p.Batches[:n/2]}, p.of[:n/2]}, {Bundle{p.Batches[n/2:]}, p.of[n/2:]}}
+	}
+	for i, batch := range p.Batches {
+		for _, part := range batch.split(Size(batch) / 2) {
+			all = append(all, parcel{Bundle{[]Batch{part}}, p.of[i : i+1]})
+		}
+	}
+	return all
+}
+
+// start starts a standalone activity or, on a server that has none, a workflow. One of the same id that is under way or has ended
+// well is as good; one that has failed is started again.
+func (c *Carrier) start(ctx context.Context, id, activity, workflow string, in any) (Execution, error) {
+	c.mu.Lock()
+	standalone := time.Now().After(c.plain)
+	c.mu.Unlock()
+	var refusal error
+	if standalone {
+		h, err := c.Client.ExecuteActivity(ctx, client.StartActivityOptions{
+			ID: id, TaskQueue: BundleQueue(c.TaskQueue),
+			StartToCloseTimeout: 10 * time.Minute, // the heartbeat notices a lost worker
+			HeartbeatTimeout:    10 * time.Second,
+			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
+			Priority:            temporal.Priority{PriorityKey: 5},
+
+			ActivityIDReusePolicy:    enumspb.ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+			ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
+		}, activity, in)
+		var done *serviceerror.ActivityExecutionAlreadyStarted
+		switch {
+		case err == nil:
+			return h, nil
+		case errors.As(err, &done):
+			return c.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}), nil
+		case !unable(err) && !tooLarge(err):
+			return nil, err
+		}
+		refusal = err
+	}
+	run, err := c.Client.ExecuteWorkflow(ctx, startOptions(id, BundleQueue(c.TaskQueue), enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY), workflow, in)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		c.mu.Lock()
+		c.plain = time.Now().Add(unimplemented)
+		c.mu.Unlock()
+	}
+	return run, nil
+}
