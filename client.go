@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"net/http"
 	"time"
 
 	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/endpoint"
 	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/token"
 	"github.com/verdict-dev/verdict/internal/wire"
@@ -51,6 +53,15 @@ type ClientOptions struct {
 	// Patience is how long Score waits for what only the store knows (which run declared the key). After it the score is
 	// held by Temporal and recorded once it can be. Defaults to 5 s.
 	Patience time.Duration
+	// Endpoint is the base URL of the HTTP API of the worker that keeps the store, such as "https://verdict.internal:8080". Scores and
+	// outcomes go there first, and to Temporal where it does not take them; then it is left alone for a second. Empty: Temporal alone.
+	Endpoint string
+	// EndpointToken is one of the API's tokens (VERDICT_API_TOKEN).
+	EndpointToken string
+	// Namespace is the Temporal client's. With it, the endpoint of a worker of another namespace takes nothing.
+	Namespace string
+	// HTTPClient makes the requests to the endpoint. Defaults to one like http.DefaultClient. It follows no redirect.
+	HTTPClient *http.Client
 }
 
 // Client scores runs and delivers outcomes from anywhere that has a Temporal client: a service, a webhook, a script. It
@@ -60,13 +71,18 @@ type Client struct {
 	o        ClientOptions
 	carrier  *activities.Carrier
 	sender   *activities.Sender
+	endpoint *endpoint.Endpoint // nil: none
 }
 
 // NewClient returns a client.
 func NewClient(c client.Client, o ClientOptions) *Client {
 	o.Patience = cmp.Or(o.Patience, 5*time.Second)
-	carrier := &activities.Carrier{Client: c, TaskQueue: o.StoreTaskQueue}
-	return &Client{temporal: c, o: o, carrier: carrier, sender: &activities.Sender{Send: carrier.HandOver}}
+	all := &Client{temporal: c, o: o, carrier: &activities.Carrier{Client: c, TaskQueue: o.StoreTaskQueue}}
+	all.sender = &activities.Sender{Send: all.send}
+	if o.Endpoint != "" {
+		all.endpoint = endpoint.New(o.Endpoint, o.EndpointToken, o.Namespace, o.HTTPClient)
+	}
+	return all
 }
 
 // Score says something about a run that is open or long closed. When it returns nil the score is held durably.
@@ -106,7 +122,7 @@ func (c *Client) RecordReceipt(ctx context.Context, about Target, s scoring.Scor
 
 // receipt says what became of a batch. Only the store can judge what it knows of a key, or of a run that the server does not know.
 func receipt(ctx context.Context, b activities.Batch, sent activities.Sent, patience time.Duration) (Receipt, error) {
-	if sent.Err != nil || (b.RunKey == "" && !b.MustKnow) {
+	if sent.Err != nil || !sent.IsAnswered() && b.RunKey == "" && !b.MustKnow {
 		return Receipt{}, sent.Err
 	}
 	recorded, err := sent.Reply(ctx, patience)
@@ -140,6 +156,10 @@ func (c *Client) batch(ctx context.Context, about Target, s scoring.Score, opts 
 		}
 		rec.Run = run
 	case Run:
+		if c.endpoint != nil && t.RunID != "" { // the worker finds out whether there is such a run
+			rec.Run, b.MustKnow = scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID}, true
+			break
+		}
 		run, known, err := runs.AtServer(ctx, c.temporal, scoring.Run{WorkflowID: t.WorkflowID, RunID: t.RunID})
 		if err != nil {
 			return b, err
@@ -165,14 +185,8 @@ func (c *Client) Deliver(ctx context.Context, o Outcome) error {
 
 // DeliverReceipt is [Client.Deliver] for who wants to know whether the outcome came before.
 func (c *Client) DeliverReceipt(ctx context.Context, o Outcome) (Receipt, error) {
-	if o.ReceivedAt.IsZero() {
-		o.ReceivedAt = time.Now().UTC()
-	}
-	if err := o.Validate(); err != nil {
-		return Receipt{}, err
-	}
-	repeated, err := activities.Deliver(ctx, c.temporal, c.o.StoreTaskQueue, o)
-	return Receipt{Repeated: repeated}, err
+	results := c.deliver(ctx, []Outcome{o})
+	return results[0].Receipt, results[0].Err
 }
 
 // declared refuses a declared scorer, whose ID is no workflow's: 32 hexadecimal digits without a RunID.

@@ -57,7 +57,7 @@ func (c *Client) ScoreAll(ctx context.Context, all []Statement) ([]Result, error
 			good, at = append(good, b), append(at, i)
 		}
 	}
-	sent := c.carrier.HandOver(ctx, good)
+	sent := c.send(ctx, good)
 	until := time.Now().Add(c.o.Patience)
 	each(len(good), func(i int) {
 		results[at[i]].Receipt, results[at[i]].Err = receipt(ctx, good[i], sent[i], time.Until(until))
@@ -82,11 +82,21 @@ func (c *Client) DeliverAll(ctx context.Context, all []Outcome) ([]Result, error
 		}
 		order[at] = append(order[at], i)
 	}
-	each(len(order), func(n int) {
-		for _, i := range order[n] {
-			results[i].Receipt, results[i].Err = c.DeliverReceipt(ctx, all[i])
+	for turn := 0; ; turn++ { // a repetition comes after the first
+		var at []int
+		var some []Outcome
+		for _, same := range order {
+			if turn < len(same) {
+				at, some = append(at, same[turn]), append(some, all[same[turn]])
+			}
 		}
-	})
+		if len(some) == 0 {
+			break
+		}
+		for n, r := range c.deliver(ctx, some) {
+			results[at[n]] = r
+		}
+	}
 	return results, joined(results)
 }
 

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
@@ -57,8 +55,8 @@ type Refused struct {
 	Message string `json:"message"`
 }
 
-// refusedFor returns err in a form that travels; nil if err is one that a further try may mend.
-func refusedFor(err error) *Refused {
+// RefusedFor returns err in a form that travels; nil if err is one that a further try may mend.
+func RefusedFor(err error) *Refused {
 	var invalid *scoring.InvalidError
 	var application *temporal.ApplicationError
 	switch {
@@ -102,51 +100,10 @@ func (s *Set) Bundle(ctx context.Context, b Bundle) (Bundled, error) {
 	all.SetLimit(together)
 	for i, batch := range b.Batches {
 		all.Go(func() error {
-			replies[i], errs[i] = s.take(ctx, batch)
+			replies[i], errs[i] = s.writer(ctx).Take(ctx, batch)
 			return nil
 		})
 	}
 	_ = all.Wait()
 	return Bundled{replies}, errors.Join(errs...)
-}
-
-// take writes one batch of a bundle.
-func (s *Set) take(ctx context.Context, b Batch) (a Reply, err error) {
-	b.mend()
-	id, err := b.WorkflowID() // as if it travelled alone
-	if err != nil {
-		return a, err
-	}
-	if b.RunKey != "" {
-		a.Recorded, err = s.recordKeyed(ctx, b, id)
-	} else {
-		err = s.record(ctx, b)
-	}
-	if a.Refused = refusedFor(err); a.Refused == nil {
-		return a, err
-	}
-	run, _ := b.run()
-	activity.GetLogger(ctx).Error("Verdict refuses what was handed over", "Run", run.String(), "Key", b.RunKey, "Error", err)
-	return a, s.Store.Reject(ctx, store.Rejection{
-		Source: string(b.source()), DeliveryID: id, Reason: scoring.Clip(a.Refused.Err().Error(), scoring.MaxReason), At: b.at(s.now()),
-	})
-}
-
-// source is where b comes from.
-func (b Batch) source() scoring.Source {
-	if len(b.Records) > 0 && b.Part == nil {
-		return b.Records[0].Source
-	}
-	return scoring.FromWorkflow
-}
-
-// at is when b was made; now if it does not say so.
-func (b Batch) at(now time.Time) time.Time {
-	switch {
-	case len(b.Records) > 0 && !b.Records[0].RecordedAt.IsZero():
-		return b.Records[0].RecordedAt
-	case b.Flush != nil && !b.Flush.At.IsZero():
-		return b.Flush.At
-	}
-	return now
 }

@@ -147,6 +147,20 @@ func pack(batches []Batch) (all []parcel) {
 	return all
 }
 
+// Groups returns the numbers of batches in groups that each have room in a bundle.
+func Groups(batches []Batch) (all [][]int) {
+	bytes := 0
+	for i, b := range batches {
+		size := Size(b) + len(",")
+		if bytes += size; i == 0 || bytes > MaxBundleBytes || len(all[len(all)-1]) == MaxBundle {
+			all, bytes = append(all, nil), size
+		}
+		last := len(all) - 1
+		all[last] = append(all[last], i)
+	}
+	return all
+}
+
 // carry starts the execution that carries p, or two if the server takes less than others do, or a codec makes more of it than
 // others do.
 func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {

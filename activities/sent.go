@@ -21,6 +21,9 @@ type Sent struct {
 // Answered is a batch whose reply is known.
 func Answered(r Reply) Sent { return Sent{reply: &r} }
 
+// IsAnswered tells whether the reply is known.
+func (s Sent) IsAnswered() bool { return s.reply != nil }
+
 // Reply waits for what becomes of a batch, which only the store can judge. Once patience has run out Temporal holds it. An error
 // means that it is not recorded, or that the caller cannot find out; that of a refusal is as of [Refused.Err].
 func (s Sent) Reply(ctx context.Context, patience time.Duration) (Recorded, error) {

@@ -49,44 +49,12 @@ type Recorded struct {
 func (s *Set) Record(ctx context.Context, b Batch) (Recorded, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
-	b.mend()
-	if b.RunKey != "" {
-		return s.recordKeyed(ctx, b, activity.GetInfo(ctx).WorkflowExecution.ID)
-	}
-	return Recorded{}, s.record(ctx, b)
+	return s.writer(ctx).write(ctx, b, activity.GetInfo(ctx).WorkflowExecution.ID)
 }
 
-// recordKeyed writes scores about the run that declares a key, or has the store hold them.
-func (s *Set) recordKeyed(ctx context.Context, b Batch, delivery string) (Recorded, error) {
-	receipt, err := s.Store.RecordKeyed(ctx, store.Keyed{Key: b.RunKey, Records: b.Records, DeliveryID: delivery})
-	if err != nil {
-		return Recorded{}, typed(err)
-	}
-	if receipt.Held {
-		activity.GetLogger(ctx).Info("Verdict: no run has declared the key yet; its scores are held until one does", "Key", b.RunKey)
-	}
-	return Recorded{Held: receipt.Held}, nil
-}
-
-func (s *Set) record(ctx context.Context, b Batch) error {
-	namespace := activity.GetInfo(ctx).Namespace
-	for i := range b.Records {
-		if b.Records[i].Run.Namespace == "" {
-			b.Records[i].Run.Namespace = namespace // a client does not know its own
-		}
-		if b.MustKnow {
-			if err := s.known(ctx, b.Records[i].Run); err != nil {
-				return err
-			}
-		}
-	}
-	for i := range b.Waits {
-		if b.Waits[i].Run.Namespace == "" {
-			b.Waits[i].Run.Namespace = namespace
-		}
-	}
-	_, err := b.Apply(ctx, s.Store)
-	return typed(err)
+// writer writes what an activity is given.
+func (s *Set) writer(ctx context.Context) Writer {
+	return Writer{Store: s.Store, Namespace: activity.GetInfo(ctx).Namespace, Known: s.known, Log: activity.GetLogger(ctx)}
 }
 
 // known fails, for good, unless the store has something about run.
@@ -95,6 +63,11 @@ func (s *Set) known(ctx context.Context, run scoring.Run) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return typed(err)
 	}
+	return Unknown(run)
+}
+
+// Unknown is the error about a run that neither the server nor the store knows. No retry mends it.
+func Unknown(run scoring.Run) error {
 	return temporal.NewNonRetryableApplicationError("verdict: neither the server nor the store knows run "+run.String(), ErrorTypeNotFound, nil)
 }
 

@@ -1,5 +1,6 @@
 // Package api is how a program in any language scores runs and delivers outcomes: POST /v1/scores and
-// POST /v1/outcomes on the worker. Bodies are JSON; every error is a [Problem].
+// POST /v1/outcomes on the worker. Bodies are JSON; every error is a [Problem]. POST /v1/bundles is for verdict.Client, and answers 200
+// with what became of each item; its body may change with each release.
 //
 //	201  new, and durably held
 //	200  the idempotency key was used for the same request before: nothing has changed
@@ -23,6 +24,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -30,6 +32,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/endpoint"
 	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
@@ -62,19 +65,20 @@ type api struct{ Options }
 func New(g Guard, o Options) http.Handler {
 	a := &api{o}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/scores", g.Protect(a.post(a.scores), false))
-	mux.Handle("/v1/outcomes", g.Protect(a.post(a.outcomes), false))
+	mux.Handle("/v1/scores", g.Protect(a.post(maxBody, a.scores), false))
+	mux.Handle("/v1/outcomes", g.Protect(a.post(maxBody, a.outcomes), false))
+	mux.Handle(endpoint.Path, g.Protect(a.post(endpoint.MaxBody, a.bundles), false))
 	return mux
 }
 
 // post makes a handler of a function that answers with the status and the body of a success, or with an error.
-func (a *api) post(do func(*http.Request, []byte) (int, any, error)) http.Handler {
+func (a *api) post(most int64, do func(*http.Request, []byte) (int, any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
 		defer cancel()
 		r = r.WithContext(ctx)
 		status, answer, err := 0, any(nil), error(nil)
-		body, err := read(w, r)
+		body, err := read(w, r, most)
 		if err == nil {
 			status, answer, err = do(r, body)
 		}
@@ -97,7 +101,7 @@ func (a *api) post(do func(*http.Request, []byte) (int, any, error)) http.Handle
 const requestLimit = 8 * time.Second
 
 // read checks the method, the media type and the size.
-func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, problem(http.StatusMethodNotAllowed, wrongMethod, "", "only POST")
@@ -107,10 +111,10 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Accept-Post", "application/json")
 		return nil, problem(http.StatusUnsupportedMediaType, wrongType, "Content-Type", "must be application/json")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	switch {
 	case errors.As(err, new(*http.MaxBytesError)):
-		return nil, problem(http.StatusRequestEntityTooLarge, tooLarge, "", "the body is over 131072 bytes")
+		return nil, problem(http.StatusRequestEntityTooLarge, tooLarge, "", fmt.Sprintf("the body is over %d bytes", most))
 	case err != nil:
 		return nil, problem(http.StatusBadRequest, invalid, "", "the body did not arrive")
 	}

@@ -1,0 +1,126 @@
+package verdict
+
+import (
+	"context"
+	"time"
+
+	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/internal/endpoint"
+	"github.com/verdict-dev/verdict/internal/runs"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// A score or an outcome goes to the endpoint first, if there is one, and then to Temporal. Ids and times are made once, before the
+// first way, so that what both ways took is one score.
+
+// send hands over batches and says what became of each.
+func (c *Client) send(ctx context.Context, batches []activities.Batch) []activities.Sent {
+	sent := make([]activities.Sent, len(batches))
+	var left []int
+	for _, group := range activities.Groups(batches) {
+		request := endpoint.Request{Batches: make([]activities.Batch, len(group))}
+		for at, i := range group {
+			request.Batches[at] = batches[i]
+		}
+		answers := c.ask(ctx, request).Batches
+		for at, i := range group {
+			if at < len(answers) && !answers[at].Away {
+				sent[i] = activities.Answered(answers[at].Reply)
+				continue
+			}
+			left = append(left, i)
+		}
+	}
+	var others []activities.Batch
+	var at []int
+	for _, i := range left {
+		b, err := c.looked(ctx, batches[i])
+		if sent[i].Err = err; err == nil {
+			others, at = append(others, b), append(at, i)
+		}
+	}
+	if len(others) == 0 {
+		return sent
+	}
+	for n, s := range c.carrier.HandOver(ctx, others) {
+		sent[at[n]] = s
+	}
+	return sent
+}
+
+// ask posts a request to the endpoint. Nothing is the answer of one that does not take it.
+func (c *Client) ask(ctx context.Context, r endpoint.Request) endpoint.Response {
+	if c.endpoint == nil {
+		return endpoint.Response{}
+	}
+	a, err := c.endpoint.Send(ctx, r)
+	if err != nil {
+		return endpoint.Response{}
+	}
+	return a
+}
+
+// looked asks the server for the run that b is about, if the endpoint was to do that.
+func (c *Client) looked(ctx context.Context, b activities.Batch) (activities.Batch, error) {
+	if c.endpoint == nil || !b.MustKnow {
+		return b, nil
+	}
+	_, known, err := runs.AtServer(ctx, c.temporal, b.Records[0].Run)
+	b.MustKnow = !known
+	return b, err
+}
+
+// deliver hands over outcomes of different IDs and says what became of each.
+func (c *Client) deliver(ctx context.Context, all []Outcome) []Result {
+	results := make([]Result, len(all))
+	var valid []int
+	for i := range all {
+		if all[i].ReceivedAt.IsZero() {
+			all[i].ReceivedAt = time.Now().UTC()
+		}
+		if results[i].Err = all[i].Validate(); results[i].Err == nil {
+			valid = append(valid, i)
+		}
+	}
+	left := valid
+	if c.endpoint != nil {
+		left = nil
+		for len(valid) > 0 {
+			n := min(len(valid), fitting(all, valid))
+			answers := c.ask(ctx, endpoint.Request{Outcomes: these(all, valid[:n])}).Outcomes
+			for at, i := range valid[:n] {
+				if at < len(answers) && !answers[at].Away {
+					results[i] = Result{Receipt{Repeated: answers[at].Repeated}, answers[at].Refused.Err()}
+					continue
+				}
+				all[i].Retried = true // it may have been taken without an answer
+				left = append(left, i)
+			}
+			valid = valid[n:]
+		}
+	}
+	each(len(left), func(n int) {
+		i := left[n]
+		results[i].Repeated, results[i].Err = activities.Deliver(ctx, c.temporal, c.o.StoreTaskQueue, all[i])
+	})
+	return results
+}
+
+// fitting is how many of the outcomes, of those with these numbers, a request takes.
+func fitting(all []Outcome, of []int) int {
+	bytes := 0
+	for n, i := range of {
+		if bytes += activities.Size(all[i]); n == activities.MaxBundle || n > 0 && bytes > activities.MaxBundleBytes {
+			return n
+		}
+	}
+	return len(of)
+}
+
+func these(all []Outcome, of []int) []scoring.Outcome {
+	some := make([]scoring.Outcome, len(of))
+	for at, i := range of {
+		some[at] = all[i]
+	}
+	return some
+}
