@@ -101,7 +101,7 @@ func (c *Client) deliver(ctx context.Context, all []Outcome) []Result {
 	}
 	each(len(left), func(n int) {
 		i := left[n]
-		results[i].Repeated, results[i].Err = activities.Deliver(ctx, c.temporal, c.o.StoreTaskQueue, all[i])
+		results[i].Repeated, results[i].Err = c.carrier.Deliver(ctx, all[i])
 	})
 	return results
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -201,40 +202,60 @@ func (p parcel) halves() (all []parcel) {
 // start starts a standalone activity or, on a server that has none, a workflow. One of the same id that is under way or has ended
 // well is as good; one that has failed is started again.
 func (c *Carrier) start(ctx context.Context, id, activity, workflow string, in any) (Execution, error) {
-	c.mu.Lock()
-	standalone := time.Now().After(c.plain)
-	c.mu.Unlock()
-	var refusal error
-	if standalone {
-		h, err := c.Client.ExecuteActivity(ctx, client.StartActivityOptions{
-			ID: id, TaskQueue: BundleQueue(c.TaskQueue),
-			StartToCloseTimeout: 10 * time.Minute, // the heartbeat notices a lost worker
-			HeartbeatTimeout:    10 * time.Second,
-			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
-			Priority:            temporal.Priority{PriorityKey: 5},
-
-			ActivityIDReusePolicy:    enumspb.ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
-			ActivityIDConflictPolicy: enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
-		}, activity, in)
-		var done *serviceerror.ActivityExecutionAlreadyStarted
-		switch {
-		case err == nil:
-			return h, nil
-		case errors.As(err, &done):
-			return c.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}), nil
-		case !unable(err) && !tooLarge(err):
-			return nil, err
-		}
-		refusal = err
-	}
-	run, err := c.Client.ExecuteWorkflow(ctx, startOptions(id, BundleQueue(c.TaskQueue), enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY), workflow, in)
-	if err != nil {
+	e, err := c.alone(ctx, id, activity, enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING, in)
+	var done *serviceerror.ActivityExecutionAlreadyStarted
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.As(err, &done):
+		return c.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}), nil
+	case !errors.Is(err, errNotAlone):
 		return nil, err
 	}
-	if refusal != nil {
-		c.mu.Lock()
-		c.plain = time.Now().Add(unimplemented)
-		c.mu.Unlock()
+	run, startErr := c.Client.ExecuteWorkflow(ctx, startOptions(id, BundleQueue(c.TaskQueue), enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY), workflow, in)
+	if startErr != nil {
+		return nil, startErr
 	}
+	c.goPlain(err)
 	return run, nil
+}
+
+// errNotAlone says that a standalone activity cannot be started and that something else may be. errPlain says so without a try.
+var (
+	errNotAlone = errors.New("verdict: there are no standalone activities")
+	errPlain    = fmt.Errorf("%w since a moment ago", errNotAlone)
+)
+
+// alone starts a standalone activity.
+func (c *Carrier) alone(ctx context.Context, id, activity string, conflict enumspb.ActivityIdConflictPolicy, in any) (Execution, error) {
+	c.mu.Lock()
+	plain := time.Now().Before(c.plain)
+	c.mu.Unlock()
+	if plain {
+		return nil, errPlain
+	}
+	h, err := c.Client.ExecuteActivity(ctx, client.StartActivityOptions{
+		ID: id, TaskQueue: BundleQueue(c.TaskQueue),
+		StartToCloseTimeout: 10 * time.Minute, // the heartbeat notices a lost worker
+		HeartbeatTimeout:    10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 5 * time.Second},
+		Priority:            temporal.Priority{PriorityKey: 5},
+
+		ActivityIDReusePolicy:    enumspb.ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		ActivityIDConflictPolicy: conflict,
+	}, activity, in)
+	if unable(err) || tooLarge(err) {
+		return nil, fmt.Errorf("%w: %w", errNotAlone, err)
+	}
+	return h, err
+}
+
+// goPlain notes that a workflow could be started where a standalone activity could not.
+func (c *Carrier) goPlain(err error) {
+	if errors.Is(err, errPlain) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plain = time.Now().Add(unimplemented)
 }

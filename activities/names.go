@@ -30,6 +30,8 @@ const (
 	BundleWorkflow = "verdict.BundleWorkflow"
 	BundleName     = "verdict.Bundle"
 	bundleSuffix   = "-bundles"
+	// RepeatName counts a repeated delivery, on the same task queue.
+	RepeatName = "verdict.Repeat"
 
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"

@@ -32,6 +32,7 @@ func (s *Set) Register(r DynamicRegistry) {
 		ExpectMoreName: handles(s.ExpectMore),
 		SettleName:     handles(s.Settle),
 		ReceiveName:    handles(s.Receive),
+		RepeatName:     handles(s.Repeat),
 		CountName:      handles(func(ctx context.Context, id string) (any, error) { return nil, s.CountDelivery(ctx, id) }),
 		FollowRunName:  handles(s.FollowRun),
 		AnalyzeName:    handles(s.Analyze),

@@ -146,8 +146,8 @@ func (s *Set) Receive(ctx context.Context, o scoring.Outcome) (int, error) {
 	defer stop()
 	if strings.HasPrefix(activity.GetInfo(ctx).WorkflowExecution.ID, repeatPrefix) {
 		// The first delivery has signaled the waiting scorers, unless its outcome was deleted since.
-		if known, err := s.Store.CountDelivery(ctx, o.ID); known || err != nil {
-			return 0, typed(err)
+		if counted, err := s.counted(ctx, o); counted || err != nil {
+			return 0, err
 		}
 	}
 	o.Namespace = activity.GetInfo(ctx).Namespace

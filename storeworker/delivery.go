@@ -27,7 +27,7 @@ type delivery struct {
 	temporal  client.Client
 	store     store.Correlator
 	namespace string // the receiver's own
-	taskQueue string
+	carrier   *activities.Carrier
 	log       *slog.Logger
 	pulse     *pulse
 	wake      chan struct{} // scorers are to be signaled
@@ -65,7 +65,7 @@ func (d delivery) handOver(ctx context.Context, o scoring.Outcome, away error) (
 	o.Retried = true // the store may have taken it without saying so
 	limited, cancel := context.WithTimeout(ctx, takeLimit)
 	defer cancel()
-	duplicate, err = activities.StartDelivery(limited, d.temporal, d.taskQueue, o)
+	duplicate, err = d.carrier.StartDelivery(limited, o)
 	if err != nil {
 		return false, errors.Join(fmt.Errorf("store: %w", away), fmt.Errorf("temporal: %w", err))
 	}
@@ -87,7 +87,7 @@ func (d delivery) count(ctx context.Context, o scoring.Outcome) error {
 	if known, err := d.store.CountDelivery(direct, o.ID); err == nil && known {
 		return nil
 	}
-	return activities.CountDelivery(ctx, d.temporal, d.taskQueue, o)
+	return d.carrier.CountDelivery(ctx, o)
 }
 
 // tellSoon has waiting scorers signaled without delay.

@@ -99,6 +99,7 @@ type Worker struct {
 	hooks    []io.Closer // the webhooks' handlers
 	upkeep   *upkeep
 	temporal client.Client
+	carrier  *activities.Carrier
 	store    io.Closer // nil: the caller's
 
 	handlers
@@ -141,6 +142,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	if s.temporal, err = client.DialContext(ctx, cfg.Client); err != nil {
 		return nil, fmt.Errorf("no Temporal server at %s (set by --address or TEMPORAL_ADDRESS): %w", cfg.Client.HostPort, err)
 	}
+	s.carrier = &activities.Carrier{Client: s.temporal, TaskQueue: cfg.TaskQueue}
 	if err := s.handle(cfg, numbers); err != nil {
 		return nil, err
 	}
@@ -210,7 +212,7 @@ const lookEvery = 10 * time.Second
 
 // delivery is how outcomes are delivered.
 func (s *Worker) delivery(cfg Options) delivery {
-	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, taskQueue: cfg.TaskQueue, log: s.log, pulse: s.pulse, wake: s.wake}
+	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, carrier: s.carrier, log: s.log, pulse: s.pulse, wake: s.wake}
 }
 
 // Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after

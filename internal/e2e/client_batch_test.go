@@ -139,6 +139,53 @@ func TestConcurrentScoresShare(t *testing.T) {
 	require.Equal(t, 1, groups)
 }
 
+// An outcome that Temporal carries is a standalone activity. What comes again is counted, by either carrier, and is never the first,
+// also where the server loses its standalone activities meanwhile.
+func TestDeliveriesStandAlone(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	stop := b.StoreWorker()
+	v, seen, _ := service(b)
+	stop() // it is away, and was one that takes bundles
+	const outcomes, repeats = 5, 4
+	standalone, workflows := seen.started("StartActivityExecution"), seen.started("StartWorkflowExecution")
+	for i := range outcomes {
+		o := verdict.Outcome{ID: fmt.Sprint(b.Queue, i), Name: "paid", Key: b.Queue, Value: scoring.BoolValue(true)}
+		if i == 4 {
+			seen.set(without, nil)
+			standalone -= 2 // that are not started
+		}
+		require.NoError(t, v.Deliver(t.Context(), o))
+		o.Name, o.Value = "refunded", scoring.BoolValue(false)
+		for j := range repeats {
+			if i == 3 && j == 2 {
+				require.Equal(t, outcomes-1+3*repeats+2, seen.started("StartActivityExecution")-standalone)
+				require.Equal(t, workflows, seen.started("StartWorkflowExecution"))
+				seen.set(without, nil)
+			}
+			receipt, err := v.DeliverReceipt(t.Context(), o)
+			require.NoError(t, err)
+			require.True(t, receipt.Repeated, "%d %d", i, j)
+		}
+		seen.set(nil, nil)
+	}
+	require.NotEqual(t, workflows, seen.started("StartWorkflowExecution"))
+	b.StoreWorker() // finds all of them on its queues, in any order
+	b.Eventually(func() error {
+		ledger, err := b.Store.Ledger(t.Context(), store.LedgerFilter{})
+		if err == nil && len(ledger) != outcomes {
+			err = fmt.Errorf("%d outcomes", len(ledger))
+		}
+		for _, e := range ledger {
+			if e.Deliveries != 1+repeats {
+				err = fmt.Errorf("%+v", e)
+			}
+			require.Equal(t, "paid", e.Outcome.Name)
+		}
+		return err
+	})
+}
+
 // Every outcome of a call is delivered once and has its own answer. Of two with one id the first counts.
 func TestDeliverAll(t *testing.T) {
 	t.Parallel()
