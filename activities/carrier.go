@@ -26,7 +26,7 @@ const (
 )
 
 // BundleQueue is where a worker polls for bundles that polls taskQueue for all else. A worker of a release that knows no bundles
-// does not poll there, and so never gets one, even beside workers that do.
+// does not poll there, and so never gets one, also while workers poll that do.
 func BundleQueue(taskQueue string) string {
 	return cmp.Or(taskQueue, DefaultTaskQueue) + bundleSuffix
 }
@@ -68,8 +68,8 @@ func (c *Carrier) Bundles(ctx context.Context) bool {
 	return takes
 }
 
-// lookFor tells whether a worker polls for bundles and when to look again. While no worker polls at all nobody knows which release
-// comes next, so that what was true stays.
+// lookFor tells whether a worker polls for bundles and when to look again. While no worker polls at all the release
+// of the next one is unknown, and the answer stays the same.
 func (c *Carrier) lookFor(ctx context.Context, was bool) (takes bool, again time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -104,7 +104,7 @@ func unable(err error) bool {
 	return errors.As(err, &not) || errors.As(err, &denied)
 }
 
-// HandOver hands batches over and says what became of each. What is held durably will be recorded, even if the store is down now.
+// HandOver hands batches over and says what became of each. A batch that is held will be recorded, even if the store is down now.
 func (c *Carrier) HandOver(ctx context.Context, batches []Batch) []Sent {
 	sent := make([]Sent, len(batches))
 	if !c.Bundles(ctx) {
@@ -132,7 +132,7 @@ type parcel struct {
 	of []int
 }
 
-// pack returns parcels that each have room for their batches, of which those that are too large are split.
+// pack returns parcels that each have room for their batches, and splits the batches that are too large.
 func pack(batches []Batch) (all []parcel) {
 	room := 0
 	for i, b := range batches {

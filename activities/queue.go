@@ -225,7 +225,7 @@ func (r *Recorder) bundles(ctx context.Context, l *link) bool {
 	return (r.Store == nil || r.breaker.Open()) && ask != nil && ask(ctx)
 }
 
-// gather waits for company for the next write. The first after a pause goes at once: nobody waits for company that may not come.
+// gather waits for company for the next write. The first after a pause goes at once: company may never come.
 // q is locked, but not meanwhile.
 func (q *queue) gather(ctx context.Context, r *Recorder, l *link) {
 	for !q.draining && !q.stopping && ctx.Err() == nil && len(l.ready) > 0 && !l.isFull() {

@@ -77,7 +77,7 @@ func (r *result) get(ctx context.Context) (Bundled, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.waiting--; r.waiting == 0 {
-			r.cancel() // whoever comes now asks again
+			r.cancel() // the next caller asks again
 			select {
 			case <-r.over:
 			default:
@@ -109,7 +109,7 @@ func (r *result) ask(ctx context.Context, over chan struct{}) {
 	}
 }
 
-// errsOf joins the errors of all that is not held.
+// errsOf joins the errors of the batches that are not held.
 func errsOf(all []Sent) error {
 	errs := make([]error, len(all))
 	for i, s := range all {

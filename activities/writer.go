@@ -15,12 +15,12 @@ type Writer struct {
 	Store store.Store
 	// Namespace is the namespace of what does not name one: a client does not know its own.
 	Namespace string
-	// Known returns [Unknown] for a run that there is none of.
+	// Known returns [Unknown] for a run that does not exist.
 	Known func(context.Context, scoring.Run) error
 	Log   log.Logger
 }
 
-// Take writes a batch, of which the reply says what became. One that is refused is in the ledger as well. An error means that a
+// Take writes a batch. The reply says what became of it. One that is refused is in the ledger as well. An error means that a
 // further try may help.
 func (w Writer) Take(ctx context.Context, b Batch) (r Reply, err error) {
 	id, err := b.WorkflowID() // as if it travelled alone
@@ -32,7 +32,7 @@ func (w Writer) Take(ctx context.Context, b Batch) (r Reply, err error) {
 		return r, err
 	}
 	run, _ := b.run()
-	w.Log.Error("Verdict refuses what was handed over", "Run", run.String(), "Key", b.RunKey, "Error", err)
+	w.Log.Error("Verdict refuses a batch that was handed over", "Run", run.String(), "Key", b.RunKey, "Error", err)
 	return r, w.Store.Reject(ctx, store.Rejection{
 		Source: string(b.source()), DeliveryID: id, Reason: scoring.Clip(r.Refused.Err().Error(), scoring.MaxReason), At: b.at(time.Now().UTC()),
 	})

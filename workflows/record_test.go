@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/workflows"
@@ -34,7 +35,7 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 	}
 	b := harness.New(t, nil)
-	b.StoreWorker()
+	b.PlainStoreWorker() // so that workflows carry everything
 	save := func(name, form string, plugin bool, run client.WorkflowRun) {
 		file := filepath.Join(dir, name+".json")
 		data, err := protojson.MarshalOptions{Indent: " "}.Marshal(b.History(run))
@@ -139,4 +140,7 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	records := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, workflows.Record, batch())
 	require.NoError(t, records.Get(t.Context(), nil))
 	save("record_closed", "plain", true, records)
+	bundle := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, activities.BundleWorkflow, activities.Bundle{Batches: []activities.Batch{batch()}})
+	require.NoError(t, bundle.Get(t.Context(), nil))
+	save("bundle_closed", "plain", true, bundle)
 }
