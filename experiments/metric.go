@@ -85,7 +85,7 @@ type Metric struct {
 	// decided on the confidence sequence alone, by the delta method, and marked approximate.
 	Denominator string `json:"per,omitempty"`
 	// Covariate is the name of a score that was known when the unit was assigned (input tokens, the tier of a customer). It
-	// narrows the interval and never moves the e-process.
+	// narrows the interval and brings the decision forward.
 	Covariate string `json:"covariate,omitempty"`
 	// Required makes a guardrail one that must pass before there is a winner: not worse than control by Margin or more.
 	Required bool `json:"required,omitempty"`

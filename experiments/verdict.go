@@ -5,13 +5,14 @@ import "time"
 // Verdict is the result of an experiment in a word.
 type Verdict string
 
-// The verdicts, in the order of their precedence.
+// The verdicts, the highest first. A verdict rests on evidence that was reached once and only moves up, except that a
+// harmful variant which gets no more units leaves the verdict to the others.
 const (
-	Invalid    Verdict = "INVALID"    // the sample ratio, the assignments or the missing scores are wrong
-	Harm       Verdict = "HARM"       // a variant is worse than the control and still gets units
-	Winner     Verdict = "WINNER"     // a variant is better than every other
+	Invalid    Verdict = "INVALID"    // the sample ratio, the assignments or the missing scores are wrong: every other verdict is void
+	Harm       Verdict = "HARM"       // a variant was shown to be worse than the control and still gets units
+	Winner     Verdict = "WINNER"     // a variant was shown to be better than every other
 	Equivalent Verdict = "EQUIVALENT" // the best variants differ by no more than matters
-	Futile     Verdict = "FUTILE"     // more units will hardly show a difference that matters
+	Futile     Verdict = "FUTILE"     // no variant is better by a difference that matters, or the units are used up
 	Continue   Verdict = "CONTINUE"   // not yet
 )
 
@@ -22,6 +23,9 @@ type Decision struct {
 	Variants []string `json:"variants,omitempty"`
 	// Reason says why, in words.
 	Reason string `json:"reason"`
+	// Since is when the verdict was first due: the end of the window of the unit that made it so, or of what delayed it. The
+	// zero time where there is none, as for CONTINUE.
+	Since time.Time `json:"since,omitzero"`
 	// UnitsNeeded is about how many more units must be assigned, if the effect stays the same; 0 if that is not known or
 	// no more are needed. TimeNeeded is about how long that takes at the rate so far, with the last window.
 	UnitsNeeded int           `json:"units_needed,omitempty"`

@@ -42,7 +42,7 @@ func TestBoundIsUnderTheFinalEvidence(t *testing.T) {
 			}
 		}
 		for v := range now.exp.names {
-			bound, all := now.metrics[0].behind[v].LogE(), then.metrics[0].behind[v].LogE()
+			bound, all := now.metrics[0].early.behind[v].LogE(), then.metrics[0].early.behind[v].LogE()
 			if bound > all || (!open && bound != all) {
 				t.Fatalf("%s: %v now, %v then", now.exp.names[v], bound, all)
 			}

@@ -9,12 +9,11 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/estimate"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
 // judge is the state of a decision in the making.
 type judge struct {
-	a       *Analysis
+	*history
 	d       experiments.Definition
 	k       float64
 	read    []reading // primary first
@@ -24,19 +23,14 @@ type judge struct {
 }
 
 func (a *Analysis) judge(now time.Time) *judge {
-	j := &judge{a: a, d: a.exp.def, k: float64(len(a.exp.names)), now: now}
+	k := len(a.exp.names)
+	j := &judge{history: a.history(now), d: a.exp.def, k: float64(k), now: now, harmful: make([]bool, k), early: make([]string, k)}
 	for _, m := range a.metrics {
 		j.read = append(j.read, m.read())
 	}
-	j.harmful, j.early = make([]bool, len(a.exp.names)), make([]string, len(a.exp.names))
 	for v := range j.harmful {
-		if v == a.exp.control {
-			continue
-		}
-		for _, r := range j.read {
-			j.harmful[v] = j.harmful[v] || j.harms(r, v)
-		}
-		if j.d.EarlyRead && !j.harmful[v] {
+		j.harmful[v] = j.history.harmful(v, now)
+		if j.d.EarlyRead && !j.harmful[v] && v != a.exp.control {
 			j.early[v] = j.harmsEarly(v)
 			j.harmful[v] = j.early[v] != ""
 		}
@@ -44,12 +38,20 @@ func (a *Analysis) judge(now time.Time) *judge {
 	return j
 }
 
-// decide applies the rules in their order.
+// decide returns the highest verdict that is due. A fact is never taken back, so neither is a verdict, except that HARM
+// asks for an action: when a harmful variant gets no more units, the verdict is about the others.
 func (j *judge) decide() experiments.Decision {
-	for _, rule := range []func() (experiments.Decision, bool){j.invalid, j.harm, j.unsettled, j.winner, j.equivalent, j.futile} {
+	for _, rule := range []func() (experiments.Decision, bool){j.invalid, j.harm, j.win, j.equal, j.giveUp} {
 		if d, ok := rule(); ok {
 			return d
 		}
+	}
+	if j.a.matured == 0 {
+		return j.goOn("no unit has matured yet")
+	}
+	if !j.settled(j.now) {
+		until := j.lastChange(j.now).Add(j.d.Maturity)
+		return j.goOn("the first window since the weights changed is open until " + until.UTC().Format(time.RFC3339))
 	}
 	return j.goOn("")
 }
@@ -66,292 +68,226 @@ func (j *judge) names(which func(v int) bool) []string {
 	return out
 }
 
-// sequence returns the confidence sequence of a pair at a level.
-func (j *judge) sequence(alpha float64) estimate.Sequence {
-	return estimate.Sequence{Alpha: alpha, Planned: float64(j.d.Planned)}
-}
+// date writes a time for people.
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 
 func (j *judge) invalid() (experiments.Decision, bool) {
 	var reasons []string
+	var since moment
+	alarm := func(at moment, format string, args ...any) {
+		if at.unit > 0 && (since.unit == 0 || at.at.Before(since.at)) {
+			since = at
+		}
+		if at.unit > 0 {
+			format += " since " + date(at.at)
+		}
+		reasons = append(reasons, fmt.Sprintf(format, args...))
+	}
 	if j.d.Selection == "fixed" {
-		reasons = append(reasons, "everybody gets the same variant: nothing is compared")
+		alarm(moment{}, "everybody gets the same variant: nothing is compared")
 	}
 	if j.a.absent > 0 {
-		reasons = append(reasons, fmt.Sprintf("%d units have no usable assignment probabilities", j.a.absent))
+		alarm(moment{}, "%d units have no usable assignment probabilities", j.a.absent)
 	}
-	if float64(j.a.crossed) > 0.01*float64(j.a.units) {
-		reasons = append(reasons, fmt.Sprintf("%d of %d units were seen with two variants", j.a.crossed, j.a.units))
+	if j.a.many.unit > 0 {
+		alarm(j.a.many, "%d of %d units were seen with two variants", j.a.crossed, j.a.units)
 	}
-	if s := j.a.sampleRatio(false); s.Alarm {
-		reasons = append(reasons, fmt.Sprintf("the variants did not get their shares of the units (e = %s, alarm at %d)", eText(s.LogE), AlarmE))
+	if r := &j.a.assigned; r.alarm.unit > 0 {
+		alarm(r.alarm, "the variants did not get their shares of the units (e = %s, alarm at %d)", eText(r.logE()), AlarmE)
 	}
-	if s := j.a.sampleRatio(true); s.Alarm {
-		reasons = append(reasons, fmt.Sprintf("the variants do not have their shares of the matured units (e = %s, alarm at %d)", eText(s.LogE), AlarmE))
+	if r := &j.a.arrived; r.alarm.unit > 0 {
+		alarm(r.alarm, "the variants do not have their shares of the matured units (e = %s, alarm at %d)", eText(r.logE()), AlarmE)
 	}
-	if e := j.read[0].mismatch(); e >= math.Log(AlarmE) {
-		reasons = append(reasons, fmt.Sprintf("the variants differ in how often %s is missing (e = %s, alarm at %d)", j.read[0].metric, eText(e), AlarmE))
+	if m := &j.read[0].missing; m.alarm.unit > 0 {
+		alarm(m.alarm, "the variants differ in how often %s is missing (e = %s, alarm at %d)", j.read[0].metric, eText(m.logE()), AlarmE)
 	}
-	reasons = append(reasons, j.a.seals.invalid()...)
+	if m := &j.a.seals.resets; m.alarm.unit > 0 {
+		alarm(m.alarm, "the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(m.logE()), AlarmE)
+	}
 	if reasons == nil {
 		return experiments.Decision{}, false
 	}
-	return experiments.Decision{Verdict: experiments.Invalid, Reason: strings.Join(reasons, "; ")}, true
-}
-
-// harmThreshold is what evidence of harm must reach: alpha is shared by all variants and metrics that are watched, and
-// by the two ways of the early read.
-func (j *judge) harmThreshold() float64 {
-	checks := len(j.read)
-	if j.d.EarlyRead {
-		checks += 2
-	}
-	return (j.k - 1) * float64(checks) / j.d.AlphaHarm
-}
-
-// harms tells whether v is worse than the control on a metric.
-func (j *judge) harms(r reading, v int) bool {
-	c := j.a.exp.control
-	if r.metric.Denominator != "" {
-		e, ok := r.effect(v, c)
-		return ok && j.sequence(1/j.harmThreshold()).Upper(e) < 0
-	}
-	if r.logE(c, v) < math.Log(j.harmThreshold()) {
-		return false
-	}
-	e, ok := r.effect(v, c)
-	return ok && j.sequence(j.d.Alpha).Interval(e).Hi < 0
-}
-
-// harmsEarly is the same with the certain facts about open windows, and says how it found the harm.
-//
-// A variant that cannot catch up, even if all its open windows end well and all the control's end badly, need not be
-// waited for: the e-process proves that. The Kaplan-Meier estimate has only the interval. It waits for units whose
-// windows have closed: before that no unit has been followed to the end of its window, and it would favour the faster
-// variant.
-func (j *judge) harmsEarly(v int) string {
-	m := j.a.metrics[0]
-	counts, control := m.counts[v], m.counts[j.a.exp.control]
-	if min(counts.Assigned, control.Assigned) >= MinUnits && m.behind[v].LogE() >= math.Log(j.harmThreshold()) {
-		return "it cannot catch up any more"
-	}
-	if min(counts.Matured, control.Matured) < ApproximateUnits {
-		return ""
-	}
-	b, c := estimate.KaplanMeier(m.sojourns[v], j.d.Maturity), estimate.KaplanMeier(m.sojourns[j.a.exp.control], j.d.Maturity)
-	e := estimate.Difference(b, c)
-	e.Value *= j.a.exp.metrics[0].sign()
-	if e.SE > 0 && j.sequence(1/j.harmThreshold()).Upper(e) < 0 {
-		return "early read"
-	}
-	return ""
-}
-
-// stopped tells whether a variant no longer gets units: in the newest epoch no unit had a chance of it.
-func (j *judge) stopped(v int) bool {
-	newest, none := math.MinInt, false
-	for at, e := range j.a.epochs {
-		if e.shares == nil || at.epoch < newest {
-			continue
+	d := experiments.Decision{Verdict: experiments.Invalid, Reason: strings.Join(reasons, "; "), Since: since.at}
+	all := func() (experiments.Decision, bool) { return j.won(func(int) bool { return true }) }
+	for _, rule := range []func() (experiments.Decision, bool){j.harm, all, j.equal, j.giveUp} {
+		if void, ok := rule(); ok {
+			d.Reason += fmt.Sprintf(". %s of %s is void: it assumed what this refutes", strings.TrimSpace(string(void.Verdict)+" "+strings.Join(void.Variants, ", ")), date(void.Since))
 		}
-		if at.epoch > newest {
-			newest, none = at.epoch, true
-		}
-		none = none && e.shares[v] == 0
 	}
-	return none
+	return d, true
 }
 
 func (j *judge) harm() (experiments.Decision, bool) {
-	names := j.names(func(v int) bool { return j.harmful[v] && !j.stopped(v) })
+	in := func(v int) bool { return j.harmful[v] && !j.stopped(v, j.now) }
+	names := j.names(in)
 	if names == nil {
 		return experiments.Decision{}, false
 	}
 	var reasons []string
+	var since time.Time
 	for v, name := range j.a.exp.names {
-		if j.harmful[v] && !j.stopped(v) {
-			reasons = append(reasons, fmt.Sprintf("%s is worse than %s on %s", name, j.d.Control, j.harmedMetrics(v)))
-		}
-	}
-	return experiments.Decision{Verdict: experiments.Harm, Variants: names, Reason: strings.Join(reasons, "; ") + ": give it no more units"}, true
-}
-
-func (j *judge) harmedMetrics(v int) string {
-	if j.early[v] != "" {
-		return fmt.Sprintf("%s (%s)", j.d.Primary, j.early[v])
-	}
-	var names []string
-	for _, r := range j.read {
-		if !j.harms(r, v) {
+		if !in(v) {
 			continue
 		}
-		s := r.metric.String()
-		if r.metric.Denominator == "" {
-			s += fmt.Sprintf(" (e = %s, needs %.0f)", eText(r.logE(j.a.exp.control, v)), j.harmThreshold())
-		}
-		names = append(names, s)
-	}
-	return strings.Join(names, ", ")
-}
-
-// unsettled holds every other verdict back until one window after the last change of weights has closed, so that no
-// verdict rests on units whose window began under other weights alone. Under an allocator, which changes them all the
-// time, it is one window after the start.
-func (j *judge) unsettled() (experiments.Decision, bool) {
-	if j.a.matured == 0 {
-		return j.goOn("no unit has matured yet"), true
-	}
-	since := j.a.first
-	if j.d.Allocator == experiments.Manual {
-		began := map[int]time.Time{}
-		for at, e := range j.a.epochs {
-			if j.d.Selection == scoring.ByCustom {
-				// The caller's probabilities are no weights that change: only an epoch is.
-				if first, ok := began[at.epoch]; ok && !e.since.Before(first) {
-					continue
-				}
-				began[at.epoch] = e.since
-				continue
-			}
-			if e.since.After(since) {
-				since = e.since
-			}
-		}
-		for _, t := range began {
-			if t.After(since) {
-				since = t
-			}
-		}
-	}
-	if settled := since.Add(j.d.Maturity); j.now.Before(settled) {
-		return j.goOn("the first window since the weights changed is open until " + settled.UTC().Format(time.RFC3339)), true
-	}
-	return experiments.Decision{}, false
-}
-
-// winner looks for a variant that beats every other one. One that was shown to be harmful and gets no more units is out
-// of the contest: its evidence can grow no more.
-func (j *judge) winner() (experiments.Decision, bool) {
-	r := j.read[0]
-	threshold := j.k / j.d.Alpha
-	s := j.sequence(j.d.Alpha / j.k)
-	for b, name := range j.a.exp.names {
-		if j.harmful[b] || !j.passes(b) {
-			continue
-		}
-		beaten, out, weakest := 0, 0, math.Inf(1)
-		margin := r.distance(j.d.Margin, true)
-		for v := range j.a.exp.names {
-			switch {
-			case v == b:
-			case j.harmful[v] && j.stopped(v):
-				out++
-			case r.better(b, v, s, threshold, margin):
-				beaten++
-				weakest = min(weakest, r.logE(b, v))
-			}
-		}
-		if beaten+out < len(j.a.exp.names)-1 {
-			continue
-		}
-		reason := fmt.Sprintf("%s is better than every other variant on %s", name, r.metric)
-		switch {
-		case beaten == 0:
-			reason = fmt.Sprintf("every variant but %s was harmful", name)
-		case r.metric.Denominator == "":
-			reason += fmt.Sprintf(" (e = %s or more, needs %.0f)", eText(weakest), threshold)
-		}
-		return experiments.Decision{Verdict: experiments.Winner, Variants: []string{name}, Reason: reason}, true
-	}
-	return experiments.Decision{}, false
-}
-
-// passes tells whether b is shown not to be worse than the control, by the margin or more, on every guardrail that must
-// pass.
-func (j *judge) passes(b int) bool {
-	if b == j.a.exp.control {
-		return true
-	}
-	for _, r := range j.read[1:] {
-		if !r.metric.Required {
-			continue
-		}
-		margin := -r.distance(r.metric.Margin, false)
-		if e, ok := r.effect(b, j.a.exp.control); ok {
-			if j.sequence(j.d.Alpha).Lower(e) <= margin {
-				return false
-			}
-		} else if i, ok := r.interval(b, j.a.exp.control, j.sequence(j.d.Alpha)); !ok || i.Lo <= margin {
-			return false
-		}
-	}
-	return true
-}
-
-func (j *judge) equivalent() (experiments.Decision, bool) {
-	r := j.read[0]
-	if j.d.ROPE == 0 || r.mixed() {
-		return experiments.Decision{}, false
-	}
-	s := j.sequence(j.d.Alpha)
-	top := func(v int) bool {
-		if j.harmful[v] {
-			return false
-		}
-		for b := range j.a.exp.names {
-			if b != v && !j.harmful[b] && r.better(b, v, s, 1/j.d.Alpha, 0) {
-				return false
-			}
-		}
-		return true
-	}
-	best := j.names(top)
-	if len(best) < 2 {
-		return experiments.Decision{}, false
-	}
-	for i, b := range best {
-		for _, v := range best[:i] {
-			in, ok := r.interval(j.a.exp.index[b], j.a.exp.index[v], s)
-			if !ok {
-				return experiments.Decision{}, false
-			}
-			if in.Lo < -r.distance(j.d.ROPE, false) || in.Hi > r.distance(j.d.ROPE, true) {
-				return experiments.Decision{}, false
-			}
+		text, from := j.harmed(v)
+		reasons = append(reasons, fmt.Sprintf("%s is worse than %s on %s", name, j.d.Control, text))
+		if !from.IsZero() && (since.IsZero() || from.Before(since)) {
+			since = from
 		}
 	}
 	return experiments.Decision{
-		Verdict: experiments.Equivalent, Variants: best,
-		Reason: fmt.Sprintf("%s differ by no more than %v on %s: take the cheapest", strings.Join(best, ", "), j.d.ROPE, r.metric),
+		Verdict: experiments.Harm, Variants: names, Reason: strings.Join(reasons, "; ") + ": give it no more units", Since: since,
 	}, true
 }
 
-func (j *judge) futile() (experiments.Decision, bool) {
-	r := j.read[0]
+// harmed says on what a variant is harmful, and since when.
+func (j *judge) harmed(v int) (string, time.Time) {
+	if j.early[v] != "" {
+		return fmt.Sprintf("%s (%s)", j.d.Primary, j.early[v]), time.Time{}
+	}
 	c := j.a.exp.control
-	s := j.sequence(j.d.Alpha)
-	left := 0
+	var texts []string
+	var first time.Time
+	same := false
+	for i, r := range j.read {
+		if !r.evidence.shown(worse, c, v, j.now) {
+			continue
+		}
+		f := r.evidence.at(worse, c, v)
+		since := later(f.moment, r.evidence.ready(c, v)).at
+		if first.IsZero() || since.Before(first) {
+			first = since
+		}
+		s := fmt.Sprintf("%s since %s", r.metric, date(since))
+		if test := r.evidence.test(worse, c, v); test != nil {
+			s += fmt.Sprintf(" (%s)", j.evidence(f, test.LogE(), r.evidence.needs[worse]))
+		}
+		if b, ok := j.harmBound(r, v); ok {
+			s += fmt.Sprintf(", by %.3g or more at its own level", b)
+		}
+		same = same || i == 0
+		texts = append(texts, s)
+	}
+	text := strings.Join(texts, ", ")
+	// A winner that turned out harmful: as it was before the harm was known.
+	_, won, ok := j.winner(func(b int) bool { return b == v })
+	switch {
+	case ok && same:
+		text += fmt.Sprintf(". It won on %s at %s: the effect has changed its sign, or one of the two is an error", j.d.Primary, date(won))
+	case ok:
+		text += fmt.Sprintf(". It won on %s at %s; do not ship it", j.d.Primary, date(won))
+	}
+	return text, first
+}
+
+// harmBound returns by how much a variant is worse than the control at least, at the level of harm; ok is false where that
+// is not known, or no longer so.
+func (j *judge) harmBound(r reading, v int) (float64, bool) {
+	p := r.evidence.pairs[v]
+	if p == nil {
+		return 0, false
+	}
+	_, lo, hi := p.Difference(r.evidence.needs[worse])
+	b := -hi
+	if r.metric.Direction == experiments.Lower {
+		b = lo
+	}
+	return b * r.metric.size(), b > 0
+}
+
+// evidence says what the evidence of a fact was, and what it is now where it has fallen under what it needed.
+func (j *judge) evidence(f fact, logE, needs float64) string {
+	if logE >= math.Log(needs) {
+		return fmt.Sprintf("e = %s, needs %.0f", eText(logE), needs)
+	}
+	return fmt.Sprintf("e was %.3g, needs %.0f, and is %s now: the guarantee is of the first crossing, the estimate and the interval are of today", f.e, needs, eText(logE))
+}
+
+// win is the verdict of a winner. One that was found harmful since is none.
+func (j *judge) win() (experiments.Decision, bool) {
+	return j.won(func(b int) bool { return !j.harmful[b] })
+}
+
+func (j *judge) won(may func(b int) bool) (experiments.Decision, bool) {
+	b, since, ok := j.winner(may)
+	if !ok {
+		return experiments.Decision{}, false
+	}
+	r := j.read[0]
+	weakest, opposite := -1, []string(nil)
 	for v := range j.a.exp.names {
-		if v == c || j.harmful[v] {
+		if v == b || !r.evidence.shown(better, b, v, since) {
 			continue
 		}
-		left++
-		n := r.counts[v].Scored + r.counts[c].Scored
-		if n >= j.d.MaxUnits {
-			continue
+		if t := r.evidence.test(better, b, v); t != nil && (weakest < 0 || t.LogE() < r.evidence.test(better, b, weakest).LogE()) {
+			weakest = v
 		}
-		in, ok := r.interval(v, c, s)
-		if j.d.MDE == 0 || !ok || r.mixed() || in.Hi >= r.distance(j.d.MDE, true) {
-			return experiments.Decision{}, false
+		against := under
+		if j.d.Margin == 0 {
+			against = better
+		}
+		if r.evidence.shown(against, v, b, j.now) {
+			opposite = append(opposite, fmt.Sprintf("since %s the opposite is shown about %s", date(r.evidence.at(against, v, b).at), j.name(v)))
 		}
 	}
-	if left == 0 {
+	reason := fmt.Sprintf("%s is better than every other variant on %s since %s", j.name(b), r.metric, date(since))
+	switch {
+	case !slices.ContainsFunc(j.a.exp.names, func(name string) bool { return r.evidence.at(better, b, j.a.exp.index[name]).by(since) }):
+		reason = fmt.Sprintf("every variant but %s was harmful", j.name(b))
+	case weakest >= 0:
+		reason += fmt.Sprintf(" (%s)", j.evidence(r.evidence.at(better, b, weakest), r.evidence.test(better, b, weakest).LogE(), r.evidence.needs[better]))
+	}
+	return experiments.Decision{
+		Verdict: experiments.Winner, Variants: []string{j.name(b)}, Reason: strings.Join(append([]string{reason}, opposite...), "; "), Since: since,
+	}, true
+}
+
+func (j *judge) equal() (experiments.Decision, bool) {
+	best, since, ok := j.equivalent()
+	if !ok {
+		return experiments.Decision{}, false
+	}
+	names := j.names(func(v int) bool { return slices.Contains(best, v) })
+	return experiments.Decision{
+		Verdict: experiments.Equivalent, Variants: names, Since: since,
+		Reason: fmt.Sprintf("%s differ by no more than %v on %s since %s: take the cheapest", strings.Join(names, ", "), j.d.ROPE, j.read[0].metric, date(since)),
+	}, true
+}
+
+func (j *judge) giveUp() (experiments.Decision, bool) {
+	since, ok := j.futile()
+	if !ok {
 		return experiments.Decision{}, false
 	}
 	reason := fmt.Sprintf("no variant is better than %s by the difference that matters (%v), or it has had its %d units", j.d.Control, j.d.MDE, j.d.MaxUnits)
 	if j.d.MDE == 0 {
 		reason = fmt.Sprintf("every variant has had its %d units", j.d.MaxUnits)
 	}
-	return experiments.Decision{Verdict: experiments.Futile, Reason: reason}, true
+	return experiments.Decision{Verdict: experiments.Futile, Reason: fmt.Sprintf("%s, since %s", reason, date(since)), Since: since}, true
+}
+
+// harmsEarly tells whether the early read finds a variant harmful, and says how.
+//
+// A variant that cannot catch up, even if all its open windows end well and all the control's end badly, need not be
+// waited for: the bets prove that. The Kaplan-Meier estimate has only the interval. It waits for units whose
+// windows have closed: before that no unit has been followed to the end of its window, and it would favour the faster
+// variant.
+func (j *judge) harmsEarly(v int) string {
+	m := j.a.metrics[0]
+	counts, control, needs := m.counts[v], m.counts[j.a.exp.control], m.evidence.needs[worse]
+	if min(counts.Assigned, control.Assigned) >= MinUnits && m.early.behind[v].Peak() >= needs {
+		return "it cannot catch up any more"
+	}
+	if min(counts.Matured, control.Matured) < ApproximateUnits {
+		return ""
+	}
+	b, c := estimate.KaplanMeier(m.early.sojourns[v], j.d.Maturity), estimate.KaplanMeier(m.early.sojourns[j.a.exp.control], j.d.Maturity)
+	e := estimate.Difference(b, c)
+	e.Value *= j.a.exp.metrics[0].sign()
+	if e.SE > 0 && j.a.exp.sequence(1/needs).Upper(e) < 0 {
+		return "early read"
+	}
+	return ""
 }
 
 // goOn is the verdict to continue, with the units that the leading pair still needs.
@@ -367,16 +303,20 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	}
 	if reason == "" {
 		d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely (e = %s, needs %.0f)",
-			j.name(b), j.name(v), r.metric, eText(r.logE(b, v)), j.k/j.d.Alpha)
-		if r.metric.Denominator != "" {
-			d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely", j.name(b), j.name(v), r.metric)
-		} else if r.better(b, v, j.sequence(j.d.Alpha/j.k), j.k/j.d.Alpha, r.distance(j.d.Margin, true)) {
+			j.name(b), j.name(v), r.metric, eText(r.evidence.logE(b, v)), j.k/j.d.Alpha)
+		switch {
+		case r.evidence.shown(better, b, v, j.now):
 			d.Reason = fmt.Sprintf("%s leads on %s, but not yet over every variant or not with every guardrail passed", j.name(b), r.metric)
+		case r.metric.Denominator != "":
+			d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely", j.name(b), j.name(v), r.metric)
+		case j.d.Margin > 0:
+			d.Reason = fmt.Sprintf("%s leads %s on %s, but not surely by the margin of %v (e = %s, needs %.0f)",
+				j.name(b), j.name(v), r.metric, j.d.Margin, eText(r.evidence.test(better, b, v).LogE()), j.k/j.d.Alpha)
 		}
 	}
 	scored := float64(r.counts[b].Scored + r.counts[v].Scored)
-	growth := estimate.UnitsFactor(j.sequence(j.d.Alpha), e)
-	if logE := r.logE(b, v); r.metric.Denominator == "" && logE > 0 {
+	growth := estimate.UnitsFactor(j.a.exp.sequence(j.d.Alpha), e)
+	if logE := r.evidence.logE(b, v); r.metric.Denominator == "" && logE > 0 {
 		growth = max(growth, math.Log(j.k/j.d.Alpha)/logE) // evidence grows about as the units do
 	}
 	if scored == 0 || growth*scored > float64(j.d.MaxUnits) {
@@ -425,58 +365,4 @@ func (j *judge) leaders() (first, second int, e estimate.Effect, ok bool) {
 	first, second = places[0].v, places[1].v
 	e, ok = r.effect(first, second)
 	return first, second, e, ok
-}
-
-// mismatch returns the logarithm of the e-value against all variants missing equally often.
-func (r reading) mismatch() float64 { return mismatch(r.absences, len(r.counts)) }
-
-// mismatch returns the logarithm of the e-value against something happening equally often to the units of k variants.
-func mismatch(pairs []estimate.EProcess, k int) float64 {
-	var all []*estimate.EProcess
-	for b := range k {
-		for v := range k {
-			if b != v {
-				all = append(all, &pairs[b*k+v])
-			}
-		}
-	}
-	return estimate.MeanE(all...)
-}
-
-// sampleRatio checks the counts of all epochs whose shares were the same for all of their units.
-func (a *Analysis) sampleRatio(matured bool) SampleRatio {
-	k := len(a.exp.names)
-	counts, shares := make([]float64, k), make([]float64, k)
-	var s SampleRatio
-	for _, n := range strata(a.epochs) {
-		e := a.epochs[n]
-		if e.shares == nil {
-			continue
-		}
-		observed := e.assigned
-		if matured {
-			observed = e.matured
-		}
-		s.LogE += estimate.SampleRatioLogE(observed, e.shares, estimate.SampleRatioConcentration)
-		sum := 0.0
-		for _, c := range observed {
-			sum += c
-		}
-		for v := range k {
-			counts[v] += observed[v]
-			shares[v] += sum * e.shares[v]
-		}
-	}
-	s.LogE = max(min(s.LogE, math.MaxFloat64), -math.MaxFloat64)
-	s.ChiSquareP = estimate.ChiSquareP(counts, shares)
-	s.Alarm, s.Warn = s.LogE >= math.Log(AlarmE), s.LogE >= math.Log(WarnE)
-	return s
-}
-
-// eText writes an e-value for people.
-func eText(logE float64) string {
-	if logE > 30 {
-		return fmt.Sprintf("10^%.0f", math.Floor(logE/math.Ln10))
-	}
-	return fmt.Sprintf("%.3g", math.Exp(logE))
 }

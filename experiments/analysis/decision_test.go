@@ -135,8 +135,8 @@ func TestAVariantThatOneUnitCouldNotGet(t *testing.T) {
 	require.NoError(t, a.Add(u))
 	require.Equal(t, experiments.Harm, a.Report(late).Decision.Verdict)
 
-	// Too many sets of probabilities cannot be told apart: bets go on, means decide nothing.
-	d.ROPE = .9
+	// Too many sets of probabilities cannot be pooled: bets know the probabilities of each unit and decide all the same.
+	d.ROPE = .2
 	s = newSource(t, d, 7, rates(map[string]float64{"control": .5, "short": .5}))
 	a = analysis.New(s.exp)
 	for i, u := range s.units(2000) {
@@ -145,8 +145,9 @@ func TestAVariantThatOneUnitCouldNotGet(t *testing.T) {
 		require.NoError(t, a.Add(u))
 	}
 	r := a.Report(late)
-	require.NotEqual(t, experiments.Equivalent, r.Decision.Verdict)
-	require.True(t, r.Metrics[0].Variants[1].Versus.Approximate)
+	require.Equal(t, experiments.Equivalent, r.Decision.Verdict)
+	require.False(t, r.Metrics[0].Variants[1].Versus.Approximate)
+	require.True(t, r.Metrics[0].Variants[1].Versus.DifferenceInterval.Contains(0))
 }
 
 // A number that is no measurement is an error of its unit, and no report has anything that JSON has not.

@@ -55,6 +55,6 @@ func Example() {
 	}
 	// Output:
 	// day 3: CONTINUE: no unit has matured yet
-	// day 9: CONTINUE: short leads current on merged, but not surely (e = 11.3, needs 40)
-	// day 17: WINNER: short is better than every other variant on merged (e = 9.08e+07 or more, needs 40)
+	// day 9: CONTINUE: short leads current on merged, but not surely (e = 8.84, needs 40)
+	// day 17: WINNER: short is better than every other variant on merged since 2026-01-14 19:09 UTC (e = 7.63e+07, needs 40)
 }

@@ -92,3 +92,14 @@ func (m metric) sign() float64 {
 	}
 	return 1
 }
+
+// exact tells whether m is decided and shown by bets: its scores have a range.
+func (m metric) exact() bool { return m.Type != experiments.Unbounded && m.Denominator == "" }
+
+// size returns the length of m's range, 1 for a metric without one.
+func (m metric) size() float64 {
+	if lo, hi, ok := m.bounds(); ok {
+		return hi - lo
+	}
+	return 1
+}

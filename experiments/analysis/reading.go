@@ -110,27 +110,6 @@ func (r reading) effect(b, j int) (estimate.Effect, bool) {
 	return e, true
 }
 
-// interval returns the range of how much b is better than j. While no unit differs from another there is no variance to
-// reckon with, but something is known all the same: that few units of a bounded metric can be other than those seen.
-func (r reading) interval(b, j int, s estimate.Sequence) (estimate.Interval, bool) {
-	if e, ok := r.effect(b, j); ok {
-		return s.Interval(e), true
-	}
-	lo, hi, bounded := r.metric.bounds()
-	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
-	d := estimate.Difference(sb, sj)
-	if !bounded || r.metric.Denominator != "" || min(sb.N, sj.N) < MinUnits || d.SE != 0 || d.Value != 0 {
-		return estimate.Interval{}, false
-	}
-	others := func(n float64) float64 { return estimate.BernoulliInterval(0, n, s.Alpha/2, s.Planned/2).Hi } // at most such a share
-	above, below := hi-sb.Mean, sb.Mean-lo
-	i := estimate.Interval{Lo: -(others(sb.N)*below + others(sj.N)*above), Hi: others(sb.N)*above + others(sj.N)*below}
-	if r.metric.sign() < 0 {
-		i = estimate.Interval{Lo: -i.Hi, Hi: -i.Lo}
-	}
-	return i, true
-}
-
 // lift returns the difference of b and j as a share of j, as the metric is measured.
 func (r reading) lift(b, j int) (estimate.Effect, bool) {
 	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
@@ -168,19 +147,6 @@ func (r reading) approximate(b, j int, e estimate.Effect) bool {
 // know each unit's own; a mean does not, and decides nothing then.
 func (r reading) mixed() bool {
 	return slices.ContainsFunc(r.epochs, func(s stratum) bool { return s.shares == "" })
-}
-
-// logE returns the logarithm of the evidence that b is better than j.
-func (r reading) logE(b, j int) float64 { return r.pairs[b*len(r.counts)+j].LogE() }
-
-// better tells whether b is shown to be better than j by more than margin: by the e-process at the threshold, and by
-// the lower bound of the confidence sequence at alpha. A ratio has the bound alone.
-func (r reading) better(b, j int, s estimate.Sequence, threshold, margin float64) bool {
-	e, ok := r.effect(b, j)
-	if !ok || s.Lower(e) <= margin {
-		return false
-	}
-	return r.metric.Denominator != "" || r.logE(b, j) >= math.Log(threshold)
 }
 
 // pooled returns the moments of a variant over all epochs.

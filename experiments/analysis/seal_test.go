@@ -197,7 +197,7 @@ func TestResetsAfterTheSealAreTested(t *testing.T) {
 	both := decide(func(i int) bool { return i%20 < 6 })
 	require.NotEqual(t, experiments.Invalid, both.Decision.Verdict)
 	require.Contains(t, strings.Join(both.Notes, "\n"), "360 units were reset or found unserved after the seal, and stay as sealed: 180 of control, 180 of short")
-	few := decide(func(i int) bool { return i%100 == 1 })
+	few := decide(func(i int) bool { return i%120 == 1 })
 	require.Contains(t, strings.Join(few.Notes, "\n"), "the variants differ in how often units are reset after their seal (e = ", "it warns first")
 }
 

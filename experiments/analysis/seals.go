@@ -1,11 +1,6 @@
 package analysis
 
-import (
-	"fmt"
-	"math"
-
-	"github.com/verdict-dev/verdict/internal/estimate"
-)
+import "fmt"
 
 // SealCounts are numbers of units of a variant with a window.
 type SealCounts struct {
@@ -21,19 +16,18 @@ type SealCounts struct {
 	TooLate int `json:"too_late"`
 }
 
-// seals counts what became of units at and after their seals, and bets on the variants being reset equally often.
+// seals counts what became of units at and after their seals, and tests whether the variants are reset equally often.
 type seals struct {
 	counts []SealCounts
-	resets estimate.Centre
-	pairs  []estimate.EProcess
+	resets mismatch
 }
 
 func newSeals(k int) *seals {
-	return &seals{counts: make([]SealCounts, k), pairs: make([]estimate.EProcess, k*k)}
+	return &seals{counts: make([]SealCounts, k), resets: newMismatch(k)}
 }
 
 // add counts a unit of variant v.
-func (s *seals) add(v int, u Unit, p []float64) {
+func (s *seals) add(v int, u Unit, p []float64, sealed moment) {
 	c := &s.counts[v]
 	switch {
 	case u.SealedAt.IsZero():
@@ -54,30 +48,10 @@ func (s *seals) add(v int, u Unit, p []float64) {
 			break
 		}
 	}
-	reset := 0.0
 	if u.Reset {
 		c.Reset++
-		reset = 1
 	}
-	if p != nil {
-		bet(s.pairs, len(s.counts), v, reset, s.resets.Value(), p)
-	}
-	s.resets.Add(reset)
-}
-
-func (s *seals) merge(o *seals) {
-	for v := range s.counts {
-		c, d := &s.counts[v], o.counts[v]
-		c.Sealed += d.Sealed
-		c.InGrace += d.InGrace
-		c.Reset += d.Reset
-		c.Corrected += d.Corrected
-		c.TooLate += d.TooLate
-	}
-	for i := range s.pairs {
-		s.pairs[i].Merge(o.pairs[i])
-	}
-	s.resets = estimate.Centre{Sum: s.resets.Sum + o.resets.Sum, Count: s.resets.Count + o.resets.Count}
+	s.resets.add(v, u.Reset, p, sealed)
 }
 
 func (s *seals) total() (all SealCounts) {
@@ -102,14 +76,6 @@ func (s *seals) report(names []string) []SealCounts {
 		out[v] = c
 	}
 	return out
-}
-
-// invalid says why the decision is invalid, if it is.
-func (s *seals) invalid() []string {
-	if e := mismatch(s.pairs, len(s.counts)); e >= math.Log(AlarmE) {
-		return []string{fmt.Sprintf("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(e), AlarmE)}
-	}
-	return nil
 }
 
 // lateShare is the share of units that are known too late above which a note says so.
@@ -137,8 +103,8 @@ func (s *seals) notes(names []string) (notes []string) {
 	if all.Reset > 0 {
 		note("%s reset or found unserved after the seal, and stay as sealed: %s", units(all.Reset, "was", "were"), by(func(c SealCounts) int { return c.Reset }))
 	}
-	if e := mismatch(s.pairs, len(s.counts)); e >= math.Log(WarnE) && e < math.Log(AlarmE) {
-		note("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(e), AlarmE)
+	if m := &s.resets; m.warned.unit > 0 && m.alarm.unit == 0 {
+		note("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(m.logE()), AlarmE)
 	}
 	if n := all.Sealed + all.TooLate; float64(all.TooLate) > lateShare*float64(n) {
 		note("the store learned of %d of %d units after their seal: they count in the sample ratio alone (%s)", all.TooLate, n, by(func(c SealCounts) int { return c.TooLate }))

@@ -80,7 +80,7 @@ func (e *design) newShadowTally() *shadowTally {
 
 func (t *shadowTally) add(shadow Unit, control *Unit) {
 	for i, m := range t.alone {
-		m.add(stratum{}, 0, shadow, shadow.Outcomes[i], nil, 0) // the weights do not matter to a shadow
+		m.add(stratum{}, 0, shadow, shadow.Outcomes[i], nil, moment{}) // the weights do not matter to a shadow
 		if control == nil || !shadow.Mature || !control.Mature || m.metric.Denominator != "" {
 			continue
 		}

@@ -192,7 +192,7 @@ func TestOneStatement(t *testing.T) {
 	for rep := range 24 {
 		p := play{rng: rand.New(rand.NewPCG(uint64(rep), 21)), share: []float64{.5, .1, .9}[rep%3]}
 		rate := constant([]float64{.52, .3}[rep%2], .4)
-		pair := NewPair(0, []float64{0, .03, -.07}, []float64{0, .03, .07})
+		pair := NewPair(0, false, []float64{0, .03, -.07}, []float64{0, .03, .07})
 		values := []float64{0, .03, -.07, .07}
 		var more, less [4]Test
 		var stakes, reversed []Stake
@@ -303,7 +303,7 @@ func TestMeanStaysInItsRange(t *testing.T) {
 
 func TestNothingAllocates(t *testing.T) {
 	p := play{rng: rand.New(rand.NewPCG(1, 2)), share: .5}
-	pair, mean := NewPair(0, nil, nil), NewMean()
+	pair, mean := NewPair(0, false, nil, nil), NewMean()
 	var test Test
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		s := p.next(constant(.3, .3))
@@ -322,7 +322,7 @@ func BenchmarkPair(b *testing.B) {
 			for i := range stakes {
 				stakes[i] = p.next(constant(.3, .3))
 			}
-			pair := NewPair(origin, nil, nil)
+			pair := NewPair(origin, false, nil, nil)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				pair.Add(stakes[i%len(stakes)])
@@ -334,7 +334,7 @@ func BenchmarkPair(b *testing.B) {
 
 func BenchmarkInterval(b *testing.B) {
 	p := play{rng: rand.New(rand.NewPCG(1, 2)), share: .5}
-	pair := NewPair(0, nil, nil)
+	pair := NewPair(0, false, nil, nil)
 	for range 10_000 {
 		pair.Add(p.next(constant(.3, .3)))
 	}

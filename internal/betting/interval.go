@@ -13,15 +13,19 @@ type Pair struct {
 	origin       float64
 	more, less   Bound // of the difference: b over j, and j over b
 	above, below Bound // of the lift
-	a, m, mb, mj float64
+	adjusted     bool
+	// Sums of the stakes' terms, and of the weights m/p and the weighted scores of the units of either variant.
+	a, m, mb, mj   float64
+	wb, ub, wj, uj float64
+	units          float64
 }
 
 // NewPair returns the empty tests of a pair. origin is how far the zero of the metric lies under the score 0, in units of
-// the scores, and 0 or more; a pair of a metric that may be negative has no lift, which a negative origin says. more and
-// less are bounds that are decided on, in units of the scores: the difference is tested at exactly these against "at
+// the scores, and 0 or more; a pair of a metric that may be negative has no lift, which a negative origin says. adjusted tells that centres
+// come from a covariate. more and less are bounds that are decided on, in units of the scores: the difference is tested at exactly these against "at
 // most" and "at least".
-func NewPair(origin float64, more, less []float64) *Pair {
-	p := &Pair{origin: origin, more: differences(more), less: differences(negated(less))}
+func NewPair(origin float64, adjusted bool, more, less []float64) *Pair {
+	p := &Pair{origin: origin, adjusted: adjusted, more: differences(more), less: differences(negated(less))}
 	if p.lifts() {
 		p.above, p.below = lifts(), lifts()
 	}
@@ -77,6 +81,14 @@ func (p *Pair) Add(s Stake) {
 	p.less.play(t.a, t.m, t.difference())
 	p.a += s.a
 	p.m += s.m
+	p.units++
+	if s.own {
+		p.wb += s.r
+		p.ub += float64(s.r * s.u)
+	} else {
+		p.wj += s.s
+		p.uj += float64(s.s * s.u)
+	}
 	if !p.lifts() {
 		return
 	}
@@ -88,11 +100,19 @@ func (p *Pair) Add(s Stake) {
 	p.mb += b
 }
 
-// Difference returns the estimate of the mean of b minus that of j, with the weights of the bets, and the interval that
-// is not rejected at a threshold on either side. All are in [-1, 1].
+// Units is how many units have been played.
+func (p *Pair) Units() int { return int(p.units) }
+
+// Difference returns the estimate of the mean of b minus that of j, and the interval that is not rejected at a threshold on
+// either side. All are in [-1, 1]. The estimate weighs units as the bets do, by m/p, so that a ramp does not move it away
+// from its interval: it is the difference of the weighted means, equal to that of the plain means while the weights stay
+// the same, and with a covariate the sum of the terms a over the sum of the m.
 func (p *Pair) Difference(threshold float64) (value, lo, hi float64) {
-	if p.m > 0 {
+	switch {
+	case p.adjusted && p.m > 0:
 		value = max(-1, min(1, p.a/p.m))
+	case p.wb > 0 && p.wj > 0:
+		value = p.ub/p.wb - p.uj/p.wj
 	}
 	return value, p.more.lower(threshold), -p.less.lower(threshold)
 }
@@ -104,14 +124,18 @@ const widest = 4
 // interval of the difference does. ok is false while nothing is known of the lift: while the interval spans more than a
 // quarter to four times the mean of j, or has no upper end.
 func (p *Pair) Lift(threshold float64) (value, lo, hi float64, ok bool) {
-	if !p.lifts() || !(p.mj > 0) {
+	mb, mj := p.mb, p.mj
+	if !p.adjusted && p.wb > 0 && p.wj > 0 {
+		mb, mj = p.ub/p.wb+p.origin, p.uj/p.wj+p.origin
+	}
+	if !p.lifts() || !(mj > 0) {
 		return 0, 0, 0, false
 	}
 	lo = p.above.lower(threshold)
 	inverse := 1 + p.below.lower(threshold)
 	hi = 1/inverse - 1
 	ok = inverse > smallestRatio && (1+lo >= 1./widest || 1+hi <= widest)
-	return max(-1, p.mb/p.mj-1), lo, hi, ok
+	return max(-1, mb/mj-1), lo, hi, ok
 }
 
 // smallestRatio is the smallest node of a ratio but 0.

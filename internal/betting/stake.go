@@ -12,6 +12,9 @@ type Stake struct {
 	r, s, c float64
 	// mb and mj have the expectations m mu_b and m mu_j, and mb - mj is a.
 	mb, mj float64
+	// u is the score, and own tells that the unit is one of b.
+	u   float64
+	own bool
 }
 
 // rarest is the share under which a unit bets nothing: it says too little to be worth the digits.
@@ -27,7 +30,7 @@ func NewStake(u, c, own, other float64) (s Stake, ok bool) {
 		return Stake{}, false
 	}
 	m := min(p, q)
-	s = Stake{m: m, r: m / p, s: m / q, c: c}
+	s = Stake{m: m, r: m / p, s: m / q, c: c, u: u, own: true}
 	s.a = float64(s.r * (u - c))
 	s.mj = float64(m * c)
 	s.mb = s.mj + s.a
@@ -36,7 +39,7 @@ func NewStake(u, c, own, other float64) (s Stake, ok bool) {
 
 // Reversed returns the stake as the other variant sees it.
 func (s Stake) Reversed() Stake {
-	return Stake{a: -s.a, m: s.m, r: s.s, s: s.r, c: s.c, mb: s.mj, mj: s.mb}
+	return Stake{a: -s.a, m: s.m, r: s.s, s: s.r, c: s.c, mb: s.mj, mj: s.mb, u: s.u, own: !s.own}
 }
 
 // reach is how far v b - a can get for a unit, before it is known, as a function of v: the larger of two lines, which
@@ -68,4 +71,11 @@ const least = 0x1p-10
 func (t *Test) Than(s Stake, v float64) {
 	d := max(s.difference().at(v), float64(s.m*least))
 	t.Bet((s.a - float64(v*s.m)) / d)
+}
+
+// ThanLift bets on "the mean of b exceeds the mean of j by more than v, as a share of the mean of j". origin is as in
+// [NewPair].
+func (t *Test) ThanLift(s Stake, origin, v float64) {
+	b, r := s.lift(origin)
+	t.Bet((s.a - float64(v*b)) / max(r.at(v), float64(s.m*least)))
 }

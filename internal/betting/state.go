@@ -118,7 +118,7 @@ func (p *Pair) bounds() []*Bound { return []*Bound{&p.more, &p.less, &p.above, &
 // MarshalBinary returns the state: some 18 kB, and 41 kB with a lift, and 1 kB more for each further bound that is decided on.
 func (p *Pair) MarshalBinary() ([]byte, error) {
 	w := writer{stateForm}
-	for _, f := range []float64{p.a, p.m, p.mb, p.mj} {
+	for _, f := range []float64{p.a, p.m, p.mb, p.mj, p.wb, p.ub, p.wj, p.uj, p.units} {
 		w.number(f, 0)
 	}
 	for _, b := range p.bounds() {
@@ -131,7 +131,7 @@ func (p *Pair) MarshalBinary() ([]byte, error) {
 // state is undefined.
 func (p *Pair) UnmarshalBinary(data []byte) error {
 	return read(data, func(r *reader) {
-		for _, f := range []*float64{&p.a, &p.m, &p.mb, &p.mj} {
+		for _, f := range []*float64{&p.a, &p.m, &p.mb, &p.mj, &p.wb, &p.ub, &p.wj, &p.uj, &p.units} {
 			*f = r.float()
 		}
 		for _, b := range p.bounds() {

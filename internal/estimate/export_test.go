@@ -1,12 +1,12 @@
 package estimate
 
+import "math"
+
 // What the reference cases reach from outside.
 var (
-	BernoulliLogE    = bernoulliLogE
-	DirichletLogML   = dirichletLogML
-	MultinomialLogML = multinomialLogML
-	WelchFreedom     = welchFreedom
-	EBH              = eBH
+	BernoulliLogE = bernoulliLogE
+	WelchFreedom  = welchFreedom
+	EBH           = eBH
 )
 
 // MomentsOf returns the moments of n values with the given sum and sum of squares, as a database keeps them. The third
@@ -30,4 +30,30 @@ func CoMomentsOf(n, sumX, sumXX, sumY, sumYY, sumXY float64) CoMoments {
 		N: n, MeanX: sumX / n, MeanY: sumY / n,
 		Mxx: max(sumXX-sumX*sumX/n, 0), Mxy: sumXY - sumX*sumY/n, Myy: max(sumYY-sumY*sumY/n, 0),
 	}
+}
+
+// DirichletLogML returns the log probability of a sequence with the given counts when the shares have a Dirichlet
+// distribution with the parameters alpha. A variant without a parameter is skipped if it has no count.
+func DirichletLogML(counts, alpha []float64) float64 {
+	sum, a, n := 0.0, 0.0, 0.0
+	for i, c := range counts {
+		if alpha[i] == 0 {
+			continue
+		}
+		sum += lgamma(alpha[i]+c) - lgamma(alpha[i])
+		a += alpha[i]
+		n += c
+	}
+	return sum + lgamma(a) - lgamma(a+n)
+}
+
+// MultinomialLogML returns the log probability of a sequence with the given counts under the given shares.
+func MultinomialLogML(counts, shares []float64) float64 {
+	sum := 0.0
+	for i, c := range counts {
+		if c > 0 {
+			sum += c * math.Log(shares[i])
+		}
+	}
+	return sum
 }

@@ -3,49 +3,74 @@ package estimate
 import (
 	"math"
 
+	"github.com/verdict-dev/verdict/internal/exact"
 	"github.com/verdict-dev/verdict/internal/special"
 )
 
-// SampleRatioConcentration is how close to the expected ratio the alternative lies: the sum of the parameters of its
-// Dirichlet distribution.
-const SampleRatioConcentration = 1000
+// sampleRatioConcentration is how close to the expected ratio one of the two alternatives of a [SampleRatio] lies: the sum
+// of the parameters of its Dirichlet distribution. The parameters of the other are all 1.
+const sampleRatioConcentration = 1000
 
-// SampleRatioLogE returns the natural logarithm of the e-value of counts against the expected shares, both in the order
-// of the variants: the Dirichlet-multinomial Bayes factor (Lindon and Malek, "Anytime-valid inference for multinomial
-// count data", arXiv:2011.03567) with the parameters concentration * share. A variant with share 0 must have no count:
-// otherwise it is +Inf. Values of separate epochs add up.
-func SampleRatioLogE(counts, shares []float64, concentration float64) float64 {
-	alpha := make([]float64, len(shares))
-	for i, s := range shares {
-		alpha[i] = concentration * s
-	}
-	return dirichletLogML(counts, alpha) - multinomialLogML(counts, shares)
+// SampleRatio is the e-value of the variants that units got, against the shares that they should have had: half the
+// Dirichlet-multinomial Bayes factor (Lindon and Malek, "Anytime-valid inference for multinomial count data",
+// arXiv:2011.03567) of shares close to the expected ones, and half that of any shares. The products over all epochs are
+// mixed, and not the epochs: that would cost a factor of 2 an epoch. It may be looked at after every unit. The zero
+// SampleRatio has seen nothing.
+type SampleRatio struct{ near, wide grown }
+
+// grown is a product with a binary exponent of its own.
+type grown struct {
+	by      float64
+	x       int
+	started bool
 }
 
-// dirichletLogML returns the log probability of a sequence with the given counts when the shares have a Dirichlet
-// distribution with the parameters alpha. A variant without a parameter is skipped if it has no count.
-func dirichletLogML(counts, alpha []float64) float64 {
-	sum, a, n := 0.0, 0.0, 0.0
+func (g *grown) times(f float64) {
+	if !g.started {
+		*g = grown{by: 1, started: true}
+	}
+	by, x := math.Frexp(g.by * f)
+	g.by, g.x = by, g.x+x
+}
+
+func (g *grown) value() float64 {
+	if !g.started {
+		return 1
+	}
+	return math.Ldexp(g.by, g.x)
+}
+
+func (g *grown) log() float64 {
+	if !g.started {
+		return 0
+	}
+	return exact.Ln(g.by) + float64(float64(g.x)*math.Ln2)
+}
+
+// Add multiplies in a unit that got the variant v. counts are the units before it under the same shares, both in the
+// order of the variants; the share of v must be positive. The factors are the probabilities that the two alternatives
+// gave to v after the units before, over its share.
+func (s *SampleRatio) Add(counts, shares []float64, v int) {
+	n, possible := 0.0, 0.0
 	for i, c := range counts {
-		if alpha[i] == 0 {
-			continue
-		}
-		sum += lgamma(alpha[i]+c) - lgamma(alpha[i])
-		a += alpha[i]
 		n += c
-	}
-	return sum + lgamma(a) - lgamma(a+n)
-}
-
-// multinomialLogML returns the log probability of a sequence with the given counts under the given shares.
-func multinomialLogML(counts, shares []float64) float64 {
-	sum := 0.0
-	for i, c := range counts {
-		if c > 0 {
-			sum += c * math.Log(shares[i])
+		if shares[i] > 0 {
+			possible++
 		}
 	}
-	return sum
+	share := shares[v]
+	s.near.times((float64(sampleRatioConcentration*share) + counts[v]) / float64((sampleRatioConcentration+n)*share))
+	s.wide.times((1 + counts[v]) / float64((possible+n)*share))
+}
+
+// E returns the e-value, +Inf where it is no number.
+func (s *SampleRatio) E() float64 { return s.near.value()/2 + s.wide.value()/2 }
+
+// LogE returns its natural logarithm.
+func (s *SampleRatio) LogE() float64 {
+	near, wide := s.near.log(), s.wide.log()
+	top := max(near, wide)
+	return top + exact.Ln((exact.Exp(near-top)+exact.Exp(wide-top))/2)
 }
 
 // ChiSquareP returns the p-value of the chi-square goodness-of-fit test. It holds for one look at a size fixed before.

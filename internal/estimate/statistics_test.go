@@ -210,10 +210,6 @@ func TestRanksArePredictableMidRanks(t *testing.T) {
 
 func TestSampleRatio(t *testing.T) {
 	t.Parallel()
-	half := []float64{.5, .5}
-	require.Negative(t, estimate.SampleRatioLogE([]float64{5000, 5000}, half, 1000))
-	require.Greater(t, estimate.SampleRatioLogE([]float64{5500, 4500}, half, 1000), math.Log(100))
-	require.True(t, math.IsInf(estimate.SampleRatioLogE([]float64{5, 5, 1}, []float64{.5, .5, 0}, 1000), 1))
 	require.Zero(t, estimate.ChiSquareP([]float64{5, 5, 1}, []float64{.5, .5, 0}))
 	require.Equal(t, 1.0, estimate.ChiSquareP([]float64{9, 0}, []float64{1, 0}))
 	require.InDelta(t, 1, estimate.ChiSquareP([]float64{5, 5, 0}, []float64{.5, .5, 0}), 1e-12)
@@ -232,4 +228,38 @@ func TestEBH(t *testing.T) {
 	require.Equal(t, []bool{true, true, true, true}, estimate.EBH(log(21, 22, 23, 24), .05))
 	require.Equal(t, []bool{false, false}, estimate.EBH(log(39, 19), .05))
 	require.Empty(t, estimate.EBH(nil, .05))
+}
+
+// The products are half of either Bayes factor, over all epochs, in any order of the units.
+func TestSampleRatioIsTheMixtureOfProducts(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		var s estimate.SampleRatio
+		near, wide := 0.0, 0.0
+		for range rapid.IntRange(0, 4).Draw(t, "epochs") {
+			shares := []float64{rapid.Float64Range(.01, 1).Draw(t, "a"), rapid.Float64Range(.01, 1).Draw(t, "b"), 0}
+			sum := shares[0] + shares[1]
+			shares[0], shares[1] = shares[0]/sum, shares[1]/sum
+			truth := rapid.Float64Range(0, 1).Draw(t, "truth")
+			counts := make([]float64, 3)
+			for range rapid.IntRange(0, 2000).Draw(t, "n") {
+				v := 0
+				if rng.Float64() < truth {
+					v = 1
+				}
+				s.Add(counts, shares, v)
+				counts[v]++
+			}
+			null := estimate.MultinomialLogML(counts, shares)
+			near += estimate.DirichletLogML(counts, []float64{1000 * shares[0], 1000 * shares[1], 0}) - null
+			wide += estimate.DirichletLogML(counts, []float64{1, 1, 0}) - null
+		}
+		top := max(near, wide)
+		want := top + math.Log(math.Exp(near-top)/2+math.Exp(wide-top)/2)
+		require.InDelta(t, want, s.LogE(), 1e-8*(1+math.Abs(want)))
+		if want < 600 {
+			require.InEpsilon(t, math.Exp(want), s.E(), 1e-6)
+		}
+	})
 }

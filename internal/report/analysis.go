@@ -63,7 +63,7 @@ func (e *Experiment) part(ev evidence, in map[scoring.Run]bool) {
 		e.fillAll(ev, d)
 	}
 	for i := range e.Rows {
-		e.Rows[i].Interval, e.Rows[i].Best, e.Rows[i].Versus = nil, nil, nil
+		e.Rows[i].Interval, e.Rows[i].IntervalMethod, e.Rows[i].Best, e.Rows[i].Versus = nil, "", nil, nil
 	}
 }
 
@@ -248,7 +248,7 @@ func (e *Experiment) fill(p place, results []analysis.Result) {
 			}
 			row.Counts, row.Errors = r.Counts, r.Error
 			row.Mean, row.Best, row.Versus = r.Mean, r.Best, r.Versus
-			row.Interval = bounded(r.Interval)
+			row.Interval, row.IntervalMethod = bounded(r.Interval), r.IntervalMethod
 		}
 	}
 }

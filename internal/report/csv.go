@@ -16,7 +16,7 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined", "mean_method", "method", "harm_at_least",
 }
 
 // WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers
@@ -34,7 +34,12 @@ func (r Report) WriteCSV(out io.Writer) error {
 			for _, row := range rows {
 				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)
 				line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed, row.Capped)...)
-				line = append(line, strconv.FormatBool(row.LiftUndefined()))
+				line = append(line, strconv.FormatBool(row.LiftUndefined()), string(row.IntervalMethod))
+				if v := row.Versus; v != nil {
+					line = append(line, string(v.Method), exact(v.HarmAtLeast))
+				} else {
+					line = append(line, "", "")
+				}
 				if err := w.Write(line); err != nil {
 					return err
 				}

@@ -57,7 +57,7 @@ func (e *Experiment) engine(ev evidence, d experiments.Definition) {
 	for _, m := range append(failed, others...) {
 		for _, r := range m.Variants {
 			e.Engine = append(e.Engine, Row{
-				Score: m.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval), Versus: r.Versus,
+				Score: m.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval), IntervalMethod: r.IntervalMethod, Versus: r.Versus,
 			})
 		}
 	}

@@ -248,7 +248,7 @@ func TestNoLiftOverZero(t *testing.T) {
 				require.Nil(t, v.Lift)
 				require.Nil(t, v.LiftInterval)
 				require.True(t, v.LiftUndefined)
-				require.InDelta(t, 4, v.Difference, 100) // rounding of 1e17
+				require.InDelta(t, 4, v.Difference, 1e4) // rounding of 1e18
 				require.NotNil(t, v.DifferenceInterval)
 				require.Contains(t, text, "none: the control's mean is 0, up to rounding")
 				require.Regexp(t, `(?m)^  b .* none +- `, text)

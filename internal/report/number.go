@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -108,8 +109,36 @@ func (e Experiment) Difference(r Row) string {
 	return signed(r.Versus.Difference)
 }
 
-// Approximate marks an interval that leans on few units or a skewed distribution.
+// Approximate marks an interval of an asymptotic method.
 const Approximate = "~"
+
+// Methods says how the intervals of e were made.
+func (e Experiment) Methods() []string {
+	rows := slices.Concat(e.Rows, e.Engine)
+	uses := func(m analysis.Method) bool {
+		return slices.ContainsFunc(rows, func(r Row) bool { return r.Versus != nil && r.Versus.Method == m })
+	}
+	var lines []string
+	if uses(analysis.Betting) {
+		lines = append(lines, fmt.Sprintf("intervals to %s: simultaneous %.4g%% over all variants and looks, betting confidence sequence", e.Control, 100*e.Level))
+	}
+	if uses(analysis.Asymptotic) {
+		lines = append(lines, Approximate+": asymptotic confidence sequence, approximate with few units and for skewed values")
+	}
+	return lines
+}
+
+// Facts are the facts of the analysis in words, in the order of their times.
+func (e Experiment) Facts() []string {
+	if e.Analysis == nil {
+		return nil
+	}
+	var all []string
+	for _, f := range e.Analysis.Facts {
+		all = append(all, f.Text)
+	}
+	return all
+}
 
 // DifferenceRange is the interval of Difference.
 func (r Row) DifferenceRange() string {

@@ -96,7 +96,7 @@ type Experiment struct {
 	Primary  string `json:"primary,omitempty"`
 	Control  string `json:"control,omitempty"`
 	Inferred bool   `json:"inferred,omitempty"`
-	// Level is the probability that each interval covers its true value, at all times at once.
+	// Level is the probability that the intervals of all variants cover their true values, at all times at once.
 	Level float64 `json:"level,omitempty"`
 	// Decision is the decision in words, with the evidence that it still needs, and Notes are caveats for the reader.
 	// Empty for a session.
@@ -123,8 +123,9 @@ type Row struct {
 	// maturity window, it is over the units whose window has closed.
 	Mean *float64 `json:"mean"`
 	// Interval covers the mean at all times at once, and Best is the probability that the variant is the best one.
-	Interval *analysis.Interval `json:"interval,omitempty"`
-	Best     *float64           `json:"best,omitempty"`
+	Interval       *analysis.Interval `json:"interval,omitempty"`
+	IntervalMethod analysis.Method    `json:"interval_method,omitempty"`
+	Best           *float64           `json:"best,omitempty"`
 	// Versus compares with the control; nil for the control itself, and while there are too few units.
 	Versus *analysis.Comparison `json:"versus,omitempty"`
 }

@@ -171,11 +171,14 @@ func TestLaterRunsCountForTheirUnit(t *testing.T) {
 	}
 	r, err := report.Build(t.Context(), s, report.Options{Experiment: "retriever", Now: start})
 	require.NoError(t, err)
-	mean := .5
+	mean, rows := .5, r.Experiments[0].Rows
+	require.True(t, rows[0].Interval.Contains(mean))
+	require.Less(t, rows[0].Interval.Hi-rows[0].Interval.Lo, 1.01)
+	rows[0].Interval = nil
 	require.Equal(t, []report.Row{
-		{Score: "quality", Variant: "bm25", Counts: analysis.Counts{Assigned: 1, Matured: 1, Scored: 1}, Mean: &mean},
+		{Score: "quality", Variant: "bm25", Counts: analysis.Counts{Assigned: 1, Matured: 1, Scored: 1}, Mean: &mean, IntervalMethod: analysis.Betting},
 		{Score: "quality", Variant: "substring"},
-	}, r.Experiments[0].Rows)
+	}, rows)
 }
 
 func TestUnknownExperimentIsNotFound(t *testing.T) {

@@ -59,7 +59,7 @@ func TestSessionSaysWhatTheWholeReportSays(t *testing.T) {
 			require.Equal(t, whole.Units, part.Units)
 			require.NotEmpty(t, part.Rows)
 			for i := range whole.Rows {
-				whole.Rows[i].Interval, whole.Rows[i].Best, whole.Rows[i].Versus = nil, nil, nil
+				whole.Rows[i].Interval, whole.Rows[i].IntervalMethod, whole.Rows[i].Best, whole.Rows[i].Versus = nil, "", nil, nil
 			}
 			require.Equal(t, whole.Rows, part.Rows)
 			if name == "inferred" {

@@ -46,7 +46,7 @@ func shadowRows(units *analysis.Reader, d experiments.Definition, metric experim
 		}
 		if r.Difference != nil {
 			row.Versus = &analysis.Comparison{
-				Units: r.Pairs, Difference: *r.Difference, DifferenceInterval: bounded(r.DifferenceInterval), PValue: r.PValue,
+				Units: r.Pairs, Method: analysis.Asymptotic, Approximate: true, Difference: *r.Difference, DifferenceInterval: bounded(r.DifferenceInterval), PValue: r.PValue,
 			}
 		}
 		rows = append(rows, row)

@@ -37,15 +37,14 @@ func TestRowsCompareWithTheControl(t *testing.T) {
 	require.Regexp(t, `(?m)^  bm25 +0\.9 +\S+ to \S+ +\+0\.4 +\+\S+ to \+\S+ +\+80% +\+\S+% to \+\S+% +>0\.999$`, text)
 	require.Regexp(t, `(?m)^  substring +0\.5 +\S+ to \S+ +control +- +- +- +<0\.001$`, text)
 	for _, line := range strings.Split(text, "\n") {
-		if !strings.HasPrefix(line, "decision:") && !strings.HasPrefix(line, "note:") { // prose, which a terminal wraps
+		if !strings.HasPrefix(line, "decision:") && !strings.HasPrefix(line, "shown:") && !strings.HasPrefix(line, "note:") { // prose, which a terminal wraps
 			require.LessOrEqual(t, utf8.RuneCountInString(line), 120, line)
 		}
 	}
 }
 
-// Of a variant whose mean is 0 the delta method knows no error of the lift: no interval is shown rather than one of no
-// width.
-func TestNoIntervalWithoutWidth(t *testing.T) {
+// A variant that never failed has a lift of -100%, and an interval that says how little that is known after 60 units.
+func TestLiftOfAVariantWithoutEvents(t *testing.T) {
 	t.Parallel()
 	s := empty(t)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -59,10 +58,12 @@ func TestNoIntervalWithoutWidth(t *testing.T) {
 	e, text := build(t, s, report.Options{Control: "bm25"})
 	row := engineRow(t, e, experiments.RunFailed, "substring")
 	require.InDelta(t, -1, *row.Versus.Lift, 1e-12)
-	require.Nil(t, row.Versus.LiftInterval)
+	require.Equal(t, analysis.Betting, row.Versus.Method)
+	require.InDelta(t, -1, row.Versus.LiftInterval.Lo, .05)
+	require.Less(t, row.Versus.LiftInterval.Hi, 0.0)
 	require.NotNil(t, row.Versus.DifferenceInterval)
-	require.Regexp(t, `(?m)^  substring +0 .* -0\.5 +~\S+ to \S+ +-100% +- `, text)
-	require.Contains(t, text, "~: approximate")
+	require.Regexp(t, `(?m)^  substring +0 .* -0\.5 +-\S+ to -\S+ +-100% +-\S+ to -\S+ `, text)
+	require.Contains(t, text, "intervals to bm25: simultaneous 95% over all variants and looks, betting confidence sequence")
 }
 
 // A score after the window is counted as late, in a column that is there only then.

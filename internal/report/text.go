@@ -57,8 +57,8 @@ func (e Experiment) write(w io.Writer) {
 		fmt.Fprintln(w, "runs: how they ended and how long they took")
 		e.writeValues(w, runs, false)
 	}
-	if slices.ContainsFunc(slices.Concat(e.Rows, e.Engine), func(r Row) bool { return r.Versus != nil && r.Versus.Approximate }) {
-		fmt.Fprintf(w, "%s: approximate, from few units or a skewed distribution\n", Approximate)
+	for _, line := range e.Methods() {
+		fmt.Fprintln(w, line)
 	}
 	if e.LiftsUndefined() {
 		fmt.Fprintln(w, LiftUndefined)
@@ -69,6 +69,9 @@ func (e Experiment) write(w io.Writer) {
 	e.writeShadows(w)
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
+	}
+	for _, fact := range e.Facts() {
+		fmt.Fprintf(w, "shown: %s\n", fact)
 	}
 	if e.Unvouched > 0 {
 		fmt.Fprintf(w, "note: workers of an older release assigned %d of the units; those workers do not notice if a run was served something else\n", e.Unvouched)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/betting"
 	"github.com/verdict-dev/verdict/internal/estimate"
 )
 
@@ -46,12 +49,11 @@ func delays(s size) []row {
 	type finding struct{ matured, bet, early, naive rate }
 	measure := func(check int, delayB float64) (f finding) {
 		cs := estimate.Sequence{Alpha: alpha, Planned: planned}
-		for i := range s.pick(60, 1000) {
+		for i := range s.pick(60, 300) {
 			units := arrivals(s.rng(check, i), .3, .3, 1, delayB)
 			var matured, bet, early, naive bool
-			var better, worse estimate.EProcess
-			var centre estimate.Centre
-			var b, j estimate.Moments
+			x := stream{}
+			var e ends
 			next := 0
 			for d := 1; d <= endWeek; d++ {
 				now := time.Duration(d) * day
@@ -61,20 +63,11 @@ func delays(s size) []row {
 					if u.success {
 						y = 1
 					}
-					stake := estimate.Stake(y, centre.Value(), .5, .5)
-					centre.Add(y)
-					if u.treated {
-						b.Add(y)
-					} else {
-						j.Add(y)
-						stake = -stake
-					}
-					better.Bet(stake)
-					worse.Bet(-stake)
+					e.difference(x.bet(u.treated, y, .5), 0)
 				}
 				missing := func(e estimate.Effect) bool { return !cs.Interval(e).Contains(0) }
-				matured = matured || min(b.N, j.N) >= burnIn && missing(estimate.Difference(b.Proportion(), j.Proportion()))
-				bet = bet || min(better.PValue(), worse.PValue()) <= alpha/2
+				matured = matured || x.smaller() >= burnIn && missing(x.effect())
+				bet = e.missed()
 				var soFar [2]estimate.Moments
 				var sojourns [2][]estimate.Sojourn
 				for _, u := range units {
@@ -97,7 +90,7 @@ func delays(s size) []row {
 					}
 				}
 				naive = naive || missing(estimate.Difference(soFar[1].Proportion(), soFar[0].Proportion()))
-				if min(b.N, j.N) >= burnIn && (s.full || d%7 == 0) {
+				if x.smaller() >= burnIn && (s.full || d%7 == 0) {
 					early = early || missing(estimate.Difference(estimate.KaplanMeier(sojourns[1], window), estimate.KaplanMeier(sojourns[0], window)))
 				}
 			}
@@ -111,75 +104,161 @@ func delays(s size) []row {
 	differ, same := measure(700, 3), measure(701, 1)
 	const a, b = "no effect, delays of 1 and 3 days", "no effect, delays of 1 and 1 day"
 	return []row{
-		never(a, "matured units, sequence", differ.matured, alpha), never(a, "matured units, e-process", differ.bet, alpha),
-		never(a, "Kaplan-Meier, sequence", differ.early, alpha), erring(a, "outcomes so far", differ.naive, .3),
-		never(b, "matured units, sequence", same.matured, alpha), never(b, "outcomes so far", same.naive, alpha),
+		never(a, "matured units, bets", differ.bet, alpha), never(a, "matured units, asymptotic", differ.matured, alpha),
+		never(a, "Kaplan-Meier, asymptotic", differ.early, alpha), erring(a, "outcomes so far", differ.naive, .3),
+		never(b, "matured units, bets", same.bet, alpha), never(b, "outcomes so far", same.naive, alpha),
 	}
 }
 
-// drift has a baseline that rises by 27 points while the treated share goes from half to 80%.
+// course is how a baseline, an effect and the share of the treated move over an experiment, t going from 0 to 1.
+type course struct {
+	what string
+	at   func(t float64, x *stream) (base, effect, share float64)
+	// pooled is how often the pooled asymptotic sequence must be seen to miss.
+	pooled float64
+}
+
+// drift moves the baseline while the weights change, also by the scores so far; the effect is 0 or changes its sign.
 func drift(s size) []row {
-	var pooled, stratified, bet rate
-	const half = 5000
-	cs := estimate.Sequence{Alpha: alpha, Planned: planned}
-	for i := range s.pick(100, 2000) {
-		rng := s.rng(800, i)
-		var m [2][2]estimate.Moments // by epoch and variant
-		var better, worse estimate.EProcess
-		var centre estimate.Centre
-		var missP, missS, missE bool
-		for n := range 2 * half {
-			epoch, pi, p := 0, .5, .2
-			if n >= half {
-				epoch, pi, p = 1, .8, .47
+	courses := []course{
+		{"no effect, baseline .3 to .57 in a step, ramp 50% to 80%", func(t float64, _ *stream) (float64, float64, float64) {
+			if t > .5 {
+				return .57, 0, .8
 			}
-			arm, own := 0, 1-pi
-			if rng.Float64() < pi {
-				arm, own = 1, pi
+			return .3, 0, .5
+		}, .5},
+		{"no effect, baseline .3 to .57 smoothly, ramp 10% to 50%", func(t float64, _ *stream) (float64, float64, float64) {
+			if t > .5 {
+				return .3 + .27*t, 0, .5
 			}
-			y := 0.0
-			if rng.Float64() < p {
-				y = 1
+			return .3 + .27*t, 0, .1
+		}, .5},
+		{"no effect, wave of 20 points, weights that follow the data", func(t float64, x *stream) (float64, float64, float64) {
+			share := .5
+			if x.smaller() > 20 {
+				share = min(.9, max(.1, .5+3*(x.b.Mean-x.j.Mean)))
 			}
-			m[epoch][arm].Add(y)
-			stake := estimate.Stake(y, centre.Value(), own, 1-own)
-			centre.Add(y)
-			if arm == 0 {
-				stake = -stake
+			return .3 + .2*math.Sin(6*t), 0, share
+		}, .05},
+		{"effect .1, baseline .3 to .57 smoothly, ramp 10% to 50%", func(t float64, _ *stream) (float64, float64, float64) {
+			if t > .5 {
+				return .3 + .27*t, .1, .5
 			}
-			better.Bet(stake)
-			worse.Bet(-stake)
-			if n < 2*burnIn || n%10 > 0 {
-				continue
-			}
-			b, j := m[0][1], m[0][0]
-			b.Merge(m[1][1])
-			j.Merge(m[1][0])
-			missP = missP || !cs.Interval(estimate.Difference(b.Proportion(), j.Proportion())).Contains(0)
-			sb, sj := estimate.Stratify(
-				[]estimate.Estimate{m[0][1].Proportion(), m[1][1].Proportion()},
-				[]estimate.Estimate{m[0][0].Proportion(), m[1][0].Proportion()})
-			missS = missS || !cs.Interval(estimate.Difference(sb, sj)).Contains(0)
-		}
-		missE = min(better.PValue(), worse.PValue()) <= alpha/2
-		pooled.add(missP)
-		stratified.add(missS)
-		bet.add(missE)
+			return .3 + .27*t, .1, .1
+		}, .5},
 	}
-	const what = "no effect, baseline +27 points, ramp 50% to 80%"
-	return []row{never(what, "by epoch, sequence", stratified, alpha), never(what, "e-process", bet, alpha), erring(what, "pooled epochs", pooled, .5)}
+	var rows []row
+	cs := estimate.Sequence{Alpha: alpha, Planned: planned}
+	for c, k := range courses {
+		var exact, pooled rate
+		outside, looks := 0, 0
+		for i := range s.pick(60, 600) {
+			x := stream{rng: s.rng(800+c, i)}
+			p := betting.NewPair(-1, false, nil, nil)
+			shown := i < s.pick(3, 20)
+			var e ends
+			missed := false
+			const units = 8000
+			share, effect := .5, 0.0
+			for n := range units {
+				var base, to float64
+				if base, effect, to = k.at(float64(n)/units, &x); n%200 == 0 || k.pooled > .4 {
+					share = to
+				}
+				treated := x.treat(share)
+				if treated {
+					base += effect
+				}
+				stake := x.bet(treated, score(x.rng, base), share)
+				e.difference(stake, effect)
+				if shown {
+					p.Add(stake)
+				}
+				if x.smaller() < burnIn || n%10 > 0 {
+					continue
+				}
+				missed = missed || !cs.Interval(x.effect()).Contains(effect)
+				if shown && n%200 == 0 {
+					looks++
+					if v, lo, hi := p.Difference(2 / alpha); v < lo || v > hi {
+						outside++
+					}
+				}
+			}
+			exact.add(e.missed())
+			pooled.add(missed)
+		}
+		rows = append(rows, never(k.what+", ever missed", "difference", exact, alpha), erring(k.what+", ever missed", "asymptotic, pooled", pooled, k.pooled*s.weight()),
+			row{what: k.what, method: "estimate outside its interval", measured: fmt.Sprintf("%d of %d looks", outside, looks), rule: "none", ok: outside == 0})
+	}
+	return append(rows, covariate(s)...)
+}
+
+// weight lets a naive method of the fast sizes err less.
+func (s size) weight() float64 {
+	if s.full {
+		return 1
+	}
+	return .3
+}
+
+// covariate measures what a covariate in the centre saves: a difference of .02 where the scores have a deviation of .12.
+func covariate(s size) []row {
+	var rows []row
+	for c, rho := range []float64{0, .5, .7} {
+		var plain, with []float64
+		var missed rate
+		for i := range s.pick(12, 200) {
+			x := stream{rng: s.rng(850+c, i)}
+			var bare, informed, truth ends
+			most := 12_000
+			first, second := most, most
+			for n := 1; n < most && (first == most || second == most); n++ {
+				z := x.rng.NormFloat64()
+				treated := x.treat(.5)
+				u := .5 + .12*(rho*z+math.Sqrt(1-rho*rho)*x.rng.NormFloat64())
+				if treated {
+					u += .02
+				}
+				u = min(1, max(0, u))
+				given := x.centre.Given(z)
+				before := x.centre
+				bare.difference(x.bet(treated, u, .5), 0)
+				x.centre = before
+				stake := x.betAround(treated, u, given, .5)
+				x.centre = before
+				x.centre.AddGiven(u, z)
+				informed.difference(stake, 0)
+				truth.difference(stake, .02)
+				if first == most && bare.missed() {
+					first = n
+				}
+				if second == most && informed.missed() {
+					second = n
+				}
+			}
+			plain, with = append(plain, float64(first)), append(with, float64(second))
+			missed.add(truth.missed())
+		}
+		what := fmt.Sprintf("difference .02, covariate with correlation %.1f", rho)
+		a, b := median(plain), median(with)
+		rows = append(rows,
+			row{what: what + ", median units", method: "without it and with it", measured: fmt.Sprintf("%.0f and %.0f", a, b), rule: "fewer with it from .5 on", ok: rho == 0 || b < a},
+			never(what+", ever missed", "with it", missed, alpha))
+	}
+	return rows
 }
 
 // clusters has customers with 20 runs each, whose rates differ.
 func clusters(s size) []row {
 	var runs, entities, ratio rate
 	cs := estimate.Sequence{Alpha: alpha, Planned: planned}
-	for i := range s.pick(100, 1000) {
+	for i := range s.pick(100, 500) {
 		rng := s.rng(900, i)
-		var byRun, byEntity [2]estimate.Moments
+		var byRun [2]estimate.Moments
 		var sums [2]estimate.CoMoments
-		var better, worse estimate.EProcess
-		var centre estimate.Centre
+		x := stream{}
+		var e ends
 		var missR, missQ bool
 		for n := range 1000 {
 			arm := rng.IntN(2)
@@ -196,15 +275,8 @@ func clusters(s size) []row {
 				sum += y
 			}
 			u := sum / k
-			byEntity[arm].Add(u)
 			sums[arm].Add(k, sum)
-			stake := estimate.Stake(u, centre.Value(), .5, .5)
-			centre.Add(u)
-			if arm == 0 {
-				stake = -stake
-			}
-			better.Bet(stake)
-			worse.Bet(-stake)
+			e.difference(x.bet(arm == 1, u, .5), 0)
 			if n < 2*burnIn {
 				continue
 			}
@@ -215,8 +287,8 @@ func clusters(s size) []row {
 		}
 		runs.add(missR)
 		ratio.add(missQ)
-		entities.add(min(better.PValue(), worse.PValue()) <= alpha/2)
+		entities.add(e.missed())
 	}
 	const what = "no effect, 1,000 customers with 20 runs"
-	return []row{never(what, "customers, e-process", entities, alpha), never(what, "ratio, delta method", ratio, alpha), erring(what, "runs as units", runs, .5)}
+	return []row{never(what, "customers, bets", entities, alpha), never(what, "ratio, delta method", ratio, alpha), erring(what, "runs as units", runs, .5)}
 }

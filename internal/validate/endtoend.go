@@ -98,7 +98,7 @@ func endToEnd(s size) []row {
 			how, allocator = "Thompson weights", experiments.Thompson
 		}
 		e := arms(3, func(d *experiments.Definition) { d.Maturity, d.Allocator, d.MaxUnits = window, allocator, 1<<30 })
-		reps := s.pick(12, 600)
+		reps := s.pick(8, 120)
 		var wrong, tied, found, harm, falseHarm rate
 		var days []float64
 		for i := range reps {

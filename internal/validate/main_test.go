@@ -22,7 +22,7 @@ func TestFastSubset(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, ok, out.String())
 			again := &bytes.Buffer{}
-			if c.id == "V8" {
+			if c.id == "V6" {
 				_, err = run(again, false, 1, c.id)
 				require.NoError(t, err)
 				require.Equal(t, out.String(), again.String(), "the same seed has the same table")
@@ -31,7 +31,7 @@ func TestFastSubset(t *testing.T) {
 	}
 }
 
-var slow = map[string]bool{"V1": true, "V2": true, "V3": true, "V4": true, "V7": true, "V10": true, "V11": true, "V12": true}
+var slow = map[string]bool{"V1": true, "V2": true, "V3": true, "V4": true, "V5": true, "V7": true, "V8": true, "V10": true, "V11": true, "V12": true, "V14": true, "V15": true}
 
 // Every kind of error rate is measured beside a naive method that must be seen to err.
 func TestEveryErrorRateHasANaiveMethod(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/internal/betting"
 	"github.com/verdict-dev/verdict/internal/estimate"
 )
 
@@ -16,11 +17,12 @@ const (
 	burnIn  = 100 // units a variant before an interval is looked at
 )
 
-// scores is a distribution of scores, with the score in [0, 1] that is bet on.
+// scores is a distribution of scores, with the score in [0, 1] that is bet on, and the means of that.
 type scores struct {
-	name string
-	draw func(rng *rand.Rand, treated bool) float64
-	unit func() func(y float64) float64
+	name           string
+	draw           func(rng *rand.Rand, treated bool) float64
+	unit           func() func(y float64) float64
+	treated, other float64
 }
 
 func identity() func(float64) float64 { return func(y float64) float64 { return y } }
@@ -44,16 +46,13 @@ func bernoulli(p, q float64) scores {
 		if treated {
 			rate = q
 		}
-		if rng.Float64() < rate {
-			return 1
-		}
-		return 0
-	}, identity}
+		return score(rng, rate)
+	}, identity, q, p}
 }
 
 // quality is a beta distribution with whole parameters, as the a-th smallest of a+b-1 uniform numbers.
-func quality(a, b int, shift float64) scores {
-	return scores{fmt.Sprintf("Beta(%d,%d)", a, b), func(rng *rand.Rand, treated bool) float64 {
+func quality(a, b int) scores {
+	return scores{fmt.Sprintf("Beta(%d,%d)", a, b), func(rng *rand.Rand, _ bool) float64 {
 		var x [16]float64
 		n := a + b - 1
 		for i := range n {
@@ -64,122 +63,100 @@ func quality(a, b int, shift float64) scores {
 			}
 			x[k] = v
 		}
-		if treated {
-			return min(1, x[a-1]+shift)
-		}
 		return x[a-1]
-	}, identity}
+	}, identity, float64(a) / float64(a+b), float64(a) / float64(a+b)}
 }
 
 func lognormal(sigma float64) scores {
 	return scores{fmt.Sprintf("lognormal(%g), ranked", sigma), func(rng *rand.Rand, _ bool) float64 {
 		return math.Exp(sigma * rng.NormFloat64())
-	}, ranked}
+	}, ranked, .5, .5}
 }
 
 func revenue(limit float64) scores {
+	l := math.Log(limit)
+	under := func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+	mean := 0.05 * (math.Exp(.5)*under(l-1) + limit*(1-under(l))) / limit
 	return scores{fmt.Sprintf("5%% x lognormal, cap %g", limit), func(rng *rand.Rand, _ bool) float64 {
 		if rng.Float64() >= 0.05 {
 			return 0
 		}
 		return math.Exp(rng.NormFloat64())
-	}, capped(limit)}
+	}, capped(limit), mean, mean}
 }
 
-// race is two variants looked at after every unit. Fields are the first looks at which a method stopped; 0 is never.
-type race struct {
-	bet, sequence, both, naive int
-}
+// typeI is the intervals and the tests where there is no effect, looked at after every unit.
+func typeI(s size) []row { return misses(s, 1, 0.5, s.nulls()) }
 
-// watch runs one experiment of n units, a share pi of them treated, until every method in need has stopped.
-func watch(rng *rand.Rand, s scores, pi float64, n int, tuned float64, onlyBoth bool) race {
-	var better, worse estimate.EProcess
-	var centre estimate.Centre
-	var b, j estimate.Moments
-	unit := s.unit()
-	cs := estimate.Sequence{Alpha: alpha, Planned: tuned}
-	limit := math.Log(2 / alpha) // two-sided: each direction at half
-	barrier := 2 / alpha
-	csLimit := math.Log(1 / alpha)
-	z := estimate.FixedHorizon{Alpha: alpha}.Interval(estimate.Effect{SE: 1}).Hi
-	var r race
-	for i := 1; i <= n; i++ {
-		treated := rng.Float64() < pi
-		y := s.draw(rng, treated)
-		u := unit(y)
-		own := pi
-		if !treated {
-			own = 1 - pi
-		}
-		stake := estimate.Stake(u, centre.Value(), own, 1-own)
-		centre.Add(u)
-		if treated {
-			b.Add(y)
-		} else {
-			stake = -stake
-			j.Add(y)
-		}
-		better.Bet(stake)
-		worse.Bet(-stake)
-		if r.bet == 0 && (better.PValue() <= 1/barrier || worse.PValue() <= 1/barrier) {
-			r.bet = i
-		}
-		if b.N < 2 || j.N < 2 || (r.sequence > 0 && r.naive > 0 && !onlyBoth) {
-			continue
-		}
-		e := estimate.Difference(b.Estimate(), j.Estimate())
-		covers := true
-		if min(b.N, j.N) >= burnIn {
-			covers = cs.LogE(e) < csLimit
-			if !covers && r.sequence == 0 {
-				r.sequence = i
-			}
-			if r.naive == 0 && math.Abs(e.Value) > z*e.SE {
-				r.naive = i
-			}
-		} else if onlyBoth && min(b.N, j.N) >= analysis.MinUnits {
-			covers = cs.LogE(e) < csLimit
-		}
-		if onlyBoth && r.both == 0 && !covers && (better.LogE() >= limit || worse.LogE() >= limit) {
-			r.both = i
-			if r.sequence > 0 && r.bet > 0 {
-				return r
-			}
-		}
+func typeIUneven(s size) []row { return misses(s, 2, 0.1, s.nulls()) }
+
+func (s size) nulls() []scores {
+	if !s.full {
+		return []scores{bernoulli(.5, .5), bernoulli(.05, .05)}
 	}
-	return r
+	return []scores{
+		bernoulli(.5, .5), bernoulli(.3, .3), bernoulli(.05, .05), bernoulli(.01, .01), bernoulli(.95, .95),
+		quality(8, 2), lognormal(2), revenue(8),
+	}
 }
 
-func typeI(s size) []row { return nulls(s, 1, 0.5) }
+// coverage is the same where there is one.
+func coverage(s size) []row {
+	cases := []scores{bernoulli(.3, .36), bernoulli(.05, .065), bernoulli(.9, .6), bernoulli(.5, .55)}[:s.pick(2, 4)]
+	return append(misses(s, 3, 0.5, cases), misses(s, 4, 0.1, cases)...)
+}
 
-func typeIUneven(s size) []row { return nulls(s, 2, 0.1) }
-
-// nulls measures how often a method finds a difference where there is none, looking after every unit.
-func nulls(s size, check int, pi float64) []row {
-	cases := []scores{bernoulli(.5, .5), bernoulli(.05, .05)}
-	if s.full {
-		cases = []scores{
-			bernoulli(.5, .5), bernoulli(.3, .3), bernoulli(.05, .05), bernoulli(.01, .01), bernoulli(.95, .95),
-			quality(8, 2, 0), lognormal(2), revenue(8),
-		}
-	}
+// misses measures how often an interval ever misses the true effect, which a test of the true effect finds.
+func misses(s size, check int, pi float64, cases []scores) []row {
 	var rows []row
+	cs := estimate.Sequence{Alpha: alpha, Planned: planned}
+	z := estimate.FixedHorizon{Alpha: alpha}
 	for c, dist := range cases {
-		var bet, cs, naive rate
-		for i := range s.pick(150, 2000) {
-			r := watch(s.rng(check*100+c, i), dist, pi, s.pick(6000, 20_000), planned, false)
-			bet.add(r.bet > 0)
-			cs.add(r.sequence > 0)
-			naive.add(r.naive > 0)
+		var difference, lift, mean, asymptotic, delta, naive rate
+		d, l := dist.treated-dist.other, dist.treated/dist.other-1
+		within := dist.name != "lognormal(2), ranked" // the ranks of a variant have no mean of their own
+		for i := range s.pick(150, 600) {
+			x := stream{rng: s.rng(check*100+c, i)}
+			unit := dist.unit()
+			var byDifference, byLift ends
+			var low, high betting.Test
+			var missA, missD, missF bool
+			for n := range s.pick(6000, 20_000) {
+				treated := x.treat(pi)
+				u := unit(dist.draw(x.rng, treated))
+				stake := x.bet(treated, u, pi)
+				byDifference.difference(stake, d)
+				byLift.lift(stake, l)
+				if within && !treated {
+					low.Bet((u - dist.other) / dist.other)
+					high.Bet((dist.other - u) / (1 - dist.other))
+				}
+				if x.smaller() < analysis.MinUnits || n%5 > 0 {
+					continue
+				}
+				e := x.effect()
+				missA = missA || !cs.Interval(e).Contains(d)
+				if r, ok := estimate.Relative(x.b.Estimate(), x.j.Estimate()); ok {
+					missD = missD || !cs.Interval(r).Contains(l)
+				}
+				if x.smaller() >= burnIn {
+					missF = missF || !z.Interval(e).Contains(d)
+				}
+			}
+			difference.add(byDifference.missed())
+			lift.add(byLift.missed())
+			mean.add(max(low.Peak(), high.Peak()) >= 2/alpha)
+			asymptotic.add(missA)
+			delta.add(missD)
+			naive.add(missF)
 		}
-		what := fmt.Sprintf("%s, %.0f/%.0f", dist.name, 100*(1-pi), 100*pi)
-		rows = append(rows, never(what, "e-process", bet, alpha))
-		if pi == 0.5 && dist.name != "lognormal(2), ranked" {
-			rows = append(rows, never(what, "confidence sequence", cs, alpha))
-		} else {
-			rows = append(rows, shown(what, "confidence sequence", cs))
+		what := fmt.Sprintf("%s, %.0f/%.0f, ever missed", dist.name, 100*(1-pi), 100*pi)
+		rows = append(rows, never(what, "difference", difference, alpha), never(what, "lift", lift, alpha))
+		if within {
+			rows = append(rows, never(what, "mean of the control", mean, alpha))
 		}
-		rows = append(rows, erring(what, "z test at every look", naive, s.naive()))
+		rows = append(rows, shown(what, "difference, asymptotic", asymptotic), shown(what, "lift, asymptotic", delta),
+			erring(what, "fixed interval at every look", naive, s.naive()))
 	}
 	return rows
 }
@@ -192,76 +169,41 @@ func (s size) naive() float64 {
 	return 0.15
 }
 
-// coverage measures how often an interval ever misses the true effect.
-func coverage(s size) []row {
-	var rows []row
-	for c, p := range [][2]float64{{.3, .36}, {.05, .065}, {.5, .55}} {
-		var absolute, relative, marked, fixed rate
-		for i := range s.pick(150, 2000) {
-			rng := s.rng(300+c, i)
-			cs := estimate.Sequence{Alpha: alpha, Planned: planned}
-			z := estimate.FixedHorizon{Alpha: alpha}
-			var b, j estimate.Moments
-			var missA, missR, missAll, missF bool
-			d := bernoulli(p[0], p[1])
-			for range s.pick(6000, 20_000) {
-				if rng.Float64() < .5 {
-					b.Add(d.draw(rng, true))
-				} else {
-					j.Add(d.draw(rng, false))
-				}
-				if min(b.N, j.N) < burnIn {
-					continue
-				}
-				eb, ej := b.Proportion(), j.Proportion()
-				a := estimate.Difference(eb, ej)
-				missA = missA || !cs.Interval(a).Contains(p[1]-p[0])
-				missF = missF || !z.Interval(a).Contains(p[1]-p[0])
-				if r, ok := estimate.Relative(eb, ej); ok {
-					miss := !cs.Interval(r).Contains(p[1]/p[0] - 1)
-					missAll = missAll || miss
-					missR = missR || miss && !ej.Uncertain()
-				}
-			}
-			absolute.add(missA)
-			relative.add(missR)
-			marked.add(missAll)
-			fixed.add(missF)
-		}
-		what := fmt.Sprintf("%.2f v %.3g, ever missed", p[0], p[1])
-		rows = append(rows, never(what, "difference", absolute, .06), never(what, "lift", relative, .06),
-			shown(what, "lift, also where marked approximate", marked), erring(what, "fixed interval", fixed, s.naive()))
-	}
-	return rows
-}
-
-// samples measures how many units a decision takes, compared with a fixed-horizon test of 80% power; the sequence is
-// tuned for that test's size.
+// samples measures how many units a decision takes, compared with a fixed-horizon test of 80% power.
 func samples(s size) []row {
-	cases := []struct {
-		p, q, share float64
-		e, both     float64 // expected medians; 0: none known
-	}{
-		{.30, .36, .5, 2250, 2265}, {.90, .60, .5, 86, 90}, {.05, .065, .5, 8610, 8715}, {.50, .55, .5, 3465, 0}, {.30, .36, .1, 6195, 6245},
+	cases := []struct{ p, q, share, want float64 }{
+		{.90, .60, .1, 204}, {.90, .60, .5, 81}, {.30, .36, .5, 2150}, {.50, .55, .5, 3450}, {.30, .36, .1, 5900}, {.05, .065, .5, 8600},
 	}
 	var rows []row
-	for c, x := range cases[:s.pick(2, len(cases))] {
+	for c, x := range cases[:s.pick(3, len(cases))] {
 		fixed := experiments.FixedTotal(x.q-x.p, (x.p*(1-x.p)+x.q*(1-x.q))/2, x.share, alpha, .8)
 		const most = 60_000
-		var e, cs, both []float64
-		for i := range s.pick(150, 1000) {
-			r := watch(s.rng(400+c, i), bernoulli(x.p, x.q), x.share, most, fixed, true)
-			e, cs, both = append(e, at(r.bet, most)), append(cs, at(r.sequence, most)), append(both, at(r.both, most))
+		var exact, asymptotic []float64
+		for i := range s.pick(150, 400) {
+			u := stream{rng: s.rng(450+c, i)}
+			cs := estimate.Sequence{Alpha: alpha, Planned: max(fixed, 2*burnIn)}
+			var e ends
+			first, second := most+1, most+1
+			for n := 1; n <= most && (first > most || second > most); n++ {
+				treated := u.treat(x.share)
+				rate := x.p
+				if treated {
+					rate = x.q
+				}
+				e.difference(u.bet(treated, score(u.rng, rate), x.share), 0)
+				if first > most && e.missed() {
+					first = n
+				}
+				if second > most && u.smaller() >= burnIn && !cs.Interval(u.effect()).Contains(0) {
+					second = n
+				}
+			}
+			exact, asymptotic = append(exact, float64(first)), append(asymptotic, float64(second))
 		}
 		what := fmt.Sprintf("%.2f v %.3g, %.0f/%.0f, median units", x.p, x.q, 100*(1-x.share), 100*x.share)
-		rows = append(rows, near(what, "e-process", median(e), x.e, s.slack(.1)))
-		if x.both > 0 {
-			rows = append(rows, near(what, "e-process and sequence", median(both), x.both, s.slack(.1)))
-		}
-		if fixed > 4*burnIn {
-			rows = append(rows, near(what, "confidence sequence", median(cs), .95*fixed, s.slack(.1)))
-		}
-		rows = append(rows, row{what: what, method: "fixed horizon, 80% power", measured: fmt.Sprintf("%.0f", fixed), rule: "formula", ok: true})
+		rows = append(rows, near(what, "decided by the bets", median(exact), x.want, s.slack(.1)),
+			row{what: what, method: "asymptotic, 100 units a variant or more", measured: fmt.Sprintf("%.0f", median(asymptotic)), rule: "shown", ok: true},
+			row{what: what, method: "fixed horizon, 80% power", measured: fmt.Sprintf("%.0f", fixed), rule: "formula", ok: true})
 	}
 	return rows
 }

@@ -1,0 +1,142 @@
+package analysis
+
+import (
+	"github.com/DataDog/sketches-go/ddsketch"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/betting"
+	"github.com/verdict-dev/verdict/internal/estimate"
+	"github.com/verdict-dev/verdict/internal/exact"
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// tally is the state of one metric.
+type tally struct {
+	metric   metric
+	counts   []Counts
+	cells    map[stratum][]cell // by stratum and variant
+	centre   betting.Centre
+	missing  mismatch  // of "matured and unscored"
+	evidence *evidence // nil where variants are not compared
+	early    *early    // nil without an early read
+	ranks    estimate.Ranks
+	signed   bool // an unbounded metric that has a value of 0 or less: no logarithms
+	bare     bool // a unit without the covariate
+	broken   bool // a value of a boolean metric that is a share
+}
+
+// cell is the state of one metric, epoch and variant.
+type cell struct {
+	y      estimate.Moments
+	log    estimate.Moments   // of an unbounded metric
+	xy     estimate.CoMoments // x: covariate or denominator
+	sketch *ddsketch.DDSketch
+}
+
+// newTally returns the empty state of a metric over k variants.
+func newTally(m metric, k int) *tally {
+	return &tally{metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{}, missing: newMismatch(k)}
+}
+
+// add accumulates the metric's reading of a unit of variant v, which became final at a moment.
+func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, sealed moment) {
+	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
+		o.State = scoring.Failed
+	}
+	m.counts[v].count(u, o)
+	if !u.Mature {
+		return
+	}
+	m.missing.add(v, o.State != scoring.Scored, p, sealed)
+	if o.State == scoring.Scored {
+		m.score(at, v, o, p, sealed)
+	}
+}
+
+// score accumulates the value of a matured, scored unit.
+func (m *tally) score(at stratum, v int, o Outcome, p []float64, sealed moment) {
+	cells := m.cells[at]
+	if cells == nil {
+		cells = make([]cell, len(m.counts))
+		m.cells[at] = cells
+	}
+	cells[v].add(m, o)
+	if m.evidence == nil {
+		return
+	}
+	if m.metric.Denominator == "" { // a ratio has no score per unit to bet on
+		u, c := m.unit(o.Value), m.centre.Value()
+		if m.adjusts(o) {
+			c = m.centre.Given(o.Covariate)
+			m.centre.AddGiven(u, o.Covariate)
+		} else {
+			m.centre.Add(u)
+		}
+		m.evidence.bet(m, v, u, c, p, sealed)
+	}
+	m.evidence.look(m, v, sealed)
+}
+
+// adjusts tells whether the covariate of a unit moves the centre of its bets. A unit without one has the mean as its
+// centre.
+func (m *tally) adjusts(o Outcome) bool {
+	return m.metric.Covariate != "" && o.HasCovariate && m.metric.exact()
+}
+
+func (c *cell) add(m *tally, o Outcome) {
+	c.y.Add(o.Value)
+	switch {
+	case m.metric.Denominator != "":
+		c.xy.Add(o.Per, o.Value)
+	case m.metric.Covariate != "" && o.HasCovariate:
+		c.xy.Add(o.Covariate, o.Value)
+	case m.metric.Covariate != "":
+		m.bare = true
+	}
+	switch m.metric.Type {
+	case experiments.Boolean:
+		m.broken = m.broken || (o.Value != 0 && o.Value != 1)
+		return
+	case experiments.Unbounded:
+		if o.Value > 0 {
+			c.log.Add(exact.Ln(o.Value))
+		} else {
+			m.signed = true
+		}
+	}
+	if c.sketch == nil {
+		// The accuracy is a constant that the sketch accepts.
+		c.sketch, _ = ddsketch.NewDefaultDDSketch(sketchAccuracy)
+	}
+	// Only a value too large for the sketch, over 1e300, is refused: quantiles do without it.
+	_ = c.sketch.Add(o.Value)
+}
+
+// sketchAccuracy is the relative accuracy of quantiles.
+const sketchAccuracy = 0.01
+
+func (c *cell) merge(o cell) error {
+	c.y.Merge(o.y)
+	c.log.Merge(o.log)
+	c.xy.Merge(o.xy)
+	if o.sketch == nil {
+		return nil
+	}
+	if c.sketch == nil {
+		c.sketch = o.sketch.Copy()
+		return nil
+	}
+	return c.sketch.MergeWith(o.sketch)
+}
+
+// unit turns a value into the score in [0, 1] that is bet on.
+func (m *tally) unit(y float64) float64 {
+	switch m.metric.Type {
+	case experiments.Bounded, experiments.Capped:
+		lo, hi, _ := m.metric.bounds()
+		y = (y - lo) / (hi - lo)
+	case experiments.Unbounded:
+		y = m.ranks.Next(y)
+	}
+	return y
+}
