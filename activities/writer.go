@@ -65,7 +65,7 @@ func (w Writer) write(ctx context.Context, b Batch, delivery string) (Recorded, 
 
 // writeKeyed writes scores about the run that declares a key, or has the store hold them.
 func (w Writer) writeKeyed(ctx context.Context, b Batch, delivery string) (Recorded, error) {
-	receipt, err := w.Store.RecordKeyed(ctx, store.Keyed{Key: b.RunKey, Records: b.Records, DeliveryID: delivery})
+	receipt, err := w.Store.RecordKeyed(ctx, store.Keyed{Key: b.RunKey, Namespace: w.Namespace, Records: b.Records, DeliveryID: delivery})
 	if err != nil {
 		return Recorded{}, typed(err)
 	}

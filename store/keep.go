@@ -30,8 +30,8 @@ type Keeper interface {
 
 // Keyed has scores about the run that declares a key.
 type Keyed struct {
-	// Key is at most scoring.MaxKey bytes.
-	Key string
+	// Key is at most scoring.MaxKey bytes. Namespace is the one of the runs that may be meant; empty: any.
+	Key, Namespace string
 	// Records have no run yet: their Run is ignored.
 	Records []scoring.Record
 	// DeliveryID names the call in the ledger.

@@ -91,7 +91,7 @@ func (a *api) scores(r *http.Request, body []byte) (int, any, error) {
 
 // recordKeyed records about the run that declared a key, or has the store hold it until one does.
 func (a *api) recordKeyed(ctx context.Context, runKey string, rec scoring.Record, key, digest string, answer *scoreAnswer) error {
-	k := store.Keyed{Key: runKey, Records: []scoring.Record{rec}, DeliveryID: key}
+	k := store.Keyed{Key: runKey, Namespace: a.Namespace, Records: []scoring.Record{rec}, DeliveryID: key}
 	if key != "" {
 		k.Request, k.Digest = "scores/"+key, digest
 	}

@@ -37,6 +37,32 @@ func (b bench) held(t *testing.T) []store.Entry {
 }
 
 var keyedTests = []namedTest{
+	{"a key is a run's of its namespace", func(t *testing.T, b bench) {
+		here, there := freshRun(), freshRun()
+		here.Namespace, there.Namespace = "here", "there"
+		say := func(namespace, key string, up bool) store.KeyedReceipt {
+			receipt, err := b.RecordKeyed(t.Context(), store.Keyed{
+				Key: key, Namespace: namespace, Records: []scoring.Record{record(scoring.Run{}, scoring.Bool("thumb", up), 1)},
+			})
+			require.NoError(t, err)
+			return receipt
+		}
+		require.True(t, say("there", "m", true).Held)
+		require.True(t, say("here", "m", false).Held)
+		b.flush(t, declares(here, "m"))
+		require.Equal(t, []string{"thumb=false"}, b.current(t, here))
+		require.Len(t, b.held(t), 1)
+		require.True(t, say("there", "m", true).Held)
+		b.flush(t, declares(there, "m", "n"))
+		require.Equal(t, []string{"thumb=true"}, b.current(t, there))
+		require.Equal(t, here, say("here", "m", true).Run)
+		_, err := b.RecordKeyed(t.Context(), store.Keyed{Key: "m", Records: []scoring.Record{record(scoring.Run{}, scoring.Bool("thumb", true), 1)}})
+		require.ErrorIs(t, err, store.ErrAmbiguous)
+		require.True(t, say("here", "n", true).Held, "the run that declares it is of another namespace")
+		n, err := b.ReleaseHeld(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}},
 	{"a score about a key is held until a run declares it", func(t *testing.T, b bench) {
 		r := freshRun()
 		for i, up := range []bool{true, false, true} {

@@ -19,9 +19,10 @@ type heldRow struct {
 	DeliveryID string         `json:"delivery_id,omitempty"`
 	Record     scoring.Record `json:"record"`
 
-	id  int64
-	key string
-	at  int64
+	id        int64
+	key       string
+	namespace sql.NullString // of the run that may declare the key
+	at        int64
 }
 
 // errMoved tells that the run of a key has become another one since it was read.
@@ -42,7 +43,7 @@ func (s *Store) RecordKeyed(ctx context.Context, k store.Keyed) (store.KeyedRece
 }
 
 func (s *Store) recordKeyed(ctx context.Context, k store.Keyed) (store.KeyedReceipt, error) {
-	run, err := runOfKey(ctx, s.read, k.Key)
+	run, err := runOfKey(ctx, s.read, k.Namespace, k.Key)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return store.KeyedReceipt{}, err
 	}
@@ -58,7 +59,7 @@ func (s *Store) recordKeyed(ctx context.Context, k store.Keyed) (store.KeyedRece
 		if err := t.hold(ctx, l); err != nil {
 			return store.KeyedReceipt{}, err
 		}
-		now, err := runOfKey(ctx, t.tx, k.Key)
+		now, err := runOfKey(ctx, t.tx, k.Namespace, k.Key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return store.KeyedReceipt{}, err
 		}
@@ -107,30 +108,35 @@ func (t txn) holdRecord(ctx context.Context, k store.Keyed, r scoring.Record) er
 	if at.IsZero() {
 		at = time.Now()
 	}
-	return t.exec(ctx, `INSERT INTO held (hash, key, at, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (hash) DO NOTHING`,
-		hash(k.Key, said), k.Key, micro(at), doc)
+	identity := hash(k.Key, said)
+	if k.Namespace != "" {
+		identity = hash(k.Key, said, k.Namespace)
+	}
+	return t.exec(ctx, `INSERT INTO held (hash, key, namespace, at, doc) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO NOTHING`,
+		identity, k.Key, sql.NullString{String: k.Namespace, Valid: k.Namespace != ""}, micro(at), doc)
 }
 
 // releaseBatch is how many held scores a transaction records: the rest is recorded soon after.
 const releaseBatch = 500
 
-const selectHeld = `SELECT id, key, at, doc FROM held`
+const selectHeld = `SELECT id, key, namespace, at, doc FROM held`
 
 func scanHeld(rows *sql.Rows) (h heldRow, err error) {
 	var doc string
-	if err = rows.Scan(&h.id, &h.key, &h.at, &doc); err != nil {
+	if err = rows.Scan(&h.id, &h.key, &h.namespace, &h.at, &doc); err != nil {
 		return h, err
 	}
-	id, key, at := h.id, h.key, h.at
+	row := h
 	h, err = decode[heldRow](doc)
-	h.id, h.key, h.at = id, key, at
+	h.id, h.key, h.namespace, h.at = row.id, row.key, row.namespace, row.at
 	return h, err
 }
 
 // release records the scores held for a key, once a run has declared it. The locks of the key and of the run's workflow
 // id are held.
 func (t txn) release(ctx context.Context, run scoring.Run, key string) (int, error) {
-	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` WHERE key = $1 ORDER BY id`+limit(releaseBatch), key)
+	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` WHERE key = $1 AND (namespace IS NULL OR namespace = $2) ORDER BY id`+limit(releaseBatch),
+		key, run.Namespace)
 	if err != nil {
 		return 0, err
 	}
@@ -163,13 +169,14 @@ func (t txn) releaseDeclared(ctx context.Context, run runRow) error {
 // ReleaseHeld implements store.Store.
 func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
 	for {
-		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (key string, err error) { return key, rows.Scan(&key) },
-			`SELECT DISTINCT h.key FROM held h JOIN run_keys k ON k.key = h.key JOIN runs r ON r.id = k.run WHERE NOT r.superseded`+limit(pruneBatch))
+		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (h heldRow, err error) { return h, rows.Scan(&h.key, &h.namespace) },
+			`SELECT DISTINCT h.key, h.namespace FROM held h JOIN run_keys k ON k.key = h.key JOIN runs r ON r.id = k.run
+			WHERE NOT r.superseded AND (h.namespace IS NULL OR r.namespace IN ('', h.namespace))`+limit(pruneBatch))
 		if err != nil || len(keys) == 0 {
 			return released, err
 		}
-		for _, key := range keys {
-			n, err := s.releaseKey(ctx, key)
+		for _, h := range keys {
+			n, err := s.releaseKey(ctx, h)
 			released += n
 			if err != nil {
 				return released, err
@@ -178,11 +185,13 @@ func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
 	}
 }
 
-func (s *Store) releaseKey(ctx context.Context, key string) (int, error) {
-	run, err := runOfKey(ctx, s.read, key)
+// releaseKey records the scores held for the key and the namespace of h.
+func (s *Store) releaseKey(ctx context.Context, h heldRow) (int, error) {
+	run, err := runOfKey(ctx, s.read, h.namespace.String, h.key)
 	switch {
 	case errors.Is(err, store.ErrAmbiguous):
-		return s.rejectHeld(ctx, fmt.Sprintf("several runs have declared the key %q", key), `WHERE key = $1 ORDER BY id`, key)
+		return s.rejectHeld(ctx, fmt.Sprintf("several runs have declared the key %q", h.key),
+			`WHERE key = $1 AND COALESCE(namespace, '') = $2 ORDER BY id`, h.key, h.namespace.String)
 	case errors.Is(err, store.ErrNotFound):
 		return 0, nil // it has just been reset away
 	case err != nil:
@@ -190,12 +199,12 @@ func (s *Store) releaseKey(ctx context.Context, key string) (int, error) {
 	}
 	return write(ctx, s, "release", func(ctx context.Context, t txn) (int, error) {
 		var l locks
-		l.key(key)
+		l.key(h.key)
 		l.workflow(run)
 		if err := t.hold(ctx, l); err != nil {
 			return 0, err
 		}
-		return t.release(ctx, run, key)
+		return t.release(ctx, run, h.key)
 	})
 }
 
@@ -270,7 +279,7 @@ func checkKeyed(k store.Keyed) (store.Keyed, error) {
 	if err := scoring.CheckRunKey(k.Key); err != nil {
 		return k, err
 	}
-	if err := checkOptionalIDs("delivery id", k.DeliveryID, "idempotency key", k.Request); err != nil {
+	if err := checkOptionalIDs("delivery id", k.DeliveryID, "idempotency key", k.Request, "namespace", k.Namespace); err != nil {
 		return k, err
 	}
 	records := make([]scoring.Record, len(k.Records))

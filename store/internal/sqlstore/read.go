@@ -248,10 +248,11 @@ func scanFacts(rows *sql.Rows) (f scoring.RunFacts, err error) {
 
 // RunOfKey implements store.Store.
 func (s *Store) RunOfKey(ctx context.Context, key string) (scoring.Run, error) {
-	return runOfKey(ctx, s.read, key)
+	return runOfKey(ctx, s.read, "", key)
 }
 
-func runOfKey(ctx context.Context, q querier, key string) (scoring.Run, error) {
+// runOfKey returns the run of a namespace that declared a key; an empty namespace is any.
+func runOfKey(ctx context.Context, q querier, namespace, key string) (scoring.Run, error) {
 	type declared struct {
 		chain string
 		facts scoring.RunFacts
@@ -265,7 +266,8 @@ func runOfKey(ctx context.Context, q querier, key string) (scoring.Run, error) {
 		d.chain = string(chain)
 		d.facts, err = decode[scoring.RunFacts](doc)
 		return d, err
-	}, `SELECT r.chain, r.doc FROM run_keys k JOIN runs r ON r.id = k.run WHERE k.key = $1 AND NOT r.superseded ORDER BY r.id`, key)
+	}, `SELECT r.chain, r.doc FROM run_keys k JOIN runs r ON r.id = k.run WHERE k.key = $1 AND NOT r.superseded
+		AND ($2 = '' OR r.namespace IN ('', $2)) ORDER BY r.id`, key, namespace)
 	if err != nil {
 		return scoring.Run{}, err
 	}
