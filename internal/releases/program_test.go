@@ -163,8 +163,9 @@ func command(t *testing.T, release, program string, env map[string]string, args 
 
 // process is a program that runs until it is stopped, or the test ends.
 type process struct {
-	stop func()
-	said *harness.Log // on both of its outputs
+	stop    func()
+	said    *harness.Log // on both of its outputs
+	address string       // of a verdict worker's HTTP
 }
 
 func start(t *testing.T, cmd *exec.Cmd) process {
@@ -223,6 +224,7 @@ func startWorker(t *testing.T, release string, env map[string]string) (p process
 		own[name] = value
 	}
 	p = start(t, command(t, release, "worker", own))
+	p.address = address
 	probe := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	ready = func() error {
 		res, err := probe.Get("http://" + address + "/readyz")
