@@ -139,6 +139,27 @@ var declaredTests = []namedTest{
 		b.flush(t, f)
 		require.Empty(t, b.current(t, reset))
 	}},
+	{"what only a superseded run waits for goes with the flush of the one that holds", func(t *testing.T, b bench) {
+		base := freshRun()
+		reset := run(base.WorkflowID, fresh("run"))
+		gone, met := declaredFor(base, "gone", ifPaid), declaredFor(base, "met", ifPaid)
+		gone.Scorer, met.Scorer = "gone", "met"
+		next := declaredFor(freshRun(), "met", ifPaid)
+		next.Scorer, next.Attribution, met.Attribution = met.Scorer, scoring.AttributeFirst, scoring.AttributeFirst
+		next.RunStartedAt = met.RunStartedAt.Add(time.Minute)
+		for _, e := range []scoring.Expectation{gone, met, next} {
+			b.expect(t, e)
+		}
+		b.receive(t, b.now("o1", "paid", "met"))
+		require.Equal(t, []string{"gone:pending", "met=true"}, b.current(t, base))
+		f := waits(reset, 20)
+		f.Facts.OriginalRunID, f.Facts.StartedAt = base.RunID, gone.RunStartedAt.Add(time.Minute)
+		b.flush(t, f)
+		b.receive(t, b.now("o2", "paid", "gone"))
+		require.Equal(t, store.Unclaimed, b.ledger(t)["o2"].State)
+		require.Empty(t, b.current(t, reset))
+		require.Equal(t, []string{"met=true"}, b.current(t, next.Run), "the outcome is the next one's")
+	}},
 	{"an outcome counts in the namespaces that have received it", func(t *testing.T, b bench) {
 		prod, staging := declaredFor(freshRun(), "k", ifPaid), declaredFor(freshRun(), "k", ifPaid)
 		prod.Run.Namespace, staging.Run.Namespace = "prod", "staging"
