@@ -18,7 +18,7 @@ func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (rollout.Fi
 	if err != nil {
 		return rollout.Finding{}, Refuse(err)
 	}
-	rows, err := store.ExperimentRows(ctx, s.Store, store.ExperimentKey{Experiment: d.Name, Version: d.Version})
+	rows, err := s.Store.ExperimentRows(ctx, store.ExperimentKey{Experiment: d.Name, Version: d.Version})
 	if err != nil {
 		return rollout.Finding{}, typed(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -56,6 +57,7 @@ type Store interface {
 	Follower
 	Keeper
 	Pruner
+	Sealer
 	Reader
 
 	// Ping reports whether the database answers and has the schema that this code needs.
@@ -208,6 +210,9 @@ type Reader interface {
 	// Assignments returns the assignments of an experiment in the order of their making, with superseded ones marked. An
 	// empty version means all versions.
 	Assignments(ctx context.Context, experiment, version string) ([]scoring.Assignment, error)
+	// ExperimentRows returns all rows that the units of an experiment are read from, superseded ones included, with the times
+	// at which the store learned of them and the positions of sealed units.
+	ExperimentRows(ctx context.Context, key ExperimentKey) (experiments.Rows, error)
 	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)
 	// Runs returns the known facts about runs, whether they have flushed or not.

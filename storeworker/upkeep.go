@@ -82,7 +82,7 @@ type Keep struct {
 }
 
 // tasksOf returns the tasks for a store.
-func tasksOf(s store.Store, keep Keep, d delivery) []task {
+func tasksOf(s store.Store, keep Keep, d delivery, units *sealer) []task {
 	f := newFollower(s, atServer{d.temporal, d.namespace}, d.namespace)
 	return []task{
 		{what: "begin the scorers of runs that have closed", every: followEvery, do: f.work},
@@ -91,6 +91,7 @@ func tasksOf(s store.Store, keep Keep, d delivery) []task {
 			_, err := s.CloseDue(ctx)
 			return err
 		}},
+		{what: "seal units whose windows have passed", every: sealEvery, do: units.seal},
 		{what: "record held scores whose keys runs have declared", every: heldEvery, do: func(ctx context.Context) error {
 			_, err := s.ReleaseHeld(ctx)
 			return err

@@ -28,6 +28,7 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
 )
@@ -155,7 +156,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	if err := s.startWorker(cfg); err != nil {
 		return nil, err
 	}
-	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg)), task{what: "check the store and Temporal", every: lookEvery, do: func(ctx context.Context) error {
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg), s.sealer(cfg)), task{what: "check the store and Temporal", every: lookEvery, do: func(ctx context.Context) error {
 		setAway(s.metrics, s.parts.all, s.parts.look(ctx))
 		return nil
 	}}))
@@ -213,6 +214,17 @@ const lookEvery = 10 * time.Second
 // delivery is how outcomes are delivered.
 func (s *Worker) delivery(cfg Options) delivery {
 	return delivery{temporal: s.temporal, store: cfg.Store, namespace: cfg.Client.Namespace, carrier: s.carrier, log: s.log, pulse: s.pulse, wake: s.wake}
+}
+
+// sealer seals units.
+func (s *Worker) sealer(cfg Options) *sealer {
+	define := report.DefinedByControl(s.temporal)
+	return &sealer{store: cfg.Store, definitions: cfg.Definitions, now: time.Now, define: func(ctx context.Context, name, version string) (*report.Defined, error) {
+		if slices.Contains(s.parts.look(ctx), "temporal") {
+			return nil, errAway
+		}
+		return define(ctx, name, version)
+	}}
 }
 
 // Stop stops in an order that loses nothing: first readiness, so that a load balancer looks elsewhere; then HTTP, after

@@ -63,6 +63,10 @@ func (m memory) Runs(_ context.Context, f store.RunFilter) ([]scoring.RunFacts, 
 	return m.runs, nil
 }
 
+func (m memory) ExperimentRows(context.Context, store.ExperimentKey) (experiments.Rows, error) {
+	return experiments.Rows{Assignments: m.assignments, Runs: m.runs}, nil
+}
+
 func (m memory) Scores(context.Context, store.Filter) ([]scoring.Record, error) { return nil, nil }
 
 func (m memory) Ledger(context.Context, store.LedgerFilter) ([]store.Entry, error) { return nil, nil }

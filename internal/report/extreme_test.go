@@ -30,6 +30,10 @@ type scored struct {
 	records []scoring.Record
 }
 
+func (s scored) ExperimentRows(context.Context, store.ExperimentKey) (experiments.Rows, error) {
+	return experiments.Rows{Assignments: s.assignments, Runs: s.runs, Records: s.records}, nil
+}
+
 func (s scored) Scores(context.Context, store.Filter) ([]scoring.Record, error) {
 	return s.records, nil
 }

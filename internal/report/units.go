@@ -24,7 +24,7 @@ type evidence struct {
 
 func readEvidence(ctx context.Context, s store.Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (ev evidence, err error) {
 	ev.said, ev.o = said, o
-	if ev.rows, err = store.ExperimentRows(ctx, s, key); err != nil {
+	if ev.rows, err = s.ExperimentRows(ctx, key); err != nil {
 		return ev, err
 	}
 	if ev.records, err = s.Scores(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version}); err != nil {

@@ -57,8 +57,21 @@ func told(t *testing.T, stories int) (file string, all []storetest.Story) {
 	require.NoError(t, err)
 	_, err = s.Receive(t.Context(), scoring.Outcome{ID: "o", Name: "paid", Key: "k", Value: scoring.BoolValue(true), ReceivedAt: at})
 	require.NoError(t, err)
+	_, err = s.Assign(t.Context(), scoring.Assignment{
+		Experiment: sealed.Experiment, Version: sealed.Version, Variant: "a", By: scoring.ByWeight, Unit: "r0", Run: run("r0"), FirstRunID: "r0",
+		Probabilities: map[string]float64{"a": 1}, At: time.Now(),
+	})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		n, err := s.Seal(t.Context(), store.Sealing{ExperimentKey: sealed, After: time.Second})
+		require.NoError(t, err)
+		return n == 1
+	}, time.Minute, 10*time.Millisecond)
 	return file, all
 }
+
+// sealed is an experiment with a sealed unit.
+var sealed = store.ExperimentKey{Experiment: "sealed", Version: "1"}
 
 // A store that was copied there and back has all that it had, and goes on.
 func TestThereAndBack(t *testing.T) {
@@ -105,13 +118,17 @@ func contents(t *testing.T, s store.Store) []any {
 	require.NoError(t, err)
 	current, err := s.Scores(ctx, store.Filter{})
 	require.NoError(t, err)
+	rows, err := s.ExperimentRows(ctx, sealed)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), rows.Assignments[0].Position)
+	require.NotEmpty(t, rows.Records)
 	runs, err := s.Runs(ctx, store.RunFilter{Superseded: true})
 	require.NoError(t, err)
 	ledger, err := s.Ledger(ctx, store.LedgerFilter{})
 	require.NoError(t, err)
 	waiting, err := s.Waiting(ctx, time.Now().Add(time.Hour))
 	require.NoError(t, err)
-	return []any{scores, current, runs, ledger, waiting}
+	return []any{scores, current, rows, runs, ledger, waiting}
 }
 
 func TestRefused(t *testing.T) {

@@ -56,8 +56,8 @@ func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignme
 		return a, err
 	}
 	variant := sql.NullString{String: a.Variant, Valid: a.Vouched}
-	if err := t.exec(ctx, `INSERT INTO assignments (experiment, version, chain, run, variant, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
-		a.Experiment, a.Version, chain, run.id, variant, doc); err != nil {
+	if err := t.exec(ctx, `INSERT INTO assignments (experiment, version, chain, run, variant, assigned_at, unit, recorded_at, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, `+t.dialect.Now+`, $8)`, a.Experiment, a.Version, chain, run.id, variant, micro(a.At), unitHash(a), doc); err != nil {
 		return a, err
 	}
 	kept, _, err = find()
@@ -66,7 +66,7 @@ func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignme
 
 // served records the variant that a run of a chain was served, or none if the run continued without its assignment.
 func (t txn) served(ctx context.Context, experiment, version string, chain []byte, variant string) error {
-	return t.exec(ctx, `INSERT INTO served (experiment, version, chain, variant) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+	return t.exec(ctx, `INSERT INTO served (experiment, version, chain, variant, recorded_at) VALUES ($1, $2, $3, $4, `+t.dialect.Now+`) ON CONFLICT DO NOTHING`,
 		experiment, version, chain, variant)
 }
 
@@ -96,10 +96,12 @@ func (t txn) serve(ctx context.Context, f scoring.RunFacts) error {
 // selectAssignment reads assignments. One is superseded when its run was reset away and no run continues its chain: a
 // run that was reset to after the assignment has replayed it, and is the unit now. One is unserved when a run of its
 // chain was served something else.
-const selectAssignment = `SELECT r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded),
-	a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
-		AND s.version = a.version AND s.variant <> a.variant), a.doc
-	FROM assignments a JOIN runs r ON r.id = a.run`
+const (
+	selectAssignment = `SELECT ` + isSuperseded + `, ` + isUnserved + `, a.doc FROM assignments a JOIN runs r ON r.id = a.run`
+	isSuperseded     = `r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded)`
+	isUnserved       = `a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
+		AND s.version = a.version AND s.variant <> a.variant)`
+)
 
 func scanAssignment(rows *sql.Rows) (a scoring.Assignment, err error) {
 	var doc string

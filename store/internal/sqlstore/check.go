@@ -49,6 +49,7 @@ func checkRecord(r scoring.Record) (scoring.Record, error) {
 	r.Reason = strings.ToValidUTF8(r.Reason, string(utf8.RuneError))
 	r.ObservedAt, r.RecordedAt = instant(r.ObservedAt), instant(r.RecordedAt)
 	r.Revision, r.Retracted, r.Superseded, r.Overtaken, r.Said = 0, false, false, false, nil // the store's own
+	r.ArrivedAt, r.SupersededAt = time.Time{}, time.Time{}
 	return r, nil
 }
 

@@ -48,7 +48,7 @@ func (t txn) decideTouched(ctx context.Context, held stripes) error {
 			later = append(later, r.id)
 		}
 	}
-	if err := t.decide(ctx, decide, now); err != nil || len(later) == 0 {
+	if err := t.decide(ctx, decide, now, false); err != nil || len(later) == 0 {
 		return err
 	}
 	is, list := in(*t.dialect, 1, Ints, later)
@@ -83,11 +83,20 @@ type declared struct {
 	e          scoring.Expectation
 	outcomes   []scoring.Outcome
 	decision   scoring.Decision
+	due        sql.NullInt64 // when time alone decides it
+}
+
+// decidedAt is when time alone decided the expectation; the zero time if it did not.
+func (d *declared) decidedAt(now time.Time) (at time.Time) {
+	if d.due.Valid && d.due.Int64 <= micro(now) {
+		at = atTime(d.due.Int64)
+	}
+	return at
 }
 
 // declaredColumns are scanned by meeting.
 const (
-	selectDeclared = `SELECT e.id, e.run, e.pending, r.superseded, e.doc, o.doc FROM expectations e JOIN runs r ON r.id = e.run
+	selectDeclared = `SELECT e.id, e.run, e.pending, r.superseded, e.due, e.doc, o.doc FROM expectations e JOIN runs r ON r.id = e.run
 		LEFT JOIN matches m ON m.expectation = e.id AND NOT m.late LEFT JOIN outcomes o ON o.id = m.outcome WHERE e.decides AND `
 	declaredInOrder = ` ORDER BY e.id`
 )
@@ -99,7 +108,7 @@ func declaredOf(ctx context.Context, q querier, now time.Time, where string, arg
 		var d declared
 		var expectation string
 		var outcome sql.NullString
-		if err := rows.Scan(&d.id, &d.run, &d.pending, &d.superseded, &expectation, &outcome); err != nil {
+		if err := rows.Scan(&d.id, &d.run, &d.pending, &d.superseded, &d.due, &expectation, &outcome); err != nil {
 			return nothing{}, err
 		}
 		if n := len(all); n == 0 || all[n-1].id != d.id {
@@ -154,7 +163,8 @@ func speakers(all []*declared) []*declared {
 }
 
 // decide decides expectations, whose rows and runs are locked, and writes their scores: a statement a step for all of them.
-func (t txn) decide(ctx context.Context, rows []declaredRow, now time.Time) error {
+// byTime tells that time alone decides them: their scores arrived when it did.
+func (t txn) decide(ctx context.Context, rows []declaredRow, now time.Time, byTime bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -185,6 +195,11 @@ func (t txn) decide(ctx context.Context, rows []declaredRow, now time.Time) erro
 	table, args := t.rows([]Kind{Ints, Ints, Ints}, decided)
 	if err := t.exec(ctx, `UPDATE expectations SET settled_at = x.c2, due = x.c3 FROM `+table+` WHERE expectations.id = x.c1`, args...); err != nil {
 		return err
+	}
+	if !byTime {
+		for _, d := range all {
+			d.due = sql.NullInt64{}
+		}
 	}
 	return t.sayDecided(ctx, speakers(all), now)
 }
@@ -235,6 +250,7 @@ func (t txn) sayDecided(ctx context.Context, all []*declared, now time.Time) err
 		if err != nil {
 			return err
 		}
+		checked.ArrivedAt = d.decidedAt(now)
 		s, there := standings[string(d.pending)]
 		plain := there && s.plain && !d.superseded
 		switch {
@@ -248,9 +264,13 @@ func (t txn) sayDecided(ctx context.Context, all []*declared, now time.Time) err
 			if v, ok := checked.Value.Float(); ok {
 				value = v
 			}
+			arrived := checked.ArrivedAt
+			if arrived.IsZero() {
+				arrived = now
+			}
 			old = append(old, s.id)
 			rows = append(rows, []any{
-				d.run, d.pending, s.highest + 1, checked.Name, string(checked.State), value, micro(checked.RecordedAt), micro(checked.Times()[0].At()), doc,
+				d.run, d.pending, s.highest + 1, checked.Name, string(checked.State), value, micro(checked.RecordedAt), micro(checked.Times()[0].At()), doc, micro(arrived),
 			})
 		default:
 			if err := t.sayDeclared(ctx, d, checked); err != nil {
@@ -265,9 +285,9 @@ func (t txn) sayDecided(ctx context.Context, all []*declared, now time.Time) err
 	if err := t.exec(ctx, `UPDATE scores SET latest = FALSE WHERE id `+is, list); err != nil {
 		return err
 	}
-	table, args := t.rows([]Kind{Ints, Blobs, Ints, Texts, Texts, Reals, Ints, Ints, Texts}, rows)
-	return t.exec(ctx, `INSERT INTO scores (run, identity, revision, latest, retracted, source, name, state, value, attempt, recorded_at, said_at, doc)
-		SELECT c1, c2, c3, TRUE, FALSE, 'scorer', c4, c5, c6, 0, c7, c8, c9 FROM `+table, args...)
+	table, args := t.rows([]Kind{Ints, Blobs, Ints, Texts, Texts, Reals, Ints, Ints, Texts, Ints}, rows)
+	return t.exec(ctx, `INSERT INTO scores (run, identity, revision, latest, retracted, source, name, state, value, attempt, recorded_at, said_at, doc, arrived_at)
+		SELECT c1, c2, c3, TRUE, FALSE, 'scorer', c4, c5, c6, 0, c7, c8, c9, c10 FROM `+table, args...)
 }
 
 // sayDeclared says r of the run that an expectation is about or, if that was reset away, of the run that holds.

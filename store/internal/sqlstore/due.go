@@ -49,7 +49,7 @@ func (t txn) closeDue(ctx context.Context, due []declaredRow) (int, error) {
 		return 0, err
 	}
 	rows = slices.DeleteFunc(rows, func(r declaredRow) bool { return !r.due.Valid || r.due.Int64 > micro(now) })
-	return len(rows), t.decide(ctx, rows, now)
+	return len(rows), t.decide(ctx, rows, now, true)
 }
 
 // anyDue tells whether time has changed an expectation that is not closed yet. None is as long as a closer keeps up.
@@ -76,7 +76,7 @@ func (s *Store) overdue(ctx context.Context, identities [][]byte, now time.Time,
 }
 
 // withDue brings records up to date by the expectations that are due, and keeps the records that a filter selects.
-func (s *Store) withDue(ctx context.Context, records []scoring.Record, f store.Filter, now time.Time) ([]scoring.Record, error) {
+func (s *Store) withDue(ctx context.Context, records []scoring.Record, f store.Filter, now time.Time, learned bool) ([]scoring.Record, error) {
 	var identities [][]byte
 	for _, r := range records {
 		if r.Source == scoring.FromScorer {
@@ -94,6 +94,9 @@ func (s *Store) withDue(ctx context.Context, records []scoring.Record, f store.F
 	var all []scoring.Record
 	for _, r := range records {
 		derived, changed := asOfNow(r, speaking, now)
+		if !learned {
+			derived.ArrivedAt = time.Time{}
+		}
 		if !changed || f.History {
 			all = append(all, r)
 		}
@@ -116,5 +119,6 @@ func asOfNow(r scoring.Record, speaking map[string]*declared, now time.Time) (de
 	}
 	derived = d.record(now)
 	derived.Run, derived.Revision, derived.Superseded = r.Run, r.Revision+1, r.Superseded
+	derived.ArrivedAt, derived.SupersededAt = d.decidedAt(now), r.SupersededAt
 	return derived, true
 }

@@ -11,6 +11,7 @@ import (
 // fills are the functions that migrations name.
 var fills = map[string]migrate.Fill{
 	"what_holds": fillWhatHolds, "expected_spellings": fillExpected, "outcome_spellings": fillReceived,
+	"assigned_units": fillAssigned,
 }
 
 // Locker is a transaction that does not keep others from writing: a fill locks the rows before it reads them and

@@ -81,6 +81,11 @@ func limit(n int) string {
 
 // Scores implements store.Store.
 func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, error) {
+	return s.scoresOf(ctx, f, false)
+}
+
+// scoresOf returns scores, if asked for with the times at which the store learned of them.
+func (s *Store) scoresOf(ctx context.Context, f store.Filter, learned bool) ([]scoring.Record, error) {
 	now, due, err := s.anyDue(ctx)
 	if err != nil {
 		return nil, err
@@ -89,14 +94,14 @@ func (s *Store) Scores(ctx context.Context, f store.Filter) ([]scoring.Record, e
 	if due && len(f.States) > 0 {
 		wide.Limit = 0 // a score that is due may get another state
 	}
-	records, err := s.scores(ctx, wide, due)
+	records, err := s.scores(ctx, wide, due, learned)
 	if err != nil || !due {
 		return records, err
 	}
-	return s.withDue(ctx, records, f, now)
+	return s.withDue(ctx, records, f, now, learned)
 }
 
-func (s *Store) scores(ctx context.Context, f store.Filter, due bool) ([]scoring.Record, error) {
+func (s *Store) scores(ctx context.Context, f store.Filter, due, learned bool) ([]scoring.Record, error) {
 	var c conditions
 	c.run(f.Run)
 	if f.Name != "" {
@@ -130,24 +135,30 @@ func (s *Store) scores(ctx context.Context, f store.Filter, due bool) ([]scoring
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}
-	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at,
+	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
 		CASE WHEN s.recorded_at = `+never+` THEN r.doc ELSE '' END, s.doc
 		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY s.id`+limit(f.Limit), c.args...)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	c.add("s.id >= ? AND s.id <= ?", found[0].id, found[len(found)-1].id)
-	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt
+	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt, p.arrived_at
 		FROM repeats p JOIN scores s ON s.id = p.score JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY p.id`, c.args...)
 	if err != nil {
 		return nil, err
 	}
 	times := make(map[int64][]scoring.Said)
 	for _, a := range again {
+		if !learned {
+			a.ArrivedAt = time.Time{}
+		}
 		times[a.score] = append(times[a.score], a.Said)
 	}
 	records := make([]scoring.Record, len(found))
 	for i, row := range found {
+		if !learned {
+			row.rec.ArrivedAt, row.rec.SupersededAt = time.Time{}, time.Time{}
+		}
 		records[i] = row.record(times[row.id])
 	}
 	return records, nil
@@ -168,13 +179,18 @@ func scanScore(rows *sql.Rows) (s scoreRow, err error) {
 	var facts, doc string
 	var revision int
 	var retracted, overtaken, superseded bool
-	if err = rows.Scan(&s.id, &revision, &s.attempt, &retracted, &overtaken, &superseded, &s.saidAt, &facts, &doc); err != nil {
+	var arrived, reset sql.NullInt64
+	if err = rows.Scan(&s.id, &revision, &s.attempt, &retracted, &overtaken, &superseded, &s.saidAt, &arrived, &reset, &facts, &doc); err != nil {
 		return s, err
 	}
 	if s.rec, err = decode[scoring.Record](doc); err != nil {
 		return s, err
 	}
 	s.rec.Revision, s.rec.Retracted, s.rec.Overtaken, s.rec.Superseded = revision, retracted, overtaken, superseded
+	s.rec.ArrivedAt = learned(arrived)
+	if superseded {
+		s.rec.SupersededAt = learned(reset)
+	}
 	if s.rec.RecordedAt.IsZero() && facts != "" {
 		err = s.recordedAtTheEnd(facts)
 	}
@@ -210,8 +226,9 @@ type sayingAgain struct {
 
 func scanAgain(rows *sql.Rows) (a sayingAgain, err error) {
 	var observed, recorded int64
-	err = rows.Scan(&a.score, &observed, &recorded, &a.Attempt)
-	a.ObservedAt, a.RecordedAt = atTime(observed), atTime(recorded)
+	var arrived sql.NullInt64
+	err = rows.Scan(&a.score, &observed, &recorded, &a.Attempt, &arrived)
+	a.ObservedAt, a.RecordedAt, a.ArrivedAt = atTime(observed), atTime(recorded), learned(arrived)
 	return a, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -221,8 +222,12 @@ func (t txn) addRow(ctx context.Context, run runRow, r scoring.Record, latest bo
 	var value sql.NullFloat64
 	value.Float64, value.Valid = r.Value.Float()
 	said := r.Times()[0]
+	arrived := t.dialect.Now
+	if !r.ArrivedAt.IsZero() { // time decided, and not who writes it
+		arrived = strconv.FormatInt(micro(r.ArrivedAt), 10)
+	}
 	id, err := t.insert(ctx, `INSERT INTO scores (run, identity, revision, latest, retracted, overtaken, source, name, state, value, attempt,
-		recorded_at, said_at, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
+		recorded_at, said_at, doc, arrived_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, `+arrived+`) RETURNING id`,
 		run.id, scoreIdentity(r), number, latest, retracted, overtaken, string(r.Source), r.Name, string(r.State), value, said.Attempt,
 		micro(said.RecordedAt), micro(said.At()), doc)
 	if err != nil {
@@ -240,8 +245,8 @@ func (t txn) addRow(ctx context.Context, run runRow, r scoring.Record, latest bo
 func (t txn) repeat(ctx context.Context, r *revision, again scoring.Said) error {
 	times := slices.Clone(r.rec.Times())
 	missing := append(times[1+len(r.again):], again) // with one that the row alone has
-	for _, s := range missing {
-		id, err := t.insert(ctx, `INSERT INTO repeats (score, observed_at, recorded_at, attempt) VALUES ($1, $2, $3, $4) RETURNING id`,
+	for i, s := range missing {
+		id, err := t.insert(ctx, `INSERT INTO repeats (score, observed_at, recorded_at, attempt, arrived_at) VALUES ($1, $2, $3, $4, `+t.now(i == len(missing)-1)+`) RETURNING id`,
 			r.id, micro(s.ObservedAt), micro(s.RecordedAt), s.Attempt)
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ type runRow struct {
 	flushed    flushed // the place of the flush that is kept
 	enrolled   bool
 	superseded bool
+	ended      bool // it is known how it ended
 }
 
 const runColumns = `id, sequence, flushed_at, ordinal, enrolled, superseded, doc`
@@ -25,6 +26,7 @@ func scanRun(rows *sql.Rows) (r runRow, err error) {
 	}
 	r.facts, err = decode[scoring.RunFacts](doc)
 	r.flushed.ended = r.facts.Status != ""
+	r.ended = r.flushed.ended
 	return r, err
 }
 
@@ -67,8 +69,10 @@ func (t txn) addRun(ctx context.Context, row *runRow) error {
 		return err
 	}
 	r := row.facts.Run
+	row.ended = row.facts.Status != ""
 	row.id, err = t.insert(ctx, `INSERT INTO runs (hash, namespace, workflow_id, run_id, first_run_id, original_run_id, chain, origin,
-		started_at, enrolled, superseded, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, $11) RETURNING id`,
+		started_at, enrolled, superseded, recorded_at, start_recorded_at, end_recorded_at, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, `+t.now(true)+`, `+t.now(!row.facts.StartedAt.IsZero())+`, `+t.now(row.ended)+`, $11) RETURNING id`,
 		runHash(r), r.Namespace, r.WorkflowID, r.RunID, row.facts.FirstRunID, row.facts.OriginalRunID,
 		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.enrolled, doc)
 	if err != nil {
@@ -84,14 +88,31 @@ func (t txn) changeRun(ctx context.Context, row *runRow) error {
 		return err
 	}
 	r := row.facts.Run
+	ends := row.facts.Status != "" && !row.ended
+	row.ended = row.ended || ends
+	learned := `, start_recorded_at = CASE WHEN started_at IS NULL THEN ` + t.now(!row.facts.StartedAt.IsZero()) + ` ELSE start_recorded_at END`
+	if row.flushed.sequence.Valid {
+		learned += `, flush_recorded_at = CASE WHEN sequence IS NULL THEN ` + t.now(true) + ` ELSE flush_recorded_at END`
+	}
+	if ends {
+		learned += `, end_recorded_at = ` + t.now(true)
+	}
 	err = t.exec(ctx, `UPDATE runs SET first_run_id = $2, original_run_id = $3, chain = $4, origin = $5, started_at = $6, sequence = $7,
-		flushed_at = $8, ordinal = $9, enrolled = $10, doc = $11 WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
+		flushed_at = $8, ordinal = $9, enrolled = $10, doc = $11`+learned+` WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
 		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.flushed.sequence, row.flushed.at,
 		row.flushed.ordinal, row.enrolled, doc)
 	if err != nil {
 		return err
 	}
 	return t.supersede(ctx, row)
+}
+
+// now is the time at which the store learns of something, if it does so.
+func (t txn) now(learns bool) string {
+	if !learns {
+		return "NULL"
+	}
+	return t.dialect.Now
 }
 
 func startedAt(f scoring.RunFacts) sql.NullInt64 {
@@ -133,7 +154,7 @@ func (t txn) supersede(ctx context.Context, row *runRow) error {
 		if s.superseded == superseded {
 			continue
 		}
-		if err := t.exec(ctx, `UPDATE runs SET superseded = $2 WHERE id = $1`, s.id, superseded); err != nil {
+		if err := t.exec(ctx, `UPDATE runs SET superseded = $2, superseded_at = `+t.now(superseded)+` WHERE id = $1`, s.id, superseded); err != nil {
 			return err
 		}
 		if superseded {

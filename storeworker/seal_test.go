@@ -1,0 +1,76 @@
+package storeworker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/sqlite"
+)
+
+// The worker seals units of experiments whose definitions it has, or their workflows have; it asks again for the ones of which
+// it has none.
+func TestUnitsAreSealed(t *testing.T) {
+	t.Parallel()
+	s, err := sqlite.Open(t.Context(), sqlite.Memory)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	defined := func(name string, window time.Duration) *experiments.Experiment {
+		return experiments.MustNew(experiments.Definition{
+			Name: name, Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a"}, {Name: "b"}}, Maturity: window, Grace: window,
+			Primary: experiments.Metric{Name: "good", Type: experiments.Boolean},
+		})
+	}
+	for _, name := range []string{"known", "asked", "no window", "unknown"} {
+		run := scoring.Run{Namespace: "default", WorkflowID: name, RunID: name}
+		_, err := s.Assign(t.Context(), scoring.Assignment{
+			Experiment: name, Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
+			Unit: name, Run: run, FirstRunID: name, At: time.Now(),
+		})
+		require.NoError(t, err)
+	}
+	now, away := time.Now(), true
+	asked := map[string]int{}
+	units := &sealer{
+		store: s, definitions: []*experiments.Experiment{defined("known", time.Second)}, now: func() time.Time { return now },
+		define: func(_ context.Context, name, _ string) (*report.Defined, error) {
+			if asked[name]++; away {
+				return nil, errors.New("away")
+			}
+			switch name {
+			case "asked":
+				return &report.Defined{Experiment: defined(name, time.Second)}, nil
+			case "no window":
+				return &report.Defined{Experiment: defined(name, 0)}, nil
+			}
+			return nil, nil
+		},
+	}
+	sealed := func() map[string]bool {
+		require.NoError(t, units.seal(t.Context()))
+		all := map[string]bool{}
+		for _, name := range []string{"known", "asked", "no window", "unknown"} {
+			rows, err := s.ExperimentRows(t.Context(), store.ExperimentKey{Experiment: name, Version: "1"})
+			require.NoError(t, err)
+			if rows.Assignments[0].Position > 0 {
+				all[name] = true
+			}
+		}
+		return all
+	}
+	require.Eventually(t, func() bool { return sealed()["known"] }, time.Minute, 20*time.Millisecond)
+	require.Equal(t, map[string]bool{"known": true}, sealed())
+	require.Equal(t, map[string]int{"asked": 1}, asked, "no further one is asked while one does not answer")
+	away, now = false, now.Add(findEvery)
+	require.Equal(t, map[string]bool{"known": true, "asked": true}, sealed())
+	now = now.Add(findEvery)
+	sealed()
+	require.Equal(t, map[string]int{"asked": 2, "no window": 1, "unknown": 2}, asked)
+}
