@@ -328,7 +328,7 @@ func (j *judge) goOn(reason string) experiments.Decision {
 	span := j.a.last.Sub(j.a.first)
 	if j.a.units > 1 && span > 0 {
 		each := float64(span) / float64(j.a.units-1)
-		d.TimeNeeded = time.Duration(min(float64(d.UnitsNeeded)*each+float64(j.d.Maturity), math.MaxInt64/2)).Round(time.Second)
+		d.TimeNeeded = time.Duration(min(float64(d.UnitsNeeded)*each+float64(j.d.Maturity+j.d.Grace), math.MaxInt64/2)).Round(time.Second)
 	}
 	return d
 }

@@ -84,7 +84,7 @@ type view struct {
 // view returns the chain as it counts within a horizon.
 func (c *chain) view(h horizon) view {
 	v := view{horizon: h, chain: c}
-	late := map[scoring.Run]bool{}
+	var late map[scoring.Run]bool
 	for _, f := range c.runs {
 		as, ok, after := h.of(f)
 		if !ok {
@@ -95,6 +95,9 @@ func (c *chain) view(h horizon) view {
 			continue
 		}
 		if after {
+			if late == nil {
+				late = map[scoring.Run]bool{}
+			}
 			late[f.Run] = true
 		}
 		v.runs = append(v.runs, as)
@@ -109,6 +112,9 @@ func (c *chain) view(h horizon) view {
 // inOrder sorts runs by their starts. A run with an unknown start, such as one that never flushed, stays behind the run
 // that became known before it.
 func inOrder(runs []scoring.RunFacts) {
+	if len(runs) < 2 {
+		return
+	}
 	began := make(map[scoring.Run]time.Time, len(runs))
 	last := time.Time{}
 	for _, f := range runs {

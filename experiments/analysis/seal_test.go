@@ -163,6 +163,11 @@ func TestKnownTooLate(t *testing.T) {
 	require.Equal(t, 60, report.Epochs[0].Units, "the sample ratio has them")
 	require.Contains(t, strings.Join(report.Notes, "\n"), "the store learned of 2 of 60 units after their seal: they count in the sample ratio alone (2 of short)")
 
+	units := r.units(t, oneDay(), start.Add(4*day))
+	for i, u := range units {
+		require.Equal(t, i >= 58, u.TooLate, "they come last: the numbers of the others stay")
+	}
+
 	report, err = analysis.Of(e, r.all(), start.Add(day+time.Hour))
 	require.NoError(t, err)
 	require.Contains(t, strings.Join(report.Notes, "\n"), "60 units are in their grace")

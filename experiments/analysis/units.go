@@ -9,8 +9,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Units returns the units, in the order of their assignment, or without a window in which they became final, as an experiment's metrics read them. A unit that is known too late has
-// no outcomes to count. It refuses a variant that the definition does not have.
+// Units returns the units, in the order of their assignment, or without a window in which they became final, as an experiment's metrics read them. Units that are known too late come
+// last, and have no outcomes to count. It refuses a variant that the definition does not have.
 func (r *Reader) Units(exp *experiments.Experiment) ([]Unit, error) {
 	return r.units(designOf(exp))
 }
@@ -25,8 +25,12 @@ func (r *Reader) units(e *design) ([]Unit, error) {
 	}
 	if r.scope.Maturity == 0 {
 		slices.SortStableFunc(units, Unit.byFinal)
+		return units, nil
 	}
-	return units, nil
+	// Units that are known too late come last: the number of a sealed unit does not change when one turns up.
+	inTime := slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return u.TooLate })
+	late := slices.DeleteFunc(units, func(u Unit) bool { return !u.TooLate })
+	return append(inTime, late...), nil
 }
 
 // byFinal orders units without a window as they became final, and the others after them.

@@ -53,7 +53,7 @@ func sequence(x *experiments.Experiment, of *analysis.Reader, now time.Time) (*S
 	d := x.Definition()
 	s := &Sequence{Metric: d.Primary.String(), Control: d.Control}
 	for _, u := range units {
-		if u.Mature {
+		if u.Mature && !u.TooLate {
 			s.Units++
 		}
 	}
@@ -66,7 +66,7 @@ func sequence(x *experiments.Experiment, of *analysis.Reader, now time.Time) (*S
 		if err := a.Add(u); err != nil {
 			return nil, err
 		}
-		if !u.Mature {
+		if !u.Mature || u.TooLate {
 			continue
 		}
 		if epoch >= 0 && u.Epoch > epoch {
