@@ -86,10 +86,16 @@ func (c *Carrier) lookFor(ctx context.Context, was bool) (takes bool, again time
 	return err != nil || !older, lookNot
 }
 
-// polled tells whether a worker polls a task queue.
+// polled tells whether a worker polls a task queue that gets its tasks: one of a worker deployment has to be of its current version.
 func (c *Carrier) polled(ctx context.Context, taskQueue string) (bool, error) {
 	d, err := c.Client.DescribeTaskQueue(ctx, taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	current := d.GetVersioningInfo().GetCurrentDeploymentVersion()
 	for _, p := range d.GetPollers() {
+		of := p.GetDeploymentOptions()
+		versioned := of.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_VERSIONED
+		if versioned && (of.GetDeploymentName() != current.GetDeploymentName() || of.GetBuildId() != current.GetBuildId()) {
+			continue
+		}
 		if time.Since(p.GetLastAccessTime().AsTime()) < polledLately {
 			return true, nil
 		}

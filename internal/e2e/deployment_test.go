@@ -8,14 +8,17 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 // shipped is a scorer as it is in one build: what a merge means tells which build's code has decided.
@@ -228,4 +231,40 @@ func TestVersionsOfAScorerInOneBuild(t *testing.T) {
 	require.Equal(t, []string{"shipped=2"}, d.Scores(next, 1))
 	require.Equal(t, []string{"shipped@1 pending", "shipped@1 scored"}, d.revisions(old))
 	require.Equal(t, []string{"shipped@2 pending", "shipped@2 scored"}, d.revisions(next))
+}
+
+// A verdict worker of a deployment gets bundles once its version is the current one, and not before: the tasks of a version that
+// is on trial go nowhere.
+func TestBundlesWaitForTheCurrentVersion(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	d := deployment{b, "verdict-" + uuid.NewString()[:8]}
+	b.PlainStoreWorker()
+	b.Worker(activities.BundleQueue(b.VerdictQueue), worker.Options{DeploymentOptions: worker.DeploymentOptions{
+		UseVersioning: true, Version: worker.WorkerDeploymentVersion{DeploymentName: d.name, BuildID: "next"},
+	}}, func(w worker.Worker) {
+		(&activities.Set{Store: b.Store, Client: b.Client}).Register(w)
+		workflows.Register(w)
+	})
+	b.Eventually(func() error { // the server has seen it
+		q, err := b.Client.DescribeTaskQueue(t.Context(), activities.BundleQueue(b.VerdictQueue), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		if err == nil && len(q.GetPollers()) == 0 {
+			err = errors.New("nobody polls")
+		}
+		return err
+	})
+	require.False(t, (&activities.Carrier{Client: b.Client, TaskQueue: b.VerdictQueue}).Bundles(t.Context()))
+	require.NoError(t, b.Verdict.Score(t.Context(), verdict.Key("early-"+b.Queue), "thumb", true))
+	d.route("next")
+	b.Eventually(func() error {
+		if !(&activities.Carrier{Client: b.Client, TaskQueue: b.VerdictQueue}).Bundles(t.Context()) {
+			return errors.New("it takes no bundles yet")
+		}
+		return nil
+	})
+	for _, sent := range (&activities.Carrier{Client: b.Client, TaskQueue: b.VerdictQueue}).HandOver(t.Context(), []activities.Batch{ended("run-" + b.Queue)}) {
+		_, err := sent.Reply(t.Context(), harness.Patience)
+		require.NoError(t, err)
+	}
+	stored(b, "good", 1)
 }

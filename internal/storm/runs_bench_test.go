@@ -35,6 +35,9 @@ func BenchmarkRuns(b *testing.B) {
 		server := devservertest.ForTest(b)
 		bench := harness.New(b, func(store.Store) store.Store { return s })
 		bench.StoreWorker()
+		plain := *bench // whose verdict worker takes no bundles
+		plain.VerdictQueue += "-plain"
+		plain.PlainStoreWorker()
 		exp, err := experiments.New(experiments.Definition{
 			Name: bench.Queue, Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a"}, {Name: "b"}},
 			Primary: experiments.Metric{Name: "good", Type: experiments.Boolean}, Maturity: time.Hour,
@@ -56,11 +59,11 @@ func BenchmarkRuns(b *testing.B) {
 			"declared scorer":           func(ctx workflow.Context, order string) { verdict.Defer(ctx, declaredPaid, order) },
 			"scorer that is a workflow": func(ctx workflow.Context, order string) { verdict.Defer(ctx, paid, order) },
 		}
-		work := func(queue string, scorer verdict.ScorerDefinition, db store.Store, plugin bool) {
+		work := func(queue, verdictQueue string, scorer verdict.ScorerDefinition, db store.Store, plugin bool) {
 			o := worker.Options{}
 			if plugin {
 				o.Plugins = []worker.Plugin{verdict.NewPlugin(verdict.Config{
-					Scorers: []verdict.ScorerDefinition{scorer}, StoreTaskQueue: bench.VerdictQueue, Store: db, Experiments: []*experiments.Experiment{exp},
+					Scorers: []verdict.ScorerDefinition{scorer}, StoreTaskQueue: verdictQueue, Store: db, Experiments: []*experiments.Experiment{exp},
 				})}
 			}
 			bench.Worker(queue, o, func(w worker.Worker) {
@@ -77,15 +80,17 @@ func BenchmarkRuns(b *testing.B) {
 				}
 			})
 		}
-		work(bench.Queue+"-bare", nil, nil, false)
-		work(bench.Queue+"-stored", declaredPaid, s, true)
-		work(bench.Queue+"-child", paid, s, true)
-		work(bench.Queue+"-default", declaredPaid, nil, true)
+		work(bench.Queue+"-bare", bench.VerdictQueue, nil, nil, false)
+		work(bench.Queue+"-stored", bench.VerdictQueue, declaredPaid, s, true)
+		work(bench.Queue+"-child", bench.VerdictQueue, paid, s, true)
+		work(bench.Queue+"-default", bench.VerdictQueue, declaredPaid, nil, true)
+		work(bench.Queue+"-plain", plain.VerdictQueue, declaredPaid, nil, true)
 		type entry struct{ form, queue, name string }
 		entries := []entry{
 			{"bare", "bare", "bare"}, {"bare again", "bare", "bare-again"}, {"carrier", "bare", "carrier"}, {"inline score", "stored", "inline"},
 			{"experiment and score", "stored", "experiment"}, {"declared scorer", "stored", "declared"},
 			{"scorer that is a workflow", "child", "child"}, {"inline score", "default", "inline-default"}, {"declared scorer", "default", "declared-default"},
+			{"inline score", "plain", "inline-default-plain"},
 		}
 		took, busy := map[string]time.Duration{}, map[string]time.Duration{}
 		for from := 0; from < b.N; from += block {
