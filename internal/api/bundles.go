@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -24,10 +22,8 @@ const atOnce = 16
 // another way.
 func (a *api) bundles(r *http.Request, body []byte) (int, any, error) {
 	var in endpoint.Request
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields() // a client of a later release may say what this worker would lose
-	if err := d.Decode(&in); err != nil {
-		return 0, nil, problem(http.StatusBadRequest, invalid, "", "the body is no request of a client: "+err.Error())
+	if err := decode(body, &in); err != nil { // also a member of a later release, which this worker would lose
+		return 0, nil, err
 	}
 	switch {
 	case in.Namespace != "" && in.Namespace != a.Namespace:

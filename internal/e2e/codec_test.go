@@ -147,17 +147,24 @@ func TestEncrypted(t *testing.T) {
 // missing.
 func TestWhatCannotBeDecodedWaits(t *testing.T) {
 	t.Parallel()
-	for name, other := range map[string]func(*harness.Bench) *harness.Bench{
-		"no codec":    func(b *harness.Bench) *harness.Bench { return b },
-		"another key": func(b *harness.Bench) *harness.Bench { return encrypts(b, "another key") },
+	noCodec := func(b *harness.Bench) *harness.Bench { return b }
+	byWorkflows := []string{"the input of verdict.RecordWorkflow", "the input of verdict.DeliverWorkflow", "the input of an activity"}
+	for name, c := range map[string]struct {
+		other func(*harness.Bench) *harness.Bench
+		work  func(*harness.Bench) (stop func())
+		said  []string
+	}{
+		"no codec":                        {noCodec, (*harness.Bench).PlainStoreWorker, byWorkflows},
+		"another key":                     {func(b *harness.Bench) *harness.Bench { return encrypts(b, "another key") }, (*harness.Bench).PlainStoreWorker, byWorkflows},
+		"no codec, standalone activities": {noCodec, (*harness.Bench).StoreWorker, byWorkflows[2:]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plain := harness.New(t, nil)
 			b := encrypts(plain, "key")
-			stop := other(plain).StoreWorker()
+			stop := c.work(c.other(plain))
 			e := startEverything(b)
-			for _, what := range []string{"the input of verdict.RecordWorkflow", "the input of verdict.DeliverWorkflow", "the input of an activity"} {
+			for _, what := range c.said {
 				b.Eventually(func() error {
 					if !b.Log.Contains("Verdict cannot decode " + what) {
 						return fmt.Errorf("nothing is said of %s", what)

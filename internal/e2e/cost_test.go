@@ -64,7 +64,7 @@ func bytesOf(h *historypb.History) (n int) {
 func TestCostOfADeferredScorer(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
-	b.StoreWorker()
+	b.PlainStoreWorker() // a workflow carries the outcome
 	cfg := b.Config(merged)
 	cfg.Store = b.Store
 	b.UserWorker(cfg, func(w worker.Worker) {

@@ -95,7 +95,7 @@ func TestUndoneInBothForms(t *testing.T) {
 					o.ReceivedAt = o.ObservedAt.Add(time.Millisecond)
 				}
 				require.NoError(t, b.Verdict.Deliver(t.Context(), o))
-				require.NoError(t, b.Client.GetWorkflow(t.Context(), "verdict/outcome/"+o.ID, "").Get(t.Context(), nil))
+				require.NoError(t, b.Carried(t.Context(), o.ID))
 			}
 		}
 		runs := map[string]client.WorkflowRun{}

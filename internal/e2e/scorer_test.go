@@ -457,7 +457,7 @@ func TestMoreThanAResultHolds(t *testing.T) {
 		o := outcome("big", key)
 		o.Payload = payload
 		require.NoError(t, b.Verdict.Deliver(t.Context(), o))
-		require.NoError(t, b.Client.GetWorkflow(t.Context(), "verdict/outcome/"+o.ID, "").Get(t.Context(), nil))
+		require.NoError(t, b.Carried(t.Context(), o.ID))
 	}
 	run := b.Start("larger", key)
 	require.NoError(t, run.Get(t.Context(), nil))
@@ -525,7 +525,7 @@ func TestGraceWithoutAWorker(t *testing.T) {
 			}
 			o := outcome("x", key)
 			require.NoError(t, b.Verdict.Deliver(t.Context(), o))
-			require.NoError(t, b.Client.GetWorkflow(t.Context(), "verdict/outcome/"+o.ID, "").Get(t.Context(), nil))
+			require.NoError(t, b.Carried(t.Context(), o.ID))
 			if c.settled {
 				past(time.Now().Add(c.grace))
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -101,6 +102,17 @@ func (b *Bench) storeWorker(queue string) (stop func()) {
 		(&activities.Set{Store: b.Store, Client: b.Client, Find: analysis.Find}).Register(w)
 		workflows.Register(w)
 	})
+}
+
+// Carried waits until what carries the first delivery of an outcome through Temporal has ended, a workflow or a standalone activity.
+func (b *Bench) Carried(ctx context.Context, outcomeID string) error {
+	id := "verdict/outcome/" + outcomeID
+	err := b.Client.GetWorkflow(ctx, id, "").Get(ctx, nil)
+	var none *serviceerror.NotFound
+	if errors.As(err, &none) {
+		return b.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}).Get(ctx, nil)
+	}
+	return err
 }
 
 // Worker starts a worker, until the test ends or the returned function is called.

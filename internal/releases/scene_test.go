@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -120,12 +119,7 @@ func (s *scene) deliver(name, key string, value any) verdict.Outcome {
 		require.NoError(s.T, err)
 	}
 	require.NoError(s.T, s.Verdict.Deliver(s.T.Context(), o))
-	err := s.Client.GetWorkflow(s.T.Context(), "verdict/outcome/"+o.ID, "").Get(s.T.Context(), nil)
-	var none *serviceerror.NotFound
-	if errors.As(err, &none) { // a standalone activity carries it
-		err = s.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: "verdict/outcome/" + o.ID}).Get(s.T.Context(), nil)
-	}
-	require.NoError(s.T, err)
+	require.NoError(s.T, s.Carried(s.T.Context(), o.ID))
 	return o
 }
 
