@@ -1,0 +1,192 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// pollers is a server that knows who polls.
+type pollers struct {
+	client.Client
+	mu    sync.Mutex
+	last  map[string]time.Time // by task queue
+	err   error
+	asked int
+}
+
+func (p *pollers) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+func (p *pollers) DescribeTaskQueue(_ context.Context, queue string, _ enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.err != nil {
+		return nil, p.err
+	}
+	d := &workflowservice.DescribeTaskQueueResponse{}
+	if at, ok := p.last[queue]; ok {
+		d.Pollers = append(d.Pollers, &taskqueuepb.PollerInfo{LastAccessTime: timestamppb.New(at)})
+	}
+	return d, nil
+}
+
+// Bundles go to a worker that polls for them, and to none of an older release, also after the newer ones have left. While nobody
+// polls at all the last answer stands.
+func TestWhoTakesBundles(t *testing.T) {
+	t.Parallel()
+	p := &pollers{last: map[string]time.Time{}}
+	c := &Carrier{Client: p, TaskQueue: "verdict"}
+	takes := func() bool { // asks again
+		c.mu.Lock()
+		c.look = time.Time{}
+		c.mu.Unlock()
+		return c.Bundles(t.Context())
+	}
+	require.False(t, takes(), "nobody has ever polled")
+	p.set(func() { p.last["verdict"] = time.Now() })
+	require.False(t, takes(), "a worker of an older release")
+	p.set(func() { p.last["verdict-bundles"] = time.Now() })
+	require.True(t, takes(), "both releases at once")
+	p.set(func() { p.err = errors.New("it is busy") })
+	require.True(t, takes())
+	p.set(func() { p.err = nil; p.last["verdict-bundles"] = time.Now().Add(-10 * time.Minute) })
+	require.False(t, takes(), "the older one is left")
+	p.set(func() { p.last["verdict-bundles"] = time.Now() })
+	require.True(t, takes())
+	p.set(func() { clear(p.last) })
+	require.True(t, takes(), "nobody polls")
+	p.set(func() { p.err = serviceerror.NewPermissionDenied("no", "") })
+	require.False(t, takes())
+
+	p.set(func() { p.err = nil; p.asked = 0 })
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { c.Bundles(t.Context()) })
+	}
+	all.Wait()
+	require.Zero(t, p.asked, "the answer is kept for a while")
+}
+
+// later is an execution whose result comes when told.
+type later struct {
+	comes chan struct{}
+	asked atomic.Int32
+}
+
+func (l *later) GetID() string { return "id" }
+
+func (l *later) Get(ctx context.Context, to any) error {
+	l.asked.Add(1)
+	select {
+	case <-l.comes:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if b, ok := to.(*Bundled); ok {
+		b.Replies = []Reply{{Recorded: Recorded{Held: true}}, {Refused: &Refused{Type: ErrorTypeNotFound, Message: "nobody"}}}
+	}
+	return nil
+}
+
+// Callers share one question about a bundle. One that gives up takes nothing from the others, and after the last has given up the next
+// asks again.
+func TestReplies(t *testing.T) {
+	t.Parallel()
+	l := &later{comes: make(chan struct{})}
+	r := &result{of: l}
+	first, second := Sent{index: 0, result: r}, Sent{index: 1, result: r}
+	got, err := first.Reply(t.Context(), time.Millisecond)
+	require.NoError(t, err)
+	require.True(t, got.Held, "patience has run out: Temporal holds it")
+
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			got, err := first.Reply(t.Context(), time.Minute)
+			require.NoError(t, err)
+			require.True(t, got.Held)
+		})
+		all.Go(func() {
+			_, err := second.Reply(t.Context(), time.Minute)
+			require.ErrorContains(t, err, "nobody")
+		})
+	}
+	for range 100 { // while others give up
+		_, err := first.Reply(t.Context(), time.Microsecond)
+		require.NoError(t, err)
+	}
+	close(l.comes)
+	all.Wait()
+	require.LessOrEqual(t, l.asked.Load(), int32(102))
+	_, err = second.Reply(t.Context(), time.Minute)
+	require.ErrorContains(t, err, "nobody")
+}
+
+// A caller that gives up is not sent for, a full group goes at once, and each caller gets its own answer.
+func TestSender(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var groups []int
+	s := &Sender{Gather: time.Hour}
+	s.Send = func(_ context.Context, batches []Batch) []Sent {
+		mu.Lock()
+		defer mu.Unlock()
+		groups = append(groups, len(batches))
+		sent := make([]Sent, len(batches))
+		for i, b := range batches {
+			if b.RunKey != "" {
+				sent[i].Err = errors.New(b.RunKey)
+			}
+		}
+		return sent
+	}
+	require.NoError(t, s.One(t.Context(), says("first", "s")).Err)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, s.One(gone, says("gone", "s")).Err, context.Canceled)
+	var all sync.WaitGroup
+	for i := range MaxBundle {
+		all.Go(func() {
+			b := says("run", "s")
+			if i == 7 {
+				b.RunKey = "bad"
+			}
+			if err := s.One(t.Context(), b).Err; i == 7 {
+				require.EqualError(t, err, "bad")
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+	all.Go(func() { require.NoError(t, s.One(t.Context(), says("last", "s")).Err) })
+	// The one that has given up takes a place until the group goes: the last two wait for company that comes here.
+	for range MaxBundle {
+		all.Go(func() { require.NoError(t, s.One(t.Context(), says("more", "s")).Err) })
+	}
+	for range MaxBundle - 1 {
+		all.Go(func() { require.NoError(t, s.One(t.Context(), says("rest", "s")).Err) })
+	}
+	all.Wait()
+	sum := 0
+	for _, n := range groups {
+		require.LessOrEqual(t, n, MaxBundle)
+		sum += n
+	}
+	require.Equal(t, 1+3*MaxBundle, sum)
+}
