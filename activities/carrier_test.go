@@ -138,16 +138,16 @@ func TestReplies(t *testing.T) {
 	require.ErrorContains(t, err, "nobody")
 }
 
-// A caller that gives up is not sent for, a full group goes at once, and each caller gets its own answer.
+// A full group goes at once, and each caller gets its own answer. One that gives up is not sent for.
 func TestSender(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	var groups []int
+	var groups [][]Batch
 	s := &Sender{Gather: time.Hour}
 	s.Send = func(_ context.Context, batches []Batch) []Sent {
 		mu.Lock()
 		defer mu.Unlock()
-		groups = append(groups, len(batches))
+		groups = append(groups, batches)
 		sent := make([]Sent, len(batches))
 		for i, b := range batches {
 			if b.RunKey != "" {
@@ -157,11 +157,11 @@ func TestSender(t *testing.T) {
 		return sent
 	}
 	require.NoError(t, s.One(t.Context(), says("first", "s")).Err)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, s.One(gone, says("gone", "s")).Err, context.Canceled)
+	gone, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.One(gone, says("gone", "s")).Err, context.DeadlineExceeded)
 	var all sync.WaitGroup
-	for i := range MaxBundle {
+	for i := range 2 * MaxBundle {
 		all.Go(func() {
 			b := says("run", "s")
 			if i == 7 {
@@ -174,19 +174,12 @@ func TestSender(t *testing.T) {
 			}
 		})
 	}
-	all.Go(func() { require.NoError(t, s.One(t.Context(), says("last", "s")).Err) })
-	// The one that has given up takes a place until the group goes: the last two wait for company that comes here.
-	for range MaxBundle {
-		all.Go(func() { require.NoError(t, s.One(t.Context(), says("more", "s")).Err) })
-	}
-	for range MaxBundle - 1 {
-		all.Go(func() { require.NoError(t, s.One(t.Context(), says("rest", "s")).Err) })
-	}
 	all.Wait()
-	sum := 0
-	for _, n := range groups {
-		require.LessOrEqual(t, n, MaxBundle)
-		sum += n
+	require.Len(t, groups, 3)
+	for i, want := range []int{1, MaxBundle, MaxBundle} {
+		require.Len(t, groups[i], want)
+		for _, b := range groups[i] {
+			require.NotEqual(t, "gone", b.Records[0].Run.WorkflowID)
+		}
 	}
-	require.Equal(t, 1+3*MaxBundle, sum)
 }

@@ -26,6 +26,7 @@ type group struct {
 	offers []*Offer
 	lines  []*line
 	bundle bool // each offer is a batch of its own
+	flies  bool // it counts as a bundle under way
 }
 
 // batches are the content of the group.
@@ -214,6 +215,11 @@ func (g *group) end(r *Recorder, each func(int, *Offer)) {
 	q, l := &r.queue, g.link
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if g.flies {
+		l.flying--
+		close(l.landed)
+		l.landed = make(chan struct{})
+	}
 	for i, o := range g.offers {
 		each(i, o)
 	}

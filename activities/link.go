@@ -34,6 +34,8 @@ type link struct {
 	gathering bool          // a lane waits for company for the next write
 	began     time.Time     // the last write
 	full      chan struct{} // closed: there is no room for more in the next one; nil unless a lane gathers
+	flying    int           // bundles under way
+	landed    chan struct{} // closed once one of them has ended
 }
 
 // line has the waiting offers about one run. A later statement does not overtake an earlier one.
@@ -45,7 +47,7 @@ type line struct {
 }
 
 func (q *queue) add(l *link) *link {
-	l.lines, l.wake = map[string]*line{}, make(chan struct{})
+	l.lines, l.wake, l.landed = map[string]*line{}, make(chan struct{}), make(chan struct{})
 	q.links = append(q.links, l)
 	return l
 }

@@ -23,7 +23,8 @@ const (
 
 	firstPause, longestPause = 50 * time.Millisecond, 5 * time.Second // between two tries
 
-	gather = 25 * time.Millisecond // between the beginnings of two bundles, unless one is full
+	gather   = 25 * time.Millisecond // between the beginnings of two bundles, unless one is full
+	patience = 4                     // times as long at most while one is under way: a server that is slow gets fewer and larger ones
 
 	drain = 5 * time.Second // how long a worker's stop waits for the queue
 )
@@ -212,7 +213,9 @@ func (q *queue) next(ctx context.Context, r *Recorder, l *link) *group {
 		return nil
 	}
 	if l.began = time.Now(); bundling {
-		q.lane(r, l) // what comes meanwhile need not wait for this write
+		g.flies = true
+		l.flying++
+		q.lane(r, l) // gathers the next
 	}
 	return g
 }
@@ -229,7 +232,11 @@ func (r *Recorder) bundles(ctx context.Context, l *link) bool {
 // q is locked, but not meanwhile.
 func (q *queue) gather(ctx context.Context, r *Recorder, l *link) {
 	for !q.draining && !q.stopping && ctx.Err() == nil && len(l.ready) > 0 && !l.isFull() {
-		left := time.Until(l.began.Add(cmp.Or(r.Gather, gather)))
+		pause, landed := cmp.Or(r.Gather, gather), chan struct{}(nil)
+		left := time.Until(l.began.Add(pause))
+		if left <= 0 && l.flying > 0 {
+			left, landed = time.Until(l.began.Add(patience*pause)), l.landed
+		}
 		if left <= 0 {
 			return
 		}
@@ -240,6 +247,7 @@ func (q *queue) gather(ctx context.Context, r *Recorder, l *link) {
 		select {
 		case <-timer.C:
 		case <-full:
+		case <-landed:
 		case <-wake:
 		case <-ctx.Done():
 		}

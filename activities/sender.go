@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -51,7 +52,18 @@ func (s *Sender) One(ctx context.Context, b Batch) Sent {
 	case <-x.done:
 		return x.sent
 	case <-ctx.Done():
+		s.leave(x)
 		return Sent{Err: ctx.Err()}
+	}
+}
+
+// leave takes x out of what waits.
+func (s *Sender) leave(x *sending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.queue, x); i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
+		s.bytes -= x.bytes
 	}
 }
 
@@ -69,7 +81,7 @@ func (s *Sender) run() {
 	}
 }
 
-// next returns the next group, after others have had the time to join it. Callers that have given up are not in it.
+// next returns the next group, after others have had the time to join it.
 func (s *Sender) next() (group []*sending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,13 +104,8 @@ func (s *Sender) next() (group []*sending) {
 		if bytes += x.bytes; bytes > MaxBundleBytes && len(group) > 0 {
 			break
 		}
-		s.queue = s.queue[1:]
-		s.bytes -= x.bytes
-		if x.ctx.Err() == nil {
-			group = append(group, x)
-		} else {
-			bytes -= x.bytes
-		}
+		s.queue, s.bytes = s.queue[1:], s.bytes-x.bytes
+		group = append(group, x)
 	}
 	s.runs = len(group) > 0
 	s.began = time.Now()
