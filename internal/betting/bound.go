@@ -73,10 +73,7 @@ func (b *Bound) play(a, m float64, r reach) {
 		}
 		for k, v := range bl.nodes {
 			y := (a - float64(v*m)) / d
-			w := &bl.wealth[k]
-			for g := range w {
-				w[g] *= 1 + float64(sizes[g]*y)
-			}
+			bet(&bl.wealth[k], y)
 		}
 	}
 }

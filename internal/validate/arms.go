@@ -128,11 +128,11 @@ func manyArms(s size) []row {
 	rows = append(rows, never("better, and worse by just the margin on a guardrail, a winner at any look", "the package's rule", wrong, alpha),
 		row{what: "better, and the same on the guardrail", method: "the package's rule, found", measured: found.String(), rule: ">= 0.95", ok: found.value() >= .95})
 	five := arms(5, only)
-	for i := range s.pick(5, 100) {
-		d, _ := contest(s.rng(1020, i), five, []float64{.30, .30, .30, .30, .36}, 20_000, nil)
+	for i := range s.pick(4, 60) {
+		d, _ := contest(s.rng(1020, i), five, []float64{.30, .30, .30, .30, .36}, 30_000, nil)
 		right.add(d.Verdict == experiments.Winner && d.Variants[0] == name(4))
 	}
-	return append(rows, row{what: "one best of five, .36 v .30, by 20,000 units", method: "the package's rule, found", measured: right.String(), rule: ">= 0.95", ok: right.value() >= .95})
+	return append(rows, row{what: "one best of five, .36 v .30, by 30,000 units", method: "the package's rule, found", measured: right.String(), rule: ">= 0.95", ok: right.value() >= .95})
 }
 
 // beatsAll tells whether a variant that is not the single best one beats every other by a fixed-horizon test.

@@ -172,7 +172,7 @@ func (s size) naive() float64 {
 // samples measures how many units a decision takes, compared with a fixed-horizon test of 80% power.
 func samples(s size) []row {
 	cases := []struct{ p, q, share, want float64 }{
-		{.90, .60, .1, 204}, {.90, .60, .5, 81}, {.30, .36, .5, 2150}, {.50, .55, .5, 3450}, {.30, .36, .1, 5900}, {.05, .065, .5, 8600},
+		{.90, .60, .1, 204}, {.90, .60, .5, 90}, {.30, .36, .5, 2300}, {.50, .55, .5, 3600}, {.30, .36, .1, 6450}, {.05, .065, .5, 8850},
 	}
 	var rows []row
 	for c, x := range cases[:s.pick(3, len(cases))] {
@@ -206,14 +206,6 @@ func samples(s size) []row {
 			row{what: what, method: "fixed horizon, 80% power", measured: fmt.Sprintf("%.0f", fixed), rule: "formula", ok: true})
 	}
 	return rows
-}
-
-// at returns a look, or one after the last if it never came.
-func at(look, most int) float64 {
-	if look == 0 {
-		return float64(most + 1)
-	}
-	return float64(look)
 }
 
 // slack widens a tolerance for the fast sizes, whose medians are noisier.
