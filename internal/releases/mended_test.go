@@ -44,6 +44,36 @@ var mended = []struct {
 		report:  func(experiment map[string]any) { withoutEvidence(experiment) },
 		lines:   `^\w+/: decision: CONTINUE: \w+ leads \w+ on \w+, but not surely \(e = \d+, needs 40\)$`,
 	},
+	{
+		release: "v0.1.0",
+		why: "an interval is the inverse of the tests that decide, of bounded means too, the evidence is that of the new bets and of the wider " +
+			"alternative of the sample ratio, and a comparison counts the units of both variants",
+		report: func(experiment map[string]any) { withoutInference(experiment) },
+		lines:  `^(\w+/[\w.]*:   \w+ +\S+ +(\S+ to \S+|-) |\w+/: ~: approximate)`,
+	},
+}
+
+// withoutInference takes out of a part of a report what comes from the bets or is an interval, and no mean and no count.
+func withoutInference(part any) {
+	switch part := part.(type) {
+	case []any:
+		for _, x := range part {
+			withoutInference(x)
+		}
+	case map[string]any:
+		for key, x := range part {
+			switch key {
+			case "verdict", "log_e", "interval", "approximate", "p_value", "difference", "difference_interval", "lift", "lift_interval", "lift_approximate":
+				delete(part, key)
+			case "versus":
+				versus, _ := x.(map[string]any)
+				delete(versus, "units")
+				withoutInference(x)
+			default:
+				withoutInference(x)
+			}
+		}
+	}
 }
 
 // mend makes of a recorded report what is right today.
