@@ -87,7 +87,9 @@ func (e *design) newEvidence(i int) *evidence {
 	}
 	if v.metric.exact() {
 		for a := range k {
-			v.means[a] = betting.NewMean()
+			if v.metric.Type != experiments.Boolean { // a share has an interval of its own
+				v.means[a] = betting.NewMean()
+			}
 			if a != e.control {
 				v.pairs[a] = v.newPair()
 			}

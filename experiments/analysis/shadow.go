@@ -116,10 +116,21 @@ func (t *shadowTally) results(d experiments.Definition) []ShadowResult {
 			}
 			r.Difference, r.DifferenceInterval, r.PValue = mean(t.differences[i])
 		}
+		if lo, hi, ok := m.metric.bounds(); ok {
+			r.Interval, r.DifferenceInterval = cut(r.Interval, lo, hi), cut(r.DifferenceInterval, lo-hi, hi-lo)
+		}
 		if m.metric.Type == experiments.Unbounded {
 			r.DifferenceInterval, r.PValue = nil, 1
 		}
 		out[i] = r
 	}
 	return out
+}
+
+// cut cuts an interval to a range that has the true value.
+func cut(i *Interval, lo, hi float64) *Interval {
+	if i == nil {
+		return nil
+	}
+	return &Interval{max(i.Lo, lo), min(i.Hi, hi)}
 }

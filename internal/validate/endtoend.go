@@ -120,7 +120,7 @@ func endToEnd(s size) []row {
 			never("two tied best, "+how, "a winner", tied, alpha),
 			row{what: "one best, .38 v .30, " + how, method: "found", measured: found.String(), rule: ">= 0.95", ok: found.value() >= .95},
 			row{what: "one best, " + how, method: "median day, 7 of them the window", measured: fmt.Sprintf("%.0f", median(days)), rule: "shown", ok: true},
-			row{what: "harm, .35 v .50, " + how, method: "stopped", measured: harm.String(), rule: ">= 0.99", ok: harm.value() >= .99})
+			row{what: "harm, .35 v .50, " + how, method: "stopped, and not invalid by a false alarm", measured: harm.String(), rule: ">= 0.97", ok: harm.value() >= .97})
 	}
 	return rows
 }
