@@ -79,7 +79,7 @@ func mixture(l *[bets]float64) float64 {
 	return top + exact.Ln(sum)
 }
 
-// bet multiplies the wealths by 1 + f y for the bets f. The loop is written out: it is nearly all that a unit costs.
+// bet multiplies the wealths by 1 + f y for the bets f. The loop is written out: a unit costs little else.
 func bet(w *[bets]float64, y float64) {
 	f := &sizes
 	w[0] *= 1 + float64(f[0]*y)

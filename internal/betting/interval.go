@@ -138,8 +138,8 @@ func (p *Pair) Lift(threshold float64) (value, lo, hi float64, ok bool) {
 	return max(-1, mb/mj-1), lo, hi, ok
 }
 
-// smallestRatio is the smallest node of a ratio but 0.
-const smallestRatio = 1. / 16
+// smallestRatio is the smallest ratio that an end is said to be at: under it the other end is not known.
+const smallestRatio = 1. / 100
 
 // Mean is the tests of the mean of one variant.
 type Mean struct{ more, less Bound }
