@@ -59,6 +59,10 @@ func (m memory) Runs(_ context.Context, f store.RunFilter) ([]scoring.RunFacts, 
 	return m.runs, nil
 }
 
+func (m memory) ExperimentRows(context.Context, store.ExperimentKey) (experiments.Rows, error) {
+	return experiments.Rows{Assignments: m.assignments, Records: m.records, Runs: m.runs}, nil
+}
+
 func (m memory) Scores(context.Context, store.Filter) ([]scoring.Record, error) {
 	return m.records, nil
 }
