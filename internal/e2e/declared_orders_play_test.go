@@ -395,7 +395,7 @@ func (y *living) send(o scoring.Outcome, carried bool) error {
 	if err := y.lane.bench.Verdict.Deliver(y.ctx, o); err != nil {
 		return err
 	}
-	return y.lane.bench.Client.GetWorkflow(y.ctx, "verdict/outcome/"+o.ID, "").Get(y.ctx, nil)
+	return y.lane.bench.Carried(y.ctx, o.ID)
 }
 
 func (y *living) start() error {

@@ -67,6 +67,28 @@ var declaredTests = []namedTest{
 		require.NoError(t, err)
 		require.Zero(t, again)
 	}},
+	{"a window that ends is seen at once, and closed once", func(t *testing.T, b bench) {
+		soon := ifPaid
+		soon.Allowance = time.Millisecond
+		var e scoring.Expectation
+		for length := 100 * time.Millisecond; ; length *= 2 { // until it is kept before it ends
+			e = declaredFor(freshRun(), "k", soon)
+			e.Window.Until = time.Now().Add(length)
+			if b.expect(t, e); b.current(t, e.Run)[0] == "paid:pending" {
+				break
+			}
+		}
+		require.Eventually(t, func() bool { return b.current(t, e.Run)[0] == "paid=false" }, time.Minute, 10*time.Millisecond)
+		for _, due := range []bool{true, false} {
+			closed, err := b.CloseDue(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, due, closed > 0)
+			require.Equal(t, []string{"paid=false"}, b.current(t, e.Run))
+		}
+		all, err := b.Scores(t.Context(), store.Filter{Run: e.Run, History: true})
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+	}},
 	{"what happened in time and arrives late corrects nothing, in either order", func(t *testing.T, b bench) {
 		for _, first := range []bool{true, false} {
 			e := declaredFor(freshRun(), fresh("k"), ifPaid)
@@ -138,6 +160,21 @@ var declaredTests = []namedTest{
 		f.Facts.OriginalRunID, f.Facts.StartedAt = base.RunID, after.RunStartedAt
 		b.flush(t, f)
 		require.Empty(t, b.current(t, reset))
+	}},
+	{"a superseded run's flush says nothing after the flush of the one that holds", func(t *testing.T, b bench) {
+		base := freshRun()
+		reset := run(base.WorkflowID, fresh("run"))
+		before, after := declaredFor(base, "gone", ifPaid), declaredFor(reset, "k", ifPaid)
+		after.OriginalRunID, after.RunStartedAt = base.RunID, before.RunStartedAt.Add(time.Minute)
+		f := waits(reset, 20, after)
+		f.Facts.OriginalRunID, f.Facts.StartedAt = base.RunID, after.RunStartedAt
+		b.flush(t, f)
+		late := waits(base, 20, before)
+		late.Facts.OriginalRunID, late.Facts.StartedAt = base.RunID, before.RunStartedAt
+		b.flush(t, late)
+		b.receive(t, b.now("o", "paid", "gone"))
+		require.Equal(t, store.Unclaimed, b.ledger(t)["o"].State)
+		require.Equal(t, []string{"paid:pending"}, b.current(t, reset))
 	}},
 	{"what only a superseded run waits for goes with the flush of the one that holds", func(t *testing.T, b bench) {
 		base := freshRun()
@@ -223,6 +260,9 @@ var declaredTests = []namedTest{
 		closed, err := b.CloseDue(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, n-200, closed)
+		closed, err = b.CloseDue(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, closed)
 		require.Equal(t, n, scored())
 	}},
 	{"the order of arrival does not matter", func(t *testing.T, b bench) {
