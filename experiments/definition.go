@@ -71,8 +71,8 @@ type Definition struct {
 	// recorded by then count, later ones change nothing. Defaults to the larger of an hour and a twentieth of Maturity;
 	// it needs a window. Make it as long as facts may be on their way to the store.
 	Grace time.Duration `json:"grace,omitempty"`
-	// Planned is the number of units, over a pair of variants, at which the interval is the narrowest. Defaults to the
-	// size of a fixed test with 80% power for MDE and Sigma, or 2000.
+	// Planned is the number of units, over a pair of variants, at which an asymptotic interval is the narrowest, and a unit
+	// of MaxUnits. Defaults to the size of a fixed test with 80% power for MDE and Sigma, or 2000.
 	Planned int `json:"planned,omitempty"`
 	// MaxUnits is the number of units of a pair at which the experiment is given up. Defaults to 4 times Planned.
 	MaxUnits int `json:"max_units,omitempty"`

@@ -191,7 +191,46 @@ func drift(s size) []row {
 		rows = append(rows, never(k.what+", ever missed", "difference", exact, alpha), erring(k.what+", ever missed", "asymptotic, pooled", pooled, k.pooled*s.weight()),
 			row{what: k.what, method: "estimate outside its interval", measured: fmt.Sprintf("%d of %d looks", outside, looks), rule: "none", ok: outside == 0})
 	}
-	return append(rows, covariate(s)...)
+	return append(append(rows, turning(s)...), covariate(s)...)
+}
+
+// turning has an effect that changes its sign in the middle: the interval is of its average so far.
+func turning(s size) []row {
+	var rows []row
+	for c, size := range []float64{.1, .3} {
+		var average, last rate
+		for i := range s.pick(10, 150) {
+			x := stream{rng: s.rng(840+c, i)}
+			p := betting.NewPair(-1, false, nil, nil)
+			const units = 8000
+			sum, missed, naive := 0.0, false, false
+			for n := range units {
+				effect := size
+				if n >= units/2 {
+					effect = -size
+				}
+				sum += effect
+				treated := x.treat(.5)
+				rate := .4
+				if treated {
+					rate += effect
+				}
+				p.Add(x.bet(treated, score(x.rng, rate), .5))
+				if n%400 < 399 {
+					continue
+				}
+				_, lo, hi := p.Difference(2 / alpha)
+				a := sum / float64(n+1)
+				missed = missed || a < lo || a > hi
+				naive = naive || effect < lo || effect > hi
+			}
+			average.add(missed)
+			last.add(naive)
+		}
+		what := fmt.Sprintf("effect +%.1f, then -%.1f, ever missed at 20 looks", size, size)
+		rows = append(rows, never(what, "difference, its average so far", average, alpha), erring(what, "difference, the effect of the last unit", last, .5))
+	}
+	return rows
 }
 
 // weight lets a naive method of the fast sizes err less.
