@@ -79,6 +79,19 @@ func (c *rpcs) started(method string) int {
 	return len(c.ids[method])
 }
 
+// over waits until everything that was started has ended.
+func (c *rpcs) over(b *harness.Bench) {
+	b.T.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.ids["StartActivityExecution"] {
+		require.NoError(b.T, b.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}).Get(b.T.Context(), nil))
+	}
+	for id := range c.ids["StartWorkflowExecution"] {
+		require.NoError(b.T, b.Client.GetWorkflow(b.T.Context(), id, "").Get(b.T.Context(), nil))
+	}
+}
+
 func (c *rpcs) set(before, after func(string) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
