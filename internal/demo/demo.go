@@ -28,7 +28,7 @@ const (
 const (
 	Window   = 15 * time.Second
 	Maturity = 20 * time.Second
-	Grace    = 2 * time.Second
+	Grace    = 5 * time.Second
 )
 
 // Retrievers is the experiment: which retriever do users like better?

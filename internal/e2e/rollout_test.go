@@ -377,7 +377,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	b := harness.New(t, nil)
 	stop := b.StoreWorker()
 	c := manage(b, experiments.Definition{
-		Control: "now", Maturity: window, Grace: time.Second,
+		Control: "now", Maturity: window, Grace: 2 * window, // on a slow machine a rating is on its way for long
 		Variants: []experiments.Variant{{Name: "now", Weight: 1}, {Name: "better", Weight: 1}, {Name: "worse", Weight: 1}},
 		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
 	})

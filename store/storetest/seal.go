@@ -15,7 +15,7 @@ import (
 var retriever = store.ExperimentKey{Experiment: "retriever", Version: "1"}
 
 // sealsIn is the time from an assignment to its seal in these tests, which go by the database's clock.
-const sealsIn = 2 * time.Second
+const sealsIn = 4 * time.Second
 
 func (b bench) rows(t *testing.T) experiments.Rows {
 	t.Helper()
