@@ -54,15 +54,10 @@ func (o *Offer) Refused() <-chan struct{} { return o.refused }
 
 // Strays tells whether a write that is not done is not about to be: it was refused, or the store is not the one that takes it.
 func (r *Recorder) Strays(o *Offer) bool {
-	if done, _ := o.outcome(); done {
-		return false
-	}
-	select {
-	case <-o.refused:
-		return true
-	default:
-		return r.Store == nil || r.breaker.Open()
-	}
+	o.queue.mu.Lock()
+	done, refused := o.state == written, o.late
+	o.queue.mu.Unlock()
+	return !done && (refused || r.Store == nil || r.breaker.Open())
 }
 
 // Withdraw takes the write back. True means that nothing of it has begun, and that it will never be written; false, that

@@ -137,12 +137,6 @@ func (r reading) distance(x float64, better bool) float64 {
 	return -math.Log1p(-x)
 }
 
-// approximate tells whether the normal approximation behind an interval is doubtful.
-func (r reading) approximate(b, j int, e estimate.Effect) bool {
-	sb, sj := estimate.Stratify(r.estimates(b), r.estimates(j))
-	return r.mixed() || r.metric.Denominator != "" || min(sb.N, sj.N) < ApproximateUnits || math.Abs(e.Skew) > ApproximateSkew
-}
-
 // mixed tells whether units with different probabilities had to be pooled, since there are too many sets of them. The bets
 // know each unit's own; a mean does not, and decides nothing then.
 func (r reading) mixed() bool {
