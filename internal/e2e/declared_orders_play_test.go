@@ -282,6 +282,9 @@ func (y *living) lastTask(c *call) error {
 	if err := y.closed(); err != nil {
 		return err
 	}
+	if y.fate == isRefused && !y.wasRefused() {
+		return errTooSlow // the SDK has given the task back before its signal came
+	}
 	y.stage(over)
 	if y.ends == over {
 		y.untilEnded()
@@ -404,7 +407,7 @@ func (y *living) start() error {
 	o := client.StartWorkflowOptions{ID: y.id, TaskQueue: y.lane.bench.Queue}
 	switch y.fate {
 	case isRefused:
-		o.WorkflowTaskTimeout = time.Minute // it is held for as long as its outcome takes
+		o.WorkflowTaskTimeout = patientTask.WorkflowTaskTimeout
 	case timesOut:
 		o.WorkflowRunTimeout = y.timeout
 	case retries:
@@ -494,6 +497,17 @@ func (y *living) resets() error {
 		y.run.RunID = reset.RunId
 	}
 	return err
+}
+
+// wasRefused tells whether the server has refused a task of the run.
+func (y *living) wasRefused() bool {
+	iter := y.lane.bench.Client.GetWorkflowHistory(y.ctx, y.run.WorkflowID, y.run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for iter.HasNext() {
+		if e, err := iter.Next(); err != nil || e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
+			return err == nil
+		}
+	}
+	return false
 }
 
 // task returns the end of the run's last workflow task, of at least so many.

@@ -73,7 +73,7 @@ var allLives sync.Map // key → *living, for the runs' local activities
 func lived(ctx workflow.Context, in lifeRun) error {
 	info := workflow.GetInfo(ctx)
 	local := func(activity any, args ...any) workflow.Future {
-		ctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: time.Minute})
+		ctx := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: 2 * time.Minute})
 		return workflow.ExecuteLocalActivity(ctx, activity, args...)
 	}
 	var end error

@@ -45,7 +45,7 @@ func (r refusing) run(ctx workflow.Context, key string, atEnd, held bool) (strin
 		verdict.Flush(ctx, "half")
 	}
 	if held {
-		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: time.Minute})
+		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: 2 * time.Minute})
 		if err := workflow.ExecuteLocalActivity(ctx, r.hold).Get(ctx, nil); err != nil {
 			return "", err
 		}
@@ -58,8 +58,8 @@ func (r refusing) hold(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// patientTask leaves the test time before the SDK gives the server a held task back.
-var patientTask = client.StartWorkflowOptions{WorkflowTaskTimeout: time.Minute}
+// patientTask leaves the test time before the SDK gives the server a held task back. The server takes no longer timeout.
+var patientTask = client.StartWorkflowOptions{WorkflowTaskTimeout: 2 * time.Minute}
 
 // A refused task leaves nothing behind, on either store, at the call and at the end: the score of what it waited for is
 // retracted though an outcome had decided it, the outcome counts for the scorer that is next by attribution, and what comes
