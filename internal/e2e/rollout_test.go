@@ -337,8 +337,8 @@ var rated = verdict.NewScorer("good", "1", func(ctx workflow.Context, key string
 	return got.Score(), nil
 })
 
-// window is for how long a rating is waited for.
-const window = 10 * time.Second
+// window is for how long a rating is waited for. On a slow machine it takes ten seconds from the assignment.
+const window = 20 * time.Second
 
 // feed has n runs served, and each rated after its end: of ten runs of a variant as many as its share find it good.
 func (c *managed) feed(n int, share map[string]int) {
@@ -377,7 +377,7 @@ func TestPolicyStopsHarmAndPromotesTheWinner(t *testing.T) {
 	b := harness.New(t, nil)
 	stop := b.StoreWorker()
 	c := manage(b, experiments.Definition{
-		Control: "now", Maturity: window, Grace: 2 * window, // on a slow machine a rating is on its way for long
+		Control: "now", Maturity: window, Grace: window / 2,
 		Variants: []experiments.Variant{{Name: "now", Weight: 1}, {Name: "better", Weight: 1}, {Name: "worse", Weight: 1}},
 		Primary:  experiments.Metric{Name: "good", Type: experiments.Boolean, Missing: experiments.MissingNegative},
 	})
