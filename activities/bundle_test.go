@@ -91,7 +91,7 @@ func TestBundlesHaveRoom(t *testing.T) {
 		closed(t, o.Done())
 	}
 	require.Equal(t, []int{1, 4, 4}, by.sizes)
-	for _, b := range pack([]Batch{all[0].batch, all[1].batch, all[2].batch, all[3].batch, all[4].batch}) {
+	for _, b := range pack([]Batch{all[0].batch, all[1].batch, all[2].batch, all[3].batch, all[4].batch}, MaxBundleBytes) {
 		require.LessOrEqual(t, Size(b.Bundle), MaxBundleBytes+100)
 	}
 }
@@ -151,6 +151,6 @@ func TestIDOfABundle(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, one, again)
 	require.NotEqual(t, one, other)
-	require.Len(t, pack(a.Batches)[0].halves(), 2)
-	require.Len(t, pack(a.Batches[:1])[0].halves(), 1)
+	require.Len(t, pack(a.Batches, MaxBundleBytes)[0].halves(), 2)
+	require.Len(t, pack(a.Batches[:1], MaxBundleBytes)[0].halves(), 1)
 }

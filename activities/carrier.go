@@ -22,6 +22,7 @@ const (
 	lookNot       = 5 * time.Second        // the same, while there is none
 	lookFailed    = time.Second            // the same, after a look that failed
 	polledLately  = 90 * time.Second       // a poll lasts a minute
+	leastBundle   = 64 << 10               // bytes: no bundle is made smaller for a server that refuses large ones
 	unimplemented = time.Minute            // until standalone activities are tried again on a server that has none
 )
 
@@ -50,6 +51,7 @@ type Carrier struct {
 	look    time.Time // not before
 	looking bool
 	plain   time.Time // until then the server is taken for one without standalone activities
+	most    int       // bytes of a bundle that the server does not refuse, as far as is known; 0: MaxBundleBytes
 }
 
 // Bundles tells whether a worker takes bundles. It asks the server at most every few seconds, and waits for that a moment at most.
@@ -126,7 +128,10 @@ func (c *Carrier) HandOver(ctx context.Context, batches []Batch) []Sent {
 		_ = all.Wait()
 		return sent
 	}
-	for _, p := range pack(batches) {
+	c.mu.Lock()
+	most := cmp.Or(c.most, MaxBundleBytes)
+	c.mu.Unlock()
+	for _, p := range pack(batches, most) {
 		c.carry(ctx, p, sent)
 	}
 	return sent
@@ -138,14 +143,18 @@ type parcel struct {
 	of []int
 }
 
-// pack returns parcels that each have room for their batches, and splits the batches that are too large.
-func pack(batches []Batch) (all []parcel) {
+// pack returns parcels of so many bytes at most, and splits the batches that are too large.
+func pack(batches []Batch, most int) (all []parcel) {
 	room := 0
 	for i, b := range batches {
-		for _, part := range b.Split() {
+		parts := b.Split()
+		if most < MaxBundleBytes {
+			parts = b.split(most)
+		}
+		for _, part := range parts {
 			size := Size(part) + len(",")
 			if room -= size; room < 0 || len(all[len(all)-1].of) == MaxBundle {
-				all, room = append(all, parcel{}), MaxBundleBytes-size
+				all, room = append(all, parcel{}), most-size
 			}
 			last := &all[len(all)-1]
 			last.Batches, last.of = append(last.Batches, part), append(last.of, i)
@@ -174,15 +183,16 @@ func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
 	id, err := p.ID()
 	var e Execution
 	if err == nil {
-		e, err = c.start(ctx, id, BundleName, BundleWorkflow, p.Bundle)
+		e, err = c.alone(ctx, id, BundleName, enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING, p.Bundle)
 	}
-	if err != nil && tooLarge(err) {
-		if halves := p.halves(); len(halves) > 1 {
-			for _, half := range halves {
-				c.carry(ctx, half, sent)
-			}
-			return
-		}
+	if err != nil && tooLarge(err) && c.halve(ctx, p, sent) {
+		return
+	}
+	if err != nil {
+		e, err = c.startOr(ctx, id, BundleWorkflow, p.Bundle, err)
+	}
+	if err != nil && tooLarge(err) && c.halve(ctx, p, sent) {
+		return
 	}
 	all := &result{of: e}
 	for at, i := range p.of {
@@ -190,6 +200,22 @@ func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
 			sent[i] = Sent{Err: err, index: at, result: all}
 		}
 	}
+}
+
+// halve carries p in smaller parcels, if it can be made smaller. Later bundles are made small at once: a hand-over that
+// took all its time for finding the size out would find it out again and again.
+func (c *Carrier) halve(ctx context.Context, p parcel, sent []Sent) bool {
+	halves := p.halves()
+	if len(halves) < 2 {
+		return false
+	}
+	c.mu.Lock()
+	c.most = max(min(cmp.Or(c.most, MaxBundleBytes), Size(p.Bundle)/2), leastBundle)
+	c.mu.Unlock()
+	for _, half := range halves {
+		c.carry(ctx, half, sent)
+	}
+	return true
 }
 
 // halves returns p in two or more smaller parcels; one if it cannot be made smaller.
@@ -205,14 +231,11 @@ func (p parcel) halves() (all []parcel) {
 	return all
 }
 
-// start starts a standalone activity or, on a server that has none, a workflow. One of the same id that is under way or has ended
-// well is as good; one that has failed is started again.
-func (c *Carrier) start(ctx context.Context, id, activity, workflow string, in any) (Execution, error) {
-	e, err := c.alone(ctx, id, activity, enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING, in)
+// startOr returns another execution than a standalone activity that could not be started, for err: one of the same id that is under way or
+// has ended well is as good, and on a server that has no standalone activities it is a workflow. One that has failed is started again.
+func (c *Carrier) startOr(ctx context.Context, id, workflow string, in any, err error) (Execution, error) {
 	var done *serviceerror.ActivityExecutionAlreadyStarted
 	switch {
-	case err == nil:
-		return e, nil
 	case errors.As(err, &done):
 		return c.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: id}), nil
 	case !errors.Is(err, errNotAlone):
