@@ -87,16 +87,17 @@ func TestTheStoreIsAnotherOneWhenAScorerSettles(t *testing.T) {
 				t.Cleanup(func() { require.NoError(t, opened.Close()) })
 				other := &unsettled{Store: opened}
 				b.Store = other
-				stop = b.Worker(b.VerdictQueue, worker.Options{}, func(w worker.Worker) {
-					set := &activities.Set{Store: b.Store, Client: b.Client}
-					if release == "the first release's scorer" {
-						set.Register(unsaid{w, set})
-					} else {
-						set.Register(w)
-					}
-					workflows.Register(w)
-				})
-				defer stop() // before the store is closed
+				for _, queue := range []string{b.VerdictQueue, activities.BundleQueue(b.VerdictQueue)} {
+					defer b.Worker(queue, worker.Options{}, func(w worker.Worker) {
+						set := &activities.Set{Store: b.Store, Client: b.Client}
+						if release == "the first release's scorer" {
+							set.Register(unsaid{w, set})
+						} else {
+							set.Register(w)
+						}
+						workflows.Register(w)
+					})() // before the store is closed
+				}
 				if reopened {
 					within := waiting[1].Window.Until.Add(-time.Second)
 					require.NoError(t, b.Verdict.Deliver(t.Context(), verdict.Outcome{
