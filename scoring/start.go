@@ -29,8 +29,8 @@ type Closed struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Unknown is the end of a window that begins when a run's chain closes, until that.
-var Unknown = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+// OpenEnd is the end of a window that begins when a run's chain closes, until that.
+var OpenEnd = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Validate refuses a mode that waits for no close, and a length that is none.
 func (s Start) Validate() error {

@@ -188,7 +188,7 @@ func (e Expectation) Identity() string {
 	if said.Start != nil && said.Start.Closed != nil { // which the store learns later
 		start := *said.Start
 		if start.Closed = nil; start.Length > 0 {
-			said.Window.Until = Unknown
+			said.Window.Until = OpenEnd
 		}
 		said.Start = &start
 	}

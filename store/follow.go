@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -12,8 +11,9 @@ import (
 type Follower interface {
 	// Followed returns the runs whose close expectations wait for, the longest due first, each once.
 	Followed(ctx context.Context, f FollowFilter) ([]scoring.Run, error)
-	// FollowLater lets the expectations of a run whose chain is open be due after a delay.
-	FollowLater(ctx context.Context, run scoring.Run, after time.Duration) error
+	// FollowLater lets the expectations of a run whose chain is open be due again: after a quarter of their age, and after from two
+	// seconds to six hours.
+	FollowLater(ctx context.Context, run scoring.Run) error
 	// ChainClosed begins the expectations of a run, whose chain has closed: their windows begin, or they are decided. It returns how
 	// many there were. The same again changes nothing.
 	ChainClosed(ctx context.Context, run scoring.Run, c scoring.Closed) (begun int, err error)

@@ -28,12 +28,6 @@ const (
 // listedLate is how much later than its close a run may be listed: visibility is eventually consistent.
 const listedLate = 2 * time.Minute
 
-// askedAgain is when a chain that is open is asked for again: after two seconds, and then twice as long each time.
-const (
-	askedAgain = 2 * time.Second
-	askedLast  = 6 * time.Hour
-)
-
 // closes is where the poller learns how runs closed.
 type closes interface {
 	// silent returns the workflow ids of runs that closed since then and may not have said so.
@@ -48,13 +42,12 @@ type follower struct {
 	closes    closes
 	namespace string
 
-	since time.Time           // from when on silent closes are not known
-	next  time.Time           // when to look for them
-	asked map[scoring.Run]int // how often, of chains that were open
+	since time.Time // from when on silent closes are not known
+	next  time.Time // when to look for them
 }
 
 func newFollower(s store.Follower, c closes, namespace string) *follower {
-	return &follower{store: s, closes: c, namespace: namespace, since: time.Now().Add(-10 * time.Minute), asked: map[scoring.Run]int{}}
+	return &follower{store: s, closes: c, namespace: namespace, since: time.Now().Add(-10 * time.Minute)}
 }
 
 // work is done once in a while, by one goroutine.
@@ -108,11 +101,9 @@ func (f *follower) ask(ctx context.Context, runs []scoring.Run) error {
 		c, open, err := f.closes.closed(ctx, run)
 		switch {
 		case err == nil && !open:
-			delete(f.asked, run)
 			_, err = f.store.ChainClosed(ctx, run, c)
 		case ctx.Err() == nil: // the others are asked for meanwhile
-			f.asked[run]++
-			err = errors.Join(err, f.store.FollowLater(ctx, run, min(askedAgain<<min(f.asked[run]-1, 20), askedLast)))
+			err = errors.Join(err, f.store.FollowLater(ctx, run))
 		}
 		errs = append(errs, err)
 	}

@@ -100,7 +100,7 @@ func (r *run) expectation(ctx workflow.Context, d deferral, w declaration, call 
 	case StartOnClose, StartOnSuccess, StartOnFailure:
 		e.Start = &scoring.Start{On: d.options.Start.Mode}
 		if w.spec.Until.IsZero() && w.spec.From.IsZero() {
-			e.Start.Length, e.Window.Until = w.spec.Length, scoring.Unknown
+			e.Start.Length, e.Window.Until = w.spec.Length, scoring.OpenEnd
 		}
 	}
 	return r.stamp(ctx, e).Kept()

@@ -13,7 +13,7 @@ import (
 // afterClose is a declared scorer that waits for an hour from the close of its run's chain.
 func afterClose(mode scoring.StartMode) scoring.Expectation {
 	e := declaredFor(freshRun(), fresh("k"), ifPaid)
-	e.Start, e.Window.Until = &scoring.Start{On: mode, Length: time.Hour}, scoring.Unknown
+	e.Start, e.Window.Until = &scoring.Start{On: mode, Length: time.Hour}, scoring.OpenEnd
 	return e
 }
 
@@ -71,7 +71,7 @@ var followTests = []namedTest{
 		first := declaredFor(freshRun(), key, ifPaid)
 		e := declaredFor(freshRun(), key, ifPaid)
 		e.RunStartedAt = first.RunStartedAt.Add(time.Minute)
-		e.Start, e.Window.Until = &scoring.Start{On: scoring.StartOnSuccess, Length: time.Hour}, scoring.Unknown
+		e.Start, e.Window.Until = &scoring.Start{On: scoring.StartOnSuccess, Length: time.Hour}, scoring.OpenEnd
 		first.Attribution, e.Attribution = scoring.AttributeLast, scoring.AttributeLast
 		b.expect(t, first)
 		b.expect(t, e)
@@ -90,7 +90,7 @@ var followTests = []namedTest{
 	}},
 	{"a run that says that it ends is due at once, any other later", func(t *testing.T, b bench) {
 		e := afterClose(scoring.StartOnClose)
-		e.Run.Namespace = fresh("ns")
+		e.Run.Namespace, e.At = fresh("ns"), e.At.Add(-5*time.Minute)
 		due, any := store.FollowFilter{Namespace: e.Run.Namespace, Due: true}, store.FollowFilter{Namespace: e.Run.Namespace}
 		f := waits(e.Run, 10, e)
 		f.Facts.Status = ""
@@ -108,7 +108,7 @@ var followTests = []namedTest{
 		next.Facts.FirstRunID = e.FirstRunID
 		b.flush(t, next)
 		require.Equal(t, []scoring.Run{e.Run}, b.followed(t, due))
-		require.NoError(t, b.FollowLater(t.Context(), e.Run, time.Hour))
+		require.NoError(t, b.FollowLater(t.Context(), e.Run))
 		require.Empty(t, b.followed(t, due))
 		require.Len(t, b.followed(t, any), 1)
 		b.chainClosed(t, e, scoring.RunCompleted, time.Now())

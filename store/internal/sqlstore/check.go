@@ -187,7 +187,7 @@ func checkExpectation(e scoring.Expectation) (scoring.Expectation, error) {
 	if e = e.Kept(); e.Start != nil {
 		start := *e.Start
 		if start.Closed = nil; start.Length > 0 { // how the chain closed is not the caller's to say
-			e.Window.Until = scoring.Unknown
+			e.Window.Until = scoring.OpenEnd
 		}
 		e.Start = &start
 	}

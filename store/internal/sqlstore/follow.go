@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +15,13 @@ import (
 // firstAsked is how long after its declaration an expectation is due that waits for a close. A run that says that it ends makes it
 // due at once.
 const firstAsked = 10 * time.Minute
+
+// askedAgain and askedLast are the shortest and the longest delay after which a chain that is open is asked for again. A chain that
+// closes says so, or is listed as closed, long before.
+const (
+	askedAgain = 2 * time.Second
+	askedLast  = 6 * time.Hour
+)
 
 // followAt is when to ask for the close that e waits for.
 func followAt(e scoring.Expectation) sql.NullInt64 {
@@ -37,15 +45,17 @@ func (s *Store) Followed(ctx context.Context, f store.FollowFilter) ([]scoring.R
 }
 
 // FollowLater implements store.Store.
-func (s *Store) FollowLater(ctx context.Context, run scoring.Run, after time.Duration) error {
+func (s *Store) FollowLater(ctx context.Context, run scoring.Run) error {
 	_, err := write(ctx, s, "follow", func(ctx context.Context, t txn) (nothing, error) {
 		var l locks
 		l.workflow(run)
 		if err := t.hold(ctx, l); err != nil {
 			return nothing{}, err
 		}
-		return nothing{}, t.exec(ctx, `UPDATE expectations SET follow_at = `+t.dialect.Now+` + $2
-			WHERE follow_at IS NOT NULL AND run = (SELECT id FROM runs WHERE hash = $1)`, runHash(run), after.Microseconds())
+		return nothing{}, t.exec(ctx, fmt.Sprintf(`UPDATE expectations SET follow_at = %[1]s +
+			CASE WHEN (%[1]s - at) / 4 < %[2]d THEN %[2]d WHEN (%[1]s - at) / 4 > %[3]d THEN %[3]d ELSE (%[1]s - at) / 4 END
+			WHERE follow_at IS NOT NULL AND run = (SELECT id FROM runs WHERE hash = $1)`,
+			t.dialect.Now, askedAgain.Microseconds(), askedLast.Microseconds()), runHash(run))
 	})
 	return err
 }
@@ -119,7 +129,7 @@ func (t txn) begin(ctx context.Context, w waitRow, c scoring.Closed) error {
 	if err := t.exec(ctx, `UPDATE expectations SET follow_at = NULL, doc = $2 WHERE id = $1`, w.id, doc); err != nil {
 		return err
 	}
-	if err := t.let(ctx, w.id, func() error {
+	if err := t.rematching(ctx, w.id, func() error {
 		if ends {
 			return t.exec(ctx, `DELETE FROM expectation_events WHERE expectation = $1`, w.id)
 		}
@@ -145,8 +155,8 @@ func (t txn) begin(ctx context.Context, w waitRow, c scoring.Closed) error {
 	return nil
 }
 
-// let changes what an expectation waits for, and decides the outcomes that it had again for all.
-func (t txn) let(ctx context.Context, id int64, change func() error) error {
+// rematching changes what an expectation waits for, and decides the outcomes that it had again for all.
+func (t txn) rematching(ctx context.Context, id int64, change func() error) error {
 	had, err := collect(ctx, t.tx, scanOutcome, selectOutcome+` JOIN matches m ON m.outcome = o.id WHERE m.expectation = $1`, id)
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func (t txn) wait(ctx context.Context, run runRow, f scoring.Flush, had []waitRo
 // withdraw ends an expectation as if it had never been: its score is retracted, and the outcomes that it had are decided
 // again for the others.
 func (t txn) withdraw(ctx context.Context, w waitRow, f scoring.Flush) error {
-	err := t.let(ctx, w.id, func() error {
+	err := t.rematching(ctx, w.id, func() error {
 		if err := t.exec(ctx, `DELETE FROM expectation_events WHERE expectation = $1`, w.id); err != nil {
 			return err
 		}
