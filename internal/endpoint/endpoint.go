@@ -85,6 +85,9 @@ func New(url, token, namespace string, h *http.Client) *Endpoint {
 
 // Send posts a request. An error, which is ErrAway, says that another way is to be tried; the request may have been taken.
 func (e *Endpoint) Send(ctx context.Context, r Request) (a Response, err error) {
+	if err := ctx.Err(); err != nil {
+		return a, fmt.Errorf("%w: %w", ErrAway, err)
+	}
 	yes, probe := e.breaker.Enter()
 	if !yes {
 		return a, ErrAway
@@ -92,7 +95,7 @@ func (e *Endpoint) Send(ctx context.Context, r Request) (a Response, err error) 
 	a, err = e.post(ctx, r)
 	said := breaker.Answers
 	switch {
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		said = breaker.Unknown
 	case err != nil:
 		said = breaker.Away
@@ -115,13 +118,22 @@ func (e *Endpoint) say(err error) {
 	}
 }
 
+// timeFor is how long a request may take: half of what the caller has, so that the other way has the rest.
+func timeFor(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return limit
+	}
+	return min(limit, time.Until(deadline)/2)
+}
+
 func (e *Endpoint) post(ctx context.Context, r Request) (a Response, err error) {
 	r.Namespace = cmp.Or(r.Namespace, e.namespace)
 	body, err := json.Marshal(r)
 	if err != nil {
 		return a, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, timeFor(ctx))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(body))
 	if err != nil {
