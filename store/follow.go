@@ -11,8 +11,8 @@ import (
 type Follower interface {
 	// Followed returns the runs whose close expectations wait for, the longest due first, each once.
 	Followed(ctx context.Context, f FollowFilter) ([]scoring.Run, error)
-	// FollowLater lets the expectations of a run whose chain is open be due again: after a quarter of their age, and after from two
-	// seconds to six hours.
+	// FollowLater lets the expectations of a run whose chain is open be due again: after a quarter of the time since they began to wait,
+	// or since the chain's last flush, but from two seconds to six hours. One that has become due for another time since stays so.
 	FollowLater(ctx context.Context, run scoring.Run) error
 	// ChainClosed begins the expectations of a run, whose chain has closed: their windows begin, or they are decided. It returns how
 	// many there were. The same again changes nothing.
@@ -22,7 +22,7 @@ type Follower interface {
 // FollowFilter selects runs of a namespace.
 type FollowFilter struct {
 	Namespace string
-	// Due selects runs that are due: the last run of a chain becomes due as it says that it ends, and any run ten minutes after it
+	// Due selects runs that are due: the last run of a chain becomes due a moment after it says that it ends, and any run ten minutes after it
 	// began to wait.
 	Due bool
 	// WorkflowIDs, if any, selects runs of these.

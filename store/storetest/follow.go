@@ -93,7 +93,7 @@ var followTests = []namedTest{
 		e.Run.Namespace, e.At = fresh("ns"), e.At.Add(-5*time.Minute)
 		due, any := store.FollowFilter{Namespace: e.Run.Namespace, Due: true}, store.FollowFilter{Namespace: e.Run.Namespace}
 		f := waits(e.Run, 10, e)
-		f.Facts.Status = ""
+		f.Facts.Status, f.At = "", e.At
 		b.flush(t, f)
 		require.Empty(t, b.followed(t, due))
 		require.Equal(t, []scoring.Run{e.Run}, b.followed(t, any))
@@ -107,6 +107,7 @@ var followTests = []namedTest{
 		next := flush(scoring.Run{Namespace: e.Run.Namespace, WorkflowID: e.Run.WorkflowID, RunID: fresh("next")}, 10)
 		next.Facts.FirstRunID = e.FirstRunID
 		b.flush(t, next)
+		require.Eventually(t, func() bool { return len(b.followed(t, due)) == 1 }, time.Minute, 10*time.Millisecond)
 		require.Equal(t, []scoring.Run{e.Run}, b.followed(t, due))
 		require.NoError(t, b.FollowLater(t.Context(), e.Run))
 		require.Empty(t, b.followed(t, due))
@@ -123,6 +124,21 @@ var followTests = []namedTest{
 		require.Equal(t, []string{"paid=true"}, b.current(t, e.Run))
 		b.flush(t, waits(e.Run, 13))
 		require.Empty(t, b.current(t, e.Run), "it is withdrawn")
+	}},
+	{"a run that has said that it ends is asked for soon, however long it waited", func(t *testing.T, b bench) {
+		e := afterClose(scoring.StartOnClose)
+		e.Run.Namespace, e.At = fresh("ns"), e.At.Add(-24*time.Hour)
+		due := store.FollowFilter{Namespace: e.Run.Namespace, Due: true}
+		b.expect(t, e)
+		require.Len(t, b.followed(t, due), 1)
+		require.NoError(t, b.FollowLater(t.Context(), e.Run))
+		require.Empty(t, b.followed(t, due), "for a quarter of its age")
+		ends := waits(e.Run, 10, e)
+		b.flush(t, ends)
+		require.NoError(t, b.FollowLater(t.Context(), e.Run), "it was asked for just before")
+		require.Eventually(t, func() bool { return len(b.followed(t, due)) == 1 }, time.Minute, 10*time.Millisecond)
+		require.NoError(t, b.FollowLater(t.Context(), e.Run), "and is still open")
+		require.Eventually(t, func() bool { return len(b.followed(t, due)) == 1 }, time.Minute, 10*time.Millisecond)
 	}},
 	{"a caller cannot say how a chain closed", func(t *testing.T, b bench) {
 		e := afterClose(scoring.StartOnClose)

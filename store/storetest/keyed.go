@@ -59,6 +59,10 @@ var keyedTests = []namedTest{
 		_, err := b.RecordKeyed(t.Context(), store.Keyed{Key: "m", Records: []scoring.Record{record(scoring.Run{}, scoring.Bool("thumb", true), 1)}})
 		require.ErrorIs(t, err, store.ErrAmbiguous)
 		require.True(t, say("here", "n", true).Held, "the run that declares it is of another namespace")
+		old := freshRun()
+		old.Namespace = ""
+		b.flush(t, declares(old, "n"))
+		require.Equal(t, []string{"thumb=true"}, b.current(t, old), "a run of an old release may be of any")
 		n, err := b.ReleaseHeld(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, n)

@@ -106,7 +106,7 @@ func (t txn) flush(ctx context.Context, f scoring.Flush, had []waitRow) error {
 		return err
 	}
 	if f.Facts.Status != "" && f.Facts.Status != scoring.RunContinuedAsNew {
-		if err := t.askNow(ctx, f.Facts); err != nil {
+		if err := t.askSoon(ctx, f.Facts); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +14,9 @@ import (
 // firstAsked is how long after its declaration an expectation is due that waits for a close. A run that says that it ends makes it
 // due at once.
 const firstAsked = 10 * time.Minute
+
+// endsWithin is how soon after a run has said that it ends it is asked for.
+const endsWithin = 200 * time.Millisecond
 
 // askedAgain and askedLast are the shortest and the longest delay after which a chain that is open is asked for again. A chain that
 // closes says so, or is listed as closed, long before.
@@ -52,18 +54,25 @@ func (s *Store) FollowLater(ctx context.Context, run scoring.Run) error {
 		if err := t.hold(ctx, l); err != nil {
 			return nothing{}, err
 		}
-		return nothing{}, t.exec(ctx, fmt.Sprintf(`UPDATE expectations SET follow_at = %[1]s +
-			CASE WHEN (%[1]s - at) / 4 < %[2]d THEN %[2]d WHEN (%[1]s - at) / 4 > %[3]d THEN %[3]d ELSE (%[1]s - at) / 4 END
-			WHERE follow_at IS NOT NULL AND run = (SELECT id FROM runs WHERE hash = $1)`,
-			t.dialect.Now, askedAgain.Microseconds(), askedLast.Microseconds()), runHash(run))
+		// The chain's last word is its last flush. A run that has said that it ends is open for a moment more.
+		type word struct{ now, at, said int64 }
+		w, found, err := one(ctx, t.tx, func(rows *sql.Rows) (w word, err error) { return w, rows.Scan(&w.now, &w.at, &w.said) },
+			`SELECT `+t.dialect.Now+`, MIN(e.at), COALESCE((SELECT MAX(q.flushed_at) FROM runs q WHERE q.chain = r.chain), 0)
+			FROM runs r JOIN expectations e ON e.run = r.id WHERE r.hash = $1 AND e.follow_at <= `+t.dialect.Now+` GROUP BY r.id, r.chain`, runHash(run))
+		if err != nil || !found {
+			return nothing{}, err // it has become due for another reason since
+		}
+		pause := min(max((w.now-max(w.at, w.said))/4, askedAgain.Microseconds()), askedLast.Microseconds())
+		return nothing{}, t.exec(ctx, `UPDATE expectations SET follow_at = $2 WHERE follow_at <= $3 AND run = (SELECT id FROM runs WHERE hash = $1)`,
+			runHash(run), w.now+pause, w.now)
 	})
 	return err
 }
 
-// askNow makes what waits for the close of a run's chain due.
-func (t txn) askNow(ctx context.Context, f scoring.RunFacts) error {
-	return t.exec(ctx, `UPDATE expectations SET follow_at = `+t.dialect.Now+` WHERE follow_at IS NOT NULL AND decides
-		AND run IN (SELECT id FROM runs WHERE chain = $1)`, inGroup(f.Run, f.FirstRunID))
+// askSoon makes what waits for the close of a run's chain due in a moment: the run has said that it ends, and has not ended yet.
+func (t txn) askSoon(ctx context.Context, f scoring.RunFacts) error {
+	return t.exec(ctx, `UPDATE expectations SET follow_at = `+t.dialect.Now+` + $2 WHERE follow_at IS NOT NULL AND decides
+		AND run IN (SELECT id FROM runs WHERE chain = $1)`, inGroup(f.Run, f.FirstRunID), endsWithin.Microseconds())
 }
 
 // ChainClosed implements store.Store.

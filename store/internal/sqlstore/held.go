@@ -119,6 +119,9 @@ func (t txn) holdRecord(ctx context.Context, k store.Keyed, r scoring.Record) er
 // releaseBatch is how many held scores a transaction records: the rest is recorded soon after.
 const releaseBatch = 500
 
+// mayDeclare tells whether the run r may declare the key of the held score h. Runs of the first releases may have no namespace.
+const mayDeclare = `(h.namespace IS NULL OR r.namespace IN ('', h.namespace))`
+
 const selectHeld = `SELECT id, key, namespace, at, doc FROM held`
 
 func scanHeld(rows *sql.Rows) (h heldRow, err error) {
@@ -135,8 +138,8 @@ func scanHeld(rows *sql.Rows) (h heldRow, err error) {
 // release records the scores held for a key, once a run has declared it. The locks of the key and of the run's workflow
 // id are held.
 func (t txn) release(ctx context.Context, run scoring.Run, key string) (int, error) {
-	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` WHERE key = $1 AND (namespace IS NULL OR namespace = $2) ORDER BY id`+limit(releaseBatch),
-		key, run.Namespace)
+	rows, err := collect(ctx, t.tx, scanHeld, selectHeld+` h WHERE key = $1 AND EXISTS (SELECT 1 FROM runs r WHERE r.hash = $2 AND `+mayDeclare+`) ORDER BY id`+limit(releaseBatch),
+		key, runHash(run))
 	if err != nil {
 		return 0, err
 	}
@@ -171,7 +174,7 @@ func (s *Store) ReleaseHeld(ctx context.Context) (released int, err error) {
 	for {
 		keys, err := collect(ctx, s.read, func(rows *sql.Rows) (h heldRow, err error) { return h, rows.Scan(&h.key, &h.namespace) },
 			`SELECT DISTINCT h.key, h.namespace FROM held h JOIN run_keys k ON k.key = h.key JOIN runs r ON r.id = k.run
-			WHERE NOT r.superseded AND (h.namespace IS NULL OR r.namespace IN ('', h.namespace))`+limit(pruneBatch))
+			WHERE NOT r.superseded AND `+mayDeclare+limit(pruneBatch))
 		if err != nil || len(keys) == 0 {
 			return released, err
 		}
