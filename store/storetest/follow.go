@@ -125,7 +125,7 @@ var followTests = []namedTest{
 		b.flush(t, waits(e.Run, 13))
 		require.Empty(t, b.current(t, e.Run), "it is withdrawn")
 	}},
-	{"a run that has said that it ends is asked for soon, however long it waited", func(t *testing.T, b bench) {
+	{"a run that has said that it ends is asked for soon, also after a day", func(t *testing.T, b bench) {
 		e := afterClose(scoring.StartOnClose)
 		e.Run.Namespace, e.At = fresh("ns"), e.At.Add(-24*time.Hour)
 		due := store.FollowFilter{Namespace: e.Run.Namespace, Due: true}
