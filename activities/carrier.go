@@ -56,18 +56,30 @@ type Carrier struct {
 
 // Bundles tells whether a worker takes bundles. It asks the server at most every few seconds, and waits for that a moment at most.
 func (c *Carrier) Bundles(ctx context.Context) bool {
+	takes, look := c.known()
+	if !look {
+		return takes
+	}
+	again := lookFailed
+	defer func() { c.learn(takes, again) }() // also of a client that panics
+	takes, again = c.lookFor(ctx, takes)
+	return takes
+}
+
+// known returns the last answer, and whether the caller is to look for another.
+func (c *Carrier) known() (takes, look bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.looking || time.Now().Before(c.look) {
-		return c.takes
-	}
-	c.looking = true
-	was := c.takes
-	c.mu.Unlock()
-	takes, again := c.lookFor(ctx, was)
+	look = !c.looking && !time.Now().Before(c.look)
+	c.looking = c.looking || look
+	return c.takes, look
+}
+
+// learn keeps what a look has shown, and when to look again.
+func (c *Carrier) learn(takes bool, again time.Duration) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.looking, c.takes, c.look = false, takes, time.Now().Add(again)
-	return takes
 }
 
 // lookFor tells whether a worker polls for bundles and when to look again. While no worker polls at all the release

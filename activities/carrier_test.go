@@ -14,6 +14,7 @@ import (
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/mocks"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -81,6 +82,24 @@ func TestWhoTakesBundles(t *testing.T) {
 	}
 	all.Wait()
 	require.Zero(t, p.asked, "the answer is kept for a while")
+}
+
+// A client that panics, as one of go.temporal.io/sdk/mocks does when it expects no call, ends neither the process nor the looks.
+func TestAClientThatPanics(t *testing.T) {
+	t.Parallel()
+	c := &Carrier{Client: &mocks.Client{}}
+	l := &link{}
+	l.goBy(func() (*Carrier, error) { return c, nil })
+	require.False(t, l.bundles(t.Context()))
+	require.False(t, l.bundles(t.Context()), "not at once again")
+	c.Client = &pollers{last: map[string]time.Time{BundleQueue(""): time.Now()}}
+	c.learn(false, 0)
+	require.True(t, l.bundles(t.Context()))
+
+	c.Client = &mocks.Client{}
+	c.learn(true, 0)
+	require.False(t, l.bundles(t.Context()))
+	require.False(t, c.looking)
 }
 
 // later is an execution whose result comes when told.
