@@ -87,8 +87,18 @@ func (r *Refused) Err() error {
 	return text
 }
 
-// together is how many batches of a bundle are written at a time: stores let concurrent writes share a transaction.
-const together = 16
+// atOnce is how many batches of a bundle are written at a time: stores let concurrent writes share a transaction.
+const atOnce = 16
+
+// together calls fn for n batches, several at a time, and returns its first error. With that the context of the other calls ends.
+func together(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(atOnce)
+	for i := range n {
+		all.Go(func() error { return fn(ctx, i) })
+	}
+	return all.Wait()
+}
 
 // Bundle writes the batches of a bundle. One that is refused is in its reply and in the ledger, and the others are written all the
 // same. It fails, to be tried again, while one could not be written.
@@ -96,14 +106,9 @@ func (s *Set) Bundle(ctx context.Context, b Bundle) (Bundled, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
 	replies, errs := make([]Reply, len(b.Batches)), make([]error, len(b.Batches))
-	var all errgroup.Group
-	all.SetLimit(together)
-	for i, batch := range b.Batches {
-		all.Go(func() error {
-			replies[i], errs[i] = s.writer(ctx).Take(ctx, batch)
-			return nil
-		})
-	}
-	_ = all.Wait()
+	_ = together(ctx, len(b.Batches), func(ctx context.Context, i int) error {
+		replies[i], errs[i] = s.writer(ctx).Take(ctx, b.Batches[i])
+		return nil
+	})
 	return Bundled{replies}, errors.Join(errs...)
 }

@@ -114,6 +114,38 @@ func TestBundlesWhileTheStoreIsAway(t *testing.T) {
 	require.Equal(t, 1, s.called())
 }
 
+// steady is a store that takes its time for each write.
+type steady struct{ place }
+
+func (s *steady) Record(ctx context.Context, records []scoring.Record) error {
+	select {
+	case <-time.After(20 * time.Millisecond):
+		return s.place.Record(ctx, records)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A store that is back is known to be, also if it takes long for all of a bundle.
+func TestAStoreIsBackWithABundle(t *testing.T) {
+	t.Parallel()
+	s, by := &steady{place{away: errors.New("away")}}, &road{}
+	r := bundling(t, s, by)
+	r.breaker.Pause, r.breaker.Longest = 1, 1
+	closed(t, r.Offer(t.Context(), says("first", "s")).Done())
+	s.set(nil)
+	var all []*Offer
+	for i := range MaxBundle {
+		all = append(all, r.Offer(t.Context(), says(fmt.Sprint(i), "s")))
+	}
+	for _, o := range all {
+		closed(t, o.Done())
+	}
+	require.False(t, r.breaker.Open())
+	require.Len(t, s.names(), MaxBundle)
+	require.Equal(t, []int{1}, by.sizes)
+}
+
 // One that is refused fails no other.
 func TestABundleOfWhichOneIsRefused(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/errgroup"
 )
 
 // What a carrier knows about the other side, and for how long.
@@ -128,16 +127,11 @@ func unable(err error) bool {
 func (c *Carrier) HandOver(ctx context.Context, batches []Batch) []Sent {
 	sent := make([]Sent, len(batches))
 	if !c.Bundles(ctx) {
-		var all errgroup.Group
-		all.SetLimit(together)
-		for i, b := range batches {
-			all.Go(func() error {
-				run, err := StartRecording(ctx, c.Client, c.TaskQueue, b)
-				sent[i] = Sent{Err: err, plain: true, result: &result{of: run}}
-				return nil
-			})
-		}
-		_ = all.Wait()
+		_ = together(ctx, len(batches), func(_ context.Context, i int) error {
+			run, err := StartRecording(ctx, c.Client, c.TaskQueue, batches[i])
+			sent[i] = Sent{Err: err, plain: true, result: &result{of: run}}
+			return nil
+		})
 		return sent
 	}
 	c.mu.Lock()

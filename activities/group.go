@@ -96,8 +96,7 @@ func (g *group) try(ctx context.Context, r *Recorder, batches []Batch) (metric s
 	if r.Store != nil {
 		if yes, probe := r.breaker.Enter(); yes {
 			var direct []*scoring.Assignment
-			direct, storeErr = within(ctx, storeLimit, func(ctx context.Context) ([]*scoring.Assignment, error) { return applyAll(ctx, r.Store, batches) })
-			if r.breaker.Leave(probe, resultOf(storeErr)); storeErr == nil {
+			if direct, storeErr = r.apply(ctx, batches, probe); storeErr == nil {
 				r.queue.mu.Lock()
 				g.up(r)
 				r.queue.mu.Unlock()
@@ -115,15 +114,24 @@ func (g *group) try(ctx context.Context, r *Recorder, batches []Batch) (metric s
 	return MetricHandedOver, kept, nil
 }
 
-// applyAll writes batches to a store. If it fails some of them may be written, which does no harm to a further try.
-func applyAll(ctx context.Context, s Taker, batches []Batch) (kept []*scoring.Assignment, err error) {
-	kept = make([]*scoring.Assignment, len(batches))
-	for i, b := range batches {
-		if kept[i], err = b.Apply(ctx, s); err != nil {
-			return nil, err
-		}
+// apply writes batches to the store and notes whether it answers. A probe is the first batch alone: how long many take says
+// nothing of that. If it fails some of them may be written, which does no harm to a further try.
+func (r *Recorder) apply(ctx context.Context, batches []Batch, probe bool) ([]*scoring.Assignment, error) {
+	kept, first := make([]*scoring.Assignment, len(batches)), 0
+	one := func(ctx context.Context, i int) (err error) {
+		kept[i], err = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return batches[i].Apply(ctx, r.Store) })
+		return err
 	}
-	return kept, nil
+	if probe {
+		err := one(ctx, 0)
+		if r.breaker.Leave(true, resultOf(err)); err != nil || len(batches) == 1 {
+			return kept, err
+		}
+		first = 1
+	}
+	err := together(ctx, len(batches)-first, func(ctx context.Context, i int) error { return one(ctx, first+i) })
+	r.breaker.Leave(false, resultOf(err))
+	return kept, err
 }
 
 // handOver has Temporal hold the batches. If that takes long, waiting callers are released; it may still succeed.
