@@ -40,9 +40,9 @@ func (h horizon) inGrace() bool {
 }
 
 // knew tells whether something was known by the seal, with the times at which the store learned of it and at which it was
-// recorded. A time of learning that is not known, or in the future of a report of the past, says nothing.
+// recorded. A time of learning that is not known says nothing.
 func (h horizon) knew(learned, recorded time.Time) bool {
-	if learned.IsZero() || learned.After(h.now) {
+	if learned.IsZero() {
 		learned = recorded
 	}
 	return !h.windowed() || !learned.After(h.seal)
@@ -62,7 +62,7 @@ func (h horizon) outlived(fact bool, at time.Time) bool {
 	if at.IsZero() {
 		return h.stored
 	}
-	return at.After(h.seal) && !at.After(h.now)
+	return at.After(h.seal)
 }
 
 // of returns the facts of a run as they count. ok is false if the run does not; late tells that it ended after the window,

@@ -140,7 +140,8 @@ type subject struct {
 }
 
 // Read finds the units of an experiment in a store's rows. Rows of other experiments and versions, superseded and
-// retracted ones, and rows later than now are left out, so that a report of the past can be made again.
+// retracted ones are left out, and so are later rows than now and, with a window, ones that the store learned of later:
+// a report of the past is the one that was made then.
 //
 //   - With a window, a unit is sealed at the end of the window and the grace. Facts count that happened within the window and
 //     that the store had learned of by then: statuses of runs, runs that had started, scores. A run that is reset away
@@ -230,8 +231,9 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 func (r *Reader) inOrder(assignments []scoring.Assignment) []scoring.Assignment {
 	var mine []scoring.Assignment
 	for _, a := range assignments {
+		a, known := r.assignmentAsOf(a)
 		switch {
-		case a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || a.At.After(r.now):
+		case a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || !known:
 		case a.By == scoring.ByShadow:
 			r.beside[a.FirstRunID] = true
 		default:
@@ -286,8 +288,9 @@ func (r *Reader) shadowed(assignments []scoring.Assignment) {
 	}
 	found := map[key]*subject{}
 	for _, a := range assignments {
+		a, known := r.assignmentAsOf(a)
 		s := served[a.Unit]
-		if a.By != scoring.ByShadow || a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || a.Superseded || a.At.After(r.now) || s == nil {
+		if a.By != scoring.ByShadow || a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || a.Superseded || !known || s == nil {
 			continue
 		}
 		id := key{a.Variant, s}
@@ -311,10 +314,11 @@ func (s *subject) join(a scoring.Assignment) {
 func (r *Reader) follow(runs []scoring.RunFacts) {
 	for _, f := range runs {
 		id := chainID{f.Run.Namespace, f.Run.WorkflowID, cmp.Or(f.FirstRunID, f.Run.RunID)}
-		r.runs[f.Run] = id
-		if f.ClosedAt.After(r.now) {
-			f.ClosedAt, f.Status = time.Time{}, ""
+		f, known := r.runAsOf(f)
+		if !known {
+			continue
 		}
+		r.runs[f.Run] = id
 		c := r.chain(id)
 		c.runs = append(c.runs, f)
 		for _, ref := range f.Assigned {
@@ -336,7 +340,7 @@ func (s Scope) has(ref scoring.Ref) bool {
 // record groups records by chain and name.
 func (r *Reader) record(records []scoring.Record) {
 	for _, rec := range records {
-		rec, known := rec.AsOf(r.now)
+		rec, known := r.recordAsOf(rec)
 		if !known {
 			continue
 		}

@@ -45,7 +45,7 @@ func decided(t *testing.T, runs int) store.Store {
 func build(t *testing.T, s store.Store, o report.Options) (report.Experiment, string) {
 	t.Helper()
 	o.Now = start.Add(time.Hour)
-	r, err := report.Build(t.Context(), s, o)
+	r, err := report.Build(t.Context(), undated{s}, o)
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, r.WriteText(&b))
@@ -134,7 +134,7 @@ func TestCorrectionAfterTheWindow(t *testing.T) {
 	o := report.Options{Definitions: []*experiments.Experiment{x}, By: report.ByVariant}
 	row := func(variant string, now time.Time) report.Row {
 		o.Now = now
-		r, err := report.Build(t.Context(), s, o)
+		r, err := report.Build(t.Context(), undated{s}, o)
 		require.NoError(t, err)
 		for _, row := range r.Experiments[0].Rows {
 			if row.Score == "accepted" && row.Variant == variant {

@@ -43,7 +43,7 @@ func TestReportSaysWhatHolds(t *testing.T) {
 		}))
 		stories[version] = storetest.Tell(t, s, run, seed)
 	}
-	r, err := report.Build(t.Context(), s, o)
+	r, err := report.Build(t.Context(), undated{s}, o)
 	require.NoError(t, err)
 	require.Len(t, r.Experiments, len(stories))
 	for _, e := range r.Experiments {
