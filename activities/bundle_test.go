@@ -114,6 +114,40 @@ func TestBundlesWhileTheStoreIsAway(t *testing.T) {
 	require.Equal(t, 1, s.called())
 }
 
+// While the link is down one bundle tries it, and what waits behind it may be withdrawn.
+func TestBundlesInAnOutage(t *testing.T) {
+	t.Parallel()
+	by := &road{place: place{hangs: make(chan struct{}), away: errors.New("away")}}
+	r := bundling(t, nil, by)
+	first := r.Offer(t.Context(), says("first", "s"))
+	l := r.queue.links[0]
+	when := func(is func() bool) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			r.queue.mu.Lock()
+			defer r.queue.mu.Unlock()
+			return is()
+		}, 20*time.Second, time.Millisecond)
+	}
+	when(func() bool { return first.state == underWay })
+	all := []*Offer{r.Offer(t.Context(), says("second", "s"))}
+	when(func() bool { return l.gathering })
+	close(by.hangs)
+	closed(t, first.Refused())
+	for i := range 5 * MaxBundle {
+		all = append(all, r.Offer(t.Context(), says(fmt.Sprint(i), "s")))
+	}
+	when(func() bool { return l.lanes == 1 })
+	for _, o := range all[MaxBundle:] {
+		require.True(t, o.Withdraw())
+	}
+	by.set(nil)
+	closed(t, first.Done())
+	for _, o := range all[:MaxBundle] {
+		closed(t, o.Done())
+	}
+}
+
 // steady is a store that takes its time for each write.
 type steady struct{ place }
 

@@ -167,14 +167,12 @@ func (q *queue) push(r *Recorder, o *Offer) {
 	if l.down && (r.Store == nil || r.breaker.Open()) {
 		q.refuse(o) // it is not tried before the link is up
 	}
-	if !l.down || l.lanes == 0 {
-		q.lane(r, l)
-	}
+	q.lane(r, l)
 }
 
-// lane lets a further goroutine write. q is locked.
+// lane lets a further goroutine write; while the link is down one is enough, and the rest may be withdrawn. q is locked.
 func (q *queue) lane(r *Recorder, l *link) {
-	if l.gathering || l.lanes >= maxLanes || len(l.ready) == 0 {
+	if l.gathering || l.lanes >= maxLanes || len(l.ready) == 0 || l.down && l.lanes > 0 {
 		return
 	}
 	if q.ctx == nil {
@@ -207,7 +205,10 @@ func (q *queue) next(ctx context.Context, r *Recorder, l *link) *group {
 	if bundling {
 		q.gather(ctx, r, l)
 	}
-	g := l.take(bundling)
+	var g *group
+	if !l.down || l.lanes == 1 { // else another tries
+		g = l.take(bundling)
+	}
 	if g == nil {
 		l.lanes--
 		return nil
