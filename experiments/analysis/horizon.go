@@ -16,12 +16,13 @@ type horizon struct {
 	until time.Time // the end of the window; the zero time: it has none
 	seal  time.Time // the end of the grace
 	now   time.Time
-	// stored tells that the store has sealed the unit. Facts about its assignment that have no time came later.
-	stored bool
+	// stored tells that the store has sealed the unit. removed tells that its assignment was reset away at a time that is not
+	// known, which was after that: no such assignment is sealed.
+	stored, removed bool
 }
 
 func (r *Reader) horizon(a scoring.Assignment) horizon {
-	h := horizon{from: a.At, now: r.now, stored: a.Position > 0}
+	h := horizon{from: a.At, now: r.now, stored: a.Position > 0, removed: a.Position > 0 && a.Superseded && a.SupersededAt.IsZero()}
 	if r.scope.Maturity > 0 {
 		h.until = a.At.Add(r.scope.Maturity)
 		h.seal = h.until.Add(r.scope.Grace)
@@ -54,13 +55,14 @@ func (h horizon) gone(fact bool, at time.Time) bool {
 	return fact && !h.outlived(fact, at)
 }
 
-// outlived tells whether a fact would have taken something out of the unit, and came too late for that.
+// outlived tells whether a fact would have taken something out of the unit, and came too late for that. One without a time,
+// of an earlier release, came in time, unless it is the reset that the unit's assignment has outlived.
 func (h horizon) outlived(fact bool, at time.Time) bool {
 	if !fact || !h.windowed() {
 		return false
 	}
 	if at.IsZero() {
-		return h.stored
+		return h.removed
 	}
 	return at.After(h.seal)
 }

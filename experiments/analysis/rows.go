@@ -259,7 +259,7 @@ func (r *Reader) unserved(mine []scoring.Assignment, subjects map[string]*subjec
 		s := subjects[a.Unit]
 		switch {
 		case s == nil || !a.Unserved || !experiments.Counted(a.By) || s.gone(a.Superseded, a.SupersededAt):
-		case s.outlived(true, a.UnservedAt):
+		case !a.UnservedAt.IsZero() && s.outlived(true, a.UnservedAt):
 			s.unserved = true
 		default:
 			out[s] = true

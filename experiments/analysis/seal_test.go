@@ -133,6 +133,37 @@ func TestUnservedAfterTheSeal(t *testing.T) {
 	}
 }
 
+// What an earlier release wrote has no times. It counts as it did, before the first seal of the store and after it.
+func TestWithoutTimes(t *testing.T) {
+	t.Parallel()
+	for name, apply := range map[string]func(*rows){
+		"served something else": func(r *rows) { r.assignments[0].Unserved = true },
+		"a run reset away within the chain": func(r *rows) {
+			r.close("a", scoring.RunFailed)
+			r.runs[0].Learned.Removed = true
+			r.score("a", scoring.Bool("merged", true), start.Add(time.Hour), func(rec *scoring.Record) { rec.Superseded = true })
+			r.close("again", scoring.RunCompleted, func(f *scoring.RunFacts) { f.Run.WorkflowID, f.FirstRunID = "w-a", "a" })
+			r.score("again", scoring.Bool("merged", false), start.Add(2*time.Hour), func(rec *scoring.Record) { rec.Run.WorkflowID = "w-a" })
+		},
+		"a second chain reset away": func(r *rows) {
+			r.assign("b", "short", start.Add(time.Hour), func(a *scoring.Assignment) { a.Unit, a.Superseded = "a", true })
+			r.score("a", scoring.Bool("merged", true), start.Add(time.Hour))
+			r.score("b", scoring.Bool("merged", false), start.Add(time.Hour), func(rec *scoring.Record) { rec.Superseded = true })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &rows{}
+			r.assign("a", "short", start)
+			apply(r)
+			before, left := r.units(t, oneDay(), start.Add(2*day)), r.read(oneDay(), start.Add(2*day)).Left()
+			r.assignments[0].Position = 1
+			require.Equal(t, before, r.units(t, oneDay(), start.Add(2*day)))
+			require.Equal(t, left, r.read(oneDay(), start.Add(2*day)).Left())
+		})
+	}
+}
+
 // An assignment that the store learned of after its seal, or that lies before the last stored seal, counts in the sample
 // ratio alone.
 func TestKnownTooLate(t *testing.T) {
