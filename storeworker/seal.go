@@ -1,9 +1,14 @@
 package storeworker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
+
+	"go.temporal.io/api/serviceerror"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/report"
@@ -14,6 +19,7 @@ import (
 const (
 	sealEvery = 5 * time.Second
 	findEvery = time.Minute
+	findLimit = 20 * time.Second // of a search: sealing waits for it
 )
 
 // sealer seals the units of experiments whose windows it knows. An experiment without a window has none to seal.
@@ -23,19 +29,16 @@ type sealer struct {
 	define      func(ctx context.Context, name, version string) (*report.Defined, error)
 	now         func() time.Time
 
-	found time.Time
-	after map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
+	found  time.Time
+	failed map[store.ExperimentKey]int           // how often its definition could not be had
+	after  map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
 }
 
 // seal seals all units that are due. It is the only caller: a task runs once at a time.
 func (s *sealer) seal(ctx context.Context) error {
 	var errs []error
 	if s.now().Sub(s.found) >= findEvery {
-		if err := s.find(ctx); err != nil {
-			errs = append(errs, err)
-		} else {
-			s.found = s.now()
-		}
+		errs = append(errs, s.find(ctx))
 	}
 	for key, after := range s.after {
 		if after == 0 {
@@ -48,33 +51,46 @@ func (s *sealer) seal(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// find looks for experiments, and for the windows that it does not know. While one workflow does not answer, it asks
-// no further ones.
+// find looks for experiments, and for the windows that it does not know. An experiment whose definition cannot be had stops no other:
+// it is asked for last, and readers derive its seals meanwhile.
 func (s *sealer) find(ctx context.Context) error {
 	keys, err := s.store.Experiments(ctx)
 	if err != nil {
 		return err
 	}
+	s.found = s.now()
 	if s.after == nil {
-		s.after = map[store.ExperimentKey]time.Duration{}
+		s.after, s.failed = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}
 	}
 	for _, x := range s.definitions {
 		d := x.Definition()
 		s.after[store.ExperimentKey{Experiment: d.Name, Version: d.Version}] = afterOf(d)
 	}
+	slices.SortStableFunc(keys, func(a, b store.ExperimentKey) int { return cmp.Compare(s.failed[a], s.failed[b]) })
+	ctx, cancel := context.WithTimeout(ctx, findLimit)
+	defer cancel()
+	var errs []error
 	for _, key := range keys {
 		if _, known := s.after[key]; known {
 			continue
 		}
 		x, err := s.define(ctx, key.Experiment, key.Version)
-		if err != nil {
-			return nil // Temporal is away, or no worker answers: readers derive the seals meanwhile
-		}
-		if x != nil {
+		var unavailable *serviceerror.Unavailable
+		switch {
+		case errors.Is(err, errAway), errors.As(err, &unavailable):
+			return errors.Join(errs...) // so no other could be had; the log has it that Temporal is away
+		case err != nil:
+			s.failed[key]++
+			errs = append(errs, fmt.Errorf("the definition of experiment %s, version %s: %w", key.Experiment, key.Version, err))
+		case x != nil:
 			s.after[key] = afterOf(x.Experiment.Definition())
+			delete(s.failed, key)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func afterOf(d experiments.Definition) time.Duration {

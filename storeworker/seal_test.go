@@ -28,7 +28,7 @@ func TestUnitsAreSealed(t *testing.T) {
 			Primary: experiments.Metric{Name: "good", Type: experiments.Boolean},
 		})
 	}
-	for _, name := range []string{"known", "asked", "no window", "unknown"} {
+	assign := func(name string) {
 		run := scoring.Run{Namespace: "default", WorkflowID: name, RunID: name}
 		_, err := s.Assign(t.Context(), scoring.Assignment{
 			Experiment: name, Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
@@ -36,15 +36,20 @@ func TestUnitsAreSealed(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
+	for _, name := range []string{"known", "asked", "no window", "unknown"} {
+		assign(name)
+	}
 	now, away := time.Now(), true
 	asked := map[string]int{}
 	units := &sealer{
 		store: s, definitions: []*experiments.Experiment{defined("known", time.Second)}, now: func() time.Time { return now },
 		define: func(_ context.Context, name, _ string) (*report.Defined, error) {
 			if asked[name]++; away {
-				return nil, errors.New("away")
+				return nil, errAway
 			}
 			switch name {
+			case "a broken one":
+				return nil, errors.New("it panics")
 			case "asked":
 				return &report.Defined{Experiment: defined(name, time.Second)}, nil
 			case "no window":
@@ -73,4 +78,11 @@ func TestUnitsAreSealed(t *testing.T) {
 	now = now.Add(findEvery)
 	sealed()
 	require.Equal(t, map[string]int{"asked": 2, "no window": 1, "unknown": 2}, asked)
+
+	delete(units.after, store.ExperimentKey{Experiment: "asked", Version: "1"})
+	assign("a broken one")
+	now = now.Add(findEvery)
+	require.ErrorContains(t, units.seal(t.Context()), "a broken one, version 1: it panics")
+	require.Contains(t, units.after, store.ExperimentKey{Experiment: "asked", Version: "1"}, "it stops no other")
+	require.NoError(t, units.seal(t.Context()), "it is not asked for again at once")
 }
