@@ -13,6 +13,17 @@ type Sealer interface {
 	// a later unit was sealed: that is too late. Readers derive the same by themselves; Seal makes it rows, and may run
 	// anywhere, at any time, in several processes at once.
 	Seal(ctx context.Context, s Sealing) (sealed int, err error)
+	// Unsealed returns the experiments that have assignments without a seal, those without a window included. It writes nothing
+	// and reads one row an experiment, so it can be asked often.
+	Unsealed(ctx context.Context) ([]Unsealed, error)
+}
+
+// Unsealed is an experiment that has assignments without a seal.
+type Unsealed struct {
+	ExperimentKey
+	// Age is the time since the oldest of these assignments, by the store's clock; the longest duration if a release made one that
+	// did not keep the time for the store to compare.
+	Age time.Duration
 }
 
 // Sealing says which units to seal.

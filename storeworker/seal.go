@@ -36,28 +36,29 @@ type sealer struct {
 
 // seal seals all units that are due. It is the only caller: a task runs once at a time.
 func (s *sealer) seal(ctx context.Context) error {
+	all, err := s.store.Unsealed(ctx)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	if s.now().Sub(s.found) >= findEvery {
-		errs = append(errs, s.find(ctx))
+		errs = append(errs, s.find(ctx, all))
 	}
-	for key, after := range s.after {
-		if after == 0 {
-			continue
+	for _, x := range all {
+		after := s.after[x.ExperimentKey]
+		if after == 0 || x.Age < after {
+			continue // to look for due ones takes a write and the experiment's lock
 		}
-		if _, err := s.store.Seal(ctx, store.Sealing{ExperimentKey: key, After: after}); err != nil {
+		if _, err := s.store.Seal(ctx, store.Sealing{ExperimentKey: x.ExperimentKey, After: after}); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// find looks for experiments, and for the windows that it does not know. An experiment whose definition cannot be had stops no other:
+// find looks for the windows of experiments that it does not know. An experiment whose definition cannot be had stops no other:
 // it is asked for last, and readers derive its seals meanwhile.
-func (s *sealer) find(ctx context.Context) error {
-	keys, err := s.store.Experiments(ctx)
-	if err != nil {
-		return err
-	}
+func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
 	s.found = s.now()
 	if s.after == nil {
 		s.after, s.failed = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}
@@ -66,14 +67,17 @@ func (s *sealer) find(ctx context.Context) error {
 		d := x.Definition()
 		s.after[store.ExperimentKey{Experiment: d.Name, Version: d.Version}] = afterOf(d)
 	}
+	var keys []store.ExperimentKey
+	for _, x := range all {
+		if _, known := s.after[x.ExperimentKey]; !known {
+			keys = append(keys, x.ExperimentKey)
+		}
+	}
 	slices.SortStableFunc(keys, func(a, b store.ExperimentKey) int { return cmp.Compare(s.failed[a], s.failed[b]) })
 	ctx, cancel := context.WithTimeout(ctx, findLimit)
 	defer cancel()
 	var errs []error
 	for _, key := range keys {
-		if _, known := s.after[key]; known {
-			continue
-		}
 		x, err := s.define(ctx, key.Experiment, key.Version)
 		var unavailable *serviceerror.Unavailable
 		switch {

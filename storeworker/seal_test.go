@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -14,6 +15,17 @@ import (
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
+
+// countedSeals counts how often units are to be sealed.
+type countedSeals struct {
+	store.Store
+	seals int
+}
+
+func (s *countedSeals) Seal(ctx context.Context, q store.Sealing) (int, error) {
+	s.seals++
+	return s.Store.Seal(ctx, q)
+}
 
 // The worker seals units of experiments whose definitions it has, or their workflows have; it asks again for the ones of which
 // it has none.
@@ -29,10 +41,10 @@ func TestUnitsAreSealed(t *testing.T) {
 		})
 	}
 	assign := func(name string) {
-		run := scoring.Run{Namespace: "default", WorkflowID: name, RunID: name}
+		run := scoring.Run{Namespace: "default", WorkflowID: name, RunID: uuid.NewString()}
 		_, err := s.Assign(t.Context(), scoring.Assignment{
 			Experiment: name, Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
-			Unit: name, Run: run, FirstRunID: name, At: time.Now(),
+			Unit: run.RunID, Run: run, FirstRunID: run.RunID, At: time.Now(),
 		})
 		require.NoError(t, err)
 	}
@@ -41,8 +53,9 @@ func TestUnitsAreSealed(t *testing.T) {
 	}
 	now, away := time.Now(), true
 	asked := map[string]int{}
+	counted := &countedSeals{Store: s}
 	units := &sealer{
-		store: s, definitions: []*experiments.Experiment{defined("known", time.Second)}, now: func() time.Time { return now },
+		store: counted, definitions: []*experiments.Experiment{defined("known", time.Second)}, now: func() time.Time { return now },
 		define: func(_ context.Context, name, _ string) (*report.Defined, error) {
 			if asked[name]++; away {
 				return nil, errAway
@@ -78,9 +91,11 @@ func TestUnitsAreSealed(t *testing.T) {
 	now = now.Add(findEvery)
 	sealed()
 	require.Equal(t, map[string]int{"asked": 2, "no window": 1, "unknown": 2}, asked)
+	require.Equal(t, 2, counted.seals, "nothing is written while nothing is due")
 
 	delete(units.after, store.ExperimentKey{Experiment: "asked", Version: "1"})
 	assign("a broken one")
+	assign("asked")
 	now = now.Add(findEvery)
 	require.ErrorContains(t, units.seal(t.Context()), "a broken one, version 1: it panics")
 	require.Contains(t, units.after, store.ExperimentKey{Experiment: "asked", Version: "1"}, "it stops no other")

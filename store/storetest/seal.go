@@ -156,6 +156,38 @@ var sealTests = []namedTest{
 		b.seal(t, n-sum)
 		require.Equal(t, want, b.positions(t))
 	}},
+	{"only experiments with unsealed assignments are asked for", func(t *testing.T, b bench) {
+		ages := func() map[store.ExperimentKey]time.Duration {
+			all, err := b.Unsealed(t.Context())
+			require.NoError(t, err)
+			of := map[store.ExperimentKey]time.Duration{}
+			for _, x := range all {
+				require.NotContains(t, of, x.ExperimentKey)
+				of[x.ExperimentKey] = x.Age
+			}
+			return of
+		}
+		require.Empty(t, ages())
+		for _, key := range []store.ExperimentKey{retriever, {Experiment: "retriever", Version: "10"}, {Experiment: "Other", Version: "1"}} {
+			for i := range 3 {
+				a := assignment(freshRun(), "a")
+				a.Experiment, a.Version, a.At = key.Experiment, key.Version, now(time.Duration(i)*time.Minute)
+				b.assign(t, a)
+			}
+		}
+		all := ages()
+		require.Len(t, all, 3)
+		for _, age := range all {
+			require.InDelta(t, 2*time.Minute, age, float64(time.Minute-time.Second))
+		}
+		_, err := b.Seal(t.Context(), store.Sealing{ExperimentKey: retriever, After: 90 * time.Second})
+		require.NoError(t, err)
+		require.InDelta(t, time.Minute, ages()[retriever], float64(time.Minute-time.Second), "the oldest is sealed")
+		_, err = b.Seal(t.Context(), store.Sealing{ExperimentKey: retriever, After: time.Microsecond})
+		require.NoError(t, err)
+		require.NotContains(t, ages(), retriever)
+		require.Len(t, ages(), 2)
+	}},
 	{"refused", func(t *testing.T, b bench) {
 		for _, after := range []time.Duration{0, -time.Second} {
 			_, err := b.Seal(t.Context(), store.Sealing{ExperimentKey: retriever, After: after})

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -33,6 +34,31 @@ func (s *Store) Seal(ctx context.Context, q store.Sealing) (sealed int, err erro
 			return sealed, err
 		}
 	}
+}
+
+// Unsealed implements store.Store. It goes from each experiment's oldest assignment to the next experiment's in the index
+// assignments_unsealed: a query with GROUP BY would read all assignments of experiments without a window, each time.
+func (s *Store) Unsealed(ctx context.Context) ([]store.Unsealed, error) {
+	next := func(where string) string {
+		return `SELECT a.id FROM assignments a WHERE a.position IS NULL` + where + ` ORDER BY a.experiment, a.version, a.assigned_at, a.id LIMIT 1`
+	}
+	return collect(ctx, s.read, func(rows *sql.Rows) (u store.Unsealed, err error) {
+		var undated bool
+		var micros sql.NullInt64
+		err = rows.Scan(&u.Experiment, &u.Version, &undated, &micros)
+		if u.Age = time.Duration(micros.Int64) * time.Microsecond; undated {
+			u.Age = math.MaxInt64
+		}
+		return u, err
+	}, `WITH RECURSIVE oldest (id) AS (
+			SELECT (`+next("")+`)
+			UNION ALL
+			SELECT COALESCE((`+next(" AND a.experiment = o.experiment AND a.version > o.version")+`),
+				(`+next(" AND a.experiment > o.experiment")+`)) FROM oldest JOIN assignments o ON o.id = oldest.id
+		)
+		SELECT o.experiment, o.version, EXISTS (SELECT 1 FROM assignments a
+			WHERE a.experiment = o.experiment AND a.version = o.version AND a.position IS NULL AND a.assigned_at IS NULL), `+s.dialect.Now+` - o.assigned_at
+		FROM oldest JOIN assignments o ON o.id = oldest.id`)
 }
 
 // sealedUnits is what one transaction sealed.
