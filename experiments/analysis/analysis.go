@@ -23,8 +23,10 @@ type Unit struct {
 	// TooLate tells that the store learned of its assignment after its seal. It counts in the sample ratio alone.
 	TooLate bool
 	// Reset tells that its run was reset away after its seal, or was found then to have been served something else. Its
-	// outcomes stay.
-	Reset bool
+	// outcomes stay. ResetAt is when the store learned of it; if that is not known, the unit is counted, and not in the test
+	// of whether the variants are reset equally often.
+	Reset   bool
+	ResetAt time.Time
 	// Crossed tells that it was seen with another variant under the same weights. Only its first one counts.
 	Crossed bool
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
@@ -142,7 +144,7 @@ func (a *Analysis) Add(u Unit) error {
 	e := a.epoch(at, u, p)
 	a.assigned.add(a.exp, e.assigned, e.shares, v, p, began)
 	e.assigned[v]++
-	if a.seals.add(v, u, p, sealed); u.TooLate {
+	if a.seals.add(v, u, p); u.TooLate {
 		return nil
 	}
 	if u.Mature {

@@ -18,13 +18,14 @@ type judge struct {
 	k       float64
 	read    []reading // primary first
 	now     time.Time
+	resets  ratio
 	harmful []bool
 	early   []string // how the early read found harm; empty if it did not
 }
 
 func (a *Analysis) judge(now time.Time) *judge {
 	k := len(a.exp.names)
-	j := &judge{history: a.history(now), d: a.exp.def, k: float64(k), now: now, harmful: make([]bool, k), early: make([]string, k)}
+	j := &judge{history: a.history(now), d: a.exp.def, k: float64(k), now: now, resets: a.seals.resets.played(), harmful: make([]bool, k), early: make([]string, k)}
 	for _, m := range a.metrics {
 		j.read = append(j.read, m.read())
 	}
@@ -101,8 +102,8 @@ func (j *judge) invalid() (experiments.Decision, bool) {
 	if m := &j.read[0].missing; m.alarm.unit > 0 {
 		alarm(m.alarm, "the variants differ in how often %s is missing (e = %s, alarm at %d)", j.read[0].metric, eText(m.logE()), AlarmE)
 	}
-	if m := &j.a.seals.resets; m.alarm.unit > 0 {
-		alarm(m.alarm, "the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(m.logE()), AlarmE)
+	if r := &j.resets; r.alarm.unit > 0 {
+		alarm(r.alarm, "the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(r.logE()), AlarmE)
 	}
 	if reasons == nil {
 		return experiments.Decision{}, false

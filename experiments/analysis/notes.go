@@ -67,5 +67,5 @@ func (j *judge) notes() []string {
 	if j.d.Maturity == 0 {
 		note("no maturity is set: units count in the order in which they become final, so nothing is guaranteed; the figures are right only if the scores of all variants take equally long")
 	}
-	return append(notes, j.a.seals.notes(j.a.exp.names)...)
+	return append(notes, j.a.seals.notes(j.a.exp.names, &j.resets)...)
 }

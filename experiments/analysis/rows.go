@@ -131,12 +131,11 @@ type subject struct {
 	horizon
 	first   scoring.Assignment
 	crossed bool
-	chains  []chainID // assigned
-	read    []group   // the chains as they count, once they are read
-	// tooLate tells that the store learned of the assignment after its seal. reset and unserved tell that it would have
-	// left, had that not come after its seal.
-	tooLate, reset, unserved bool
-	served                   *subject // of a shadow: the unit that it ran in parallel to
+	chains  []chainID   // assigned
+	read    []group     // the chains as they count, once they are read
+	tooLate bool        // the store learned of the assignment after its seal
+	resets  []time.Time // when the store learned, after the seal, that it was reset away or was served something else
+	served  *subject    // of a shadow: the unit that it ran in parallel to
 }
 
 // Read finds the units of an experiment in a store's rows. Rows of other experiments and versions, superseded and
@@ -205,7 +204,7 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 			continue // the unit was sealed
 		}
 		if a.Superseded {
-			s.reset, stayed[from] = true, true
+			s.resets, stayed[from] = append(s.resets, a.SupersededAt), true
 		}
 		if a.Variant != s.first.Variant {
 			// When the weights change, units move: scores under a unit's second variant are left out, which is no fault. Two
@@ -260,7 +259,7 @@ func (r *Reader) unserved(mine []scoring.Assignment, subjects map[string]*subjec
 		switch {
 		case s == nil || !a.Unserved || !experiments.Counted(a.By) || s.gone(a.Superseded, a.SupersededAt):
 		case !a.UnservedAt.IsZero() && s.outlived(true, a.UnservedAt):
-			s.unserved = true
+			s.resets = append(s.resets, a.UnservedAt)
 		default:
 			out[s] = true
 		}
@@ -388,9 +387,10 @@ func (s *subject) window() window { return window{horizon: s.horizon, open: !s.s
 // unit reads a subject on some metrics. Without a window the first of them says when it is final.
 func (r *Reader) unit(s *subject, metrics []metric) Unit {
 	w, groups := s.window(), r.groups(s)
+	reset, resetAt := s.resetAt(groups)
 	u := Unit{
 		Variant: s.first.Variant, Epoch: s.first.Epoch, Probabilities: s.first.Probabilities, At: s.first.At, Crossed: s.crossed,
-		SealedAt: s.seal, InGrace: s.inGrace(), TooLate: s.tooLate && s.sealed(), Reset: s.sealed() && (s.reset || s.unserved || reset(groups)),
+		SealedAt: s.seal, InGrace: s.inGrace(), TooLate: s.tooLate && s.sealed(), Reset: reset, ResetAt: resetAt,
 	}
 	if !s.windowed() {
 		// Without a window a unit is final as soon as the primary metric has a score, or its runs have all closed and nothing
@@ -431,11 +431,26 @@ func ended(groups []group) (at time.Time) {
 	return at
 }
 
-// reset tells whether a run that counts was reset away after the seal.
-func reset(groups []group) bool {
-	return slices.ContainsFunc(groups, func(g group) bool {
-		return slices.ContainsFunc(g.own.runs, func(f scoring.RunFacts) bool { return f.Learned.Removed })
-	})
+// resetAt tells whether what counts was reset away after the seal, or was found then to have been served something else,
+// and when the store first learned of that; the zero time: not known.
+func (s *subject) resetAt(groups []group) (reset bool, at time.Time) {
+	if !s.sealed() {
+		return false, at
+	}
+	all := slices.Clone(s.resets)
+	for _, g := range groups {
+		for _, f := range g.own.runs {
+			if f.Learned.Removed {
+				all = append(all, f.Learned.Reset)
+			}
+		}
+	}
+	for _, t := range all {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return len(all) > 0, at
 }
 
 // final tells whether an outcome is one that no longer waits.

@@ -19,15 +19,15 @@ type SealCounts struct {
 // seals counts what became of units at and after their seals, and tests whether the variants are reset equally often.
 type seals struct {
 	counts []SealCounts
-	resets mismatch
+	resets resets
 }
 
 func newSeals(k int) *seals {
-	return &seals{counts: make([]SealCounts, k), resets: newMismatch(k)}
+	return &seals{counts: make([]SealCounts, k)}
 }
 
 // add counts a unit of variant v.
-func (s *seals) add(v int, u Unit, p []float64, sealed moment) {
+func (s *seals) add(v int, u Unit, p []float64) {
 	c := &s.counts[v]
 	switch {
 	case u.SealedAt.IsZero():
@@ -50,8 +50,8 @@ func (s *seals) add(v int, u Unit, p []float64, sealed moment) {
 	}
 	if u.Reset {
 		c.Reset++
+		s.resets.add(v, p, u.ResetAt)
 	}
-	s.resets.add(v, u.Reset, p, sealed)
 }
 
 func (s *seals) total() (all SealCounts) {
@@ -81,8 +81,8 @@ func (s *seals) report(names []string) []SealCounts {
 // lateShare is the share of units that are known too late above which a note says so.
 const lateShare = 0.01
 
-// notes are caveats for the reader.
-func (s *seals) notes(names []string) (notes []string) {
+// notes are caveats for the reader. resets is the test of the resets after the seal.
+func (s *seals) notes(names []string, resets *ratio) (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	by := func(count func(SealCounts) int) string {
 		text := ""
@@ -103,8 +103,8 @@ func (s *seals) notes(names []string) (notes []string) {
 	if all.Reset > 0 {
 		note("%s reset or found unserved after the seal, and stay as sealed: %s", units(all.Reset, "was", "were"), by(func(c SealCounts) int { return c.Reset }))
 	}
-	if m := &s.resets; m.warned.unit > 0 && m.alarm.unit == 0 {
-		note("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(m.logE()), AlarmE)
+	if resets.warned.unit > 0 && resets.alarm.unit == 0 {
+		note("the variants differ in how often units are reset after their seal (e = %s, alarm at %d)", eText(resets.logE()), AlarmE)
 	}
 	if n := all.Sealed + all.TooLate; float64(all.TooLate) > lateShare*float64(n) {
 		note("the store learned of %d of %d units after their seal: they count in the sample ratio alone (%s)", all.TooLate, n, by(func(c SealCounts) int { return c.TooLate }))
