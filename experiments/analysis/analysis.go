@@ -63,12 +63,16 @@ type Analysis struct {
 	metrics []*tally
 	units   int
 	matured int
-	crossed int
-	// many is the first unit at which too many units had been seen with two variants.
-	many   moment
-	absent int // without usable probabilities
-	first  time.Time
-	last   time.Time
+	first   time.Time
+	last    time.Time
+	// arrivals counts the units as the store learned of them, and crossed the ones that were seen with two variants and absent
+	// the ones without usable probabilities. many is when crossed were first too many, and unusable when there was an absent one.
+	arrivals, crossed, absent int
+	many, unusable            moment
+	changes                   []change
+	weights                   map[stratum]int // the last of the changes to some weights
+	states                    []state
+	strata                    map[stratum]bool // distinguished
 	// assigned and arrived compare the assigned and the matured units with their shares.
 	assigned, arrived ratio
 	p                 []float64 // scratch
@@ -103,7 +107,7 @@ func New(exp *experiments.Experiment) *Analysis { return designOf(exp).analysis(
 
 func (e *design) analysis() *Analysis {
 	k := len(e.names)
-	a := &Analysis{exp: e, epochs: map[stratum]*epoch{}, p: make([]float64, k), seals: newSeals(k)}
+	a := &Analysis{exp: e, epochs: map[stratum]*epoch{}, weights: map[stratum]int{}, strata: map[stratum]bool{}, p: make([]float64, k), seals: newSeals(k)}
 	for i, m := range e.metrics {
 		t := newTally(m, k)
 		t.evidence = e.newEvidence(i)
@@ -115,8 +119,8 @@ func (e *design) analysis() *Analysis {
 	return a
 }
 
-// Add accumulates a unit. It refuses a unit of an unknown variant, and one with another number of outcomes than the
-// definition has metrics.
+// Add accumulates a unit. It takes the store to have learned of the assignment at once. It refuses a unit of an unknown
+// variant, and one with another number of outcomes than the definition has metrics.
 func (a *Analysis) Add(u Unit) error {
 	v, ok := a.exp.index[u.Variant]
 	if !ok {
@@ -125,6 +129,15 @@ func (a *Analysis) Add(u Unit) error {
 	if len(u.Outcomes) != len(a.metrics) {
 		return scoring.Invalid("outcomes", "%d, for %d metrics", len(u.Outcomes), len(a.metrics))
 	}
+	p := a.probabilities(u.Probabilities, v)
+	at := a.stratum(u.Epoch, p)
+	a.arrive(at, v, p, arrival{at: u.At, known: u.At, first: true, crossed: u.Crossed})
+	a.add(at, v, p, u)
+	return nil
+}
+
+// add accumulates the unit of an assignment that has arrived.
+func (a *Analysis) add(at stratum, v int, p []float64, u Unit) {
 	a.units++
 	if a.first.IsZero() || u.At.Before(a.first) {
 		a.first = u.At
@@ -132,20 +145,13 @@ func (a *Analysis) Add(u Unit) error {
 	if u.At.After(a.last) {
 		a.last = u.At
 	}
-	began, sealed := moment{a.units, u.At.UTC()}, a.exp.momentOf(u, a.units)
-	if u.Crossed {
-		a.crossed++
+	sealed := a.exp.momentOf(u, a.units)
+	e := a.epoch(at, p)
+	if e.units++; e.since.IsZero() {
+		e.since = u.At // not the assignment of the unit that the store learned of first
 	}
-	if a.many.unit == 0 && a.crossed > max(a.units, fewUnits)/100 {
-		a.many = began
-	}
-	p := a.probabilities(u, v)
-	at := a.stratum(u.Epoch, p)
-	e := a.epoch(at, u, p)
-	a.assigned.add(a.exp, e.assigned, e.shares, v, p, began)
-	e.assigned[v]++
 	if a.seals.add(v, u, p); u.TooLate {
-		return nil
+		return
 	}
 	if u.Mature {
 		a.matured++
@@ -158,7 +164,6 @@ func (a *Analysis) Add(u Unit) error {
 			m.early.add(m, v, u.Mature, u.Outcomes[i], p)
 		}
 	}
-	return nil
 }
 
 // fewUnits is how many units there are for the share of the ones with two variants at least, so that a single one at the

@@ -9,6 +9,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/estimate"
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 // judge is the state of a decision in the making.
@@ -75,23 +76,21 @@ func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 func (j *judge) invalid() (experiments.Decision, bool) {
 	var reasons []string
 	var since moment
+	always := j.d.Selection == scoring.ByFixed
+	if always {
+		reasons = append(reasons, "everybody gets the same variant: nothing is compared")
+	}
 	alarm := func(at moment, format string, args ...any) {
-		if at.unit > 0 && (since.unit == 0 || at.at.Before(since.at)) {
+		if !always && (since.unit == 0 || at.at.Before(since.at)) {
 			since = at
 		}
-		if at.unit > 0 {
-			format += " since " + date(at.at)
-		}
-		reasons = append(reasons, fmt.Sprintf(format, args...))
+		reasons = append(reasons, fmt.Sprintf(format+" since "+date(at.at), args...))
 	}
-	if j.d.Selection == "fixed" {
-		alarm(moment{}, "everybody gets the same variant: nothing is compared")
-	}
-	if j.a.absent > 0 {
-		alarm(moment{}, "%d units have no usable assignment probabilities", j.a.absent)
+	if j.a.unusable.unit > 0 {
+		alarm(j.a.unusable, "%d units have no usable assignment probabilities", j.a.absent)
 	}
 	if j.a.many.unit > 0 {
-		alarm(j.a.many, "%d of %d units were seen with two variants", j.a.crossed, j.a.units)
+		alarm(j.a.many, "%d of %d units were seen with two variants", j.a.crossed, j.a.arrivals)
 	}
 	if r := &j.a.assigned; r.alarm.unit > 0 {
 		alarm(r.alarm, "the variants did not get their shares of the units (e = %s, alarm at %d)", eText(r.logE()), AlarmE)

@@ -3,68 +3,23 @@ package analysis
 import (
 	"slices"
 	"time"
-
-	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
 // history has the times at which the weights changed, and finds the time at which a verdict was due for the first time.
-// A verdict is a function of facts, which are of units in the order of their assignment, and of the changes before it: a
-// later look, or a rebuild, finds the same verdict at the same time.
+// A verdict is a function of facts, which are of units in the order of their assignment, and of the changes that were known
+// by then: a later look, or a rebuild, finds the same verdict at the same time.
 type history struct {
-	a       *Analysis
-	changes []time.Time // of the weights, in their order: nothing is decided for a window after each
-	states  []state     // by time
-	times   []time.Time // at which a verdict may become due, in their order
-}
-
-// state tells which variants got no more units from a time on.
-type state struct {
-	since   time.Time
-	stopped []bool
+	a     *Analysis
+	times []time.Time // at which a verdict may become due, in their order
 }
 
 func (a *Analysis) history(now time.Time) *history {
-	h := &history{a: a, changes: []time.Time{a.first}}
+	h := &history{a: a}
 	window := a.exp.def.Maturity
-	type begin struct {
-		at stratum
-		*epoch
+	for _, c := range a.changes {
+		h.times = append(h.times, c.at.Add(window), c.until)
 	}
-	var begins []begin
-	for at, e := range a.epochs {
-		begins = append(begins, begin{at, e})
-	}
-	slices.SortFunc(begins, func(a, b begin) int {
-		if c := a.since.Compare(b.since); c != 0 {
-			return c
-		}
-		return a.at.compare(b.at)
-	})
-	seen := map[int]bool{}
-	newest := 0
-	for _, b := range begins {
-		if manual := a.exp.def.Allocator == experiments.Manual; manual && (a.exp.def.Selection != scoring.ByCustom || !seen[b.at.epoch]) {
-			h.changes = append(h.changes, b.since) // the caller's own probabilities are no weights that change
-		}
-		seen[b.at.epoch] = true
-		if b.shares == nil || len(h.states) > 0 && b.at.epoch < newest {
-			continue
-		}
-		s := state{b.since, make([]bool, len(a.exp.names))}
-		for v := range s.stopped {
-			s.stopped[v] = b.shares[v] == 0
-			if len(h.states) > 0 && b.at.epoch == newest {
-				s.stopped[v] = s.stopped[v] && h.states[len(h.states)-1].stopped[v]
-			}
-		}
-		newest = b.at.epoch
-		h.states = append(h.states, s)
-	}
-	for _, c := range h.changes {
-		h.times = append(h.times, c.Add(window))
-	}
-	for _, s := range h.states {
+	for _, s := range a.states {
 		h.times = append(h.times, s.since)
 	}
 	for _, m := range a.metrics {
@@ -75,7 +30,7 @@ func (a *Analysis) history(now time.Time) *history {
 	}
 	slices.SortFunc(h.times, time.Time.Compare)
 	h.times = slices.CompactFunc(h.times, time.Time.Equal)
-	h.times = slices.DeleteFunc(h.times, func(t time.Time) bool { return t.After(now) })
+	h.times = slices.DeleteFunc(h.times, func(t time.Time) bool { return t.After(now) || t.IsZero() })
 	return h
 }
 
@@ -115,25 +70,23 @@ func (h *history) settled(t time.Time) bool {
 	return !t.Before(h.lastChange(t).Add(h.a.exp.def.Maturity))
 }
 
-// lastChange is the last change of weights before a time, or the start.
-func (h *history) lastChange(t time.Time) time.Time {
-	last := h.changes[0]
-	for _, c := range h.changes {
-		if c.After(last) && !c.After(t) {
-			last = c
+// lastChange is the last change of weights before a time, as it was known then, or the start.
+func (h *history) lastChange(t time.Time) (last time.Time) {
+	for _, c := range h.a.changes {
+		if c.holds(t) && c.at.After(last) {
+			last = c.at
 		}
 	}
 	return last
 }
 
-// stopped tells whether a variant got no more units at a time: in the newest epoch no unit had a chance of it.
+// stopped tells whether a variant got no more units at a time.
 func (h *history) stopped(v int, t time.Time) bool {
 	none := false
-	for _, s := range h.states {
-		if s.since.After(t) {
-			break
+	for _, s := range h.a.states {
+		if !s.since.After(t) {
+			none = s.stopped[v]
 		}
-		none = s.stopped[v]
 	}
 	return none
 }

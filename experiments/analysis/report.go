@@ -20,7 +20,8 @@ type Report struct {
 	Units    int                        `json:"units"`
 	Excluded map[scoring.AssignedBy]int `json:"excluded,omitempty"`
 	Crossed  int                        `json:"crossed"` // units seen with two variants
-	// SampleRatio compares the counts at assignment with the weights, and Matured the counts of the matured units.
+	// SampleRatio compares the counts at assignment with the weights, as the store learned of assignments, the ones that
+	// were reset away later included. Matured compares the counts of the matured units.
 	SampleRatio SampleRatio   `json:"sample_ratio"`
 	Matured     SampleRatio   `json:"matured_sample_ratio"`
 	Epochs      []EpochReport `json:"epochs"`
@@ -161,10 +162,7 @@ func (a *Analysis) Decide(now time.Time) experiments.Decision { return a.judge(n
 
 func (a *Analysis) epochReport(n stratum) EpochReport {
 	e := a.epochs[n]
-	out := EpochReport{Number: n.epoch, Since: e.since.UTC()}
-	for _, c := range e.assigned {
-		out.Units += int(c)
-	}
+	out := EpochReport{Number: n.epoch, Since: e.since.UTC(), Units: e.units}
 	if e.shares != nil {
 		out.Weights = map[string]float64{}
 		for v, name := range a.exp.names {

@@ -32,12 +32,13 @@ func Of(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (Repo
 // Reader has the units of an experiment at a moment. It alone says which runs make a unit, and which of their scores
 // count: everything that shows or decides something asks it. It is not safe for concurrent use.
 type Reader struct {
-	scope   Scope
-	now     time.Time
-	order   []*subject // in the order of their assignment
-	shadows []*subject
-	runs    map[scoring.Run]chainID
-	chains  map[chainID]*chain
+	scope    Scope
+	now      time.Time
+	order    []*subject // in the order of their assignment
+	shadows  []*subject
+	arrivals []arrival
+	runs     map[scoring.Run]chainID
+	chains   map[chainID]*chain
 	// inherited has, under the namespace and first run of an assigned chain, the chains whose runs carry its assignment.
 	inherited map[chainID][]chainID
 	beside    map[string]bool // first runs of shadows' chains
@@ -170,7 +171,7 @@ func Read(scope Scope, rows experiments.Rows, now time.Time) *Reader {
 // assigned finds the units that count, in the order of their assignment.
 func (r *Reader) assigned(assignments []scoring.Assignment) {
 	mine := r.inOrder(assignments)
-	type origin struct{ namespace, workflowID, runID string }
+	r.arrive(mine)
 	names := map[string]bool{}
 	subjects, stayed := map[string]*subject{}, map[origin]bool{}
 	var last time.Time // of the assignments of units that the store has sealed
@@ -180,7 +181,7 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 		if s != nil {
 			h = s.horizon
 		}
-		from := origin{a.Run.Namespace, a.Run.WorkflowID, a.OriginalRunID}
+		from := originOf(a)
 		switch {
 		case h.gone(a.Superseded, a.SupersededAt), s == nil && a.OriginalRunID != "" && stayed[from]:
 			r.left.Superseded++ // or the unit that was reset away has stayed

@@ -31,9 +31,10 @@ func strata[T any](m map[stratum]T) []stratum {
 
 // epoch has the counts of units of a stratum by variant, and the shares that were expected.
 type epoch struct {
-	since    time.Time
+	since    time.Time // of its first assignment
 	shares   []float64 // nil: not the same for all units, so there is no sample ratio to check
-	assigned []float64
+	assigned []float64 // as the store learned of them
+	units    int       // of the assigned, the ones that are still units
 	matured  []float64
 }
 
@@ -50,15 +51,14 @@ func (l *lastShares) of(p []float64) string {
 	return l.text
 }
 
-// probabilities returns the probabilities of u by variant, or nil if they are unusable.
-func (a *Analysis) probabilities(u Unit, v int) []float64 {
+// probabilities returns the probabilities of a unit of variant v by variant, or nil if they are unusable.
+func (a *Analysis) probabilities(by map[string]float64, v int) []float64 {
 	sum := 0.0
 	for i, name := range a.exp.names {
-		a.p[i] = u.Probabilities[name]
+		a.p[i] = by[name]
 		sum += a.p[i]
 	}
 	if !(math.Abs(sum-1) < 1e-6 && a.p[v] > 0) {
-		a.absent++
 		return nil
 	}
 	return a.p
@@ -70,9 +70,9 @@ func (a *Analysis) stratum(epoch int, p []float64) stratum {
 		return stratum{epoch: epoch}
 	}
 	s := stratum{epoch, a.shares.of(p)}
-	if a.epochs[s] == nil {
+	if !a.strata[s] {
 		n := 0
-		for other := range a.epochs {
+		for other := range a.strata {
 			if other.epoch == epoch {
 				n++
 			}
@@ -80,22 +80,20 @@ func (a *Analysis) stratum(epoch int, p []float64) stratum {
 		if n >= maxStrata {
 			return stratum{epoch: epoch}
 		}
+		a.strata[s] = true
 	}
 	return s
 }
 
-func (a *Analysis) epoch(at stratum, u Unit, p []float64) *epoch {
+func (a *Analysis) epoch(at stratum, p []float64) *epoch {
 	e := a.epochs[at]
 	if e == nil {
 		k := len(a.exp.names)
-		e = &epoch{since: u.At, assigned: make([]float64, k), matured: make([]float64, k)}
+		e = &epoch{assigned: make([]float64, k), matured: make([]float64, k)}
 		if at.shares != "" {
 			e.shares = slices.Clone(p)
 		}
 		a.epochs[at] = e
-	}
-	if u.At.Before(e.since) {
-		e.since = u.At
 	}
 	return e
 }

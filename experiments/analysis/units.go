@@ -65,10 +65,17 @@ func (r *Reader) Report(exp *experiments.Experiment) (Report, error) {
 		return Report{}, err
 	}
 	a := e.analysis()
-	for _, u := range units {
-		if err := a.Add(u); err != nil {
-			return Report{}, err
+	for _, x := range r.arrivals {
+		// A variant that the definition does not have is one of a unit that was reset away: one that counts is refused.
+		if v, ok := e.index[x.variant]; ok {
+			p := a.probabilities(x.probabilities, v)
+			a.arrive(a.stratum(x.epoch, p), v, p, x)
 		}
+	}
+	for _, u := range units {
+		v := e.index[u.Variant]
+		p := a.probabilities(u.Probabilities, v)
+		a.add(a.stratum(u.Epoch, p), v, p, u)
 	}
 	out := a.Report(r.now)
 	if len(r.left.By) > 0 {
@@ -94,10 +101,10 @@ func (r *Reader) Unvouched() int {
 	return n
 }
 
-// Select returns the units that have one of the given runs.
+// Select returns the units that have one of the given runs. A report of them checks no assignment.
 func (r *Reader) Select(runs map[scoring.Run]bool) *Reader {
 	out := *r
-	out.order, out.shadows, out.left = nil, nil, Left{}
+	out.order, out.shadows, out.arrivals, out.left = nil, nil, nil, Left{}
 	of := map[chainID]bool{}
 	for run := range runs {
 		id, ok := r.runs[run]
