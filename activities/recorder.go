@@ -50,6 +50,7 @@ type Recorder struct {
 
 	queue   queue
 	breaker breaker.Breaker // of the store
+	carried carriage
 }
 
 func (r *Recorder) maxPending() int64 {
@@ -180,11 +181,14 @@ func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record)
 	for _, b := range Batches(f, others) {
 		offers = append(offers, r.Offer(ctx, b))
 	}
+	taken := true
 	for _, o := range offers {
 		o.await(ctx)
-		if done, _ := o.outcome(); !done {
-			flushed.Untaken = PartsOf(f, others)
-		}
+		done, _ := o.outcome()
+		taken = taken && done
+	}
+	if !taken {
+		flushed.Untaken = r.Carried(f, others)
 	}
 	return flushed, nil
 }
@@ -192,28 +196,6 @@ func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record)
 // Batches are what a flush writes: the run's own set, and then what its code says of other runs, by run.
 func Batches(f scoring.Flush, others []scoring.Record) []Batch {
 	return append([]Batch{{Flush: &f}}, ByRun(others)...)
-}
-
-// PartsOf is in how many parts a flush travels.
-func PartsOf(f scoring.Flush, others []scoring.Record) (n int) {
-	for _, b := range Batches(f, others) {
-		n += len(b.Split())
-	}
-	return n
-}
-
-// Untaken returns the parts of a flush that was not taken: as many as the history says, though a replay may have other ones.
-func Untaken(flushed Flushed, f scoring.Flush, others []scoring.Record) []Batch {
-	if flushed.Untaken == 0 {
-		return nil
-	}
-	var parts []Batch
-	for _, b := range Batches(f, others) {
-		parts = append(parts, b.Split()...)
-	}
-	untaken := make([]Batch, flushed.Untaken)
-	copy(untaken, parts)
-	return untaken
 }
 
 // ByRun returns a batch for each run that records are about. Records of one run keep their order.

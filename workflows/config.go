@@ -47,6 +47,7 @@ type Config struct {
 	indexes sync.Map    // these namespaces
 	fit     atomic.Bool // that the data converter takes the values that we put into histories, or
 	encoded sync.Map    // that a run has found out, by task queue
+	growth  sync.Map    // how many bytes it makes of one, by task queue
 }
 
 func (c *Config) disabled(workflowType string) bool { return slices.Contains(c.Disabled, workflowType) }

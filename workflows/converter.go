@@ -2,15 +2,19 @@ package workflows
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -74,6 +78,12 @@ func unfit(err error) error {
 	return fmt.Errorf("verdict: the client's data converter does not take Verdict's records, which are JSON (see converter.NewJSONPayloadConverter): %w", err)
 }
 
+// queueOf names the task queue that a run is on: one has one data converter.
+func queueOf(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	return info.Namespace + "/" + info.TaskQueueName
+}
+
 // encodes tells whether the data converter of the worker's client takes the values that we put into histories. A plugin
 // that is only on a worker cannot know before the first run: then the run continues without us. It is checked once a
 // task queue.
@@ -81,8 +91,7 @@ func (c *Config) encodes(ctx workflow.Context) bool {
 	if c.fit.Load() {
 		return true
 	}
-	info := workflow.GetInfo(ctx)
-	queue := info.Namespace + "/" + info.TaskQueueName
+	queue := queueOf(ctx)
 	if _, ok := c.encoded.Load(queue); ok {
 		return true
 	}
@@ -94,14 +103,46 @@ func (c *Config) encodes(ctx workflow.Context) bool {
 	return true
 }
 
-// tryConverter encodes our values as a command would. Making the error that continues a run as new does that and,
-// unless it is returned, has no other effect; it panics on a value that it cannot encode.
-func tryConverter(ctx workflow.Context) (err error) {
+// tryConverter encodes our values as a command would.
+func tryConverter(ctx workflow.Context) error {
+	_, err := encode(ctx, probes()...)
+	return err
+}
+
+// growthOf returns how many bytes the data converter makes of a byte of our JSON: a codec may encrypt, and encode that as text. It
+// is measured once a task queue, with a text that is hard to make smaller.
+func (c *Config) growthOf(ctx workflow.Context) float64 {
+	queue := queueOf(ctx)
+	if known, ok := c.growth.Load(queue); ok {
+		return known.(float64)
+	}
+	text := sample()
+	growth := 1.0
+	if payloads, err := encode(ctx, text); err == nil {
+		growth = float64(proto.Size(payloads)) / float64(len(text))
+	}
+	c.growth.Store(queue, growth)
+	return growth
+}
+
+// sample is a text of 32 kB that is the same each time.
+func sample() string {
+	var raw [24 << 10]byte
+	_, _ = rand.NewChaCha8([32]byte{}).Read(raw[:])
+	return base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// encode encodes values as a command would. Making the error that continues a run as new does that and, unless it is returned,
+// has no other effect; it panics on a value that it cannot encode.
+func encode(ctx workflow.Context, values ...any) (payloads *commonpb.Payloads, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	_ = workflow.NewContinueAsNewError(ctx, "verdict.probe", probes()...)
-	return nil
+	var next *workflow.ContinueAsNewError
+	if errors.As(workflow.NewContinueAsNewError(ctx, "verdict.probe", values...), &next) {
+		payloads = next.Input
+	}
+	return payloads, nil
 }

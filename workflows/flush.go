@@ -73,6 +73,9 @@ func (r *run) end(ctx workflow.Context, runErr error) {
 	facts.ClosedAt = workflow.Now(ctx)
 	facts.Status, facts.FailureType, facts.FailingStep = statusOf(runErr)
 	r.ended = true
+	if !workflow.IsReplaying(ctx) {
+		r.recorder.Grows(r.cfg.growthOf(ctx)) // the run may have to carry what it says
+	}
 	var untaken []activities.Batch
 	if version == endByActivity || version == endByActivityAndAttribute {
 		untaken = r.writeByActivity(ctx, r.set(ctx, facts))
@@ -106,7 +109,7 @@ func (r *run) writeByActivity(ctx workflow.Context, f scoring.Flush) (untaken []
 	if err := answer(r.here(local), workflow.ExecuteLocalActivity(local, activities.VerdictFlush, f, others), &flushed); err != nil {
 		workflow.GetLogger(ctx).Error("Verdict could not flush; the report will list the run", "Error", err)
 	}
-	return activities.Untaken(flushed, f, others)
+	return r.recorder.Untaken(flushed, f, others)
 }
 
 // writeBySideEffect hands the set to the plugin's own writer, and waits for it within the budget of the workflow task. What a slow
@@ -118,16 +121,19 @@ func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) (untaken 
 		if r.recorder.IsOff() {
 			return flushed
 		}
+		strays := false
 		for _, b := range activities.Batches(f, others) {
-			if o, done := r.offer(ctx, b); !done && r.recorder.Strays(o) {
-				flushed.Untaken = activities.PartsOf(f, others)
-			}
+			o, done := r.offer(ctx, b)
+			strays = strays || !done && r.recorder.Strays(o)
+		}
+		if strays {
+			flushed.Untaken = r.recorder.Carried(f, others)
 		}
 		return flushed
 	})
 	var flushed activities.Flushed
 	_ = result.Get(&flushed) // histories from before have a boolean
-	return activities.Untaken(flushed, f, others)
+	return r.recorder.Untaken(flushed, f, others)
 }
 
 // localOptions keep a local activity from making the workflow task heartbeat: the smaller of a second and a third of

@@ -278,26 +278,26 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 	})
 }
 
-// wasteful is a codec that makes four times as many bytes of a payload.
-type wasteful struct{}
+// wasteful is a codec that makes so many times as many bytes of a payload.
+type wasteful int
 
-func (wasteful) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+func (w wasteful) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 	out := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		data, err := proto.Marshal(p)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("wasteful")}, Data: bytes.Repeat(data, 4)}
+		out[i] = &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("wasteful")}, Data: bytes.Repeat(data, int(w))}
 	}
 	return out, nil
 }
 
-func (wasteful) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+func (w wasteful) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 	out := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		out[i] = &commonpb.Payload{}
-		if err := proto.Unmarshal(p.Data[:len(p.Data)/4], out[i]); err != nil {
+		if err := proto.Unmarshal(p.Data[:len(p.Data)/int(w)], out[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -311,7 +311,7 @@ func TestACodecThatMakesMore(t *testing.T) {
 	server := devservertest.ForTest(t)
 	c, err := client.Dial(client.Options{
 		HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger(),
-		DataConverter: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), wasteful{}),
+		DataConverter: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), wasteful(4)),
 	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
