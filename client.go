@@ -117,12 +117,12 @@ func (c *Client) RecordReceipt(ctx context.Context, about Target, s scoring.Scor
 	if err != nil {
 		return Receipt{}, err
 	}
-	return receipt(ctx, b, c.sender.One(ctx, b), c.o.Patience)
+	return receipt(ctx, c.sender.One(ctx, b), c.o.Patience)
 }
 
-// receipt says what became of a batch. Only the store can judge what it knows of a key, or of a run that the server does not know.
-func receipt(ctx context.Context, b activities.Batch, sent activities.Sent, patience time.Duration) (Receipt, error) {
-	if sent.Err != nil || !sent.IsAnswered() && b.RunKey == "" && !b.MustKnow {
+// receipt says what became of a batch.
+func receipt(ctx context.Context, sent activities.Sent, patience time.Duration) (Receipt, error) {
+	if sent.IsDone() {
 		return Receipt{}, sent.Err
 	}
 	recorded, err := sent.Reply(ctx, patience)

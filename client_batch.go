@@ -60,7 +60,7 @@ func (c *Client) ScoreAll(ctx context.Context, all []Statement) ([]Result, error
 	sent := c.send(ctx, good)
 	until := time.Now().Add(c.o.Patience)
 	each(len(good), func(i int) {
-		results[at[i]].Receipt, results[at[i]].Err = receipt(ctx, good[i], sent[i], time.Until(until))
+		results[at[i]].Receipt, results[at[i]].Err = receipt(ctx, sent[i], time.Until(until))
 	})
 	return results, joined(results)
 }

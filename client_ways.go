@@ -15,6 +15,9 @@ import (
 
 // send hands over batches and says what became of each.
 func (c *Client) send(ctx context.Context, batches []activities.Batch) []activities.Sent {
+	if c.endpoint == nil {
+		return c.carrier.HandOver(ctx, batches)
+	}
 	sent := make([]activities.Sent, len(batches))
 	var left []int
 	for _, group := range activities.Groups(batches) {
@@ -31,12 +34,13 @@ func (c *Client) send(ctx context.Context, batches []activities.Batch) []activit
 			left = append(left, i)
 		}
 	}
+	looked := make([]activities.Batch, len(left))
+	each(len(left), func(n int) { looked[n], sent[left[n]].Err = c.looked(ctx, batches[left[n]]) })
 	var others []activities.Batch
 	var at []int
-	for _, i := range left {
-		b, err := c.looked(ctx, batches[i])
-		if sent[i].Err = err; err == nil {
-			others, at = append(others, b), append(at, i)
+	for n, i := range left {
+		if sent[i].Err == nil {
+			others, at = append(others, looked[n]), append(at, i)
 		}
 	}
 	if len(others) == 0 {
@@ -50,9 +54,6 @@ func (c *Client) send(ctx context.Context, batches []activities.Batch) []activit
 
 // ask posts a request to the endpoint. Nothing is the answer of one that does not take it.
 func (c *Client) ask(ctx context.Context, r endpoint.Request) endpoint.Response {
-	if c.endpoint == nil {
-		return endpoint.Response{}
-	}
 	a, err := c.endpoint.Send(ctx, r)
 	if err != nil {
 		return endpoint.Response{}
@@ -60,9 +61,9 @@ func (c *Client) ask(ctx context.Context, r endpoint.Request) endpoint.Response 
 	return a
 }
 
-// looked asks the server for the run that b is about, if the endpoint was to do that.
+// looked asks the server for the run that b is about, which the endpoint was to do: a score of a run that it knows waits for nobody.
 func (c *Client) looked(ctx context.Context, b activities.Batch) (activities.Batch, error) {
-	if c.endpoint == nil || !b.MustKnow {
+	if !b.MustKnow {
 		return b, nil
 	}
 	_, known, err := runs.AtServer(ctx, c.temporal, b.Records[0].Run)

@@ -129,7 +129,7 @@ func (c *Carrier) HandOver(ctx context.Context, batches []Batch) []Sent {
 	if !c.Bundles(ctx) {
 		_ = together(ctx, len(batches), func(_ context.Context, i int) error {
 			run, err := StartRecording(ctx, c.Client, c.TaskQueue, batches[i])
-			sent[i] = Sent{Err: err, plain: true, result: &result{of: run}}
+			sent[i] = Sent{Err: err, judged: batches[i].judged(), plain: true, result: &result{of: run}}
 			return nil
 		})
 		return sent
@@ -203,7 +203,7 @@ func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
 	all := &result{of: e}
 	for at, i := range p.of {
 		if sent[i].Err == nil { // of a batch in parts each must be held
-			sent[i] = Sent{Err: err, index: at, result: all}
+			sent[i] = Sent{Err: err, judged: p.Batches[at].judged(), index: at, result: all}
 		}
 	}
 }

@@ -13,16 +13,20 @@ type Sent struct {
 	Err error
 
 	reply  *Reply  // nil: it is still to come
+	judged bool    // only the store knows whether it takes the batch
 	plain  bool    // a workflow records this batch alone
 	index  int     // in the bundle
 	result *result // of what carries it
 }
 
+// judged tells whether only the store knows whether it takes b: it knows the keys, and the runs that the server has forgotten.
+func (b Batch) judged() bool { return b.RunKey != "" || b.MustKnow }
+
 // Answered is a batch whose reply is known.
 func Answered(r Reply) Sent { return Sent{reply: &r} }
 
-// IsAnswered tells whether the reply is known.
-func (s Sent) IsAnswered() bool { return s.reply != nil }
+// IsDone tells whether nothing more is to be learned: the batch is not held, or is and waits for no judgment of the store.
+func (s Sent) IsDone() bool { return s.Err != nil || s.reply == nil && !s.judged }
 
 // Reply waits for what becomes of a batch, which only the store can judge. Once patience has run out Temporal holds it. An error
 // means that it is not recorded, or that the caller cannot find out; that of a refusal is as of [Refused.Err].

@@ -8,12 +8,16 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
@@ -235,4 +239,42 @@ func TestEndpointThatFails(t *testing.T) {
 		return err
 	})
 	require.ErrorIs(t, v.Score(t.Context(), verdict.Run{WorkflowID: "nobody", RunID: uuid.NewString()}, "good", true), verdict.ErrNotFound)
+}
+
+// Beside an endpoint that fails, scores of runs that the server knows are held once Temporal has them: the service asks for the runs at
+// the same time, and waits for no store.
+func TestBesideAnEndpointThatFails(t *testing.T) {
+	t.Parallel()
+	f := newFront(t)
+	f.UserWorker(f.Config(), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(workflow.Context) error { return nil }, workflow.RegisterOptions{Name: "plain"})
+	})
+	run := f.Start("plain")
+	require.NoError(t, run.Get(t.Context(), nil))
+	about := verdict.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()}
+	v, seen := f.client(func(o *verdict.ClientOptions) { o.Endpoint = "http://127.0.0.1:1" })
+	var asked atomic.Int32
+	together := make(chan struct{})
+	seen.set(func(method string) error {
+		if method == "DescribeWorkflowExecution" && asked.Add(1) == 2 {
+			close(together)
+		}
+		if method == "DescribeWorkflowExecution" {
+			select {
+			case <-together:
+			case <-time.After(harness.Patience):
+				return serviceerror.ToStatus(serviceerror.NewInternal("the second question waits for the answer to the first")).Err()
+			}
+		}
+		return nil
+	}, nil)
+	_, err := v.ScoreAll(t.Context(), []verdict.Statement{
+		{About: about, Score: scoring.Bool("one", true)}, {About: about, Score: scoring.Bool("two", true)},
+	})
+	require.NoError(t, err)
+	for _, method := range []string{"GetWorkflowExecutionHistory", "PollActivityExecution"} {
+		require.Zero(t, seen.of(method), method)
+	}
+	stored(f.Bench, "one", 1)
+	stored(f.Bench, "two", 1)
 }
