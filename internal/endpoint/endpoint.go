@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,12 @@ type Answer struct {
 	Repeated bool `json:"repeated,omitempty"`
 	// Away tells that the item is not held, and that another way may take it.
 	Away bool `json:"away,omitempty"`
+}
+
+// isAway tells whether the store behind the endpoint took nothing.
+func (r Response) isAway() bool {
+	held := func(a Answer) bool { return !a.Away }
+	return len(r.Batches)+len(r.Outcomes) > 0 && !slices.ContainsFunc(r.Batches, held) && !slices.ContainsFunc(r.Outcomes, held)
 }
 
 // ErrAway is the error of an endpoint that did not take a request, or is left alone.
@@ -100,6 +107,8 @@ func (e *Endpoint) Send(ctx context.Context, r Request) (a Response, err error) 
 	case err != nil:
 		said = breaker.Away
 		e.say(err)
+	case a.isAway(): // the next caller would wait as long for nothing
+		said = breaker.Away
 	}
 	e.breaker.Leave(probe, said)
 	if err != nil {

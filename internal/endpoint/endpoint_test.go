@@ -2,6 +2,8 @@ package endpoint
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,4 +51,32 @@ func TestSilentEndpoint(t *testing.T) {
 	_, err = e.Send(brief, Request{})
 	require.ErrorIs(t, err, ErrAway)
 	require.EqualValues(t, 2, asked.Load(), "it is left alone")
+}
+
+// An endpoint whose store takes nothing is left alone, as a silent one is: each caller would wait for it.
+func TestEndpointWhoseStoreIsAway(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var in Request
+		if json.Unmarshal(body, &in) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		out := Response{Outcomes: make([]Answer, len(in.Outcomes))}
+		for i, o := range in.Outcomes {
+			out.Outcomes[i].Away = o.ID == "away"
+		}
+		_ = json.NewEncoder(w).Encode(out)
+	}))
+	defer server.Close()
+	e := New(server.URL, "", "", server.Client())
+	e.breaker.Pause, e.breaker.Longest = time.Hour, time.Hour
+	a, err := e.Send(t.Context(), Request{Outcomes: []scoring.Outcome{{ID: "away"}, {ID: "held"}}})
+	require.NoError(t, err)
+	require.True(t, a.Outcomes[0].Away)
+	require.False(t, e.breaker.Open(), "it took one")
+	a, err = e.Send(t.Context(), Request{Outcomes: []scoring.Outcome{{ID: "away"}}})
+	require.NoError(t, err)
+	require.True(t, a.Outcomes[0].Away)
+	require.True(t, e.breaker.Open())
 }
