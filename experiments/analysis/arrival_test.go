@@ -156,3 +156,34 @@ func TestAChangeThatIsLearnedLaterDelaysNothingBefore(t *testing.T) {
 	delayed := r.at(t, oneDay(), now.Add(5*day)).Decision
 	require.Equal(t, won.Since.Add(23*time.Hour), delayed.Since)
 }
+
+// A unit that is sealed by one assignment stays as it is when an earlier one of it turns up.
+func TestAnEarlierAssignmentThatTurnsUpTakesNoSealedUnitAway(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	r.assign("b", "short", start.Add(time.Hour), func(a *scoring.Assignment) { a.Unit = "acme" })
+	r.score("b", scoring.Bool("merged", true), start.Add(2*time.Hour))
+	before := r.units(t, oneDay(), start.Add(4*day))
+	r.assign("a", "control", start, func(a *scoring.Assignment) { a.Unit, a.RecordedAt = "acme", start.Add(3*day) })
+	r.score("a", scoring.Bool("merged", false), start.Add(time.Hour))
+	require.Equal(t, before, r.units(t, oneDay(), start.Add(4*day)))
+	require.False(t, before[0].TooLate)
+	r.assignments[0].Position = 1
+	require.Equal(t, before, r.units(t, oneDay(), start.Add(4*day)))
+}
+
+// A run that was reset to after the seal of its unit is none of its own, although the store learned of it, and sealed it, before
+// it learned of the reset.
+func TestARunThatFollowsAResetIsNoUnitBeforeTheResetIsKnown(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	r.assign("a", "short", start, func(a *scoring.Assignment) { a.OriginalRunID = "a" })
+	r.assign("a2", "short", start.Add(time.Hour), func(a *scoring.Assignment) { a.Run.WorkflowID, a.OriginalRunID = "w-a", "a" })
+	before := r.units(t, oneDay(), start.Add(3*day))
+	require.Len(t, before, 1)
+	r.assignments[0].Superseded, r.assignments[0].SupersededAt = true, start.Add(4*day)
+	after := r.units(t, oneDay(), start.Add(5*day))
+	require.True(t, after[0].Reset)
+	after[0].Reset, after[0].ResetAt = false, time.Time{}
+	require.Equal(t, before, after)
+}

@@ -168,13 +168,14 @@ func Read(scope Scope, rows experiments.Rows, now time.Time) *Reader {
 	return r
 }
 
-// assigned finds the units that count, in the order of their assignment.
+// assigned finds the units that count, in the order of their assignment, and after them the ones that are known too late.
 func (r *Reader) assigned(assignments []scoring.Assignment) {
 	mine := r.inOrder(assignments)
 	r.arrive(mine)
 	names := map[string]bool{}
 	subjects, stayed := map[string]*subject{}, map[origin]bool{}
-	var last time.Time // of the assignments of units that the store has sealed
+	var late []scoring.Assignment
+	last := lastSealed(mine)
 	for _, a := range mine {
 		h := r.horizon(a)
 		s := subjects[a.Unit]
@@ -184,7 +185,7 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 		from := originOf(a)
 		switch {
 		case h.gone(a.Superseded, a.SupersededAt), s == nil && a.OriginalRunID != "" && stayed[from]:
-			r.left.Superseded++ // or the unit that was reset away has stayed
+			r.left.Superseded++ // or the unit that was reset away stays
 			continue
 		case !experiments.Counted(a.By):
 			r.left.By[a.By]++
@@ -194,18 +195,20 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 			names[name] = true
 		}
 		names[a.Variant] = true
-		if s == nil {
-			s = &subject{horizon: h, first: a, tooLate: !h.stored && !h.knew(a.RecordedAt, time.Time{})}
+		switch {
+		case s == nil && !h.stored && (!h.knew(a.RecordedAt, time.Time{}) || h.windowed() && a.At.Before(last)):
+			late = append(late, a) // the unit may have another assignment, and even be sealed by it
+			continue
+		case s == nil:
+			s = &subject{horizon: h, first: a}
 			subjects[a.Unit] = s
 			r.order = append(r.order, s)
-			if h.stored && a.At.After(last) {
-				last = a.At
-			}
-		} else if !h.knew(a.RecordedAt, time.Time{}) {
+		case !h.knew(a.RecordedAt, time.Time{}):
 			continue // the unit was sealed
 		}
+		stayed[from] = true // also before the store knows that the run was reset away
 		if a.Superseded {
-			s.resets, stayed[from] = append(s.resets, a.SupersededAt), true
+			s.resets = append(s.resets, a.SupersededAt)
 		}
 		if a.Variant != s.first.Variant {
 			// When the weights change, units move: scores under a unit's second variant are left out, which is no fault. Two
@@ -218,12 +221,27 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 		}
 		s.join(a)
 	}
-	r.names = slices.Sorted(maps.Keys(names))
-	for _, s := range r.order {
-		s.tooLate = s.tooLate || !s.stored && s.windowed() && s.first.At.Before(last)
+	for _, a := range late {
+		if subjects[a.Unit] == nil {
+			s := &subject{horizon: r.horizon(a), first: a, tooLate: true}
+			s.join(a)
+			subjects[a.Unit] = s
+			r.order = append(r.order, s)
+		}
 	}
+	r.names = slices.Sorted(maps.Keys(names))
 	r.unserved(mine, subjects)
 	r.shadowed(assignments)
+}
+
+// lastSealed is when the last of the units was assigned that the store has sealed.
+func lastSealed(mine []scoring.Assignment) (last time.Time) {
+	for _, a := range mine {
+		if a.Position > 0 {
+			last = latest(last, a.At)
+		}
+	}
+	return last
 }
 
 // inOrder returns the assignments of the scope that were made by now, in the order of their making: of units with a

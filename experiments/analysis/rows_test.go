@@ -21,6 +21,7 @@ type rows struct {
 	assignments []scoring.Assignment
 	records     []scoring.Record
 	runs        []scoring.RunFacts
+	superseded  map[string]time.Time // first runs of chains that were reset away
 }
 
 func run(id string) scoring.Run { return scoring.Run{Namespace: "n", WorkflowID: "w-" + id, RunID: id} }

@@ -432,23 +432,40 @@ func drawEvents(t *rapid.T, units int) []event {
 				})
 			}
 		}
+		for i := range rapid.IntRange(0, 2).Draw(t, "more chains") {
+			id := fmt.Sprint(unit, "-", i)
+			more := at.Add(minutes("assigned again", long) - 24*time.Hour + time.Duration(i+1)*time.Millisecond)
+			other := rapid.SampledFrom([]string{"control", "short"}).Draw(t, "variant")
+			learn(more, func(r *rows, known time.Time) {
+				r.assign(id, other, more, func(a *scoring.Assignment) { a.Unit, a.OriginalRunID, a.RecordedAt = unit, id, known })
+			})
+			learn(more.Add(time.Hour), func(r *rows, known time.Time) {
+				r.score(id, scoring.Bool("merged", i == 0), more.Add(time.Hour), func(rec *scoring.Record) { rec.ArrivedAt = known })
+			})
+			if rapid.IntRange(0, 3).Draw(t, "more reset away") == 0 {
+				learn(more.Add(minutes("more again", long)), func(r *rows, known time.Time) { r.supersede(id, known) })
+			}
+		}
 		if rapid.IntRange(0, 3).Draw(t, "reset away") == 0 {
 			again := at.Add(minutes("again", long) + 20*time.Second)
+			learn(again, func(r *rows, known time.Time) { r.supersede(unit, known) })
 			learn(again, func(r *rows, known time.Time) {
-				for i := range r.assignments {
-					if a := &r.assignments[i]; a.Unit == unit {
-						a.Superseded, a.SupersededAt = true, known
-						r.assign(unit+"*", variant, again, func(a *scoring.Assignment) {
-							a.Run.WorkflowID, a.OriginalRunID, a.RecordedAt = "w-"+unit, unit, known
-						})
-						return
-					}
-				}
+				r.assign(unit+"*", variant, again, func(a *scoring.Assignment) {
+					a.Run.WorkflowID, a.OriginalRunID, a.RecordedAt = "w-"+unit, unit, known
+				})
 			})
 		}
 	}
 	slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
 	return events
+}
+
+// supersede resets the chain of an assignment away, whether or not its assignment has arrived.
+func (r *rows) supersede(id string, known time.Time) {
+	if r.superseded == nil {
+		r.superseded = map[string]time.Time{}
+	}
+	r.superseded[id] = known
 }
 
 // known are the rows that the store has at a time.
@@ -459,7 +476,13 @@ func known(events []event, at time.Time) *rows {
 			e.apply(r)
 		}
 	}
-	// What is said of a run's scores follows from the run.
+	for i := range r.assignments {
+		a := &r.assignments[i]
+		if at, ok := r.superseded[a.Run.RunID]; ok {
+			a.Superseded, a.SupersededAt = true, at
+		}
+	}
+	// The scores of a run follow from the run.
 	for i, rec := range r.records {
 		for _, f := range r.runs {
 			if f.Run == rec.Run {
