@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/workflows"
 )
 
 // rpcs counts what a client asks the server for, and answers in the server's place.
@@ -297,7 +299,10 @@ func TestRunsShareTheirHandOver(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	by, seen := counting(b)
-	b.By(by).UserWorker(b.Config(), func(w worker.Worker) {
+	// It gathers for so long that runs which end one after the other on a slow machine still share.
+	r := &activities.Recorder{TaskQueue: b.VerdictQueue, Gather: 400 * time.Millisecond}
+	plain := workflows.NewInterceptor(&workflows.Config{TaskQueue: b.VerdictQueue}, r)
+	b.By(by).Worker(b.Queue, worker.Options{Interceptors: []interceptor.WorkerInterceptor{plain}}, func(w worker.Worker) {
 		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error { verdict.Score(ctx, "good", true); return nil },
 			workflow.RegisterOptions{Name: "scores"})
 	})
@@ -323,7 +328,7 @@ func TestRunsShareTheirHandOver(t *testing.T) {
 		require.NoError(t, run.Get(t.Context(), nil))
 		require.Equal(t, []string{"good=true"}, b.Scores(run, 1))
 	}
+	r.Drain() // of a hand-over that took long the runs waited for a second
 	require.Equal(t, workflows, seen.of("StartWorkflowExecution"))
-	require.LessOrEqual(t, seen.of("StartActivityExecution")-standalone, runs)
-	t.Log(seen.of("StartActivityExecution")-standalone, "executions for", runs, "runs")
+	require.LessOrEqual(t, seen.of("StartActivityExecution")-standalone, runs/2)
 }
