@@ -81,12 +81,15 @@ func (c *Carrier) Deliver(ctx context.Context, o scoring.Outcome) (duplicate boo
 
 // CountDelivery counts a repeated delivery of o.ID. Its contents may differ from the first and must not replace it:
 // while the workflow of the first runs, it gets a signal to count one more; only after that, or where the first went without a
-// workflow, the repetition is carried by itself.
+// workflow, the repetition is carried by itself. So is one that was tried on another way before, which may be the first itself: the
+// store compares the two.
 func (c *Carrier) CountDelivery(ctx context.Context, o scoring.Outcome) error {
-	err := c.Client.SignalWorkflow(wire.About(ctx, firstID(o)), firstID(o), "", RepeatSignal, nil)
-	var ended *serviceerror.NotFound
-	if !errors.As(err, &ended) {
-		return err
+	if !o.Retried {
+		err := c.Client.SignalWorkflow(wire.About(ctx, firstID(o)), firstID(o), "", RepeatSignal, nil)
+		var ended *serviceerror.NotFound
+		if !errors.As(err, &ended) {
+			return err
+		}
 	}
 	id := repeatPrefix + uuid.NewString()
 	if c.Bundles(ctx) {
@@ -95,7 +98,7 @@ func (c *Carrier) CountDelivery(ctx context.Context, o scoring.Outcome) error {
 			return err
 		}
 	}
-	_, err = c.Client.ExecuteWorkflow(ctx, startOptions(id, c.TaskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE), DeliverWorkflow, o)
+	_, err := c.Client.ExecuteWorkflow(ctx, startOptions(id, c.TaskQueue, enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE), DeliverWorkflow, o)
 	return err
 }
 
@@ -111,21 +114,38 @@ func (s *Set) Repeat(ctx context.Context, o scoring.Outcome) (told int, err erro
 	return s.Receive(ctx, o)
 }
 
-// counted tells whether a repeated delivery is counted, which it is once the store has the first. It fails, to be tried again, while
-// a standalone activity still carries that.
+// counted tells whether a repeated delivery is counted, which it is once the store has the first. One that may be the first itself is
+// left to the store. It fails, to be tried again, while the first is still carried.
 func (s *Set) counted(ctx context.Context, o scoring.Outcome) (bool, error) {
-	if known, err := s.Store.CountDelivery(ctx, o.ID); known || err != nil {
-		return known, typed(err)
+	if !o.Retried {
+		if known, err := s.Store.CountDelivery(ctx, o.ID); known || err != nil {
+			return known, typed(err)
+		}
 	}
-	first, err := s.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: firstID(o)}).Describe(ctx, client.DescribeActivityOptions{})
-	var none *serviceerror.NotFound
-	switch {
-	case err == nil && first.Status == enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING:
-		return false, errFirst
-	case err == nil, errors.As(err, &none), unable(err):
-		return false, nil
+	carried, err := s.carries(ctx, o)
+	if err == nil && carried {
+		err = errFirst
 	}
 	return false, err
+}
+
+// carries tells whether the first delivery of an outcome is under way. That of a repetition that was counted by a signal is over.
+func (s *Set) carries(ctx context.Context, o scoring.Outcome) (bool, error) {
+	var none *serviceerror.NotFound
+	first, err := s.Client.GetActivityHandle(client.GetActivityHandleOptions{ActivityID: firstID(o)}).Describe(ctx, client.DescribeActivityOptions{})
+	switch {
+	case err == nil:
+		return first.Status == enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING, nil
+	case !errors.As(err, &none) && !unable(err):
+		return false, err
+	case !o.Retried:
+		return false, nil
+	}
+	workflow, err := s.Client.DescribeWorkflowExecution(wire.About(ctx, firstID(o)), firstID(o), "")
+	if errors.As(err, &none) {
+		return false, nil
+	}
+	return workflow.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, err
 }
 
 // CountDelivery counts a delivery beyond the first of an outcome that the store has.

@@ -186,6 +186,49 @@ func TestDeliveriesStandAlone(t *testing.T) {
 	})
 }
 
+// A service that got no answer hands its outcome over again, though the worker had Temporal hold it: that is one delivery, and
+// others are counted, whatever carries the first.
+func TestADeliveryByTwoWaysIsOne(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(string) error{"standalone activities": nil, "no standalone activities": without} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			stop := b.StoreWorker()
+			by, seen := counting(b)
+			c := &activities.Carrier{Client: by, TaskQueue: b.VerdictQueue}
+			b.Eventually(func() error {
+				if !c.Bundles(t.Context()) {
+					return errors.New("not yet")
+				}
+				return nil
+			})
+			stop() // the store is away
+			seen.set(before, nil)
+			o := outcome("paid", b.Queue)
+			o.ReceivedAt, o.Retried = time.Now().UTC(), true
+			repeated, err := c.StartDelivery(t.Context(), o) // by the worker
+			require.NoError(t, err)
+			require.False(t, repeated)
+			another := o
+			another.ReceivedAt = o.ReceivedAt.Add(time.Second)
+			plain := o
+			plain.Retried = false
+			for _, again := range []verdict.Outcome{o, another, plain} {
+				repeated, err = c.Deliver(t.Context(), again)
+				require.NoError(t, err)
+				require.True(t, repeated)
+			}
+			b.StoreWorker()
+			seen.over(b)
+			ledger, err := b.Store.Ledger(t.Context(), store.LedgerFilter{})
+			require.NoError(t, err)
+			require.Len(t, ledger, 1)
+			require.Equal(t, 3, ledger[0].Deliveries)
+		})
+	}
+}
+
 // Every outcome of a call is delivered once and has its own answer. Of two with one id the first counts.
 func TestDeliverAll(t *testing.T) {
 	t.Parallel()
