@@ -281,8 +281,7 @@ func (j *judge) harmsEarly(v int) string {
 	if min(counts.Matured, control.Matured) < ApproximateUnits {
 		return ""
 	}
-	b, c := estimate.KaplanMeier(m.early.sojourns[v], j.d.Maturity), estimate.KaplanMeier(m.early.sojourns[j.a.exp.control], j.d.Maturity)
-	e := estimate.Difference(b, c)
+	e := estimate.Difference(m.early.sojourns[v].Estimate(), m.early.sojourns[j.a.exp.control].Estimate())
 	e.Value *= j.a.exp.metrics[0].sign()
 	if e.SE > 0 && j.a.exp.sequence(1/needs).Upper(e) < 0 {
 		return "early read"

@@ -13,21 +13,25 @@ import (
 type early struct {
 	control  int
 	window   time.Duration
-	sojourns [][]estimate.Sojourn
+	sojourns []*estimate.Sojourns // by variant
 	// behind tests that the control is better than a variant, for every outcome of the open windows.
 	behind []betting.Test
 }
 
 func newEarly(e *design) *early {
 	k := len(e.names)
-	return &early{e.control, e.def.Maturity, make([][]estimate.Sojourn, k), make([]betting.Test, k)}
+	out := &early{control: e.control, window: e.def.Maturity, behind: make([]betting.Test, k)}
+	for range k {
+		out.sojourns = append(out.sojourns, estimate.NewSojourns(e.def.Maturity))
+	}
+	return out
 }
 
 func (e *early) add(m *tally, v int, mature bool, o Outcome, p []float64) {
 	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
 		o.State = scoring.Failed
 	}
-	e.sojourns[v] = append(e.sojourns[v], sojourn(o, mature, e.window))
+	e.sojourns[v].Add(sojourn(o, mature, e.window))
 	if p != nil {
 		e.atBest(m, v, mature, o, p)
 	}

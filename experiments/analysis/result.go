@@ -94,18 +94,12 @@ func ends(i estimate.Interval) *Interval {
 	return &Interval{*lo, *hi}
 }
 
-// quantiles merges the sketches of a variant's epochs.
-func (r reading) quantiles(v int) *Quantiles {
-	var all cell
-	for _, e := range r.epochs {
-		if err := all.merge(r.cells[e][v]); err != nil {
-			return nil
-		}
-	}
-	if all.sketch == nil {
+// quantiles are of a variant, over all epochs.
+func (m *tally) quantiles(v int) *Quantiles {
+	if m.sketches[v] == nil {
 		return nil
 	}
-	q, err := all.sketch.GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99})
+	q, err := m.sketches[v].GetValuesAtQuantiles([]float64{0.5, 0.95, 0.99})
 	if err != nil {
 		return nil
 	}

@@ -20,22 +20,22 @@ type tally struct {
 	evidence *evidence // nil where variants are not compared
 	early    *early    // nil without an early read
 	ranks    estimate.Ranks
-	signed   bool // an unbounded metric that has a value of 0 or less: no logarithms
-	bare     bool // a unit without the covariate
-	broken   bool // a value of a boolean metric that is a share
+	sketches []*ddsketch.DDSketch // by variant, over all strata; nil for none
+	signed   bool                 // an unbounded metric that has a value of 0 or less: no logarithms
+	bare     bool                 // a unit without the covariate
+	broken   bool                 // a value of a boolean metric that is a share
 }
 
 // cell is the state of one metric, epoch and variant.
 type cell struct {
-	y      estimate.Moments
-	log    estimate.Moments   // of an unbounded metric
-	xy     estimate.CoMoments // x: covariate or denominator
-	sketch *ddsketch.DDSketch
+	y   estimate.Moments
+	log estimate.Moments   // of an unbounded metric
+	xy  estimate.CoMoments // x: covariate or denominator
 }
 
 // newTally returns the empty state of a metric over k variants.
 func newTally(m metric, k int) *tally {
-	return &tally{metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{}, missing: newMismatch(k)}
+	return &tally{metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{}, missing: newMismatch(k), sketches: make([]*ddsketch.DDSketch, k)}
 }
 
 // add accumulates the metric's reading of a unit of variant v, which became final at a moment.
@@ -61,6 +61,7 @@ func (m *tally) score(at stratum, v int, o Outcome, p []float64, sealed moment) 
 		m.cells[at] = cells
 	}
 	cells[v].add(m, o)
+	m.sketch(v, o)
 	if m.evidence == nil {
 		return
 	}
@@ -96,7 +97,6 @@ func (c *cell) add(m *tally, o Outcome) {
 	switch m.metric.Type {
 	case experiments.Boolean:
 		m.broken = m.broken || (o.Value != 0 && o.Value != 1)
-		return
 	case experiments.Unbounded:
 		if o.Value > 0 {
 			c.log.Add(exact.Ln(o.Value))
@@ -104,30 +104,27 @@ func (c *cell) add(m *tally, o Outcome) {
 			m.signed = true
 		}
 	}
-	if c.sketch == nil {
-		// The accuracy is a constant that the sketch accepts.
-		c.sketch, _ = ddsketch.NewDefaultDDSketch(sketchAccuracy)
+}
+
+// sketch keeps the value of a unit of variant v for quantiles.
+func (m *tally) sketch(v int, o Outcome) {
+	if m.metric.Type == experiments.Boolean {
+		return
+	}
+	if m.sketches[v] == nil {
+		m.sketches[v] = newSketch()
 	}
 	// Only a value too large for the sketch, over 1e300, is refused: quantiles do without it.
-	_ = c.sketch.Add(o.Value)
+	_ = m.sketches[v].Add(o.Value)
+}
+
+func newSketch() *ddsketch.DDSketch {
+	s, _ := ddsketch.NewDefaultDDSketch(sketchAccuracy) // an accuracy that it accepts
+	return s
 }
 
 // sketchAccuracy is the relative accuracy of quantiles.
 const sketchAccuracy = 0.01
-
-func (c *cell) merge(o cell) error {
-	c.y.Merge(o.y)
-	c.log.Merge(o.log)
-	c.xy.Merge(o.xy)
-	if o.sketch == nil {
-		return nil
-	}
-	if c.sketch == nil {
-		c.sketch = o.sketch.Copy()
-		return nil
-	}
-	return c.sketch.MergeWith(o.sketch)
-}
 
 // unit turns a value into the score in [0, 1] that is bet on.
 func (m *tally) unit(y float64) float64 {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/verdict-dev/verdict/internal/estimate"
+	"github.com/verdict-dev/verdict/internal/packed"
 )
 
 // Centre is what the score of the next unit is expected to be, from the units before it alone: known before the unit is,
@@ -41,4 +42,10 @@ func (c *Centre) Add(u float64) { c.Sum += u; c.Count++ }
 func (c *Centre) AddGiven(u, x float64) {
 	c.Add(u)
 	c.With.Add(x, u)
+}
+
+// Code writes or reads the state.
+func (c *Centre) Code(w *packed.Coder) {
+	w.Float(&c.Sum, &c.Count)
+	c.With.Code(w)
 }

@@ -165,14 +165,21 @@ func TestKaplanMeier(t *testing.T) {
 	t.Parallel()
 	h := time.Hour
 	// Six units: successes at 1 and 3 hours, one still open at 2, three known to fail.
-	s := []estimate.Sojourn{{3 * h, true}, {1 * h, true}, {2 * h, false}, {10 * h, false}, {10 * h, false}, {10 * h, false}}
-	e := estimate.KaplanMeier(s, 10*h)
+	read := func(window time.Duration, all ...estimate.Sojourn) estimate.Estimate {
+		s := estimate.NewSojourns(window)
+		for _, j := range all {
+			s.Add(j)
+		}
+		return s.Estimate()
+	}
+	e := read(10*h, estimate.Sojourn{After: 3 * h, Success: true}, estimate.Sojourn{After: h, Success: true}, estimate.Sojourn{After: 2 * h},
+		estimate.Sojourn{After: 10 * h}, estimate.Sojourn{After: 10 * h}, estimate.Sojourn{After: 10 * h})
 	require.InDelta(t, 1-5./6*3/4, e.Mean, 1e-12)
 	require.InDelta(t, math.Pow(5./6*3/4, 2)*(1./(6*5)+1./(4*3)), e.Variance, 1e-12)
 	require.Equal(t, 6.0, e.N)
-	require.Zero(t, estimate.KaplanMeier(nil, h).Mean)
+	require.Zero(t, read(h).Mean)
 	// Without open windows it is the plain share.
-	require.InDelta(t, .5, estimate.KaplanMeier([]estimate.Sojourn{{h, true}, {10 * h, false}}, 10*h).Mean, 1e-12)
+	require.InDelta(t, .5, read(10*h, estimate.Sojourn{After: h, Success: true}, estimate.Sojourn{After: 10 * h}).Mean, 1e-12)
 }
 
 func TestRanksArePredictableMidRanks(t *testing.T) {

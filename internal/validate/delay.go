@@ -69,7 +69,7 @@ func delays(s size) []row {
 				matured = matured || x.smaller() >= burnIn && missing(x.effect())
 				bet = e.missed()
 				var soFar [2]estimate.Moments
-				var sojourns [2][]estimate.Sojourn
+				sojourns := [2]*estimate.Sojourns{estimate.NewSojourns(window), estimate.NewSojourns(window)}
 				for _, u := range units {
 					if u.at > now {
 						break
@@ -86,12 +86,12 @@ func delays(s size) []row {
 					}
 					soFar[arm].Add(y)
 					if s.full || d%7 == 0 {
-						sojourns[arm] = append(sojourns[arm], j)
+						sojourns[arm].Add(j)
 					}
 				}
 				naive = naive || missing(estimate.Difference(soFar[1].Proportion(), soFar[0].Proportion()))
 				if x.smaller() >= burnIn && (s.full || d%7 == 0) {
-					early = early || missing(estimate.Difference(estimate.KaplanMeier(sojourns[1], window), estimate.KaplanMeier(sojourns[0], window)))
+					early = early || missing(estimate.Difference(sojourns[1].Estimate(), sojourns[0].Estimate()))
 				}
 			}
 			f.matured.add(matured)
