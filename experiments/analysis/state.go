@@ -75,7 +75,7 @@ func (a *Analysis) code(c *packed.Coder) {
 	packed.Fixed(c, a.metrics, func(m **tally) { (*m).code(c) })
 }
 
-// sized refuses what is not by variant.
+// sized refuses a list that has not one element a variant.
 func (a *Analysis) sized(c *packed.Coder, n int) {
 	if n != len(a.exp.names) {
 		c.Refuse()
