@@ -101,7 +101,8 @@ type Definition struct {
 	// Floor is the share that every variant keeps under an allocator. Defaults to 0.05.
 	Floor float64 `json:"floor,omitempty"`
 	// EarlyRead also reads units whose window is still open: by their certain facts, and through a Kaplan-Meier estimate.
-	// It needs a boolean primary metric with a maturity window, and can find harm but never a winner.
+	// It needs a boolean primary metric with a maturity window, and can find harm but never a winner. Its HARM has no time and
+	// may be taken back: these units are not final.
 	EarlyRead bool `json:"early_read,omitempty"`
 }
 

@@ -5,8 +5,9 @@ import "time"
 // Verdict is the result of an experiment in a word.
 type Verdict string
 
-// The verdicts, the highest first. A verdict rests on evidence that was reached once and only moves up, except that a
-// harmful variant which gets no more units leaves the verdict to the others.
+// The verdicts, the highest first. With a window, a verdict rests on evidence that was reached once and only moves up. There
+// are two exceptions: a harmful variant that gets no more units leaves the verdict to the others, and an early read
+// ([Definition.EarlyRead]) may take its HARM back.
 const (
 	Invalid    Verdict = "INVALID"    // the sample ratio, the assignments or the missing scores are wrong: every other verdict is void
 	Harm       Verdict = "HARM"       // a variant was shown to be worse than the control and still gets units

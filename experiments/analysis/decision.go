@@ -41,7 +41,8 @@ func (a *Analysis) judge(now time.Time) *judge {
 }
 
 // decide returns the highest verdict that is due. A fact is never taken back, so neither is a verdict, except that HARM
-// asks for an action: when a harmful variant gets no more units, the verdict is about the others.
+// asks for an action: when a harmful variant gets no more units, the verdict is about the others. An early read rests on
+// no fact.
 func (j *judge) decide() experiments.Decision {
 	for _, rule := range []func() (experiments.Decision, bool){j.invalid, j.harm, j.win, j.equal, j.giveUp} {
 		if d, ok := rule(); ok {

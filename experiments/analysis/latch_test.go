@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
@@ -79,90 +78,6 @@ func TestAWinnerStays(t *testing.T) {
 	}
 	require.True(t, fell)
 	require.True(t, opposite)
-}
-
-// Any course of an experiment, read at any times: the verdict only moves up while the weights stay, its time stays with
-// it, and no fact changes or leaves. Guardrails, three variants, ratios and metrics without a range are among them.
-func TestAVerdictOnlyMovesUp(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		d := windowed()
-		d.Maturity = time.Hour
-		d.MaxUnits = rapid.IntRange(100, 2000).Draw(t, "max")
-		d.ROPE, d.MDE = rapid.SampledFrom([]float64{0, .1, .3}).Draw(t, "rope"), rapid.SampledFrom([]float64{0, .1, .3}).Draw(t, "mde")
-		d.Margin = rapid.SampledFrom([]float64{0, .05}).Draw(t, "margin")
-		if rapid.Bool().Draw(t, "three") {
-			d.Variants = append(d.Variants, experiments.Variant{Name: "long", Weight: 1})
-		}
-		d.Primary.Direction = rapid.SampledFrom([]experiments.Direction{experiments.Higher, experiments.Lower}).Draw(t, "direction")
-		d.Guardrails = []experiments.Metric{
-			{Name: "ok", Type: experiments.Boolean, Required: rapid.Bool().Draw(t, "required"), Margin: .1},
-			{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower},
-			{Name: "cost", Denominator: "tickets", Type: experiments.Unbounded},
-		}
-		turn := rapid.IntRange(0, 600).Draw(t, "turn")
-		var shift [2]map[string]float64
-		for i := range shift {
-			shift[i] = map[string]float64{}
-			for _, v := range d.Variants {
-				shift[i][v.Name] = rapid.Float64Range(-.3, .3).Draw(t, "shift")
-			}
-		}
-		n := 0
-		s := newSource(t, d, rapid.Uint64().Draw(t, "seed"), func(rng *rand.Rand, v string) []analysis.Outcome {
-			by := shift[0][v]
-			if n++; n > turn {
-				by = shift[1][v]
-			}
-			y, z := rng.Float64(), rng.Float64()
-			one := func(p float64) analysis.Outcome {
-				if y < p {
-					return scored(1)
-				}
-				return scored(0)
-			}
-			return []analysis.Outcome{one(.5 + by), one(.5 - by), scored(math.Exp(z + by)), {State: scoring.Scored, Value: 1 + z + by, Per: 1 + y}}
-		})
-		a := analysis.New(s.exp)
-		var before analysis.Report
-		for range rapid.IntRange(1, 25).Draw(t, "looks") {
-			var now time.Time
-			for range rapid.IntRange(1, 60).Draw(t, "units") {
-				u := s.next()
-				u.SealedAt = u.At.Add(time.Hour)
-				now = u.SealedAt
-				require.NoError(t, a.Add(u))
-			}
-			r := a.Report(now)
-			if before.Units > 0 {
-				require.GreaterOrEqual(t, rank(r.Decision.Verdict), rank(before.Decision.Verdict), "%s\n%s", before.Decision.Reason, r.Decision.Reason)
-				if r.Decision.Verdict == before.Decision.Verdict && r.Decision.Verdict != experiments.Harm {
-					require.Equal(t, before.Decision.Since, r.Decision.Since)
-					require.Equal(t, before.Decision.Variants, r.Decision.Variants)
-				}
-				for _, f := range before.Facts {
-					require.Contains(t, keys(r.Facts), key(f))
-				}
-			}
-			before = r
-		}
-	})
-}
-
-func key(f analysis.Fact) string {
-	logE := math.NaN()
-	if f.LogE != nil {
-		logE = *f.LogE
-	}
-	return fmt.Sprint(f.Kind, f.Metric, f.Variant, f.Versus, f.Bound, f.Unit, f.At, logE, f.Needs)
-}
-
-func keys(facts []analysis.Fact) []string {
-	out := make([]string, len(facts))
-	for i, f := range facts {
-		out[i] = key(f)
-	}
-	return out
 }
 
 // A winner that then harms: both are said, and whether it is the same metric. And what refutes the assignment voids both.

@@ -277,6 +277,7 @@ func (r *Reader) unserved(mine []scoring.Assignment, subjects map[string]*subjec
 		s := subjects[a.Unit]
 		switch {
 		case s == nil || !a.Unserved || !experiments.Counted(a.By) || s.gone(a.Superseded, a.SupersededAt):
+		case !s.knew(a.RecordedAt, time.Time{}): // it is none of the unit's
 		case !a.UnservedAt.IsZero() && s.outlived(true, a.UnservedAt):
 			s.resets = append(s.resets, a.UnservedAt)
 		default:

@@ -21,7 +21,8 @@ type rows struct {
 	assignments []scoring.Assignment
 	records     []scoring.Record
 	runs        []scoring.RunFacts
-	superseded  map[string]time.Time // first runs of chains that were reset away
+	// superseded and unserved have first runs of chains that were reset away, and that were served something else.
+	superseded, unserved map[string]time.Time
 }
 
 func run(id string) scoring.Run { return scoring.Run{Namespace: "n", WorkflowID: "w-" + id, RunID: id} }

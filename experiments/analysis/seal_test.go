@@ -135,6 +135,19 @@ func TestUnservedAfterTheSeal(t *testing.T) {
 	}
 }
 
+// What was served under an assignment that arrives after the seal says nothing of the unit, although the store learned of it before.
+func TestUnservedUnderAnAssignmentThatIsTooLate(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	r.assign("a", "short", start)
+	r.score("a", scoring.Bool("merged", true), start.Add(time.Hour))
+	before := r.units(t, oneDay(), start.Add(4*day))
+	r.assign("b", "short", start.Add(time.Hour), func(a *scoring.Assignment) {
+		a.Unit, a.RecordedAt, a.Unserved, a.UnservedAt = "a", start.Add(3*day), true, start.Add(2*time.Hour)
+	})
+	require.Equal(t, before, r.units(t, oneDay(), start.Add(4*day)))
+}
+
 // What an earlier release wrote has no times. It counts as it did, before the first seal of the store and after it.
 func TestWithoutTimes(t *testing.T) {
 	t.Parallel()
@@ -468,6 +481,14 @@ func (r *rows) supersede(id string, known time.Time) {
 	r.superseded[id] = known
 }
 
+// unserve says of the chain of an assignment that it was served something else.
+func (r *rows) unserve(id string, known time.Time) {
+	if r.unserved == nil {
+		r.unserved = map[string]time.Time{}
+	}
+	r.unserved[id] = known
+}
+
 // known are the rows that the store has at a time.
 func known(events []event, at time.Time) *rows {
 	r := &rows{}
@@ -480,6 +501,15 @@ func known(events []event, at time.Time) *rows {
 		a := &r.assignments[i]
 		if at, ok := r.superseded[a.Run.RunID]; ok {
 			a.Superseded, a.SupersededAt = true, at
+		}
+		if at, ok := r.unserved[a.Run.RunID]; ok {
+			a.Unserved, a.UnservedAt = true, at
+		}
+	}
+	for i := range r.records {
+		rec := &r.records[i]
+		if at, ok := r.superseded[rec.Run.RunID]; ok {
+			rec.Superseded, rec.SupersededAt = true, at
 		}
 	}
 	// The scores of a run follow from the run.
