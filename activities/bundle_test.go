@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,14 +22,14 @@ type road struct {
 	sizes []int
 }
 
-func (r *road) start(ctx context.Context, batches []Batch) error {
-	if err := r.place.start(ctx, batches); err != nil {
-		return err
-	}
+func (r *road) start(ctx context.Context, batches []Batch) []error {
+	errs := r.place.start(ctx, batches)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sizes = append(r.sizes, len(batches))
-	return nil
+	if slices.Contains(errs, nil) {
+		r.sizes = append(r.sizes, len(batches))
+	}
+	return errs
 }
 
 // bundling returns a recorder that goes by a road on which bundles travel, with a pause between them that never ends.
@@ -204,6 +205,30 @@ func TestABundleOfWhichOneIsRefused(t *testing.T) {
 	r.Drain()
 	require.Equal(t, lost, all[7].state)
 	require.Len(t, by.took, MaxBundle)
+	require.Equal(t, []int{1, MaxBundle}, by.sizes, "nobody is handed over again")
+}
+
+// One that a store refuses is handed over, so that it is in the ledger, and no other is.
+func TestABundleOfWhichTheStoreRefusesOne(t *testing.T) {
+	t.Parallel()
+	s, by := &place{away: errors.New("away"), bad: "bad"}, &road{}
+	r := bundling(t, s, by)
+	r.breaker.Pause, r.breaker.Longest = 1, 1
+	closed(t, r.Offer(t.Context(), says("first", "s")).Done())
+	s.set(nil)
+	var all []*Offer
+	for i := range MaxBundle {
+		name := "good"
+		if i%50 == 7 {
+			name = "bad"
+		}
+		all = append(all, r.Offer(t.Context(), says(fmt.Sprint(i), name)))
+	}
+	for _, o := range all {
+		closed(t, o.Done())
+	}
+	require.Len(t, s.names(), MaxBundle-2)
+	require.Equal(t, []int{1, 2}, by.sizes)
 }
 
 func TestIDOfABundle(t *testing.T) {

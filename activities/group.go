@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -29,9 +30,12 @@ type group struct {
 	flies  bool // it counts as a bundle under way
 }
 
+// isMerged tells whether the offers of the group are written as one batch.
+func (g *group) isMerged() bool { return !g.bundle && len(g.offers) > 1 }
+
 // batches are the content of the group.
 func (g *group) batches() []Batch {
-	if !g.bundle && len(g.offers) > 1 {
+	if g.isMerged() {
 		return []Batch{g.merged()}
 	}
 	all := make([]Batch, len(g.offers))
@@ -51,25 +55,13 @@ func (g *group) merged() Batch {
 	return b
 }
 
-// write tries until the group is taken or given up.
+// write tries until each offer of the group is taken or given up.
 func (g *group) write(ctx context.Context, r *Recorder) {
-	q, batches := &r.queue, g.batches()
+	q := &r.queue
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		metric, kept, err := g.try(ctx, r, batches)
-		switch {
-		case err == nil:
-			g.end(r, func(i int, o *Offer) { q.finish(o, metric, kept[i], r.Store != nil && metric == MetricHandedOver) })
-			return
-		case refused(err) && len(g.offers) > 1: // the others must not suffer for one
-			half := len(g.offers) / 2
-			for _, part := range [][]*Offer{g.offers[:half], g.offers[half:]} {
-				(&group{link: g.link, offers: part, bundle: g.bundle}).write(ctx, r)
-			}
-			g.offers = nil
-			g.end(r, nil)
-			return
-		case g.hopeless(r, err):
-			g.end(r, func(_ int, o *Offer) { q.lose(err, o) })
+		err := g.try(ctx, r)
+		if err == nil || g.hopeless(r, err) {
+			g.end(r, err)
 			return
 		}
 		q.mu.Lock()
@@ -89,59 +81,112 @@ func (g *group) write(ctx context.Context, r *Recorder) {
 	}
 }
 
-// try tries the store and then the hand-over, and tells which took the batches, and of each offer with an assignment which one is kept.
-func (g *group) try(ctx context.Context, r *Recorder, batches []Batch) (metric string, kept []*scoring.Assignment, err error) {
-	kept = make([]*scoring.Assignment, len(g.offers))
-	var storeErr error
+// try tries the store, and the hand-over for what that does not take. Of the offers it leaves in the group the ones that neither took,
+// and returns why; nil if none is left.
+func (g *group) try(ctx context.Context, r *Recorder) error {
+	var said []error // by the store, of each offer that is left
 	if r.Store != nil {
 		if yes, probe := r.breaker.Enter(); yes {
-			var direct []*scoring.Assignment
-			if direct, storeErr = r.apply(ctx, batches, probe); storeErr == nil {
-				r.queue.mu.Lock()
-				g.up(r)
-				r.queue.mu.Unlock()
-				copy(kept, direct)
-				return MetricRecorded, kept, nil
+			kept, errs := r.apply(ctx, g.batches(), probe)
+			if g.isMerged() && refused(errs[0]) {
+				g.halve(ctx, r)
+				return nil
 			}
-			if refused(storeErr) && len(g.offers) > 1 {
-				return "", nil, storeErr
+			if said = g.took(r, MetricRecorded, kept, errs, nil); len(g.offers) == 0 {
+				return nil
 			}
 		}
 	}
-	if err := g.handOver(ctx, r, batches); err != nil {
-		return "", nil, errors.Join(storeErr, err)
+	errs := g.handOver(ctx, r, g.batches())
+	if g.isMerged() && refused(errs[0]) {
+		g.halve(ctx, r)
+		return nil
 	}
-	return MetricHandedOver, kept, nil
+	if errs = g.took(r, MetricHandedOver, nil, errs, said); len(errs) == 0 {
+		return nil
+	}
+	return errs[0]
 }
+
+// halve writes the halves of a batch that was refused: the others must not suffer for one.
+func (g *group) halve(ctx context.Context, r *Recorder) {
+	half := len(g.offers) / 2
+	for _, part := range [][]*Offer{g.offers[:half], g.offers[half:]} {
+		(&group{link: g.link, offers: part}).write(ctx, r)
+	}
+	g.offers = nil
+}
+
+// took finishes the offers whose batches were taken and gives up the ones that are refused, also by the store before. What the store alone
+// refuses is handed over, so that it is in the ledger. It leaves the others in the group, and returns why.
+func (g *group) took(r *Recorder, metric string, kept []*scoring.Assignment, errs, before []error) (said []error) {
+	q := &r.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slices.Contains(errs, nil) && !slices.ContainsFunc(errs, fails) {
+		g.up(r)
+	}
+	var left []*Offer
+	for i, o := range g.offers {
+		at := i
+		if g.isMerged() {
+			at = 0
+		}
+		err := errs[at]
+		if err != nil && before != nil {
+			err = errors.Join(before[i], err)
+		}
+		switch {
+		case err == nil && kept != nil:
+			q.finish(o, metric, kept[at], false)
+		case err == nil:
+			q.finish(o, metric, nil, r.Store != nil)
+		case refused(err) && metric == MetricHandedOver:
+			q.lose(err, o)
+		default:
+			left, said = append(left, o), append(said, err)
+		}
+	}
+	g.offers = left
+	return said
+}
+
+// fails tells whether err says of a receiver that it did not answer.
+func fails(err error) bool { return err != nil && !refused(err) }
 
 // apply writes batches to the store and notes whether it answers. A probe is the first batch alone: how long many take says
 // nothing of that. If it fails some of them may be written, which does no harm to a further try.
-func (r *Recorder) apply(ctx context.Context, batches []Batch, probe bool) ([]*scoring.Assignment, error) {
-	kept, first := make([]*scoring.Assignment, len(batches)), 0
-	one := func(ctx context.Context, i int) (err error) {
-		kept[i], err = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return batches[i].Apply(ctx, r.Store) })
-		return err
+func (r *Recorder) apply(ctx context.Context, batches []Batch, probe bool) (kept []*scoring.Assignment, errs []error) {
+	kept, errs = make([]*scoring.Assignment, len(batches)), make([]error, len(batches))
+	one := func(ctx context.Context, i int) error {
+		kept[i], errs[i] = within(ctx, storeLimit, func(ctx context.Context) (*scoring.Assignment, error) { return batches[i].Apply(ctx, r.Store) })
+		if refused(errs[i]) {
+			return nil // the store is there, and the others are to be written
+		}
+		return errs[i]
 	}
+	first := 0
 	if probe {
 		err := one(ctx, 0)
-		if r.breaker.Leave(true, resultOf(err)); err != nil || len(batches) == 1 {
-			return kept, err
+		if r.breaker.Leave(true, resultOf(err)); err != nil {
+			return kept, slices.Repeat([]error{err}, len(batches))
 		}
 		first = 1
 	}
 	err := together(ctx, len(batches)-first, func(ctx context.Context, i int) error { return one(ctx, first+i) })
 	r.breaker.Leave(false, resultOf(err))
-	return kept, err
+	return kept, errs
 }
 
-// handOver has Temporal hold the batches. If that takes long, waiting callers are released; it may still succeed.
-func (g *group) handOver(ctx context.Context, r *Recorder, batches []Batch) error {
+// handOver has Temporal hold the batches, and returns for each why it does not. If that takes long, waiting callers are released; it may
+// still succeed.
+func (g *group) handOver(ctx context.Context, r *Recorder, batches []Batch) []error {
 	q := &r.queue
 	q.mu.Lock()
 	start, over := g.link.start, false
 	q.mu.Unlock()
 	if start == nil {
-		return errNoClient
+		return slices.Repeat([]error{errNoClient}, len(batches))
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOverLimit)
 	defer cancel()
@@ -153,18 +198,16 @@ func (g *group) handOver(ctx context.Context, r *Recorder, batches []Batch) erro
 		}
 	})
 	defer tell.Stop()
-	err := start(ctx, batches)
+	errs := start(ctx, batches)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if over = true; err == nil {
-		g.up(r)
-	}
-	return err
+	over = true
+	return errs
 }
 
-// resultOf is what a write says of the store: one that refuses a write is there.
+// resultOf is what a write says of the store.
 func resultOf(err error) breaker.Result {
-	if err == nil || refused(err) {
+	if err == nil {
 		return breaker.Answers
 	}
 	return breaker.Away
@@ -183,7 +226,7 @@ func (g *group) hopeless(r *Recorder, err error) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case refused(err), q.stopping:
+	case q.stopping:
 		return true
 	case errors.Is(err, errNoClient) && (g.link.start != nil || (q.draining && len(q.workers) == 0)):
 		return true // no client will come any more
@@ -218,8 +261,8 @@ func (g *group) up(r *Recorder) {
 	}
 }
 
-// end ends every offer of the group and lets the offers behind them continue.
-func (g *group) end(r *Recorder, each func(int, *Offer)) {
+// end gives up what is left, for err, and lets the offers behind the group continue.
+func (g *group) end(r *Recorder, err error) {
 	q, l := &r.queue, g.link
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -228,8 +271,8 @@ func (g *group) end(r *Recorder, each func(int, *Offer)) {
 		close(l.landed)
 		l.landed = make(chan struct{})
 	}
-	for i, o := range g.offers {
-		each(i, o)
+	for _, o := range g.offers {
+		q.lose(err, o)
 	}
 	for _, in := range g.lines {
 		in.busy = false

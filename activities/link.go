@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -17,8 +18,8 @@ type link struct {
 	client    client.Client   // of the worker, once an activity has shown it or the configuration has it
 	options   *client.Options // of the client that the plugin is on; nil if it is on none
 	dialed    *Carrier        // by a client from the options
-	// start hands batches over; nil while no client is known.
-	start func(context.Context, []Batch) error
+	// start hands batches over, and returns for each why it is not held; nil while no client is known.
+	start func(context.Context, []Batch) []error
 	// bundles tells whether several batches travel as one; nil: they do not.
 	bundles func(context.Context) bool
 
@@ -119,15 +120,16 @@ func (l *link) goBy(carrier func() (*Carrier, error)) {
 		c, err := carrier()
 		return err == nil && c.Bundles(ctx)
 	}
-	l.start = func(ctx context.Context, batches []Batch) (err error) {
+	l.start = func(ctx context.Context, batches []Batch) (errs []error) {
+		all := func(err error) []error { return slices.Repeat([]error{err}, len(batches)) }
 		defer func() {
 			if p := recover(); p != nil {
-				err = fmt.Errorf("%w: %v", errNoClient, p)
+				errs = all(fmt.Errorf("%w: %v", errNoClient, p))
 			}
 		}()
 		c, err := carrier()
 		if err != nil {
-			return err
+			return all(err)
 		}
 		return errsOf(c.HandOver(ctx, batches))
 	}

@@ -73,12 +73,12 @@ func (p *place) Assign(ctx context.Context, a scoring.Assignment) (scoring.Assig
 	return a, p.take(ctx, nil)
 }
 
-func (p *place) start(ctx context.Context, batches []Batch) error {
-	var all []scoring.Record
-	for _, b := range batches {
-		all = append(all, b.Records...)
+func (p *place) start(ctx context.Context, batches []Batch) []error {
+	errs := make([]error, len(batches))
+	for i, b := range batches {
+		errs[i] = p.take(ctx, b.Records)
 	}
-	return p.take(ctx, all)
+	return errs
 }
 
 // names are the score names that p took, in order, by run.

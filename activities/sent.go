@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -113,11 +112,11 @@ func (r *result) ask(ctx context.Context, over chan struct{}) {
 	}
 }
 
-// errsOf joins the errors of the batches that are not held.
-func errsOf(all []Sent) error {
+// errsOf are the errors of batches; nil for one that is held.
+func errsOf(all []Sent) []error {
 	errs := make([]error, len(all))
 	for i, s := range all {
 		errs[i] = s.Err
 	}
-	return errors.Join(errs...)
+	return errs
 }

@@ -104,6 +104,8 @@ func (e *expecting) Expect(_ context.Context, x scoring.Expectation) ([]scoring.
 	if x.Call == "bad" {
 		return nil, scoring.Invalid("call", "it is bad")
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.kept = append(e.kept, x.Call)
 	return nil, nil
 }
