@@ -7,7 +7,6 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/endpoint"
 	"github.com/verdict-dev/verdict/internal/runs"
-	"github.com/verdict-dev/verdict/scoring"
 )
 
 // A score or an outcome goes to the endpoint first, if there is one, and then to Temporal. Ids and times are made once, before the
@@ -21,11 +20,7 @@ func (c *Client) send(ctx context.Context, batches []activities.Batch) []activit
 	sent := make([]activities.Sent, len(batches))
 	var left []int
 	for _, group := range activities.Groups(batches) {
-		request := endpoint.Request{Batches: make([]activities.Batch, len(group))}
-		for at, i := range group {
-			request.Batches[at] = batches[i]
-		}
-		answers := c.ask(ctx, request).Batches
+		answers := c.ask(ctx, endpoint.Request{Batches: these(batches, group)}).Batches
 		for at, i := range group {
 			if at < len(answers) && !answers[at].Away {
 				sent[i] = activities.Answered(answers[at].Reply)
@@ -86,10 +81,11 @@ func (c *Client) deliver(ctx context.Context, all []Outcome) []Result {
 	left := valid
 	if c.endpoint != nil {
 		left = nil
-		for len(valid) > 0 {
-			n := min(len(valid), fitting(all, valid))
-			answers := c.ask(ctx, endpoint.Request{Outcomes: these(all, valid[:n])}).Outcomes
-			for at, i := range valid[:n] {
+		outcomes := these(all, valid)
+		for _, group := range activities.Groups(outcomes) {
+			answers := c.ask(ctx, endpoint.Request{Outcomes: these(outcomes, group)}).Outcomes
+			for at, n := range group {
+				i := valid[n]
 				if at < len(answers) && !answers[at].Away {
 					results[i] = Result{Receipt{Repeated: answers[at].Repeated}, answers[at].Refused.Err()}
 					continue
@@ -97,7 +93,6 @@ func (c *Client) deliver(ctx context.Context, all []Outcome) []Result {
 				all[i].Retried = true // it may have been taken without an answer
 				left = append(left, i)
 			}
-			valid = valid[n:]
 		}
 	}
 	each(len(left), func(n int) {
@@ -107,19 +102,9 @@ func (c *Client) deliver(ctx context.Context, all []Outcome) []Result {
 	return results
 }
 
-// fitting is how many of the outcomes, of those with these numbers, a request takes.
-func fitting(all []Outcome, of []int) int {
-	bytes := 0
-	for n, i := range of {
-		if bytes += activities.Size(all[i]); n == activities.MaxBundle || n > 0 && bytes > activities.MaxBundleBytes {
-			return n
-		}
-	}
-	return len(of)
-}
-
-func these(all []Outcome, of []int) []scoring.Outcome {
-	some := make([]scoring.Outcome, len(of))
+// these are the items of these numbers.
+func these[T any](all []T, of []int) []T {
+	some := make([]T, len(of))
 	for at, i := range of {
 		some[at] = all[i]
 	}

@@ -20,6 +20,42 @@ const (
 	MaxBundleBytes = 512 << 10 // of JSON
 )
 
+// load is what is in a bundle, or waits for one.
+type load struct{ items, bytes int }
+
+// full tells whether nothing more has room.
+func (l load) full() bool { return l.items >= MaxBundle || l.bytes >= MaxBundleBytes }
+
+// hasRoom tells whether an item of so many bytes of JSON has room, among at most most bytes. An empty bundle has room for any.
+func (l load) hasRoom(size, most int) bool {
+	return l.items == 0 || l.items < MaxBundle && l.bytes+size+len(",") <= most
+}
+
+func (l *load) add(size int) {
+	l.items++
+	l.bytes += size + len(",")
+}
+
+func (l *load) remove(size int) {
+	l.items--
+	l.bytes -= size + len(",")
+}
+
+// Groups returns the numbers of items, batches or outcomes, in groups that each have room in a bundle.
+func Groups[T any](items []T) (all [][]int) {
+	var in load
+	for i, x := range items {
+		size := Size(x)
+		if len(all) == 0 || !in.hasRoom(size, MaxBundleBytes) {
+			all, in = append(all, nil), load{}
+		}
+		in.add(size)
+		last := &all[len(all)-1]
+		*last = append(*last, i)
+	}
+	return all
+}
+
 // Bundle is what travels as one: batches of several callers. None of them can fail another.
 type Bundle struct {
 	Batches []Batch `json:"batches"`

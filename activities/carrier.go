@@ -151,34 +151,21 @@ type parcel struct {
 
 // pack returns parcels of so many bytes at most, and splits the batches that are too large.
 func pack(batches []Batch, most int) (all []parcel) {
-	room := 0
+	var in load
 	for i, b := range batches {
 		parts := b.Split()
 		if most < MaxBundleBytes {
 			parts = b.split(most)
 		}
 		for _, part := range parts {
-			size := Size(part) + len(",")
-			if room -= size; room < 0 || len(all[len(all)-1].of) == MaxBundle {
-				all, room = append(all, parcel{}), most-size
+			size := Size(part)
+			if len(all) == 0 || !in.hasRoom(size, most) {
+				all, in = append(all, parcel{}), load{}
 			}
+			in.add(size)
 			last := &all[len(all)-1]
 			last.Batches, last.of = append(last.Batches, part), append(last.of, i)
 		}
-	}
-	return all
-}
-
-// Groups returns the numbers of batches in groups that each have room in a bundle.
-func Groups(batches []Batch) (all [][]int) {
-	bytes := 0
-	for i, b := range batches {
-		size := Size(b) + len(",")
-		if bytes += size; i == 0 || bytes > MaxBundleBytes || len(all[len(all)-1]) == MaxBundle {
-			all, bytes = append(all, nil), size
-		}
-		last := len(all) - 1
-		all[last] = append(all[last], i)
 	}
 	return all
 }

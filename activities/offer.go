@@ -115,7 +115,7 @@ func (r *Recorder) Offer(ctx context.Context, b Batch) *Offer {
 }
 
 // encoded is how many bytes of JSON o has.
-func (o *Offer) encoded() int64 { return o.size - offerOverhead + int64(len(",")) }
+func (o *Offer) encoded() int { return int(o.size - offerOverhead) }
 
 // Ready tells whether an offer outside an activity can be written: there is a store, or a client for the namespace is
 // known. The client is known from the start if the plugin is on it or has one in its configuration, else from the

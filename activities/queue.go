@@ -260,11 +260,10 @@ func (q *queue) gather(ctx context.Context, r *Recorder, l *link) {
 
 // isFull tells whether what waits fills a bundle. q is locked.
 func (l *link) isFull() bool {
-	var offers, bytes int64
+	var content load
 	for _, in := range l.ready {
 		for _, o := range in.waiting {
-			offers, bytes = offers+1, bytes+o.encoded()
-			if offers >= MaxBundle || bytes >= MaxBundleBytes {
+			if content.add(o.encoded()); content.full() {
 				return true
 			}
 		}
@@ -275,7 +274,7 @@ func (l *link) isFull() bool {
 // take returns the next write: one offer, or several that travel together. q is locked.
 func (l *link) take(bundling bool) *group {
 	g := &group{link: l, bundle: bundling}
-	var size int64
+	var content load
 	for len(l.ready) > 0 {
 		in := l.ready[0]
 		if len(in.waiting) == 0 { // all of it was withdrawn or given up
@@ -285,10 +284,10 @@ func (l *link) take(bundling bool) *group {
 		}
 		for len(in.waiting) > 0 {
 			o := in.waiting[0]
-			if len(g.offers) > 0 && !g.hasRoom(o, size) {
+			if !g.hasRoom(o, content) {
 				break
 			}
-			size += o.encoded()
+			content.add(o.encoded())
 			o.state = underWay
 			in.waiting = in.waiting[1:]
 			g.offers = append(g.offers, o)
@@ -306,12 +305,12 @@ func (l *link) take(bundling bool) *group {
 	return g
 }
 
-// hasRoom tells whether o may travel with the group, which has so many bytes already.
-func (g *group) hasRoom(o *Offer, bytes int64) bool {
-	if g.bundle {
-		return len(g.offers) < MaxBundle && bytes+o.encoded() <= MaxBundleBytes
+// hasRoom tells whether o may travel with the group, with what is in it.
+func (g *group) hasRoom(o *Offer, content load) bool {
+	if g.bundle || content.items == 0 {
+		return content.hasRoom(o.encoded(), MaxBundleBytes)
 	}
-	return g.offers[0].batch.merges(o.batch) && bytes+o.encoded() <= maxGroup
+	return g.offers[0].batch.merges(o.batch) && content.bytes+o.encoded() <= maxGroup
 }
 
 // enlist makes a line ready if something waits in it and nothing is under way, and forgets one that has neither.

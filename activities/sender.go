@@ -18,7 +18,7 @@ type Sender struct {
 
 	mu     sync.Mutex
 	queue  []*sending
-	bytes  int
+	waits  load
 	began  time.Time
 	runs   bool          // a goroutine empties the queue
 	filled chan struct{} // closed: there is no room for more in the next one
@@ -28,18 +28,18 @@ type Sender struct {
 type sending struct {
 	ctx   context.Context
 	batch Batch
-	bytes int
+	size  int
 	sent  Sent
 	done  chan struct{}
 }
 
 // One returns once b is handed over, or could not be, or ctx is done: then b may still be taken.
 func (s *Sender) One(ctx context.Context, b Batch) Sent {
-	x := &sending{ctx: ctx, batch: b, bytes: Size(b) + len(","), done: make(chan struct{})}
+	x := &sending{ctx: ctx, batch: b, size: Size(b), done: make(chan struct{})}
 	s.mu.Lock()
 	s.queue = append(s.queue, x)
-	s.bytes += x.bytes
-	if s.full() && s.filled != nil {
+	s.waits.add(x.size)
+	if s.waits.full() && s.filled != nil {
 		close(s.filled)
 		s.filled = nil
 	}
@@ -63,12 +63,9 @@ func (s *Sender) leave(x *sending) {
 	defer s.mu.Unlock()
 	if i := slices.Index(s.queue, x); i >= 0 {
 		s.queue = slices.Delete(s.queue, i, i+1)
-		s.bytes -= x.bytes
+		s.waits.remove(x.size)
 	}
 }
-
-// full tells whether what waits fills a bundle. s is locked.
-func (s *Sender) full() bool { return len(s.queue) >= MaxBundle || s.bytes >= MaxBundleBytes }
 
 // run begins hand-overs until nothing waits. One does not wait for the one before it.
 func (s *Sender) run() {
@@ -85,7 +82,7 @@ func (s *Sender) run() {
 func (s *Sender) next() (group []*sending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if left := time.Until(s.began.Add(cmp.Or(s.Gather, gather))); left > 0 && len(s.queue) > 0 && !s.full() {
+	if left := time.Until(s.began.Add(cmp.Or(s.Gather, gather))); left > 0 && len(s.queue) > 0 && !s.waits.full() {
 		filled := make(chan struct{})
 		s.filled = filled
 		s.mu.Unlock()
@@ -98,14 +95,12 @@ func (s *Sender) next() (group []*sending) {
 		s.mu.Lock()
 		s.filled = nil
 	}
-	bytes := 0
-	for len(s.queue) > 0 && len(group) < MaxBundle {
+	var in load
+	for len(s.queue) > 0 && in.hasRoom(s.queue[0].size, MaxBundleBytes) {
 		x := s.queue[0]
-		if bytes += x.bytes; bytes > MaxBundleBytes && len(group) > 0 {
-			break
-		}
-		s.queue, s.bytes = s.queue[1:], s.bytes-x.bytes
-		group = append(group, x)
+		in.add(x.size)
+		s.waits.remove(x.size)
+		s.queue, group = s.queue[1:], append(group, x)
 	}
 	s.runs = len(group) > 0
 	s.began = time.Now()
