@@ -171,20 +171,20 @@ func pack(batches []Batch, most int) (all []parcel) {
 }
 
 // carry starts the execution that carries p, or two if the server takes less than others do, or a codec makes more of it than
-// others do.
+// others do; and if it refuses something else, for one must not fail the others.
 func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
 	id, err := p.ID()
 	var e Execution
 	if err == nil {
 		e, err = c.alone(ctx, id, BundleName, enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING, p.Bundle)
 	}
-	if err != nil && tooLarge(err) && c.halve(ctx, p, sent) {
+	if tooLarge(err) && c.halve(ctx, p, sent, err) {
 		return
 	}
 	if err != nil {
 		e, err = c.startOr(ctx, id, BundleWorkflow, p.Bundle, err)
 	}
-	if err != nil && tooLarge(err) && c.halve(ctx, p, sent) {
+	if refused(err) && c.halve(ctx, p, sent, err) {
 		return
 	}
 	all := &result{of: e}
@@ -195,16 +195,18 @@ func (c *Carrier) carry(ctx context.Context, p parcel, sent []Sent) {
 	}
 }
 
-// halve carries p in smaller parcels, if it can be made smaller. Later bundles are made small at once: a hand-over that
-// took all its time for finding the size out would find it out again and again.
-func (c *Carrier) halve(ctx context.Context, p parcel, sent []Sent) bool {
+// halve carries p in smaller parcels, if it can be made smaller. After a refusal for size later bundles are made small at once: a
+// hand-over that took all its time for finding the size out would find it out again and again.
+func (c *Carrier) halve(ctx context.Context, p parcel, sent []Sent, err error) bool {
 	halves := p.halves()
-	if len(halves) < 2 {
+	if len(halves) < 2 || len(p.of) == 1 && !tooLarge(err) {
 		return false
 	}
-	c.mu.Lock()
-	c.most = max(min(cmp.Or(c.most, MaxBundleBytes), Size(p.Bundle)/2), leastBundle)
-	c.mu.Unlock()
+	if tooLarge(err) {
+		c.mu.Lock()
+		c.most = max(min(cmp.Or(c.most, MaxBundleBytes), Size(p.Bundle)/2), leastBundle)
+		c.mu.Unlock()
+	}
 	for _, half := range halves {
 		c.carry(ctx, half, sent)
 	}
@@ -266,7 +268,7 @@ func (c *Carrier) alone(ctx context.Context, id, activity string, conflict enums
 		ActivityIDReusePolicy:    enumspb.ACTIVITY_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		ActivityIDConflictPolicy: conflict,
 	}, activity, in)
-	if unable(err) || tooLarge(err) {
+	if unable(err) || refused(err) {
 		return nil, fmt.Errorf("%w: %w", errNotAlone, err)
 	}
 	return h, err

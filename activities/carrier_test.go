@@ -3,6 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -200,5 +202,88 @@ func TestSender(t *testing.T) {
 		for _, b := range groups[i] {
 			require.NotEqual(t, "gone", b.Records[0].Run.WorkflowID)
 		}
+	}
+}
+
+// strict is a server that has no standalone activities and refuses some bundles.
+type strict struct {
+	pollers
+	refuses func(Bundle) error
+	starts  int
+	carried []string // what the workflows that it started carry, by run
+}
+
+func (s *strict) ExecuteActivity(context.Context, client.StartActivityOptions, any, ...any) (client.ActivityHandle, error) {
+	return nil, serviceerror.NewUnimplemented("none")
+}
+
+func (s *strict) ExecuteWorkflow(_ context.Context, _ client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	b := args[0].(Bundle)
+	s.starts++
+	if err := s.refuses(b); err != nil {
+		return nil, err
+	}
+	for _, x := range b.Batches {
+		s.carried = append(s.carried, x.Records[0].Run.WorkflowID)
+	}
+	return nil, nil
+}
+
+// A batch that the server refuses fails no other of its bundle. Bundles are made smaller for good only if it was for their size.
+func TestACarrierFindsWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	all := []Batch{says("1", "s"), says("2", "s"), says("3", "s"), says("4", "s")}
+	has := func(b Batch, run string) bool { return b.Records[0].Run.WorkflowID == run }
+	for name, c := range map[string]struct {
+		refuses func(Bundle) error
+		want    []string
+		small   bool
+	}{
+		"a batch": {func(b Bundle) error {
+			if slices.ContainsFunc(b.Batches, func(x Batch) bool { return has(x, "2") }) {
+				return serviceerror.NewInvalidArgument("what the gateway does not like")
+			}
+			return nil
+		}, []string{"1", "3", "4"}, false},
+		"a size": {func(b Bundle) error {
+			if len(b.Batches) > 1 {
+				return serviceerror.NewInvalidArgument("Blob data size exceeds limit.")
+			}
+			return nil
+		}, []string{"1", "2", "3", "4"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &strict{pollers: pollers{last: map[string]time.Time{BundleQueue(""): time.Now()}}, refuses: c.refuses}
+			by := &Carrier{Client: s}
+			sent := by.HandOver(t.Context(), all)
+			require.Equal(t, c.want, s.carried)
+			for i, b := range all {
+				require.Equal(t, slices.Contains(s.carried, b.Records[0].Run.WorkflowID), sent[i].Err == nil)
+			}
+			require.Equal(t, c.small, by.most > 0)
+		})
+	}
+}
+
+func TestWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		serviceerror.NewInvalidArgument("Blob data size exceeds limit."),
+		serviceerror.NewInvalidArgument("transaction size of 5000000 bytes exceeds limit of 4194304 bytes"),
+		serviceerror.NewInvalidArgument("transaction size limit exceeded (request ID: 7)"),
+		serviceerror.NewInvalidArgument("input exceeds size limit."),
+		errors.New("[TMPRL1103] Attempted to upload payloads with size that exceeded the error limit."),
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_UNSPECIFIED, "grpc: received message larger than max (9 vs. 4)"),
+	} {
+		require.True(t, tooLarge(fmt.Errorf("so it is: %w", err)), err)
+	}
+	for _, err := range []error{
+		nil, errors.New("away"),
+		serviceerror.NewInvalidArgument("WorkflowId length exceeds limit."),
+		serviceerror.NewInvalidArgument("page size may not be negative"),
+		serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT, "namespace rate limit exceeded"),
+	} {
+		require.False(t, tooLarge(err), err)
 	}
 }

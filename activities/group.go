@@ -217,7 +217,7 @@ func resultOf(err error) breaker.Result {
 func refused(err error) bool {
 	var ours *scoring.InvalidError
 	var theirs *serviceerror.InvalidArgument
-	return errors.As(err, &ours) || errors.As(err, &theirs) || isMessageTooLarge(err)
+	return errors.As(err, &ours) || errors.As(err, &theirs) || tooLarge(err)
 }
 
 // hopeless tells whether no further try can help.

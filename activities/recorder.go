@@ -2,12 +2,9 @@ package activities
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -125,18 +122,6 @@ func startPart(ctx context.Context, c client.Client, taskQueue string, b Batch) 
 		}
 	}
 	return run, nil
-}
-
-// tooLarge tells whether the server may have refused a request for its size. The server has no error of its own for
-// that.
-func tooLarge(err error) bool {
-	var invalid *serviceerror.InvalidArgument
-	return errors.As(err, &invalid) || isMessageTooLarge(err)
-}
-
-// isMessageTooLarge tells whether a request was more than gRPC takes. The SDK's error for that is not public.
-func isMessageTooLarge(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "larger than max") || strings.Contains(err.Error(), "message too large"))
 }
 
 // startOptions are the options of every workflow that hands over: low priority, one per id at a time.

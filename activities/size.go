@@ -1,7 +1,11 @@
 package activities
 
 import (
+	"errors"
 	"math"
+	"strings"
+
+	"go.temporal.io/api/serviceerror"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -37,4 +41,20 @@ func Texts(list []string) int {
 		n += scoring.EncodedText(text) + len(",")
 	}
 	return n
+}
+
+// tooLarge tells whether a request was refused for its size. Neither the server, the SDK nor gRPC has a public error for that: the
+// server says "Blob data size exceeds limit." or the like of a transaction's size (common/util.go, common/persistence), the SDK has a
+// number for it, and gRPC says "larger than max".
+func tooLarge(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	var invalid *serviceerror.InvalidArgument
+	if errors.As(err, &invalid) {
+		said := strings.ToLower(invalid.Error())
+		return strings.Contains(said, "size") && strings.Contains(said, "exceed")
+	}
+	return strings.Contains(text, "[TMPRL1103]") || strings.Contains(text, "larger than max") || strings.Contains(text, "message too large")
 }
