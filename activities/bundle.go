@@ -20,7 +20,7 @@ const (
 	MaxBundleBytes = 512 << 10 // of JSON
 )
 
-// load is what is in a bundle, or waits for one.
+// load is the content of a bundle, or of a queue for one.
 type load struct{ items, bytes int }
 
 // full tells whether nothing more has room.

@@ -261,7 +261,7 @@ func (g *group) up(r *Recorder) {
 	}
 }
 
-// end gives up what is left, for err, and lets the offers behind the group continue.
+// end gives up the offers that are left, for err, and lets the offers behind the group continue.
 func (g *group) end(r *Recorder, err error) {
 	q, l := &r.queue, g.link
 	q.mu.Lock()

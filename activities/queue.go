@@ -305,7 +305,7 @@ func (l *link) take(bundling bool) *group {
 	return g
 }
 
-// hasRoom tells whether o may travel with the group, with what is in it.
+// hasRoom tells whether o may travel with the group, in addition to its content.
 func (g *group) hasRoom(o *Offer, content load) bool {
 	if g.bundle || content.items == 0 {
 		return content.hasRoom(o.encoded(), MaxBundleBytes)
