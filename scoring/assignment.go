@@ -55,9 +55,10 @@ type Assignment struct {
 	RecordedAt   time.Time `json:"-"`
 	SupersededAt time.Time `json:"-"` // that its run was reset away
 	UnservedAt   time.Time `json:"-"` // that a run was served something else
-	// Position counts the sealed units of the experiment's version from 1, in the order of their assignment. 0: the store
-	// has sealed no unit by this assignment.
-	Position int64 `json:"-"`
+	// Position counts the sealed units of the experiment's version from 1, in the order of their assignment, and SealedAt is
+	// when the unit was sealed: the end of its window and grace. 0: the store has sealed no unit by this assignment.
+	Position int64     `json:"-"`
+	SealedAt time.Time `json:"-"`
 }
 
 // Validate refuses an assignment without a unit or run, or whose probabilities are not a distribution over variants

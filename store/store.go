@@ -211,7 +211,7 @@ type Reader interface {
 	// empty version means all versions.
 	Assignments(ctx context.Context, experiment, version string) ([]scoring.Assignment, error)
 	// ExperimentRows returns all rows that the units of an experiment are read from, superseded ones included, with the times
-	// at which the store learned of them and the positions of sealed units.
+	// at which the store learned of them and the positions and times of seals.
 	ExperimentRows(ctx context.Context, key ExperimentKey) (experiments.Rows, error)
 	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)

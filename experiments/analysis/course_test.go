@@ -69,7 +69,7 @@ func drawCourse(t *rapid.T) *course {
 		c.changes = append(c.changes, rapid.SampledFrom([]int{1, 20, 100, 300, 500}).Draw(t, "change"))
 	}
 	slices.Sort(c.changes)
-	for i := range rapid.SampledFrom([]int{50, 200, 400, 600}).Draw(t, "units") {
+	for i := range rapid.SampledFrom([]int{50, 100, 200, 400}).Draw(t, "units") {
 		c.unit(i)
 	}
 	slices.SortStableFunc(c.events, func(a, b event) int { return a.at.Compare(b.at) })

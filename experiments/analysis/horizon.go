@@ -25,7 +25,11 @@ func (r *Reader) horizon(a scoring.Assignment) horizon {
 	h := horizon{from: a.At, now: r.now, stored: a.Position > 0, removed: a.Position > 0 && a.Superseded && a.SupersededAt.IsZero()}
 	if r.scope.Maturity > 0 {
 		h.until = a.At.Add(r.scope.Maturity)
-		h.seal = h.until.Add(r.scope.Grace)
+		// A store keeps microseconds, and when it sealed a unit stands, should the grace have another default in a later release.
+		h.seal = a.At.Truncate(time.Microsecond).Add(r.scope.Maturity + r.scope.Grace)
+		if h.stored && !a.SealedAt.IsZero() {
+			h.seal = a.SealedAt
+		}
 	}
 	return h
 }

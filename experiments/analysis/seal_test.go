@@ -135,6 +135,19 @@ func TestUnservedAfterTheSeal(t *testing.T) {
 	}
 }
 
+// The time at which the store sealed a unit stands, also where the definition would have another now.
+func TestTheStoredSealStands(t *testing.T) {
+	t.Parallel()
+	r := &rows{}
+	r.assign("a", "short", start, func(a *scoring.Assignment) { a.Position, a.SealedAt = 1, start.Add(day+time.Minute) })
+	r.score("a", scoring.Bool("merged", true), start.Add(time.Hour), func(rec *scoring.Record) { rec.ArrivedAt = start.Add(day + 2*time.Minute) })
+	u := r.units(t, oneDay(), start.Add(2*day))[0]
+	require.Equal(t, start.Add(day+time.Minute), u.SealedAt)
+	require.Empty(t, u.Outcomes[0].State, "it arrived after the seal")
+	r.assignments[0].Position, r.assignments[0].SealedAt = 0, time.Time{}
+	require.Equal(t, scoring.Scored, r.units(t, oneDay(), start.Add(2*day))[0].Outcomes[0].State)
+}
+
 // What was served under an assignment that arrives after the seal says nothing of the unit, although the store learned of it before.
 func TestUnservedUnderAnAssignmentThatIsTooLate(t *testing.T) {
 	t.Parallel()
@@ -543,7 +556,7 @@ func TestSealedUnitsStay(t *testing.T) {
 				a := &r.assignments[i]
 				for position, u := range stored {
 					if a.At.Equal(u.At) {
-						a.Position = int64(position + 1)
+						a.Position, a.SealedAt = int64(position+1), u.SealedAt
 					}
 				}
 			}

@@ -49,6 +49,7 @@ func (b bench) positions(t *testing.T) []string {
 	ids := []string{}
 	for i, a := range sealed {
 		require.Equal(t, int64(i+1), a.Position)
+		require.Equal(t, a.At.Add(sealsIn), a.SealedAt)
 		ids = append(ids, a.Run.RunID)
 	}
 	return ids

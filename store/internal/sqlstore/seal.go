@@ -217,12 +217,15 @@ func (s *Store) ExperimentRows(ctx context.Context, key store.ExperimentKey) (ro
 	rows.Assignments, err = collect(ctx, s.read, func(rows *sql.Rows) (a scoring.Assignment, err error) {
 		var doc string
 		var superseded, unserved bool
-		var recorded, supersededAt, unservedAt, position sql.NullInt64
-		if err = rows.Scan(&superseded, &unserved, &recorded, &supersededAt, &unservedAt, &position, &doc); err != nil {
+		var recorded, supersededAt, unservedAt, position, sealed sql.NullInt64
+		if err = rows.Scan(&superseded, &unserved, &recorded, &supersededAt, &unservedAt, &position, &sealed, &doc); err != nil {
 			return a, err
 		}
 		a, err = decode[scoring.Assignment](doc)
 		a.Superseded, a.Unserved, a.RecordedAt, a.Position = superseded, unserved, learned(recorded), position.Int64
+		if a.Position > 0 {
+			a.SealedAt = learned(sealed)
+		}
 		if superseded {
 			a.SupersededAt = learned(supersededAt)
 		}
@@ -230,7 +233,7 @@ func (s *Store) ExperimentRows(ctx context.Context, key store.ExperimentKey) (ro
 			a.UnservedAt = learned(unservedAt)
 		}
 		return a, err
-	}, `SELECT `+isSuperseded+`, `+isUnserved+`, a.recorded_at, `+supersededAt+`, `+unservedAt+`, a.position, a.doc
+	}, `SELECT `+isSuperseded+`, `+isUnserved+`, a.recorded_at, `+supersededAt+`, `+unservedAt+`, a.position, a.sealed_at, a.doc
 		FROM assignments a JOIN runs r ON r.id = a.run WHERE a.experiment = $1 AND a.version = $2 ORDER BY a.id`, key.Experiment, key.Version)
 	if err != nil {
 		return rows, err
