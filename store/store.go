@@ -138,6 +138,12 @@ type Correlator interface {
 	// nothing else. known is false if the store has no outcome of that id (yet).
 	CountDelivery(ctx context.Context, outcomeID string) (known bool, err error)
 
+	// MatchMissed matches outcomes that a worker of an earlier release, which knew neither declared scorers nor that a key may be
+	// spelled in several ways, has received next to workers of this one: it decides for declared scorers, and marks outcomes as untold
+	// whose other scorers were not found. after is the result of an earlier call. One that began less than a few seconds ago may
+	// have seen later outcomes before earlier ones. 0 looks at the outcomes of the last seven days.
+	MatchMissed(ctx context.Context, after int64) (next int64, err error)
+
 	// Settle closes every expectation of a scorer run and writes its scores in one transaction, unless an outcome meets
 	// one of them that is not in Seen, or one in Seen has gone to another scorer by attribution, or a wait in Expected is not
 	// known: then it changes nothing and returns the unseen ones, a TakenError with the others, or a ForgottenError. Settling again with the same

@@ -15,6 +15,7 @@ const (
 	tellEvery  = 2 * time.Second
 	closeEvery = time.Second
 	heldEvery  = 15 * time.Second
+	missEvery  = 15 * time.Second
 	pruneEvery = time.Hour
 	taskLimit  = 10 * time.Minute
 )
@@ -92,6 +93,7 @@ func tasksOf(s store.Store, keep Keep, d delivery, units *sealer) []task {
 			return err
 		}},
 		{what: "seal units whose windows have passed", every: sealEvery, do: units.seal},
+		{what: "match outcomes that an earlier release has received", every: missEvery, do: missed(s)},
 		{what: "record held scores whose keys runs have declared", every: heldEvery, do: func(ctx context.Context) error {
 			_, err := s.ReleaseHeld(ctx)
 			return err
@@ -100,6 +102,19 @@ func tasksOf(s store.Store, keep Keep, d delivery, units *sealer) []task {
 			_, err := s.ExpireHeld(ctx, time.Now().Add(-heldFor))
 			return errors.Join(err, old(ctx, s.PruneRequests, keep.Requests), old(ctx, s.PruneRejections, keep.Rejections))
 		}},
+	}
+}
+
+// missed matches what workers of an earlier release have received. Each call goes back to the call before the last: outcomes that were
+// received at the same time may become known in another order.
+func missed(s store.Correlator) func(context.Context) error {
+	var before, last int64
+	return func(ctx context.Context) error {
+		next, err := s.MatchMissed(ctx, before)
+		if err == nil {
+			before, last = last, next
+		}
+		return err
 	}
 }
 

@@ -149,7 +149,11 @@ func (b *between) byTemporal(o verdict.Outcome) {
 func (b *between) byHTTP(address string) func(verdict.Outcome) {
 	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	return func(o verdict.Outcome) {
-		body, err := json.Marshal(map[string]any{"id": o.ID, "name": o.Name, "key": o.Key, "source": o.Source})
+		content := map[string]any{"id": o.ID, "name": o.Name, "key": o.Key, "source": o.Source}
+		if !o.ObservedAt.IsZero() {
+			content["observed_at"] = o.ObservedAt
+		}
+		body, err := json.Marshal(content)
 		require.NoError(b.T, err)
 		res, err := c.Post("http://"+address+"/v1/outcomes", "application/json", bytes.NewReader(body))
 		require.NoError(b.T, err)

@@ -40,6 +40,27 @@ var declaredTests = []namedTest{
 		b.expect(t, e)
 		require.Equal(t, []string{"paid=true"}, b.current(t, e.Run))
 	}},
+	{"to match an outcome again changes nothing", func(t *testing.T, b bench) {
+		e := declaredFor(freshRun(), "k", ifPaid)
+		child := expectation(freshRun(), "k")
+		child.Events[0].Name = e.Events[0].Name
+		b.expect(t, e)
+		b.expect(t, child)
+		o := b.now("o", "paid", "k")
+		b.receive(t, o)
+		require.Equal(t, []string{"paid=true"}, b.current(t, e.Run))
+		next, err := b.MatchMissed(t.Context(), 0)
+		require.NoError(t, err)
+		require.Positive(t, next)
+		again, err := b.MatchMissed(t.Context(), next)
+		require.NoError(t, err)
+		require.Equal(t, next, again)
+		history, err := b.Scores(t.Context(), store.Filter{Run: e.Run, History: true})
+		require.NoError(t, err)
+		require.Len(t, history, 2)
+		require.Equal(t, 1, b.ledger(t)["o"].Deliveries)
+		require.Empty(t, b.untold(t))
+	}},
 	{"every reader sees that a window has ended, closed or not", func(t *testing.T, b bench) {
 		ended := declaredFor(freshRun(), "k", ifPaid)
 		ended.Window = window(-2*time.Hour, -time.Hour)
