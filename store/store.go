@@ -59,6 +59,7 @@ type Store interface {
 	Pruner
 	Sealer
 	Reader
+	Pager
 
 	// Ping reports whether the database answers and has the schema that this code needs.
 	Ping(ctx context.Context) error

@@ -259,23 +259,20 @@ func (s *Store) rejectHeld(ctx context.Context, reason, which string, args ...an
 }
 
 // ledgerHeld returns the held scores, newest first.
-func (s *Store) ledgerHeld(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
+func (s *Store) ledgerHeld(ctx context.Context, f store.LedgerFilter, after *place) (lines []line, err error) {
 	var c conditions
-	if !f.Since.IsZero() {
-		c.add("at >= ?", micro(f.Since))
-	}
+	c.ledger(f, after, heldLine, "at")
 	rows, err := collect(ctx, s.read, scanHeld, selectHeld+c.String()+` ORDER BY at DESC, id DESC`+limit(f.Limit), c.args...)
-	var entries []store.Entry
 	for _, h := range rows {
 		r := h.Record
-		entries = append(entries, store.Entry{
+		lines = append(lines, line{place{h.at, heldLine, h.id}, store.Entry{
 			Outcome: scoring.Outcome{
 				ID: h.DeliveryID, Name: r.Name, Key: h.key, Value: r.Value, ObservedAt: r.ObservedAt, ReceivedAt: atTime(h.at), Source: string(r.Source),
 			},
 			State: store.Held, Deliveries: 1, Reason: "no run has declared the key yet",
-		})
+		}})
 	}
-	return entries, err
+	return lines, err
 }
 
 func checkKeyed(k store.Keyed) (store.Keyed, error) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -9,51 +10,94 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// Ledger implements store.Store.
-func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
-	var entries []store.Entry
-	if f.State != store.Rejected && f.State != store.Held {
-		received, err := s.ledgerOutcomes(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, received...)
-	}
-	if f.State == store.Rejected || f.State == "" {
-		rejected, err := s.ledgerRejections(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, rejected...)
-	}
-	if f.State == store.Held || f.State == "" {
-		held, err := s.ledgerHeld(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, held...)
-	}
-	slices.SortStableFunc(entries, func(a, b store.Entry) int { return received(b.Outcome).Compare(received(a.Outcome)) })
-	if f.Limit > 0 && len(entries) > f.Limit {
-		entries = entries[:f.Limit]
-	}
-	return entries, nil
+// The lists that the ledger is made of, in the order of their entries of one time.
+const (
+	outcomeLine = iota
+	rejectionLine
+	heldLine
+)
+
+// line is an entry with its place in the ledger.
+type line struct {
+	place
+	store.Entry
 }
 
-func (c *conditions) ledger(f store.LedgerFilter) {
+// place is a place in the ledger: newest first, and of one time by list and number.
+type place struct {
+	at   int64 // when it was received
+	list int
+	id   int64
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(q.at, p.at), cmp.Compare(p.list, q.list), cmp.Compare(q.id, p.id))
+}
+
+// Ledger implements store.Store.
+func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
+	lines, err := s.ledger(ctx, f, nil)
+	entries := make([]store.Entry, len(lines))
+	for i, l := range lines {
+		entries[i] = l.Entry
+	}
+	return entries, err
+}
+
+// ledger returns lines after a place, if one is given.
+func (s *Store) ledger(ctx context.Context, f store.LedgerFilter, after *place) (all []line, err error) {
+	for list, read := range []func(context.Context, store.LedgerFilter, *place) ([]line, error){s.ledgerOutcomes, s.ledgerRejections, s.ledgerHeld} {
+		if f.State != "" && list != listOf(f.State) {
+			continue
+		}
+		lines, err := read(ctx, f, after)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, lines...)
+	}
+	slices.SortFunc(all, func(a, b line) int { return a.compare(b.place) })
+	if f.Limit > 0 && len(all) > f.Limit {
+		all = all[:f.Limit]
+	}
+	return all, nil
+}
+
+// listOf is the list that has the entries in a state.
+func listOf(state store.OutcomeState) int {
+	switch state {
+	case store.Rejected:
+		return rejectionLine
+	case store.Held:
+		return heldLine
+	}
+	return outcomeLine
+}
+
+// ledger selects the rows of a list whose time is in a column.
+func (c *conditions) ledger(f store.LedgerFilter, after *place, list int, column string) {
 	if !f.Since.IsZero() {
-		c.add("received_at >= ?", micro(f.Since))
+		c.add(column+" >= ?", micro(f.Since))
+	}
+	switch {
+	case after == nil:
+	case after.list == list:
+		c.add("("+column+", id) < (?, ?)", after.at, after.id)
+	case after.list < list:
+		c.add(column+" <= ?", after.at)
+	default:
+		c.add(column+" < ?", after.at)
 	}
 }
 
 // ledgerOutcomes returns outcomes, newest first, with those whom they met.
-func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
+func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter, after *place) ([]line, error) {
 	const (
 		counts = `EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id AND NOT m.late)`
 		met    = `EXISTS (SELECT 1 FROM matches m WHERE m.outcome = o.id)`
 	)
 	var c conditions
-	c.ledger(f)
+	c.ledger(f, after, outcomeLine, "o.received_at")
 	switch f.State {
 	case store.Matched:
 		c.add(counts)
@@ -62,17 +106,17 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 	case store.Unclaimed:
 		c.add("NOT " + met)
 	}
-	type line struct {
-		id         int64
+	type row struct {
+		id, at     int64
 		deliveries int
 		late       sql.NullBool
 		doc        string
 		scorer     sql.NullString
 	}
-	lines, err := collect(ctx, s.read, func(rows *sql.Rows) (l line, err error) {
-		err = rows.Scan(&l.id, &l.deliveries, &l.doc, &l.late, &l.scorer)
-		return l, err
-	}, `SELECT p.id, p.deliveries, p.doc, m.late, e.doc
+	found, err := collect(ctx, s.read, func(rows *sql.Rows) (r row, err error) {
+		err = rows.Scan(&r.id, &r.at, &r.deliveries, &r.doc, &r.late, &r.scorer)
+		return r, err
+	}, `SELECT p.id, p.received_at, p.deliveries, p.doc, m.late, e.doc
 		FROM (SELECT o.id, o.received_at, o.deliveries, o.doc FROM outcomes o`+c.String()+
 		` ORDER BY o.received_at DESC, o.id DESC`+limit(f.Limit)+`) p
 		LEFT JOIN matches m ON m.outcome = p.id LEFT JOIN expectations e ON e.id = m.expectation
@@ -80,9 +124,9 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 	if err != nil {
 		return nil, err
 	}
-	var entries []store.Entry
+	var lines []line
 	last := int64(-1)
-	for _, l := range lines {
+	for _, l := range found {
 		if l.id != last {
 			last = l.id
 			o, err := decode[scoring.Outcome](l.doc)
@@ -90,12 +134,12 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 				return nil, err
 			}
 			o.ReceivedAt = received(o) // some say only when it was observed
-			entries = append(entries, store.Entry{Outcome: o, State: store.Unclaimed, Deliveries: l.deliveries})
+			lines = append(lines, line{place{l.at, outcomeLine, l.id}, store.Entry{Outcome: o, State: store.Unclaimed, Deliveries: l.deliveries}})
 		}
 		if !l.scorer.Valid {
 			continue
 		}
-		entry := &entries[len(entries)-1]
+		entry := &lines[len(lines)-1]
 		if !l.late.Bool {
 			entry.State = store.Matched
 		} else if entry.State == store.Unclaimed {
@@ -113,21 +157,22 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter) ([]sto
 			entry.Scorers = append(entry.Scorers, scorer)
 		}
 	}
-	return entries, nil
+	return lines, nil
 }
 
 // ledgerRejections returns refused deliveries, newest first.
-func (s *Store) ledgerRejections(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
+func (s *Store) ledgerRejections(ctx context.Context, f store.LedgerFilter, after *place) ([]line, error) {
 	var c conditions
-	c.ledger(f)
-	return collect(ctx, s.read, func(rows *sql.Rows) (e store.Entry, err error) {
+	c.ledger(f, after, rejectionLine, "received_at")
+	return collect(ctx, s.read, func(rows *sql.Rows) (l line, err error) {
 		var doc string
-		if err = rows.Scan(&e.Deliveries, &doc); err != nil {
-			return e, err
+		l.list = rejectionLine
+		if err = rows.Scan(&l.id, &l.at, &l.Deliveries, &doc); err != nil {
+			return l, err
 		}
 		r, err := decode[store.Rejection](doc)
-		e.Outcome = scoring.Outcome{ID: r.DeliveryID, Source: r.Source, ReceivedAt: r.At}
-		e.State, e.Reason = store.Rejected, r.Reason
-		return e, err
-	}, `SELECT deliveries, doc FROM rejections`+c.String()+` ORDER BY received_at DESC, id DESC`+limit(f.Limit), c.args...)
+		l.Outcome = scoring.Outcome{ID: r.DeliveryID, Source: r.Source, ReceivedAt: r.At}
+		l.State, l.Reason = store.Rejected, r.Reason
+		return l, err
+	}, `SELECT id, received_at, deliveries, doc FROM rejections`+c.String()+` ORDER BY received_at DESC, id DESC`+limit(f.Limit), c.args...)
 }

@@ -102,7 +102,12 @@ func (s *Store) scoresOf(ctx context.Context, f store.Filter, learned bool) ([]s
 }
 
 func (s *Store) scores(ctx context.Context, f store.Filter, due, learned bool) ([]scoring.Record, error) {
-	var c conditions
+	records, _, err := s.scoresWhere(ctx, s.scoreConditions(f, due), ` ORDER BY s.id`+limit(f.Limit), learned)
+	return records, err
+}
+
+// scoreConditions are what a filter selects. If scores are due, States also selects the ones that may get another state.
+func (s *Store) scoreConditions(f store.Filter, due bool) (c conditions) {
 	c.run(f.Run)
 	if f.Name != "" {
 		c.add("s.name = ?", f.Name)
@@ -135,17 +140,22 @@ func (s *Store) scores(ctx context.Context, f store.Filter, due, learned bool) (
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}
+	return c
+}
+
+// scoresWhere returns scores, and the ids of their rows.
+func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, learned bool) ([]scoring.Record, []int64, error) {
 	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
 		CASE WHEN s.recorded_at = `+never+` THEN r.doc ELSE '' END, s.doc
-		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY s.id`+limit(f.Limit), c.args...)
+		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+order, c.args...)
 	if err != nil || len(found) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
-	c.add("s.id >= ? AND s.id <= ?", found[0].id, found[len(found)-1].id)
+	c.add("s.id >= ? AND s.id <= ?", min(found[0].id, found[len(found)-1].id), max(found[0].id, found[len(found)-1].id))
 	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt, p.arrived_at
 		FROM repeats p JOIN scores s ON s.id = p.score JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY p.id`, c.args...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	times := make(map[int64][]scoring.Said)
 	for _, a := range again {
@@ -154,14 +164,14 @@ func (s *Store) scores(ctx context.Context, f store.Filter, due, learned bool) (
 		}
 		times[a.score] = append(times[a.score], a.Said)
 	}
-	records := make([]scoring.Record, len(found))
+	records, ids := make([]scoring.Record, len(found)), make([]int64, len(found))
 	for i, row := range found {
 		if !learned {
 			row.rec.ArrivedAt, row.rec.SupersededAt = time.Time{}, time.Time{}
 		}
-		records[i] = row.record(times[row.id])
+		records[i], ids[i] = row.record(times[row.id]), row.id
 	}
-	return records, nil
+	return records, ids, nil
 }
 
 // never is the zero time as a column has it: a score of workflow code was recorded so once.
@@ -305,7 +315,18 @@ func runOfKey(ctx context.Context, q querier, namespace, key string) (scoring.Ru
 
 // Waiting implements store.Store.
 func (s *Store) Waiting(ctx context.Context, before time.Time) ([]scoring.Expectation, error) {
-	open, err := s.open(ctx, before)
+	return s.waiting(ctx, "at < $1", micro(before))
+}
+
+// waiting returns the expectations that no score has ended, oldest first.
+func (s *Store) waiting(ctx context.Context, where string, args ...any) ([]scoring.Expectation, error) {
+	open, err := collect(ctx, s.read, func(rows *sql.Rows) (e scoring.Expectation, err error) {
+		var doc string
+		if err = rows.Scan(&doc); err != nil {
+			return e, err
+		}
+		return decode[scoring.Expectation](doc)
+	}, `SELECT doc FROM expectations WHERE settled_at IS NULL AND `+where+` ORDER BY at, id`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -324,15 +345,4 @@ func (s *Store) Waiting(ctx context.Context, before time.Time) ([]scoring.Expect
 		decided[d.e.Identity()] = d.decision.Score.State != scoring.Pending
 	})
 	return slices.DeleteFunc(open, func(e scoring.Expectation) bool { return e.Declared() && decided[e.Identity()] }), err
-}
-
-// open returns the expectations that no score has ended.
-func (s *Store) open(ctx context.Context, before time.Time) ([]scoring.Expectation, error) {
-	return collect(ctx, s.read, func(rows *sql.Rows) (e scoring.Expectation, err error) {
-		var doc string
-		if err = rows.Scan(&doc); err != nil {
-			return e, err
-		}
-		return decode[scoring.Expectation](doc)
-	}, `SELECT doc FROM expectations WHERE settled_at IS NULL AND at < $1 ORDER BY at, id`, micro(before))
 }

@@ -1,0 +1,138 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// Forms of cursors.
+const (
+	scoreCursor  = "s%d"
+	ledgerCursor = "l%d.%d.%d"
+)
+
+// at reads a cursor of a form into the parts of a place.
+func at(c store.Cursor, form string, parts ...any) error {
+	n, err := fmt.Sscanf(string(c), form, parts...)
+	values := make([]any, len(parts))
+	for i, p := range parts {
+		switch p := p.(type) {
+		case *int64:
+			values[i] = *p
+		case *int:
+			values[i] = *p
+		}
+	}
+	if err != nil || n != len(parts) || fmt.Sprintf(form, values...) != string(c) {
+		return scoring.Invalid("cursor", "%q is none of this list's", string(c))
+	}
+	return nil
+}
+
+func checkPage(p store.Page) error {
+	if p.Limit < 1 || p.Limit > store.MaxPage {
+		return scoring.Invalid("limit", "%d, must be from 1 to %d", p.Limit, store.MaxPage)
+	}
+	return nil
+}
+
+// ScorePage implements store.Store.
+func (s *Store) ScorePage(ctx context.Context, f store.Filter, p store.Page) (scores []scoring.Record, next store.Cursor, err error) {
+	before := int64(math.MaxInt64)
+	if p.After != "" {
+		err = at(p.After, scoreCursor, &before)
+	}
+	if err == nil {
+		err = checkPage(p)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	now, due, err := s.anyDue(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	c := s.scoreConditions(f, due)
+	c.add("s.id < ?", before)
+	scores, ids, err := s.scoresWhere(ctx, c, ` ORDER BY s.id DESC`+limit(p.Limit+1), false)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(ids) > p.Limit {
+		scores, next = scores[:p.Limit], store.Cursor(fmt.Sprintf(scoreCursor, ids[p.Limit-1]))
+	}
+	if due {
+		f.Limit = 0
+		slices.Reverse(scores) // a state that is derived comes after the one before
+		scores, err = s.withDue(ctx, scores, f, now, false)
+		slices.Reverse(scores)
+	}
+	return scores, next, err
+}
+
+// LedgerPage implements store.Store.
+func (s *Store) LedgerPage(ctx context.Context, f store.LedgerFilter, p store.Page) (entries []store.Entry, next store.Cursor, err error) {
+	var after *place
+	if p.After != "" {
+		after = &place{}
+		err = at(p.After, ledgerCursor, &after.at, &after.list, &after.id)
+	}
+	if err == nil {
+		err = checkPage(p)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	f.Limit = p.Limit + 1
+	lines, err := s.ledger(ctx, f, after)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(lines) > p.Limit {
+		lines = lines[:p.Limit]
+		last := lines[p.Limit-1]
+		next = store.Cursor(fmt.Sprintf(ledgerCursor, last.at, last.list, last.id))
+	}
+	for _, l := range lines {
+		entries = append(entries, l.Entry)
+	}
+	return entries, next, nil
+}
+
+// RunView implements store.Store.
+func (s *Store) RunView(ctx context.Context, run scoring.Run) (v store.RunView, err error) {
+	found, err := s.Runs(ctx, store.RunFilter{Run: run, Superseded: true})
+	switch {
+	case err != nil:
+		return v, err
+	case len(found) == 0 || run.WorkflowID == "" || run.RunID == "":
+		return v, fmt.Errorf("%w: nothing is known of the run %s", store.ErrNotFound, run)
+	case len(found) > 1:
+		return v, fmt.Errorf("%w: several namespaces have the run %s", store.ErrAmbiguous, run)
+	}
+	v.Facts = found[0]
+	run = v.Facts.Run
+	if v.Scores, err = s.Scores(ctx, store.Filter{Run: run, History: true, Retracted: true, Superseded: true}); err != nil {
+		return v, err
+	}
+	if v.Assignments, err = collect(ctx, s.read, scanAssignment, selectAssignment+` WHERE a.chain IN (SELECT chain FROM runs WHERE hash = $1)
+		OR a.run IN (SELECT id FROM runs WHERE hash = $1) ORDER BY a.id`, runHash(run)); err != nil {
+		return v, err
+	}
+	var pending [][]byte
+	for _, r := range v.Scores {
+		if r.State == scoring.Pending && r.Source == scoring.FromScorer {
+			pending = append(pending, scoreIdentity(r))
+		}
+	}
+	if len(pending) > 0 {
+		is, list := in(s.dialect, 1, Blobs, pending)
+		v.Waiting, err = s.waiting(ctx, "pending "+is, list)
+	}
+	return v, err
+}

@@ -1,0 +1,44 @@
+package store
+
+import (
+	"context"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// Pager reads lists in pages, newest first, and all that is known of one run. A page costs the same however long the list is.
+// What is written meanwhile is not on the pages that follow, and moves nothing on them.
+type Pager interface {
+	// ScorePage returns scores that a filter selects, whose Limit it ignores. Of a filter with States a page may have fewer
+	// scores than its limit although more follow: what time alone has decided is derived when it is read.
+	ScorePage(ctx context.Context, f Filter, p Page) (scores []scoring.Record, next Cursor, err error)
+	// LedgerPage returns entries of the ledger that a filter selects, whose Limit it ignores.
+	LedgerPage(ctx context.Context, f LedgerFilter, p Page) (entries []Entry, next Cursor, err error)
+	// RunView returns all that is known of a run, whose namespace may be empty. ErrNotFound if nothing is; ErrAmbiguous if
+	// several namespaces have such a run.
+	RunView(ctx context.Context, run scoring.Run) (RunView, error)
+}
+
+// Page says which part of a list to return.
+type Page struct {
+	After Cursor // where the last page has ended; empty: the newest
+	Limit int    // 1 to MaxPage
+}
+
+// MaxPage is the largest page.
+const MaxPage = 1000
+
+// Cursor is a place in a list. Only the store reads it; of a place that it does not know it says so by a
+// scoring.InvalidError.
+type Cursor string
+
+// RunView is all that is known of a run.
+type RunView struct {
+	Facts scoring.RunFacts `json:"facts"`
+	// Scores has every revision, oldest first, the retracted and the superseded ones included.
+	Scores []scoring.Record `json:"scores"`
+	// Assignments are of the run's chain.
+	Assignments []scoring.Assignment `json:"assignments"`
+	// Waiting are the expectations about it that no score has ended, each with until when.
+	Waiting []scoring.Expectation `json:"waiting"`
+}

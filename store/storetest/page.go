@@ -1,0 +1,141 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+var pageTests = []namedTest{
+	{"pages of scores, newest first", func(t *testing.T, b bench) {
+		r := freshRun()
+		var want []string
+		for i := range 7 {
+			b.record(t, record(r, scoring.Number(fmt.Sprint("q", i), 1), i))
+			want = append([]string{fmt.Sprint("q", i)}, want...)
+		}
+		b.record(t, record(freshRun(), scoring.Number("other", 1), 1))
+		for limit := 1; limit < 9; limit++ {
+			var got []string
+			var after store.Cursor
+			for pages := 0; ; pages++ {
+				scores, next, err := b.ScorePage(t.Context(), store.Filter{Run: r}, store.Page{After: after, Limit: limit})
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(scores), limit)
+				for _, s := range scores {
+					got = append(got, s.Name)
+				}
+				if after = next; next == "" {
+					break
+				}
+				require.Less(t, pages, 8)
+			}
+			require.Equal(t, want, got, "pages of %d", limit)
+		}
+	}},
+	{"what is written meanwhile moves no page", func(t *testing.T, b bench) {
+		r := freshRun()
+		for i := range 4 {
+			b.record(t, record(r, scoring.Number(fmt.Sprint("q", i), 1), i))
+		}
+		first, next, err := b.ScorePage(t.Context(), store.Filter{Run: r}, store.Page{Limit: 2})
+		require.NoError(t, err)
+		b.record(t, record(r, scoring.Number("later", 1), 9))
+		second, next, err := b.ScorePage(t.Context(), store.Filter{Run: r}, store.Page{After: next, Limit: 2})
+		require.NoError(t, err)
+		require.Empty(t, next)
+		require.Equal(t, []string{"q3", "q2", "q1", "q0"}, []string{first[0].Name, first[1].Name, second[0].Name, second[1].Name})
+	}},
+	{"a page of scores in a state that time has decided", func(t *testing.T, b bench) {
+		r := freshRun()
+		ended := declaredFor(r, "k", ifPaid)
+		ended.Window = window(-2*time.Hour, -time.Hour)
+		b.expect(t, ended)
+		all, err := b.Scores(t.Context(), store.Filter{Run: r})
+		require.NoError(t, err)
+		page, next, err := b.ScorePage(t.Context(), store.Filter{Run: r}, store.Page{Limit: 5})
+		require.NoError(t, err)
+		require.Empty(t, next)
+		require.Equal(t, all, page)
+		page, _, err = b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{all[0].State}}, store.Page{Limit: 5})
+		require.NoError(t, err)
+		require.Equal(t, all, page)
+		page, _, err = b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{scoring.Declined}}, store.Page{Limit: 5})
+		require.NoError(t, err)
+		require.Empty(t, page)
+	}},
+	{"pages of the ledger", func(t *testing.T, b bench) {
+		for i := range 4 {
+			o := outcome(fmt.Sprint("o", i), "nobody waits", i/2)
+			b.receive(t, o)
+			require.NoError(t, b.Reject(t.Context(), store.Rejection{Source: "s", DeliveryID: fmt.Sprint("r", i), Reason: "bad", At: o.ReceivedAt}))
+		}
+		all, err := b.Ledger(t.Context(), store.LedgerFilter{})
+		require.NoError(t, err)
+		require.Len(t, all, 8)
+		for _, f := range []store.LedgerFilter{{}, {State: store.Rejected}, {State: store.Unclaimed}, {State: store.Held}, {Since: all[3].Outcome.ReceivedAt}} {
+			want, err := b.Ledger(t.Context(), f)
+			require.NoError(t, err)
+			for limit := 1; limit < 10; limit++ {
+				got := []store.Entry{}
+				var after store.Cursor
+				for {
+					entries, next, err := b.LedgerPage(t.Context(), f, store.Page{After: after, Limit: limit})
+					require.NoError(t, err)
+					got = append(got, entries...)
+					if after = next; next == "" {
+						break
+					}
+				}
+				require.Equal(t, want, got, "%+v in pages of %d", f, limit)
+			}
+		}
+	}},
+	{"a cursor or a limit of no page", func(t *testing.T, b bench) {
+		for _, p := range []store.Page{{}, {Limit: -1}, {Limit: store.MaxPage + 1}, {After: "x", Limit: 1}, {After: "s", Limit: 1}, {After: "s1x", Limit: 1}, {After: "s 1", Limit: 1}, {After: "l1.2.3.", Limit: 1}} {
+			var invalid *scoring.InvalidError
+			_, _, err := b.ScorePage(t.Context(), store.Filter{}, p)
+			require.ErrorAs(t, err, &invalid, "%+v", p)
+			_, _, err = b.LedgerPage(t.Context(), store.LedgerFilter{}, p)
+			require.ErrorAs(t, err, &invalid, "%+v", p)
+		}
+	}},
+	{"all that is known of a run", func(t *testing.T, b bench) {
+		r := freshRun()
+		_, err := b.RunView(t.Context(), r)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		a := b.assign(t, assignment(r, "a"))
+		b.expect(t, expectation(r, "k"))
+		b.flush(t, flush(r, 10, inWorkflow(r, scoring.Number("q", 1), 1)))
+		b.flush(t, flush(r, 20, inWorkflow(r, scoring.Number("q", 2).WithReason("better"), 2)))
+		b.record(t, record(freshRun(), scoring.Number("of another", 1), 1))
+		for _, by := range []scoring.Run{r, {WorkflowID: r.WorkflowID, RunID: r.RunID}} {
+			v, err := b.RunView(t.Context(), by)
+			require.NoError(t, err)
+			require.Equal(t, r, v.Facts.Run)
+			require.Equal(t, []scoring.Assignment{a}, v.Assignments)
+			require.Len(t, v.Waiting, 1)
+			require.Equal(t, expectation(r, "k").Events, v.Waiting[0].Events)
+			var said []string
+			for _, s := range v.Scores {
+				said = append(said, fmt.Sprint(s.Name, " ", s.Revision, " ", s.State, " ", s.Value, " ", s.Reason))
+			}
+			require.ElementsMatch(t, []string{"q 1 scored 1 ", "q 2 scored 2 better", v.Scores[0].Name + " 1 pending  "}, said)
+		}
+		_, err = b.RunView(t.Context(), scoring.Run{WorkflowID: r.WorkflowID})
+		require.ErrorIs(t, err, store.ErrNotFound)
+		other := r
+		other.Namespace = "other"
+		b.record(t, record(other, scoring.Number("q", 1), 1))
+		_, err = b.RunView(t.Context(), scoring.Run{WorkflowID: r.WorkflowID, RunID: r.RunID})
+		require.ErrorIs(t, err, store.ErrAmbiguous)
+		v, err := b.RunView(t.Context(), other)
+		require.NoError(t, err)
+		require.Empty(t, v.Assignments, "they are of the other namespace's run")
+	}},
+}
