@@ -6,16 +6,16 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Pager reads lists in pages, newest first, and all that is known of one run. A page costs the same however long the list is.
-// What is written meanwhile is not on the pages that follow, and moves nothing on them.
+// Pager reads lists in pages, newest first, and everything about one run. A page costs the same of a long list as of a short
+// one. Rows that are written meanwhile are not on the pages that follow, and move nothing on them.
 type Pager interface {
 	// ScorePage returns scores that a filter selects, whose Limit it ignores. Of a filter with States a page may have fewer
 	// scores than its limit although more follow: what time alone has decided is derived when it is read.
 	ScorePage(ctx context.Context, f Filter, p Page) (scores []scoring.Record, next Cursor, err error)
 	// LedgerPage returns entries of the ledger that a filter selects, whose Limit it ignores.
 	LedgerPage(ctx context.Context, f LedgerFilter, p Page) (entries []Entry, next Cursor, err error)
-	// RunView returns all that is known of a run, whose namespace may be empty. ErrNotFound if nothing is; ErrAmbiguous if
-	// several namespaces have such a run.
+	// RunView returns everything that the store knows of a run, whose namespace may be empty. ErrNotFound if it knows nothing;
+	// ErrAmbiguous if several namespaces have such a run.
 	RunView(ctx context.Context, run scoring.Run) (RunView, error)
 }
 
@@ -32,7 +32,7 @@ const MaxPage = 1000
 // scoring.InvalidError.
 type Cursor string
 
-// RunView is all that is known of a run.
+// RunView is everything that the store knows of a run.
 type RunView struct {
 	Facts scoring.RunFacts `json:"facts"`
 	// Scores has every revision, oldest first, the retracted and the superseded ones included.

@@ -35,7 +35,7 @@ func (s *Worker) Handler() http.Handler {
 // Webhooks answers POST /webhooks/{sender} of each sender that has a secret.
 func (s *Worker) Webhooks() http.Handler { return s.webhooks }
 
-// API answers POST /v1/scores and POST /v1/outcomes.
+// API answers the paths below /v1/: POST scores and outcomes, and GET scores, outcomes, runs, sessions and experiments.
 func (s *Worker) API() http.Handler { return s.api }
 
 // Pages answers GET / and the plots below GET /experiments/, which the page names relative to itself.
@@ -102,7 +102,7 @@ func (s *Worker) handle(cfg Options, numbers http.Handler) error {
 	}
 	s.api = counted(s.metrics, "api", api.New(guard, api.Options{
 		Store: cfg.Store, Temporal: s.temporal, Deliver: d.deliver, Namespace: cfg.Client.Namespace,
-		TokenKeys: cfg.TokenKeys, Logger: s.log,
+		Report: s.report(cfg), TokenKeys: cfg.TokenKeys, Logger: s.log,
 	}))
 	pages := guard.Protect(s.page(cfg), true)
 	s.pages = counted(s.metrics, "pages", routes(map[string]http.Handler{"GET /{$}": pages, "GET /experiments/": pages}))

@@ -5,22 +5,51 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/verdict-dev/verdict/internal/page"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
 )
 
 // errAway replaces an answer of Temporal while it is down.
 var errAway = errors.New("temporal is away")
 
-// page is the report as a page. While Temporal is down it is not asked, because viewers would wait for it.
+// page is the report as a page.
 func (s *Worker) page(cfg Options) http.Handler {
+	o := s.reports(cfg)
+	return page.New(page.Options{
+		Store: cfg.Store, UI: cfg.UI, Definitions: o.Definitions, Namespace: cfg.Client.Namespace, Away: s.parts.look, Logger: s.log,
+		Ask: o.Ask, Define: o.Define, Closed: o.Closed,
+	})
+}
+
+// report returns the results of an experiment's version.
+func (s *Worker) report(cfg Options) func(context.Context, store.ExperimentKey) (any, error) {
+	return func(ctx context.Context, key store.ExperimentKey) (any, error) {
+		o := s.reports(cfg)
+		o.Experiment, o.Now = key.Experiment, time.Now()
+		all, err := report.Build(ctx, cfg.Store, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range all.Experiments {
+			if e.Version == key.Version {
+				return e, nil
+			}
+		}
+		return nil, store.ErrNotFound
+	}
+}
+
+// reports are how reports are made. While Temporal is down it is not asked, because viewers would wait for it.
+func (s *Worker) reports(cfg Options) report.Options {
 	away := func(ctx context.Context) bool { return slices.Contains(s.parts.look(ctx), "temporal") }
 	ask, define := report.AskTemporal(s.temporal), report.DefinedByControl(s.temporal)
 	closed := report.ClosedOnTemporal(s.temporal, cfg.Client.Namespace)
-	return page.New(page.Options{
-		Store: cfg.Store, UI: cfg.UI, Definitions: cfg.Definitions, Namespace: cfg.Client.Namespace, Away: s.parts.look, Logger: s.log,
+	return report.Options{
+		Definitions: cfg.Definitions,
 		Ask: func(ctx context.Context, run scoring.Run) (report.RunState, error) {
 			if away(ctx) {
 				return "", errAway
@@ -39,5 +68,5 @@ func (s *Worker) page(cfg Options) http.Handler {
 			}
 			return closed(ctx, types)
 		},
-	})
+	}
 }

@@ -1,6 +1,8 @@
-// Package api is how a program in any language scores runs and delivers outcomes: POST /v1/scores and
-// POST /v1/outcomes on the worker. Bodies are JSON; every error is a [Problem]. POST /v1/bundles is for verdict.Client, and answers 200
-// with what became of each item; its body may change with each release.
+// Package api is how a program in any language scores runs and delivers outcomes, by POST /v1/scores and POST /v1/outcomes on
+// the worker, and reads what became of them, by GET. Bodies are JSON; every error is a [Problem]. POST /v1/bundles is for
+// verdict.Client, and answers 200 with what became of each item; its body may change with each release.
+//
+// A GET is answered by 200, 400 for a wrong parameter, 401, 404, 405 or 503. A POST by:
 //
 //	201  new, and durably held
 //	200  the idempotency key was used for the same request before: nothing has changed
@@ -9,7 +11,7 @@
 //	     rounded, two idempotency keys
 //	401  no token, or a wrong one
 //	404  neither the server nor the store knows the run
-//	405  not a POST
+//	405  neither a GET nor a POST
 //	409  the idempotency key was used for another request
 //	413  the body is too large
 //	415  not application/json
@@ -52,6 +54,8 @@ type Options struct {
 	Temporal runs.Server
 	// Deliver hands over an outcome, and tells whether it was delivered before.
 	Deliver func(context.Context, scoring.Outcome) (duplicate bool, err error)
+	// Report returns the results of an experiment's version; store.ErrNotFound if it has no assignments.
+	Report func(context.Context, store.ExperimentKey) (any, error)
 	// Namespace is the client's.
 	Namespace string
 	// TokenKeys open run tokens.
@@ -64,11 +68,45 @@ type api struct{ Options }
 // New answers the routes, each behind the guard.
 func New(g Guard, o Options) http.Handler {
 	a := &api{o}
+	posts := map[string]http.Handler{
+		"/v1/scores": a.post(maxBody, a.scores), "/v1/outcomes": a.post(maxBody, a.outcomes), endpoint.Path: a.post(endpoint.MaxBody, a.bundles),
+	}
+	gets := map[string]http.Handler{}
+	for _, route := range a.readings() {
+		gets[route.path] = a.get(route)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/scores", g.Protect(a.post(maxBody, a.scores), false))
-	mux.Handle("/v1/outcomes", g.Protect(a.post(maxBody, a.outcomes), false))
-	mux.Handle(endpoint.Path, g.Protect(a.post(endpoint.MaxBody, a.bundles), false))
+	for path := range posts {
+		mux.Handle(path, g.Protect(methods(gets[path], posts[path]), false))
+	}
+	for path := range gets {
+		if posts[path] == nil {
+			mux.Handle(path, g.Protect(methods(gets[path], nil), false))
+		}
+	}
 	return mux
+}
+
+// methods answers a path. It may lack GET or POST.
+func methods(get, post http.Handler) http.Handler {
+	var allowed []string
+	if get != nil {
+		allowed = append(allowed, http.MethodGet, http.MethodHead)
+	}
+	if post != nil {
+		allowed = append(allowed, http.MethodPost)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case get != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+			get.ServeHTTP(w, r)
+		case post != nil && r.Method == http.MethodPost:
+			post.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			problem(http.StatusMethodNotAllowed, wrongMethod, "", "only "+strings.Join(allowed, ", ")).Write(w)
+		}
+	})
 }
 
 // post makes a handler of a function that answers with the status and the body of a success, or with an error.
@@ -100,12 +138,8 @@ func (a *api) post(most int64, do func(*http.Request, []byte) (int, any, error))
 // requestLimit is how long a request may take. Then it is not held, and to be sent again.
 const requestLimit = 8 * time.Second
 
-// read checks the method, the media type and the size.
+// read checks the media type and the size.
 func read(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return nil, problem(http.StatusMethodNotAllowed, wrongMethod, "", "only POST")
-	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		w.Header().Set("Accept-Post", "application/json")

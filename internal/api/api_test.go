@@ -95,6 +95,7 @@ func newBench(t *testing.T, s server, g api.Guard) *bench {
 	b := &bench{T: t, store: &keeper{Store: db, seen: map[string]string{}}}
 	mux := api.New(g, api.Options{
 		Store: b.store, Temporal: s, Namespace: "default", TokenKeys: [][]byte{tokenKey}, Logger: slog.New(slog.DiscardHandler),
+		Report: reportOf,
 		Deliver: func(ctx context.Context, o scoring.Outcome) (bool, error) {
 			if err := ctx.Err(); err != nil {
 				return false, err
@@ -403,9 +404,9 @@ func TestLimitsOfHTTP(t *testing.T) {
 	b := standard(t)
 	auth := []string{"Authorization", "Bearer " + secret}
 	for _, path := range []string{"/v1/scores", "/v1/outcomes"} {
-		w := b.send(http.MethodGet, path, "", auth...)
+		w := b.send(http.MethodDelete, path, "", auth...)
 		b.refused(w, 405, "method-not-allowed", "")
-		require.Equal(t, "POST", w.Header().Get("Allow"))
+		require.Equal(t, "GET, HEAD, POST", w.Header().Get("Allow"))
 		b.refused(b.send(http.MethodPost, path, `{}`, auth...), 415, "unsupported-media-type", "Content-Type")
 		b.refused(b.send(http.MethodPost, path, `{}`, append(auth, "Content-Type", "text/plain")...), 415, "unsupported-media-type", "Content-Type")
 		b.refused(b.post(path, `{"name":"`+strings.Repeat("x", 200<<10)+`"}`), 413, "too-large", "")

@@ -38,7 +38,7 @@ var pageTests = []namedTest{
 			require.Equal(t, want, got, "pages of %d", limit)
 		}
 	}},
-	{"what is written meanwhile moves no page", func(t *testing.T, b bench) {
+	{"a row that is written meanwhile moves no page", func(t *testing.T, b bench) {
 		r := freshRun()
 		for i := range 4 {
 			b.record(t, record(r, scoring.Number(fmt.Sprint("q", i), 1), i))
@@ -105,7 +105,7 @@ var pageTests = []namedTest{
 			require.ErrorAs(t, err, &invalid, "%+v", p)
 		}
 	}},
-	{"all that is known of a run", func(t *testing.T, b bench) {
+	{"everything about a run", func(t *testing.T, b bench) {
 		r := freshRun()
 		_, err := b.RunView(t.Context(), r)
 		require.ErrorIs(t, err, store.ErrNotFound)

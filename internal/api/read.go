@@ -1,0 +1,239 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// reading is a route that only reads.
+type reading struct {
+	path string
+	// params are the query parameters that it takes. Any other one is a mistake.
+	params []string
+	do     func(ctx context.Context, r *http.Request, q url.Values) (any, error)
+}
+
+// defaultPage is the size of a page without a limit.
+const defaultPage = 100
+
+func (a *api) readings() []reading {
+	return []reading{
+		{"/v1/scores", []string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history", "cursor", "limit", "format"}, a.listScores},
+		{"/v1/outcomes", []string{"state", "since", "cursor", "limit", "format"}, a.listOutcomes},
+		{"/v1/runs/{workflow}/{run}", []string{"namespace"}, a.showRun},
+		{"/v1/sessions/{key}/{id}", []string{"cursor", "limit"}, a.showSession},
+		{"/v1/experiments", nil, a.listExperiments},
+		{"/v1/experiments/{name}/{version}", nil, a.showExperiment},
+	}
+}
+
+// get makes the handler of a reading.
+func (a *api) get(route reading) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
+		defer cancel()
+		answer, err := a.read(ctx, r, route)
+		if err != nil {
+			p := readingProblem(a.problemOf(err))
+			if p.Status >= http.StatusInternalServerError {
+				a.Logger.Error("API request failed", "path", r.URL.Path, "error", err)
+			}
+			p.Write(w)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if t, ok := answer.(table); ok && asCSV(r) {
+			writeTable(w, r, t)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+}
+
+func (a *api) read(ctx context.Context, r *http.Request, route reading) (any, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, problem(http.StatusBadRequest, invalid, "", "the query cannot be read: "+err.Error())
+	}
+	for name, values := range q {
+		switch {
+		case !slices.Contains(route.params, name):
+			return nil, problem(http.StatusBadRequest, invalid, name, "there is no such parameter; there are: "+cmp.Or(strings.Join(route.params, ", "), "none"))
+		case len(values) > 1 && name != "state":
+			return nil, problem(http.StatusBadRequest, invalid, name, "it is given twice")
+		}
+	}
+	if format := q.Get("format"); format != "" && format != "json" && format != "csv" {
+		return nil, problem(http.StatusBadRequest, invalid, "format", "json or csv")
+	}
+	return route.do(ctx, r, q)
+}
+
+// readingProblem says of a problem what it means for a request that changes nothing.
+func readingProblem(p *Problem) *Problem {
+	out := *p
+	switch p.Status {
+	case http.StatusServiceUnavailable:
+		out.Detail = "the store does not answer, try again"
+	case http.StatusUnprocessableEntity:
+		out.Status, out.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
+	}
+	return &out
+}
+
+// pageOf reads which page a request asks for.
+func pageOf(q url.Values) (store.Page, error) {
+	p := store.Page{After: store.Cursor(q.Get("cursor")), Limit: defaultPage}
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return p, scoring.Invalid("limit", "%q is not a number", text)
+		}
+		p.Limit = n
+	}
+	return p, nil
+}
+
+// scoreList is a page of scores.
+type scoreList struct {
+	Scores []scoring.Record `json:"scores"`
+	// Next is the cursor of the next page; empty on the last one.
+	Next store.Cursor `json:"next,omitempty"`
+}
+
+func (a *api) listScores(ctx context.Context, _ *http.Request, q url.Values) (any, error) {
+	p, err := pageOf(q)
+	if err != nil {
+		return nil, err
+	}
+	f := store.Filter{
+		Run: scoring.Run{Namespace: q.Get("namespace"), WorkflowID: q.Get("workflow_id"), RunID: q.Get("run_id")}, Name: q.Get("name"),
+		Session:    scoring.Session{Key: q.Get("session_key"), ID: q.Get("session_id")},
+		Experiment: q.Get("experiment"), Version: q.Get("version"),
+	}
+	switch {
+	case (f.Session.Key == "") != (f.Session.ID == ""):
+		return nil, scoring.Invalid("session_id", "a session has a key and an id")
+	case f.Version != "" && f.Experiment == "":
+		return nil, scoring.Invalid("version", "of which experiment?")
+	}
+	switch text := q.Get("history"); text {
+	case "", "false":
+	case "true":
+		f.History, f.Retracted, f.Superseded = true, true, true
+	default:
+		return nil, scoring.Invalid("history", "%q is not true or false", text)
+	}
+	for _, text := range q["state"] {
+		state := scoring.State(text)
+		if !slices.Contains([]scoring.State{scoring.Scored, scoring.Pending, scoring.Expired, scoring.Declined, scoring.Failed}, state) {
+			return nil, scoring.Invalid("state", "%q is no state of a score", text)
+		}
+		f.States = append(f.States, state)
+	}
+	var out scoreList
+	out.Scores, out.Next, err = a.Store.ScorePage(ctx, f, p)
+	out.Scores = orEmpty(out.Scores)
+	return out, err
+}
+
+// outcomeList is a page of the ledger.
+type outcomeList struct {
+	Outcomes []store.Entry `json:"outcomes"`
+	Next     store.Cursor  `json:"next,omitempty"`
+}
+
+func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (any, error) {
+	p, err := pageOf(q)
+	if err != nil {
+		return nil, err
+	}
+	f := store.LedgerFilter{}
+	for _, text := range q["state"] {
+		if f.State != "" {
+			return nil, scoring.Invalid("state", "one at most")
+		}
+		f.State = store.OutcomeState(text)
+		if !slices.Contains([]store.OutcomeState{store.Matched, store.Late, store.Unclaimed, store.Rejected, store.Held}, f.State) {
+			return nil, scoring.Invalid("state", "%q is no state of an outcome", text)
+		}
+	}
+	if text := q.Get("since"); text != "" {
+		if f.Since, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, scoring.Invalid("since", "%q is not a time as in RFC 3339", text)
+		}
+	}
+	var out outcomeList
+	out.Outcomes, out.Next, err = a.Store.LedgerPage(ctx, f, p)
+	out.Outcomes = orEmpty(out.Outcomes)
+	return out, err
+}
+
+func (a *api) showRun(ctx context.Context, r *http.Request, q url.Values) (any, error) {
+	v, err := a.Store.RunView(ctx, scoring.Run{Namespace: q.Get("namespace"), WorkflowID: r.PathValue("workflow"), RunID: r.PathValue("run")})
+	if errors.Is(err, store.ErrAmbiguous) {
+		return nil, problem(http.StatusBadRequest, ambiguous, "namespace", "several namespaces have this run")
+	}
+	v.Scores, v.Assignments, v.Waiting = orEmpty(v.Scores), orEmpty(v.Assignments), orEmpty(v.Waiting)
+	return v, err
+}
+
+// sessionView is a session.
+type sessionView struct {
+	Session scoring.Session `json:"session"`
+	// Runs are the newest ones that carry it.
+	Runs []scoring.RunFacts `json:"runs"`
+	scoreList
+}
+
+func (a *api) showSession(ctx context.Context, r *http.Request, q url.Values) (any, error) {
+	p, err := pageOf(q)
+	if err != nil {
+		return nil, err
+	}
+	out := sessionView{Session: scoring.Session{Key: r.PathValue("key"), ID: r.PathValue("id")}}
+	if out.Scores, out.Next, err = a.Store.ScorePage(ctx, store.Filter{Session: out.Session}, p); err != nil {
+		return nil, err
+	}
+	if out.Runs, err = a.Store.Runs(ctx, store.RunFilter{Session: out.Session, Newest: true, Limit: p.Limit}); err != nil {
+		return nil, err
+	}
+	if len(out.Scores)+len(out.Runs) == 0 && p.After == "" {
+		return nil, problem(http.StatusNotFound, notFound, "", "no run and no score has this session")
+	}
+	out.Scores, out.Runs = orEmpty(out.Scores), orEmpty(out.Runs)
+	return out, nil
+}
+
+func (a *api) listExperiments(ctx context.Context, _ *http.Request, _ url.Values) (any, error) {
+	keys, err := a.Store.Experiments(ctx)
+	return map[string]any{"experiments": orEmpty(keys)}, err
+}
+
+func (a *api) showExperiment(ctx context.Context, r *http.Request, _ url.Values) (any, error) {
+	answer, err := a.Report(ctx, store.ExperimentKey{Experiment: r.PathValue("name"), Version: r.PathValue("version")})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, problem(http.StatusNotFound, notFound, "", "there is no such version of an experiment with assignments")
+	}
+	return answer, err
+}
+
+// orEmpty makes an empty list of none, which JSON would call null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,208 @@
+package api_test
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// get asks with the token.
+func (b *bench) get(path string, headers ...string) *httptest.ResponseRecorder {
+	b.Helper()
+	return b.send(http.MethodGet, path, "", append([]string{"Authorization", "Bearer " + secret}, headers...)...)
+}
+
+func answered[T any](b *bench, w *httptest.ResponseRecorder) (v T) {
+	b.Helper()
+	require.Equal(b, http.StatusOK, w.Code, w.Body.String())
+	require.Equal(b, "application/json", w.Header().Get("Content-Type"))
+	require.Equal(b, "no-store", w.Header().Get("Cache-Control"))
+	require.NoError(b, json.Unmarshal(w.Body.Bytes(), &v))
+	return v
+}
+
+type scoresPage struct {
+	Scores []scoring.Record `json:"scores"`
+	Next   string           `json:"next"`
+}
+
+// read has some scores, outcomes and assignments.
+func read(t *testing.T) *bench {
+	b := standard(t)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i := range 5 {
+		run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("order/%d", i), RunID: fmt.Sprint("r", i)}
+		rec := scoring.NewRecord(scoring.Number("quality", float64(i)).WithReason("because, \"so\"\nit is"), scoring.FromClient, run, scoring.Step{}, at)
+		rec.Sessions = []scoring.Session{{Key: "customer", ID: fmt.Sprint(i % 2)}}
+		require.NoError(t, b.store.Record(t.Context(), []scoring.Record{rec}))
+		_, err := b.store.Receive(t.Context(), scoring.Outcome{ID: fmt.Sprint("o", i), Name: "paid", Key: fmt.Sprint(i), Source: "shop", ReceivedAt: at.Add(time.Duration(i) * time.Hour)})
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.store.Reject(t.Context(), store.Rejection{Source: "github", DeliveryID: "d", Reason: "bad signature", At: at}))
+	_, err := b.store.Assign(t.Context(), scoring.Assignment{
+		Experiment: "prompt", Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5}, Unit: "u", At: at,
+		Run: scoring.Run{Namespace: "default", WorkflowID: "order/0", RunID: "r0"}, FirstRunID: "r0", OriginalRunID: "r0",
+	})
+	require.NoError(t, err)
+	return b
+}
+
+func TestScoresAreListed(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	var names []string
+	next, pages := "", 0
+	for {
+		p := answered[scoresPage](b, b.get("/v1/scores?name=quality&limit=2&cursor="+url.QueryEscape(next)))
+		for _, s := range p.Scores {
+			names = append(names, s.Run.WorkflowID)
+		}
+		if next = p.Next; next == "" {
+			break
+		}
+		pages++
+		require.Less(t, pages, 5)
+	}
+	require.Equal(t, []string{"order/4", "order/3", "order/2", "order/1", "order/0"}, names)
+	for query, want := range map[string]int{
+		"": 5, "workflow_id=order%2F3": 1, "workflow_id=order%2F3&run_id=other": 0, "session_key=customer&session_id=1": 2, "experiment=prompt&version=1": 1,
+		"state=scored": 5, "state=expired": 0, "state=expired&state=scored": 5, "history=true&name=quality": 5, "name=none": 0,
+	} {
+		require.Len(t, answered[scoresPage](b, b.get("/v1/scores?"+query)).Scores, want, query)
+	}
+	require.Contains(t, b.get("/v1/scores?name=none").Body.String(), `"scores":[]`)
+}
+
+func TestListsAsCSV(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	for path, w := range map[string]*httptest.ResponseRecorder{
+		"/v1/scores": b.get("/v1/scores?limit=2&format=csv"), "/v1/outcomes": b.get("/v1/outcomes?limit=2", "Accept", "text/csv"),
+	} {
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, "text/csv; charset=utf-8", w.Header().Get("Content-Type"))
+		lines, err := csv.NewReader(w.Body).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, lines, 3, path)
+		link := w.Header().Get("Link")
+		require.Regexp(t, `^<`+path+`\?.*cursor=.*>; rel="next"$`, link)
+		again := b.get(strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`), "Accept", "text/csv")
+		require.Equal(t, http.StatusOK, again.Code)
+		more, err := csv.NewReader(again.Body).ReadAll()
+		require.NoError(t, err)
+		require.Equal(t, lines[0], more[0])
+		require.NotEqual(t, lines[1], more[1])
+	}
+	lines, err := csv.NewReader(b.get("/v1/scores?workflow_id=order%2F3&format=csv").Body).ReadAll()
+	require.NoError(t, err)
+	require.Contains(t, lines[1], "because, \"so\"\nit is")
+}
+
+func TestOutcomesAreListed(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	type page struct {
+		Outcomes []store.Entry `json:"outcomes"`
+		Next     string        `json:"next"`
+	}
+	all := answered[page](b, b.get("/v1/outcomes")).Outcomes
+	require.Len(t, all, 6)
+	require.Equal(t, "o4", all[0].Outcome.ID)
+	require.Len(t, answered[page](b, b.get("/v1/outcomes?state=rejected")).Outcomes, 1)
+	require.Len(t, answered[page](b, b.get("/v1/outcomes?since=2026-01-02T06:04:05Z")).Outcomes, 2)
+}
+
+func TestARunIsShown(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	v := answered[store.RunView](b, b.get("/v1/runs/order%2F0/r0"))
+	require.Equal(t, "order/0", v.Facts.Run.WorkflowID)
+	require.Len(t, v.Scores, 1)
+	require.Equal(t, "a", v.Assignments[0].Variant)
+	require.NotNil(t, v.Waiting)
+	b.refused(b.get("/v1/runs/order%2F0/other"), http.StatusNotFound, "not-found", "")
+	require.NoError(t, b.store.Record(t.Context(), []scoring.Record{scoring.NewRecord(scoring.Bool("up", true), scoring.FromClient,
+		scoring.Run{Namespace: "elsewhere", WorkflowID: "order/0", RunID: "r0"}, scoring.Step{}, time.Now())}))
+	b.refused(b.get("/v1/runs/order%2F0/r0"), http.StatusBadRequest, "ambiguous", "namespace")
+	require.Equal(t, "up", answered[store.RunView](b, b.get("/v1/runs/order%2F0/r0?namespace=elsewhere")).Scores[0].Name)
+}
+
+func TestASessionIsShown(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	p := answered[scoresPage](b, b.get("/v1/sessions/customer/1?limit=1"))
+	require.Len(t, p.Scores, 1)
+	require.NotEmpty(t, p.Next)
+	require.Len(t, answered[scoresPage](b, b.get("/v1/sessions/customer/1?cursor="+p.Next)).Scores, 1)
+	b.refused(b.get("/v1/sessions/customer/none"), http.StatusNotFound, "not-found", "")
+}
+
+func TestExperimentsAreShown(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	require.JSONEq(t, `{"experiments":[{"experiment":"prompt","version":"1"}]}`, b.get("/v1/experiments").Body.String())
+	require.JSONEq(t, `{"name":"prompt","version":"1"}`, b.get("/v1/experiments/prompt/1").Body.String())
+	b.refused(b.get("/v1/experiments/prompt/2"), http.StatusNotFound, "not-found", "")
+}
+
+func TestAReadingIsRefused(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	for path, field := range map[string]string{
+		"/v1/scores?nmae=quality": "nmae", "/v1/scores?limit=0": "limit", "/v1/scores?limit=1001": "limit", "/v1/scores?limit=x": "limit",
+		"/v1/scores?cursor=x": "cursor", "/v1/scores?name=a&name=b": "name", "/v1/scores?state=none": "state", "/v1/scores?version=1": "version",
+		"/v1/scores?session_key=customer": "session_id", "/v1/scores?history=yes": "history", "/v1/scores?format=xml": "format", "/v1/scores?%zz": "",
+		"/v1/outcomes?state=scored": "state", "/v1/outcomes?since=yesterday": "since", "/v1/outcomes?cursor=s1": "cursor", "/v1/experiments?limit=1": "limit",
+	} {
+		b.refused(b.get(path), http.StatusBadRequest, "invalid", field)
+	}
+	w := b.send(http.MethodGet, "/v1/scores", "")
+	b.refused(w, http.StatusUnauthorized, "unauthorized", "Authorization")
+	w = b.post("/v1/experiments", `{}`)
+	b.refused(w, http.StatusMethodNotAllowed, "method-not-allowed", "")
+	require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+	broken := newBench(t, server{}, api.Guard{Tokens: []string{secret}})
+	require.NoError(t, broken.store.Store.(interface{ Close() error }).Close())
+	w = broken.get("/v1/scores")
+	b.refused(w, http.StatusServiceUnavailable, "unavailable", "")
+	require.Equal(t, "5", w.Header().Get("Retry-After"))
+}
+
+// The document names each path with its parameters, and no other.
+func TestTheDocumentNamesEveryPath(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/http-api.md")
+	require.NoError(t, err)
+	var want []string
+	for _, r := range api.Readings() {
+		want = append(want, fmt.Sprintf("| `GET %s` | %s |", r.Path, strings.Join(r.Params, ", ")))
+	}
+	var got []string
+	for line := range strings.Lines(string(doc)) {
+		if cells := strings.Split(strings.TrimSpace(line), " | "); strings.HasPrefix(line, "| `GET ") {
+			got = append(got, cells[0]+" | "+strings.ReplaceAll(cells[1], "`", "")+" |")
+		}
+	}
+	require.Equal(t, want, got)
+}
+
+func reportOf(_ context.Context, key store.ExperimentKey) (any, error) {
+	if key.Version != "1" {
+		return nil, store.ErrNotFound
+	}
+	return map[string]string{"name": key.Experiment, "version": key.Version}, nil
+}
