@@ -28,7 +28,7 @@ func service(b *harness.Bench) (*verdict.Client, *rpcs, verdict.Run) {
 		Facts: scoring.RunFacts{Run: scoring.Run{Namespace: "default", WorkflowID: run.WorkflowID, RunID: run.RunID}, StartedAt: time.Now(), Keys: []string{"key-" + b.Queue}},
 		At:    time.Now(),
 	}))
-	v := verdict.NewClient(by, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue})
+	v := verdict.NewClient(by, verdict.ClientOptions{StoreTaskQueue: b.VerdictQueue, Patience: harness.Patience})
 	b.Eventually(func() error {
 		err := v.Score(b.T.Context(), run, "warm", true)
 		if err == nil && seen.of("StartActivityExecution") == 0 {
