@@ -15,6 +15,7 @@ import (
 // Claim is a run's claim to an assignment that a local activity of this process is to make.
 type Claim struct {
 	key   string
+	by    Assigner
 	begun atomic.Bool // the activity has begun, or must not begin any more
 }
 
@@ -25,9 +26,9 @@ func claimKey(a scoring.Assignment) string {
 	return a.Run.Namespace + "\x00" + a.Run.RunID + "\x00" + experimentKey(a.Experiment, a.Version)
 }
 
-// ClaimAssignment claims a for its run.
-func ClaimAssignment(a scoring.Assignment) *Claim {
-	c := &Claim{key: claimKey(a)}
+// ClaimAssignment claims a for its run, which is assigned by this.
+func ClaimAssignment(a scoring.Assignment, by Assigner) *Claim {
+	c := &Claim{key: claimKey(a), by: by}
 	claims.Store(c.key, c)
 	return c
 }
@@ -38,10 +39,13 @@ func (c *Claim) Withdraw() bool { return c.begun.CompareAndSwap(false, true) }
 // Release forgets the claim: from now on the activity does not begin.
 func (c *Claim) Release() { claims.CompareAndDelete(c.key, c) }
 
-// begin tells whether an activity may make the assignment.
-func begin(a scoring.Assignment) bool {
+// begin tells whether an activity may make the assignment, and by what.
+func begin(a scoring.Assignment) (Assigner, bool) {
 	c, ok := claims.Load(claimKey(a))
-	return ok && c.(*Claim).begun.CompareAndSwap(false, true)
+	if !ok {
+		return Assigner{}, false
+	}
+	return c.(*Claim).by, c.(*Claim).begun.CompareAndSwap(false, true)
 }
 
 // VerdictAssign is the local activity that keeps an assignment and returns the kept one. Its name is in histories. Its
@@ -52,15 +56,23 @@ func VerdictAssign(ctx context.Context, a scoring.Assignment, control string) (s
 	if !ok {
 		return a, nil
 	}
-	if ctx.Err() != nil || !begin(a) { // the SDK runs what waited past its deadline
+	if ctx.Err() != nil { // the SDK runs what waited past its deadline
 		return paused(a, control), nil // the run continues without it
+	}
+	by, ok := begin(a)
+	if !ok {
+		return paused(a, control), nil
 	}
 	r.Managed.look(ctx)
 	a, record := r.Pick(a, control)
 	if !record {
 		return a, nil
 	}
-	if kept, ok := r.write(ctx, Batch{Assignment: &a}).Kept(); ok {
+	offer := r.write(ctx, Batch{Assignment: &a})
+	if r.Store != nil || !InTestEnvironment(a.Run.RunID) {
+		r.Define(ctx, by, a.Run.Namespace)
+	}
+	if kept, ok := offer.Kept(); ok {
 		return kept, nil
 	}
 	return a, nil

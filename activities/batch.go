@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -21,6 +22,8 @@ type Batch struct {
 	Part *scoring.Flush `json:"part,omitempty"`
 	// Waits are declared expectations; with Part, of the flush that they are a part of. See [Batch.waits].
 	Waits []scoring.Expectation `json:"waits,omitempty"`
+	// Registration, if set, is a definition by which a worker assigns. It travels alone.
+	Registration *experiments.Registration `json:"registration,omitempty"`
 	// MustKnow refuses records about a run that the store does not know.
 	MustKnow bool `json:"must_know,omitempty"`
 }
@@ -52,6 +55,9 @@ func (b Batch) Apply(ctx context.Context, s Taker) (kept *scoring.Assignment, er
 		}
 		kept = &a
 	}
+	if b.Registration != nil {
+		return kept, s.Register(ctx, *b.Registration)
+	}
 	if b.Flush != nil {
 		if err := s.Flush(ctx, *b.Flush); err != nil {
 			return kept, err
@@ -79,9 +85,9 @@ func (b Batch) waits() bool {
 	return len(b.Waits) > 0 || b.Flush != nil && len(b.Flush.Waits) > 0
 }
 
-// recordWorkflow is the workflow type that hands b over.
+// recordWorkflow is the workflow type that hands b over. A definition, too, waits for a release that knows it.
 func (b Batch) recordWorkflow() string {
-	if b.waits() {
+	if b.waits() || b.Registration != nil {
 		return WaitWorkflow
 	}
 	return RecordWorkflow

@@ -142,6 +142,8 @@ func (b Batch) run() (run scoring.Run, workflowType string) {
 		return b.Waits[0].Run, ""
 	case b.Part != nil:
 		return b.Part.Facts.Run, ""
+	case b.Registration != nil:
+		return scoring.Run{Namespace: b.Registration.Namespace}, ""
 	}
 	return run, ""
 }
@@ -153,7 +155,7 @@ func (b Batch) merges(c Batch) bool {
 }
 
 func (b Batch) mergeable() bool {
-	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && !b.MustKnow &&
+	return b.Flush == nil && b.Assignment == nil && b.RunKey == "" && b.Part == nil && b.Registration == nil && !b.MustKnow &&
 		(len(b.Records) == 0 || len(b.Waits) == 0)
 }
 

@@ -47,7 +47,9 @@ type Recorder struct {
 
 	queue   queue
 	breaker breaker.Breaker // of the store
-	carried carriage
+
+	definitions definitions
+	carried     carriage
 }
 
 func (r *Recorder) maxPending() int64 {

@@ -24,7 +24,7 @@ func (b Batch) Split() []Batch {
 const maxPart = 500_000
 
 func (b Batch) split(most int) []Batch {
-	if Size(b) <= most {
+	if Size(b) <= most || b.Registration != nil {
 		return []Batch{b}
 	}
 	if b.Flush == nil {

@@ -69,7 +69,7 @@ type Store interface {
 	Close() error
 }
 
-// Recorder is the writing of scores and assignments.
+// Recorder is the writing of scores, assignments and definitions.
 type Recorder interface {
 	// Record appends records. The latest statement holds, from any source and in any order of arrival: scoring.Holding has
 	// the rules, for all readers. A record that repeats the revision that holds adds no revision; any other record adds
@@ -100,6 +100,11 @@ type Recorder interface {
 	// chain. An assignment is superseded when its run was reset away and no run continues its chain: a run that was reset
 	// to after the assignment has replayed it, and is the unit now.
 	Assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error)
+
+	// Register keeps a definition by which a worker assigns, with who registered it first and when. Registering the same again
+	// changes nothing; nothing replaces a definition, and nothing deletes one. It refuses what is no definition, but not what a later
+	// release may have in one: see experiments.Registration.
+	Register(ctx context.Context, r experiments.Registration) error
 }
 
 // Correlator brings outcomes and waiting scorers together. Expect and Receive each commit their argument before they
@@ -220,6 +225,9 @@ type Reader interface {
 	// ExperimentRows returns all rows that the units of an experiment are read from, superseded ones included, with the times
 	// at which the store learned of them and the positions and times of seals.
 	ExperimentRows(ctx context.Context, key ExperimentKey) (experiments.Rows, error)
+	// Registrations returns the definitions of a version that workers have registered, the first one first. They may contradict
+	// each other: see experiments.Contradict.
+	Registrations(ctx context.Context, experiment, version string) ([]experiments.Registration, error)
 	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)
 	// Runs returns the known facts about runs, whether they have flushed or not.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -43,7 +44,7 @@ func Assign(ctx workflow.Context, e *experiments.Experiment, unit string, opts .
 		// The task fails, not the run: code with Retired in its place heals it.
 		panic(fmt.Sprintf("[TMPRL1100] verdict: Retired served this run the shipped variant of %q, which Experiment cannot change", e.Definition().Name))
 	}
-	return r.assignAs(ctx, version, candidate, control)
+	return r.assignAs(ctx, e, version, candidate, control)
 }
 
 // refuseAssignment reports that a run is not assigned. The run is served its earlier assignment, if it has one, and the
@@ -67,12 +68,12 @@ func experimentCall(a scoring.Assignment, wanted workflow.Version) call {
 }
 
 // assignAs makes the assignment in the shape of a version; in none, the run gets control.
-func (r *run) assignAs(ctx workflow.Context, version workflow.Version, candidate, control scoring.Assignment) scoring.Assignment {
+func (r *run) assignAs(ctx workflow.Context, e *experiments.Experiment, version workflow.Version, candidate, control scoring.Assignment) scoring.Assignment {
 	switch version {
 	case assignedByActivity:
-		return r.assign(ctx, candidate, control, r.assignByActivity)
+		return r.assign(ctx, e, candidate, control, r.assignByActivity)
 	case assignedBySideEffect:
-		return r.assign(ctx, candidate, control, r.assignBySideEffect)
+		return r.assign(ctx, e, candidate, control, r.assignBySideEffect)
 	}
 	return r.keep(control)
 }
@@ -110,7 +111,7 @@ func Retire(ctx workflow.Context, e *experiments.Experiment, unit, shipped strin
 	case !plugin:
 		return control
 	}
-	return r.assignAs(ctx, version, candidate, control)
+	return r.assignAs(ctx, e, version, candidate, control)
 }
 
 func keyOf(a scoring.Assignment) string { return a.Experiment + "@" + a.Version }
@@ -141,11 +142,12 @@ func (r *run) assignment(candidate scoring.Assignment) (scoring.Assignment, bool
 }
 
 // assign makes an assignment by a carrier, and keeps the served variant.
-func (r *run) assign(ctx workflow.Context, candidate, control scoring.Assignment, by carrier) scoring.Assignment {
+func (r *run) assign(ctx workflow.Context, e *experiments.Experiment, candidate, control scoring.Assignment, by carrier) scoring.Assignment {
 	info := workflow.GetInfo(ctx)
 	candidate.Run, candidate.FirstRunID, candidate.OriginalRunID = runOf(info), chainOf(info), info.OriginalRunID
 	candidate.WorkflowType, candidate.At = info.WorkflowType.Name, workflow.Now(ctx)
-	kept, ok := by(ctx, candidate, control)
+	with := activities.Assigner{Experiment: e, TaskQueue: info.TaskQueueName, Build: r.cfg.build(info)}
+	kept, ok := by(ctx, with, candidate, control)
 	if !ok {
 		// A worker without a free slot, a cancelled run, a worker that stopped: the run is served the control and stays out.
 		// Its flush says so, in case a write in progress still records the assignment.
@@ -172,10 +174,10 @@ func (r *run) pass(a scoring.Assignment, takesPart bool) {
 
 // carrier records candidate and returns the assignment that is kept, which the run must be served; none if the run must be
 // served control, because it cannot wait any longer.
-type carrier func(ctx workflow.Context, candidate, control scoring.Assignment) (kept scoring.Assignment, ok bool)
+type carrier func(ctx workflow.Context, by activities.Assigner, candidate, control scoring.Assignment) (kept scoring.Assignment, ok bool)
 
-func (r *run) assignByActivity(ctx workflow.Context, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
-	claim := activities.ClaimAssignment(candidate)
+func (r *run) assignByActivity(ctx workflow.Context, by activities.Assigner, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
+	claim := activities.ClaimAssignment(candidate, by)
 	defer claim.Release()
 	var kept scoring.Assignment // not a copy of the candidate: it would share its maps with the activity
 	local := workflow.WithLocalActivityOptions(ctx, localOptions(workflow.GetInfo(ctx)))
@@ -190,7 +192,7 @@ func (r *run) assignByActivity(ctx workflow.Context, candidate, control scoring.
 	return scoring.Assignment{}, false
 }
 
-func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
+func (r *run) assignBySideEffect(ctx workflow.Context, by activities.Assigner, candidate, control scoring.Assignment) (scoring.Assignment, bool) {
 	var kept *scoring.Assignment
 	result := sideEffect(ctx, func(ctx workflow.Context) any {
 		a, record := r.recorder.Pick(candidate, control.Variant)
@@ -202,6 +204,7 @@ func (r *run) assignBySideEffect(ctx workflow.Context, candidate, control scorin
 			workflow.GetLogger(ctx).Error("Verdict could not assign in time; the run gets control", "Experiment", a.Experiment)
 			return nil
 		}
+		r.recorder.Define(context.Background(), by, a.Run.Namespace)
 		if k, ok := offer.Kept(); ok {
 			return &k
 		}

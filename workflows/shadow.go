@@ -116,9 +116,9 @@ func (r *run) beginShadow(ctx workflow.Context) {
 	}
 	switch getVersion(ctx, beginShadowChange, wanted) {
 	case shadowByActivity:
-		r.assign(ctx, a, a, r.assignByActivity)
+		r.assign(ctx, nil, a, a, r.assignByActivity)
 	case shadowBySideEffect:
-		r.assign(ctx, a, a, r.assignBySideEffect)
+		r.assign(ctx, nil, a, a, r.assignBySideEffect)
 	}
 }
 

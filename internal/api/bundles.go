@@ -74,7 +74,7 @@ func (a *api) answer(r activities.Reply, err error) endpoint.Answer {
 
 // checkBatch refuses what a service does not say: runs flush through Temporal.
 func checkBatch(b activities.Batch) error {
-	if len(b.Records) == 0 || b.Flush != nil || b.Assignment != nil || b.Part != nil || len(b.Waits) > 0 {
+	if len(b.Records) == 0 || b.Flush != nil || b.Assignment != nil || b.Part != nil || b.Registration != nil || len(b.Waits) > 0 {
 		return problem(http.StatusUnprocessableEntity, invalid, "batches", "a batch has scores and nothing else")
 	}
 	for _, r := range b.Records {

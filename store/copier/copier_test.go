@@ -2,6 +2,7 @@ package copier_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/copier"
@@ -62,6 +64,7 @@ func told(t *testing.T, stories int) (file string, all []storetest.Story) {
 		Probabilities: map[string]float64{"a": 1}, At: time.Now(),
 	})
 	require.NoError(t, err)
+	require.NoError(t, s.Register(t.Context(), experiments.Registration{Definition: json.RawMessage(`{"name":"sealed","version":"1"}`)}))
 	require.Eventually(t, func() bool {
 		n, err := s.Seal(t.Context(), store.Sealing{ExperimentKey: sealed, After: time.Second})
 		require.NoError(t, err)
@@ -87,7 +90,7 @@ func TestThereAndBack(t *testing.T) {
 		require.Len(t, n, 2, table)
 		require.Equal(t, n[0], n[1], table)
 	}
-	for _, table := range []string{"runs", "scores", "repeats", "outcomes", "expectations", "matches"} {
+	for _, table := range []string{"runs", "scores", "repeats", "definitions", "outcomes", "expectations", "matches"} {
 		require.Positive(t, rows[table][0], table)
 	}
 	first := open(t, file)

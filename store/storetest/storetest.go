@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
 		{"Holds", holdsTests}, {"Assign", assignTests}, {"Served", servedTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Spell", spellTests}, {"Keyed", keyedTests}, {"Untold", untoldTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Declared", declaredTests}, {"Follow", followTests}, {"Ledger", ledgerTests},
-		{"Prune", pruneTests}, {"Seal", sealTests}, {"Read", readTests}, {"Page", pageTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
+		{"Prune", pruneTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

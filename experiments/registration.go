@@ -1,0 +1,129 @@
+package experiments
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/verdict-dev/verdict/scoring"
+)
+
+// MaxRegistered is the largest definition in bytes of JSON that a store keeps. A larger one assigns as ever, and whoever
+// reports has to have it.
+const MaxRegistered = 32 << 10
+
+// Registration is a definition as a worker has registered it in the store. It stays JSON: a worker that keeps or passes it on may
+// be of a release that does not know all of its fields.
+type Registration struct {
+	// Definition is a [Definition] in the JSON of [Experiment.JSON].
+	Definition json.RawMessage `json:"definition"`
+	// Namespace, TaskQueue and Build are of the worker that registered it first. Build is empty if the worker has none.
+	Namespace string `json:"namespace,omitempty"`
+	TaskQueue string `json:"task_queue,omitempty"`
+	Build     string `json:"build,omitempty"`
+	// At is when the store first had it, by the database's clock.
+	At time.Time `json:"at,omitzero"`
+}
+
+// Digest identifies the text of the definition: 32 hexadecimal digits. Two releases may write one definition in two ways; whether
+// definitions differ is for [Contradict] to say.
+func (r Registration) Digest() string {
+	sum := sha256.Sum256(r.Definition)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Check returns the experiment's name and version. It refuses what is no definition, but neither fields nor values of a later release.
+func (r Registration) Check() (name, version string, err error) {
+	var d struct{ Name, Version string }
+	if n := len(r.Definition); n > MaxRegistered {
+		return "", "", scoring.Invalid("definition", "%d bytes, at most %d are allowed", n, MaxRegistered)
+	}
+	if err := json.Unmarshal(r.Definition, &d); err != nil {
+		return "", "", scoring.Invalid("definition", "it is no JSON of one: %v", err)
+	}
+	for _, id := range []struct{ field, text string }{{"namespace", r.Namespace}, {"task queue", r.TaskQueue}, {"build", r.Build}} {
+		if id.text != "" {
+			err = errors.Join(err, scoring.CheckID(id.field, id.text))
+		}
+	}
+	return d.Name, d.Version, errors.Join(scoring.CheckName("name", d.Name), scoring.CheckName("version", d.Version), err)
+}
+
+// Read returns the experiment that r defines. It refuses a definition with a field that this release does not know: without it the
+// statistics would be about something else.
+func (r Registration) Read() (*Experiment, error) {
+	var d Definition
+	decoder := json.NewDecoder(bytes.NewReader(r.Definition))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d); err != nil {
+		return nil, scoring.Invalid("definition", "this release cannot read it: %v", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, scoring.Invalid("definition", "there is more than one")
+	}
+	return New(d)
+}
+
+// JSON returns the definition with its defaults filled in and its variants in byte order, as JSON.
+func (e *Experiment) JSON() []byte {
+	data, err := json.Marshal(e.Definition())
+	if err != nil {
+		return nil // never: a definition that is valid has finite numbers
+	}
+	return data
+}
+
+// Difference is a field in which two definitions of one version differ.
+type Difference struct {
+	// Field is its name in JSON.
+	Field string `json:"field"`
+	// Used and Other are its values. A missing one is null.
+	Used  json.RawMessage `json:"used"`
+	Other json.RawMessage `json:"other"`
+}
+
+// Contradict returns the fields that a version freezes and in which another definition of the version differs from the used one,
+// in byte order. Weights and allocation are not among them: each assignment has its probabilities.
+//
+// void tells that one of the fields decides what a unit is and which variant it may get: variants, unit, selection, fixed, layer or
+// holdout. Then units of two designs are mixed, and no verdict holds. The other fields say how the units are read, which the used
+// definition decides alone.
+func Contradict(used, other Definition) (all []Difference, void bool) {
+	change, fields := Compare(used, other)
+	if change != NewVersion {
+		return nil, false
+	}
+	a, b := reflect.ValueOf(canonical(used)), reflect.ValueOf(canonical(other))
+	for i := range a.NumField() {
+		name := jsonName(a.Type().Field(i))
+		if !slices.Contains(fields, name) {
+			continue
+		}
+		all = append(all, Difference{name, value(a.Field(i)), value(b.Field(i))})
+		void = void || slices.Contains([]string{"variants", "unit", "selection", "fixed", "layer", "holdout"}, name)
+	}
+	slices.SortFunc(all, func(a, b Difference) int { return bytes.Compare([]byte(a.Field), []byte(b.Field)) })
+	return all, void
+}
+
+// value is a field of a definition as it is shown: durations as texts, variants by their names.
+func value(v reflect.Value) json.RawMessage {
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return json.RawMessage(text(x.String()))
+	case []Variant:
+		names := make([]string, len(x))
+		for i, variant := range x {
+			names[i] = variant.Name
+		}
+		return json.RawMessage(text(names))
+	default:
+		return json.RawMessage(text(x))
+	}
+}
