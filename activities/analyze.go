@@ -22,6 +22,11 @@ func (s *Set) Analyze(ctx context.Context, d experiments.Definition) (rollout.Fi
 	if err != nil {
 		return rollout.Finding{}, typed(err)
 	}
+	registered, err := s.Store.Registrations(ctx, d.Name, d.Version)
+	if err != nil {
+		return rollout.Finding{}, typed(err)
+	}
 	f, err := s.Find(exp, rows, s.now())
+	f.Decision = f.Decision.Voided(exp.Definition().Void(registered))
 	return f, typed(err)
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -81,23 +83,26 @@ func (e *Experiment) JSON() []byte {
 
 // Difference is a field in which two definitions of one version differ.
 type Difference struct {
-	// Field is its name in JSON.
+	// Field is its name in JSON; that of a part of it follows a dot.
 	Field string `json:"field"`
-	// Used and Other are its values. A missing one is null.
+	// Used and Other are its values.
 	Used  json.RawMessage `json:"used"`
 	Other json.RawMessage `json:"other"`
 }
 
+// whole are the fields that decide what a unit is and which variant it may get.
+var whole = []string{"variants", "unit", "selection", "fixed", "layer", "holdout"}
+
 // Contradict returns the fields that a version freezes and in which another definition of the version differs from the used one,
 // in byte order. Weights and allocation are not among them: each assignment has its probabilities.
 //
-// void tells that one of the fields decides what a unit is and which variant it may get: variants, unit, selection, fixed, layer or
-// holdout. Then units of two designs are mixed, and no verdict holds. The other fields say how the units are read, which the used
+// void has those that decide what a unit is and which variant it may get: variants, unit, selection, fixed, layer and holdout. If
+// there is one, units of two designs are mixed, and no verdict holds. The other fields say how units are read, which the used
 // definition decides alone.
-func Contradict(used, other Definition) (all []Difference, void bool) {
+func Contradict(used, other Definition) (all []Difference, void []string) {
 	change, fields := Compare(used, other)
 	if change != NewVersion {
-		return nil, false
+		return nil, nil
 	}
 	a, b := reflect.ValueOf(canonical(used)), reflect.ValueOf(canonical(other))
 	for i := range a.NumField() {
@@ -105,11 +110,27 @@ func Contradict(used, other Definition) (all []Difference, void bool) {
 		if !slices.Contains(fields, name) {
 			continue
 		}
-		all = append(all, Difference{name, value(a.Field(i)), value(b.Field(i))})
-		void = void || slices.Contains([]string{"variants", "unit", "selection", "fixed", "layer", "holdout"}, name)
+		all = append(all, differences(name, a.Field(i), b.Field(i))...)
+		if slices.Contains(whole, name) {
+			void = append(void, name)
+		}
 	}
-	slices.SortFunc(all, func(a, b Difference) int { return bytes.Compare([]byte(a.Field), []byte(b.Field)) })
+	slices.SortFunc(all, func(a, b Difference) int { return strings.Compare(a.Field, b.Field) })
+	slices.Sort(void)
 	return all, void
+}
+
+// differences are those of one field, or of its parts.
+func differences(name string, used, other reflect.Value) (all []Difference) {
+	if used.Kind() != reflect.Struct {
+		return []Difference{{name, value(used), value(other)}}
+	}
+	for i := range used.NumField() {
+		if part := (Difference{name + "." + jsonName(used.Type().Field(i)), value(used.Field(i)), value(other.Field(i))}); !bytes.Equal(part.Used, part.Other) {
+			all = append(all, part)
+		}
+	}
+	return all
 }
 
 // value is a field of a definition as it is shown: durations as texts, variants by their names.
@@ -126,4 +147,33 @@ func value(v reflect.Value) json.RawMessage {
 	default:
 		return json.RawMessage(text(x))
 	}
+}
+
+// Void returns the fields in which registered definitions mix another design with d's, in byte order: see [Contradict].
+func (d Definition) Void(registered []Registration) (fields []string) {
+	for _, r := range registered {
+		if x, err := r.Read(); err == nil {
+			_, void := Contradict(d, x.Definition())
+			fields = append(fields, void...)
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+// Voided returns d as INVALID if there are fields in which units were assigned by definitions that contradict each other.
+func (d Decision) Voided(fields []string) Decision {
+	if len(fields) == 0 {
+		return d
+	}
+	var since time.Time // by when the units were mixed is not known
+	reason := "units were assigned by definitions of this version that contradict each other in " + strings.Join(fields, ", ")
+	switch d.Verdict {
+	case Invalid:
+		reason, since = reason+"; "+d.Reason, d.Since
+	case Continue:
+	default:
+		reason += fmt.Sprintf(". %s is void: it assumed one definition", strings.TrimSpace(string(d.Verdict)+" "+strings.Join(d.Variants, ", ")))
+	}
+	return Decision{Verdict: Invalid, Reason: reason, Since: since}
 }

@@ -75,22 +75,22 @@ func TestContradict(t *testing.T) {
 	for _, c := range []struct {
 		change func(*D)
 		fields string
-		void   bool
+		void   string
 	}{
-		{func(*D) {}, "", false},
-		{func(d *D) { d.Variants[0].Weight, d.Allocation = 7, 0.5 }, "", false},
-		{func(d *D) { *d = d.WithDefaults() }, "", false},
-		{func(d *D) { d.Primary.Name = "read" }, `primary`, false},
-		{func(d *D) { d.Maturity = time.Hour }, `maturity`, false},
-		{func(d *D) { d.Control = "short" }, `control`, false},
-		{func(d *D) { d.Guardrails = []experiments.Metric{{Name: "cost", Type: experiments.Unbounded}} }, `guardrails`, false},
-		{func(d *D) { d.Alpha, d.MDE = 0.01, 0.5 }, `alpha max_units mde planned`, false},
-		{func(d *D) { d.Allocator = experiments.TopTwo }, `allocator floor`, false},
-		{func(d *D) { d.Variants = append(d.Variants, experiments.Variant{Name: "third", Weight: 1}) }, `variants`, true},
-		{func(d *D) { d.Unit = "customer" }, `selection unit`, true},
-		{func(d *D) { d.Selection, d.Fixed = "fixed", "short" }, `fixed selection`, true},
-		{func(d *D) { d.Layer = experiments.Layer{Name: "l", To: 0.5} }, `layer`, true},
-		{func(d *D) { d.Holdout = experiments.Holdout{Name: "h", Share: 0.1} }, `holdout`, true},
+		{func(*D) {}, "", ""},
+		{func(d *D) { d.Variants[0].Weight, d.Allocation = 7, 0.5 }, "", ""},
+		{func(d *D) { *d = d.WithDefaults() }, "", ""},
+		{func(d *D) { d.Primary.Name = "read" }, `primary.name`, ""},
+		{func(d *D) { d.Maturity = time.Hour }, `maturity`, ""},
+		{func(d *D) { d.Control = "short" }, `control`, ""},
+		{func(d *D) { d.Guardrails = []experiments.Metric{{Name: "cost", Type: experiments.Unbounded}} }, `guardrails`, ""},
+		{func(d *D) { d.Alpha, d.MDE = 0.01, 0.5 }, `alpha max_units mde planned`, ""},
+		{func(d *D) { d.Allocator = experiments.TopTwo }, `allocator floor`, ""},
+		{func(d *D) { d.Variants = append(d.Variants, experiments.Variant{Name: "third", Weight: 1}) }, `variants`, "variants"},
+		{func(d *D) { d.Unit = "customer" }, `selection unit`, "selection unit"},
+		{func(d *D) { d.Selection, d.Fixed = "fixed", "short" }, `fixed selection`, "fixed selection"},
+		{func(d *D) { d.Layer = experiments.Layer{Name: "l", To: 0.5} }, `layer.name layer.to`, "layer"},
+		{func(d *D) { d.Holdout = experiments.Holdout{Name: "h", Share: 0.1} }, `holdout.name holdout.share`, "holdout"},
 	} {
 		other := definition()
 		c.change(&other)
@@ -101,7 +101,7 @@ func TestContradict(t *testing.T) {
 			require.NotEqual(t, string(d.Used), string(d.Other), d.Field)
 		}
 		require.Equal(t, c.fields, strings.Join(fields, " "))
-		require.Equal(t, c.void, void, c.fields)
+		require.Equal(t, c.void, strings.Join(void, " "), c.fields)
 	}
 	longer := definition()
 	longer.Maturity, longer.Grace = 48*time.Hour, 3*time.Hour
@@ -114,6 +114,25 @@ func TestContradict(t *testing.T) {
 	more.Variants = append(more.Variants, experiments.Variant{Name: "third", Weight: 1})
 	all, _ = experiments.Contradict(definition(), more)
 	require.JSONEq(t, `[{"field":"variants","used":["control","short"],"other":["control","short","third"]}]`, text(t, all))
+}
+
+func TestVoided(t *testing.T) {
+	t.Parallel()
+	read, other, third := definition(), definition(), definition()
+	read.Primary.Name = "read"
+	other.Unit = "customer"
+	third.Layer = experiments.Layer{Name: "l", To: 0.5}
+	unreadable := experiments.Registration{Definition: json.RawMessage(`{"name":"prompt","version":"1","dreams":1}`)}
+	fields := definition().Void([]experiments.Registration{registered(t, read), unreadable})
+	require.Empty(t, fields)
+	winner := experiments.Decision{Verdict: experiments.Winner, Variants: []string{"short"}, Reason: "it is better", Since: time.Unix(1, 0)}
+	require.Equal(t, winner, winner.Voided(fields))
+	fields = definition().Void([]experiments.Registration{registered(t, other), registered(t, third), registered(t, other)})
+	require.Equal(t, []string{"layer", "selection", "unit"}, fields)
+	const reason = "units were assigned by definitions of this version that contradict each other in layer, selection, unit"
+	require.Equal(t, experiments.Decision{Verdict: experiments.Invalid, Reason: reason + ". WINNER short is void: it assumed one definition"}, winner.Voided(fields))
+	require.Equal(t, reason, experiments.Decision{Verdict: experiments.Continue, Reason: "not yet"}.Voided(fields).Reason)
+	require.Equal(t, reason+"; the shares are wrong", experiments.Decision{Verdict: experiments.Invalid, Reason: "the shares are wrong"}.Voided(fields).Reason)
 }
 
 func text(t *testing.T, v any) string {

@@ -32,6 +32,8 @@ type sealer struct {
 	found  time.Time
 	failed map[store.ExperimentKey]int           // how often its definition could not be had
 	after  map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
+	// registered are those of them that only the store defines: they may be started yet, with another definition.
+	registered map[store.ExperimentKey]bool
 }
 
 // seal seals all units that are due. It is the only caller: a task runs once at a time.
@@ -61,7 +63,7 @@ func (s *sealer) seal(ctx context.Context) error {
 func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
 	s.found = s.now()
 	if s.after == nil {
-		s.after, s.failed = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}
+		s.after, s.failed, s.registered = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}, map[store.ExperimentKey]bool{}
 	}
 	for _, x := range s.definitions {
 		d := x.Definition()
@@ -69,7 +71,7 @@ func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
 	}
 	var keys []store.ExperimentKey
 	for _, x := range all {
-		if _, known := s.after[x.ExperimentKey]; !known {
+		if _, known := s.after[x.ExperimentKey]; !known || s.registered[x.ExperimentKey] {
 			keys = append(keys, x.ExperimentKey)
 		}
 	}
@@ -87,7 +89,7 @@ func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
 			s.failed[key]++
 			errs = append(errs, fmt.Errorf("the definition of experiment %s, version %s: %w", key.Experiment, key.Version, err))
 		case x != nil:
-			s.after[key] = afterOf(x.Experiment.Definition())
+			s.after[key], s.registered[key] = afterOf(x.Experiment.Definition()), x.Registered
 			delete(s.failed, key)
 		}
 		if ctx.Err() != nil {

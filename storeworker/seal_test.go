@@ -65,6 +65,8 @@ func TestUnitsAreSealed(t *testing.T) {
 				return nil, errors.New("it panics")
 			case "asked":
 				return &report.Defined{Experiment: defined(name, time.Second)}, nil
+			case "registered":
+				return &report.Defined{Experiment: defined(name, time.Hour), Registered: true}, nil
 			case "no window":
 				return &report.Defined{Experiment: defined(name, 0)}, nil
 			}
@@ -100,4 +102,12 @@ func TestUnitsAreSealed(t *testing.T) {
 	require.ErrorContains(t, units.seal(t.Context()), "a broken one, version 1: it panics")
 	require.Contains(t, units.after, store.ExperimentKey{Experiment: "asked", Version: "1"}, "it stops no other")
 	require.NoError(t, units.seal(t.Context()), "it is not asked for again at once")
+
+	assign("registered")
+	for i := range 3 {
+		now = now.Add(findEvery)
+		require.ErrorContains(t, units.seal(t.Context()), "a broken one")
+		require.Contains(t, units.after, store.ExperimentKey{Experiment: "registered", Version: "1"})
+		require.Equal(t, i+1, asked["registered"], "it may be started with another definition")
+	}
 }

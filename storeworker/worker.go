@@ -223,7 +223,14 @@ func (s *Worker) sealer(cfg Options) *sealer {
 		if slices.Contains(s.parts.look(ctx), "temporal") {
 			return nil, errAway
 		}
-		return define(ctx, name, version)
+		if x, err := define(ctx, name, version); x != nil || err != nil {
+			return x, err
+		}
+		x, err := report.InStore(ctx, cfg.Store, name, version)
+		if x == nil || err != nil {
+			return nil, err
+		}
+		return &report.Defined{Experiment: x, Registered: true}, nil
 	}}
 }
 

@@ -222,3 +222,27 @@ func TestPageMarksWhatIsCutOrUndefined(t *testing.T) {
 	require.Contains(t, undefined, `<td class="n">none</td>`)
 	require.Contains(t, undefined, "; none: the control&#39;s mean is 0, up to rounding")
 }
+
+// Definitions that contradict each other are an alert on the page, whoever wrote them.
+func TestPageShowsContradictingDefinitions(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	run := scoring.Run{Namespace: "default", WorkflowID: "w", RunID: "r"}
+	_, err := s.Assign(t.Context(), scoring.Assignment{
+		Experiment: "prompt", Version: "1", Variant: "a", By: scoring.ByWeight,
+		Probabilities: map[string]float64{"a": .5, "b": .5}, Unit: run.RunID, Run: run, FirstRunID: run.RunID, At: start,
+	})
+	require.NoError(t, err)
+	for _, metric := range []string{"good", "<b>bad</b>"} {
+		x := experiments.MustNew(experiments.Definition{
+			Name: "prompt", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a"}, {Name: "b"}},
+			Primary: experiments.Metric{Name: metric, Type: experiments.Boolean},
+		})
+		require.NoError(t, s.Register(t.Context(), experiments.Registration{Definition: x.JSON(), Namespace: "default", TaskQueue: "answers", Build: metric}))
+	}
+	status, body := get(t, New(Options{Store: s, Now: func() time.Time { return start.Add(time.Hour) }, Logger: slog.New(slog.DiscardHandler)}))
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `<ul class="decision" role="alert" aria-label="contradicting definitions"><li>the definition registered `)
+	require.Contains(t, body, `by build &lt;b&gt;bad&lt;/b&gt; on task queue answers`)
+	require.NotContains(t, body, "<b>bad")
+}

@@ -276,6 +276,9 @@ func (b *besides) replays() {
 		require.NoError(b.T, r.replay(b.T, user.Config(), user.Answer), "%s %s", r.Type, r.WorkflowID)
 		events := r.events(b.T).Events
 		for _, e := range events {
+			if r.Type == activities.WaitWorkflow {
+				break // a definition waits while the worker is of the release before, whose tasks fail
+			}
 			if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
 				cause := e.GetWorkflowTaskFailedEventAttributes().Cause
 				require.Equal(b.T, enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, cause, "%s %s: %v", r.Type, r.WorkflowID, e)

@@ -90,8 +90,8 @@ func (r Row) at() place { return place{Step: r.Step, Name: r.Score} }
 
 // definition returns the known definition, or infers one.
 func (e *Experiment) definition(ev evidence) (experiments.Definition, error) {
-	if known := ev.o.defined(e.Name, e.Version); known != nil {
-		return known.Definition(), nil
+	if x := ev.o.known.experiment; x != nil {
+		return x.Definition(), nil
 	}
 	assignments, records := ev.served()
 	primary, ok := primary(records, ev.o.Metric)
@@ -154,6 +154,7 @@ func (e *Experiment) decide(ev evidence, d experiments.Definition) error {
 	if err != nil {
 		return err
 	}
+	r.Decision = r.Decision.Voided(ev.o.known.void())
 	e.Analysis = &r
 	d = x.Definition()
 	e.Primary, e.Control, e.Level = d.Primary.String(), r.Control, 1-d.Alpha

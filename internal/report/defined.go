@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/store"
 )
 
 // askLimit is how long the control of an experiment may take to answer. It does so at once, or there is no worker that
@@ -24,6 +26,8 @@ type Defined struct {
 	Experiment *experiments.Experiment
 	// Overruled are the revisions that promoted a variant against the verdict.
 	Overruled []rollout.Revision
+	// Registered tells that it is not started: workers have registered it.
+	Registered bool
 }
 
 // DefinedByControl returns an [Options.Define] that asks the workflow under whose control an experiment is.
@@ -40,26 +44,154 @@ func DefinedByControl(c client.Client) func(context.Context, string, string) (*D
 			return nil, err
 		}
 		x, err := experiments.New(control.Definition)
-		return &Defined{x, control.Overruled()}, err
+		return &Defined{Experiment: x, Overruled: control.Overruled()}, err
 	}
 }
 
-// define adds the definition that only the experiment's workflow knows, and returns the promotions against the verdict. When
-// one workflow does not answer, it asks no further ones: the report says which definitions it had to infer.
-func (o *Options) define(ctx context.Context, name, version string) []rollout.Revision {
-	if o.Define == nil {
-		return nil
+// known is what is known of an experiment's definition.
+type known struct {
+	experiment     *experiments.Experiment // nil: it is inferred
+	source         *Source
+	contradictions []Contradiction
+	overruled      []rollout.Revision
+}
+
+// Origin is where a definition comes from.
+type Origin string
+
+// The origins, the first that has a definition being the one in use.
+const (
+	Configured Origin = "configured" // where the report is made
+	Started    Origin = "started"    // the workflow that manages the experiment has it
+	Registered Origin = "registered" // a worker's first assignment by it brought it to the store
+)
+
+// Source says where a definition comes from.
+type Source struct {
+	Origin Origin `json:"origin"`
+	// Digest identifies a registered definition. At is when it was registered, Namespace, TaskQueue and Build are of the worker that
+	// did so first.
+	Digest    string    `json:"digest,omitempty"`
+	Namespace string    `json:"namespace,omitempty"`
+	TaskQueue string    `json:"task_queue,omitempty"`
+	Build     string    `json:"build,omitempty"`
+	At        time.Time `json:"at,omitzero"`
+}
+
+// Contradiction is a definition that differs from the one in use.
+type Contradiction struct {
+	Source
+	Differences []experiments.Difference `json:"differences,omitempty"`
+	// Void are the fields that let no verdict hold: see experiments.Contradict.
+	Void []string `json:"void,omitempty"`
+	// Unreadable is why this release cannot compare it, such as a field of a later one.
+	Unreadable string `json:"unreadable,omitempty"`
+}
+
+func (s Source) String() string {
+	if s.Origin != Registered {
+		return string(s.Origin)
 	}
-	switch x, err := o.Define(ctx, name, version); {
-	case err != nil:
-		o.Define = nil
-	case x != nil:
-		if o.defined(name, version) == nil {
-			o.Definitions = append(o.Definitions[:len(o.Definitions):len(o.Definitions)], x.Experiment)
+	by := ""
+	if s.Build != "" {
+		by = " by build " + s.Build
+	}
+	return fmt.Sprintf("%s %s%s on task queue %s of namespace %s (%.8s)", s.Origin, s.At.UTC().Format(time.DateTime+" MST"), by, s.TaskQueue, s.Namespace, s.Digest)
+}
+
+// SourceOf returns where a registered definition comes from.
+func SourceOf(r experiments.Registration) Source {
+	return Source{Registered, r.Digest(), r.Namespace, r.TaskQueue, r.Build, r.At}
+}
+
+// InStore returns the definition of an experiment that workers registered first, of those that this release can read; nil if there
+// is none.
+func InStore(ctx context.Context, s store.Reader, name, version string) (*experiments.Experiment, error) {
+	all, err := s.Registrations(ctx, name, version)
+	for _, r := range all {
+		if x, unreadable := r.Read(); unreadable == nil {
+			return x, err
 		}
-		return x.Overruled
 	}
-	return nil
+	return nil, err
+}
+
+// define finds out what is known of a definition. When one workflow does not answer, it asks no further ones: the report says
+// which definitions it had to infer.
+func (o *Options) define(ctx context.Context, s store.Reader, name, version string) error {
+	o.known = known{}
+	if x := o.defined(name, version); x != nil {
+		o.known.add(x, Source{Origin: Configured})
+	}
+	if o.Define != nil {
+		switch x, err := o.Define(ctx, name, version); {
+		case err != nil:
+			o.Define = nil
+		case x != nil:
+			o.known.overruled = x.Overruled
+			o.known.add(x.Experiment, Source{Origin: Started})
+		}
+	}
+	registered, err := s.Registrations(ctx, name, version)
+	for _, r := range registered {
+		x, err := r.Read()
+		if err != nil {
+			o.known.contradictions = append(o.known.contradictions, Contradiction{Source: SourceOf(r), Unreadable: err.Error()})
+			continue
+		}
+		o.known.add(x, SourceOf(r))
+	}
+	return err
+}
+
+// add adds a definition: it is in use if it is the first, and else held against that one.
+func (k *known) add(x *experiments.Experiment, from Source) {
+	if k.experiment == nil {
+		k.experiment, k.source = x, &from
+		return
+	}
+	if all, void := experiments.Contradict(k.experiment.Definition(), x.Definition()); len(all) > 0 {
+		k.contradictions = append(k.contradictions, Contradiction{Source: from, Differences: all, Void: void})
+	}
+}
+
+// void returns the fields that let no verdict hold.
+func (k *known) void() (fields []string) {
+	for _, c := range k.contradictions {
+		fields = append(fields, c.Void...)
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+// tell says what is known of the definition.
+func (e *Experiment) tell(k known) {
+	e.Definition, e.Contradictions = k.source, k.contradictions
+	e.overrule(k.overruled)
+}
+
+// Faults says, in a line each, which definitions contradict the one in use, in what, and who has them.
+func (e Experiment) Faults() (lines []string) {
+	for _, c := range e.Contradictions {
+		used := "none is in use"
+		if e.Definition != nil {
+			used = "in use is the one " + e.Definition.String()
+		}
+		if c.Unreadable != "" {
+			lines = append(lines, fmt.Sprintf("the definition %s cannot be read by this release (%s); %s", c.Source, c.Unreadable, used))
+			continue
+		}
+		var fields []string
+		for _, d := range c.Differences {
+			fields = append(fields, fmt.Sprintf("%s is %s there and %s in use", d.Field, d.Other, d.Used))
+		}
+		effect := "every unit is read by the one in use"
+		if len(c.Void) > 0 {
+			effect = "it assigns other units or variants, so no verdict holds: start a new version"
+		}
+		lines = append(lines, fmt.Sprintf("the definition %s contradicts the one in use: %s; %s; %s", c.Source, strings.Join(fields, ", "), used, effect))
+	}
+	return lines
 }
 
 // overrule notes the promotions against the verdict.
@@ -71,7 +203,7 @@ func (e *Experiment) overrule(revisions []rollout.Revision) {
 	}
 }
 
-// defined returns the definition of an experiment, or nil.
+// defined returns the configured definition of an experiment, or nil.
 func (o *Options) defined(name, version string) *experiments.Experiment {
 	for _, x := range o.Definitions {
 		if d := x.Definition(); d.Name == name && d.Version == version {

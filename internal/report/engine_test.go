@@ -48,6 +48,10 @@ type memory struct {
 	runs        []scoring.RunFacts
 }
 
+func (memory) Registrations(context.Context, string, string) ([]experiments.Registration, error) {
+	return nil, nil
+}
+
 func (m memory) Experiments(context.Context) ([]store.ExperimentKey, error) {
 	return []store.ExperimentKey{{Experiment: "retriever", Version: "1"}}, nil
 }

@@ -32,7 +32,7 @@ type Options struct {
 	By         By
 	// Definitions are the definitions of known experiments. Define returns what the workflow says that manages an experiment:
 	// the definition of every other one, and promotions against the verdict; nil, nil for an unknown one, whose definition is
-	// then inferred from the store. For such experiments Metric and Control name the primary metric and the control, instead
+	// then the one that workers registered first, or inferred. For inferred ones Metric and Control name the primary metric and the control, instead
 	// of a guess.
 	Definitions     []*experiments.Experiment
 	Define          func(ctx context.Context, name, version string) (*Defined, error)
@@ -49,6 +49,8 @@ type Options struct {
 	Now time.Time
 	// Sequences adds to each experiment the course of its primary metric, for a plot.
 	Sequences bool
+
+	known known // of the experiment that is reported
 }
 
 // Report has the results at a time.
@@ -102,6 +104,9 @@ type Experiment struct {
 	// Empty for a session.
 	Decision string   `json:"decision,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
+	// Definition is where the definition comes from; nil if it is inferred. Contradictions are other definitions of the version.
+	Definition     *Source         `json:"definition,omitempty"`
+	Contradictions []Contradiction `json:"contradictions,omitempty"`
 	// Overruled are the promotions against the verdict, as the experiment's workflow keeps them. Notes says them too.
 	Overruled []rollout.Revision `json:"overruled,omitempty"`
 	// Analysis is the full analysis of the primary metric and the guardrails.
@@ -156,12 +161,14 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 		if o.Experiment != "" && o.Experiment != key.Experiment {
 			continue
 		}
-		overruled := o.define(ctx, key.Experiment, key.Version)
+		if err := o.define(ctx, s, key.Experiment, key.Version); err != nil {
+			return r, err
+		}
 		e, err := buildExperiment(ctx, s, key, said, o)
 		if err != nil {
 			return r, err
 		}
-		e.overrule(overruled)
+		e.tell(o.known)
 		r.Experiments = append(r.Experiments, e)
 	}
 	if o.Experiment != "" && len(r.Experiments) == 0 {

@@ -70,6 +70,9 @@ func (e Experiment) write(w io.Writer) {
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
 	}
+	for _, fault := range e.Faults() {
+		fmt.Fprintf(w, "fault: %s\n", fault)
+	}
 	for _, fact := range e.Facts() {
 		fmt.Fprintf(w, "shown: %s\n", fact)
 	}

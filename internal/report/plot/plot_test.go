@@ -44,6 +44,10 @@ type memory struct {
 	records     []scoring.Record
 }
 
+func (memory) Registrations(context.Context, string, string) ([]experiments.Registration, error) {
+	return nil, nil
+}
+
 func (m memory) Experiments(context.Context) ([]store.ExperimentKey, error) {
 	return []store.ExperimentKey{{Experiment: m.assignments[0].Experiment, Version: m.assignments[0].Version}}, nil
 }
