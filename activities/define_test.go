@@ -7,10 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
 // desk takes definitions, or does not.
@@ -122,4 +126,33 @@ func TestADefinitionWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	require.Equal(t, []Batch{b}, b.Split())
 	require.Equal(t, []Batch{b}, b.split(10), "it has no parts")
 	require.Equal(t, experiments.MaxRegistered, 32<<10, "with who said it, it is smaller than any bundle")
+}
+
+// The policy of a started experiment hears of definitions that assign other units than the started one.
+func TestContradictingDefinitionsVoidAFinding(t *testing.T) {
+	t.Parallel()
+	db, err := sqlite.Open(t.Context(), sqlite.Memory)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	run := scoring.Run{Namespace: "ns", WorkflowID: "w", RunID: "r"}
+	_, err = db.Assign(t.Context(), scoring.Assignment{
+		Experiment: "retriever", Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
+		Unit: "r", Run: run, FirstRunID: "r", At: time.Now(),
+	})
+	require.NoError(t, err)
+	s := &Set{Store: db, Find: analysis.Find}
+	started := defined("1", "accepted").Experiment.Definition()
+	finds := func(change func(*experiments.Definition)) experiments.Decision {
+		d := started
+		change(&d)
+		require.NoError(t, db.Register(t.Context(), experiments.Registration{Definition: experiments.MustNew(d).JSON(), Namespace: "ns"}))
+		f, err := s.Analyze(t.Context(), started)
+		require.NoError(t, err)
+		return f.Decision
+	}
+	require.Equal(t, experiments.Continue, finds(func(*experiments.Definition) {}).Verdict)
+	require.Equal(t, experiments.Continue, finds(func(d *experiments.Definition) { d.Primary.Name = "read" }).Verdict)
+	void := finds(func(d *experiments.Definition) { d.Holdout = experiments.Holdout{Name: "h", Share: 0.1} })
+	require.Equal(t, experiments.Invalid, void.Verdict)
+	require.Contains(t, void.Reason, "contradict each other in holdout")
 }

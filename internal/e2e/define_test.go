@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict"
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/harness"
+	results "github.com/verdict-dev/verdict/internal/report"
+)
+
+// aboutAcceptance is an experiment about whether an answer is accepted, though "done" comes before it by name.
+func aboutAcceptance(queue string, change func(*experiments.Definition)) *experiments.Experiment {
+	d := experiments.Definition{
+		Name: "declares-" + queue, Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a"}, {Name: "b"}},
+		Primary: experiments.Metric{Name: "zz_accepted", Type: experiments.Boolean},
+	}
+	change(&d)
+	return experiments.MustNew(d)
+}
+
+// answers registers a workflow that is assigned by an experiment.
+func answers(x *experiments.Experiment) func(worker.Worker) {
+	return func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context) (string, error) {
+			pick := verdict.Experiment(ctx, x, verdict.ThisRun)
+			verdict.Score(ctx, "done", true)
+			verdict.Score(ctx, "zz_accepted", pick.Variant == "b")
+			return pick.Variant, nil
+		}, workflow.RegisterOptions{Name: "answers"})
+	}
+}
+
+// reported returns the report of the bench's store, made without any definition, and its text.
+func reported(b *harness.Bench, name string) (e results.Experiment, text string, err error) {
+	r, err := results.Build(b.T.Context(), b.Store, results.Options{Experiment: name, Define: results.DefinedByControl(b.Client), Now: time.Now().Add(time.Minute)})
+	if err != nil {
+		return e, "", err
+	}
+	var out bytes.Buffer
+	err = r.WriteText(&out)
+	return r.Experiments[0], out.String(), err
+}
+
+// What a user's worker declares is in the report of a worker that is told nothing, by every way that an assignment takes; a run
+// costs what it did. A second worker that declares something else is a fault in it.
+func TestADeclaredMetricReachesTheReport(t *testing.T) {
+	t.Parallel()
+	limited := worker.Options{MaxConcurrentLocalActivityExecutionSize: 1}
+	for _, way := range []struct {
+		name       string
+		o          worker.Options
+		own, plain bool
+	}{
+		{name: "activity, no store"}, {name: "activity, store", own: true}, {name: "activity, no bundles", plain: true},
+		{name: "side effect, no store", o: limited}, {name: "side effect, store", o: limited, own: true},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			b := harness.New(t, nil)
+			if way.plain {
+				b.PlainStoreWorker()
+			} else {
+				b.StoreWorker()
+			}
+			play := func(build string, x *experiments.Experiment, units int) {
+				cfg := b.Config()
+				if way.own {
+					cfg.Store = b.Store
+				}
+				o := way.o
+				cfg.Client = b.Client
+				o.Plugins, o.BuildID = []worker.Plugin{verdict.NewPlugin(cfg)}, build //nolint:staticcheck // the one without a deployment
+				defer b.Worker(b.Queue, o, answers(x))()
+				var all []client.WorkflowRun
+				for range units {
+					all = append(all, b.Start("answers"))
+				}
+				for _, run := range all {
+					require.NoError(t, run.Get(t.Context(), nil))
+				}
+				require.Len(t, harness.Shape(b.History(all[0])), 11)
+			}
+			name := aboutAcceptance(b.Queue, func(*experiments.Definition) {}).Definition().Name
+			play("b1", aboutAcceptance(b.Queue, func(*experiments.Definition) {}), 100) // a decision needs 20 of each
+			b.Eventually(func() error {
+				e, text, err := reported(b, name)
+				switch {
+				case err != nil:
+					return err
+				case e.Primary != "zz_accepted" || e.Inferred || e.Definition == nil:
+					return errors.New("it is about another metric\n" + text)
+				case e.Definition.Build != "b1" || e.Definition.TaskQueue != b.Queue:
+					return fmt.Errorf("registered by %+v", e.Definition)
+				case e.Analysis.Decision.Verdict != experiments.Winner:
+					return errors.New("nothing is decided\n" + text)
+				}
+				require.NotContains(t, text, "does not have")
+				require.NotContains(t, text, "fault")
+				return nil
+			})
+
+			play("b2", aboutAcceptance(b.Queue, func(d *experiments.Definition) { d.Primary.Name = "done" }), 1)
+			b.Eventually(func() error {
+				e, text, err := reported(b, name)
+				if err != nil {
+					return err
+				}
+				if len(e.Contradictions) != 1 {
+					return errors.New("there is no fault\n" + text)
+				}
+				require.Equal(t, "b2", e.Contradictions[0].Build)
+				require.Equal(t, "zz_accepted", e.Primary, "the first stays")
+				require.Equal(t, experiments.Winner, e.Analysis.Decision.Verdict)
+				require.Contains(t, text, `primary.name is "done" there and "zz_accepted" in use`)
+				return nil
+			})
+		})
+	}
+}
