@@ -17,28 +17,25 @@ import (
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
-// desk takes definitions, or does not.
+// desk takes definitions.
 type desk struct {
 	mu   sync.Mutex
 	took []string
-	away error
 }
 
-func (d *desk) start(_ context.Context, batches []Batch) error {
+func (d *desk) start(_ context.Context, batches []Batch) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.away != nil {
-		return d.away
-	}
-	for _, b := range batches {
+	errs := make([]error, len(batches))
+	for i, b := range batches {
 		x, err := b.Registration.Read()
-		if err != nil {
-			return err
+		if errs[i] = err; err != nil {
+			continue
 		}
 		def := x.Definition()
 		d.took = append(d.took, def.Name+"@"+def.Version+" "+def.Primary.Name+" "+b.Registration.TaskQueue+" "+b.Registration.Build)
 	}
-	return nil
+	return errs
 }
 
 // taken waits for so many.
