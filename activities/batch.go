@@ -22,7 +22,7 @@ type Batch struct {
 	Part *scoring.Flush `json:"part,omitempty"`
 	// Waits are declared expectations; with Part, of the flush that they are a part of. See [Batch.waits].
 	Waits []scoring.Expectation `json:"waits,omitempty"`
-	// Registration, if set, is a definition by which a worker assigns. It travels alone.
+	// Registration, if set, is the definition that a worker assigns by. It travels alone.
 	Registration *experiments.Registration `json:"registration,omitempty"`
 	// MustKnow refuses records about a run that the store does not know.
 	MustKnow bool `json:"must_know,omitempty"`

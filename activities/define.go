@@ -21,7 +21,7 @@ type Assigner struct {
 // definitions are the definitions that a recorder has offered.
 type definitions struct {
 	mu     sync.Mutex
-	last   map[string]digested // by experiment and version: what was offered last
+	last   map[string]digested // by experiment and version: the definition that was offered last
 	offers map[offered]*Offer
 }
 
@@ -37,7 +37,7 @@ type offered struct {
 	digest string
 }
 
-// Define offers the definition by which an assignment in a namespace is made, unless that was done. It returns at once. ctx is an
+// Define offers the definition of an assignment in a namespace, unless that was done. It returns at once. ctx is an
 // activity's or one without a deadline.
 func (r *Recorder) Define(ctx context.Context, by Assigner, namespace string) {
 	if by.Experiment == nil || r.IsOff() {

@@ -16,8 +16,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// MaxRegistered is the largest definition in bytes of JSON that a store keeps. A larger one assigns as ever, and whoever
-// reports has to have it.
+// MaxRegistered is the largest definition in bytes of JSON that a store keeps. A larger one assigns as ever, and the worker
+// that reports needs it in its configuration.
 const MaxRegistered = 32 << 10
 
 // Registration is a definition as a worker has registered it in the store. It stays JSON: a worker that keeps or passes it on may
@@ -40,7 +40,7 @@ func (r Registration) Digest() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Check returns the experiment's name and version. It refuses what is no definition, but neither fields nor values of a later release.
+// Check returns the experiment's name and version. It refuses a text that is no definition, but neither fields nor values of a later release.
 func (r Registration) Check() (name, version string, err error) {
 	var d struct{ Name, Version string }
 	if n := len(r.Definition); n > MaxRegistered {
@@ -90,13 +90,13 @@ type Difference struct {
 	Other json.RawMessage `json:"other"`
 }
 
-// whole are the fields that decide what a unit is and which variant it may get.
+// whole are the fields that decide who is a unit and which variant it may get.
 var whole = []string{"variants", "unit", "selection", "fixed", "layer", "holdout"}
 
 // Contradict returns the fields that a version freezes and in which another definition of the version differs from the used one,
 // in byte order. Weights and allocation are not among them: each assignment has its probabilities.
 //
-// void has those that decide what a unit is and which variant it may get: variants, unit, selection, fixed, layer and holdout. If
+// void has the fields that decide who is a unit and which variant it may get: variants, unit, selection, fixed, layer and holdout. If
 // there is one, units of two designs are mixed, and no verdict holds. The other fields say how units are read, which the used
 // definition decides alone.
 func Contradict(used, other Definition) (all []Difference, void []string) {
@@ -120,7 +120,7 @@ func Contradict(used, other Definition) (all []Difference, void []string) {
 	return all, void
 }
 
-// differences are those of one field, or of its parts.
+// differences are the differences of one field, or of its parts.
 func differences(name string, used, other reflect.Value) (all []Difference) {
 	if used.Kind() != reflect.Struct {
 		return []Difference{{name, value(used), value(other)}}

@@ -101,9 +101,9 @@ type Recorder interface {
 	// to after the assignment has replayed it, and is the unit now.
 	Assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error)
 
-	// Register keeps a definition by which a worker assigns, with who registered it first and when. Registering the same again
-	// changes nothing; nothing replaces a definition, and nothing deletes one. It refuses what is no definition, but not what a later
-	// release may have in one: see experiments.Registration.
+	// Register keeps a definition that a worker assigns by, with who registered it first and when. Registering the same again
+	// changes nothing; nothing replaces a definition, and nothing deletes one. It refuses a text that is no definition, but no field and no
+	// value of a later release: see experiments.Registration.
 	Register(ctx context.Context, r experiments.Registration) error
 }
 

@@ -32,7 +32,7 @@ type sealer struct {
 	found  time.Time
 	failed map[store.ExperimentKey]int           // how often its definition could not be had
 	after  map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
-	// registered are those of them that only the store defines: they may be started yet, with another definition.
+	// registered has the ones that only the store defines: they may be started yet, with another definition.
 	registered map[store.ExperimentKey]bool
 }
 

@@ -48,7 +48,7 @@ func DefinedByControl(c client.Client) func(context.Context, string, string) (*D
 	}
 }
 
-// known is what is known of an experiment's definition.
+// known has the definitions of an experiment that the report found.
 type known struct {
 	experiment     *experiments.Experiment // nil: it is inferred
 	source         *Source
@@ -104,8 +104,8 @@ func SourceOf(r experiments.Registration) Source {
 	return Source{Registered, r.Digest(), r.Namespace, r.TaskQueue, r.Build, r.At}
 }
 
-// InStore returns the definition of an experiment that workers registered first, of those that this release can read; nil if there
-// is none.
+// InStore returns the definition of an experiment that workers registered first and that this release can read; nil if there is
+// none.
 func InStore(ctx context.Context, s store.Reader, name, version string) (*experiments.Experiment, error) {
 	all, err := s.Registrations(ctx, name, version)
 	for _, r := range all {
@@ -116,7 +116,7 @@ func InStore(ctx context.Context, s store.Reader, name, version string) (*experi
 	return nil, err
 }
 
-// define finds out what is known of a definition. When one workflow does not answer, it asks no further ones: the report says
+// define looks for the definitions of an experiment. When one workflow does not answer, it asks no further ones: the report says
 // which definitions it had to infer.
 func (o *Options) define(ctx context.Context, s store.Reader, name, version string) error {
 	o.known = known{}
@@ -164,7 +164,7 @@ func (k *known) void() (fields []string) {
 	return slices.Compact(fields)
 }
 
-// tell says what is known of the definition.
+// tell says which definitions there are.
 func (e *Experiment) tell(k known) {
 	e.Definition, e.Contradictions = k.source, k.contradictions
 	e.overrule(k.overruled)

@@ -57,12 +57,12 @@ var registerTests = []namedTest{
 		r.Definition = json.RawMessage(strings.Replace(string(r.Definition), "{", `{ "of a later release": [1, {"x":null}],`, 1))
 		require.NoError(t, b.Register(t.Context(), r))
 		want := strings.NewReplacer(`{ "`, `{"`, `: [1, {`, `:[1,{`).Replace(string(r.Definition))
-		require.Equal(t, want, string(b.registered(t)[0].Definition), "but for the space between")
+		require.Equal(t, want, string(b.registered(t)[0].Definition), "except for the space between")
 		r.Definition = json.RawMessage(want)
 		require.NoError(t, b.Register(t.Context(), r))
 		require.Len(t, b.registered(t), 1)
 	}},
-	{"what is none", func(t *testing.T, b bench) {
+	{"no definition", func(t *testing.T, b bench) {
 		for _, text := range []string{``, `null`, `[]`, `{"name":"retriever"}`, `{"name":"","version":"1"}`, `{"name":1,"version":"1"}`, `{}{}`,
 			`{"name":"retriever","version":"1","x":"` + strings.Repeat("y", experiments.MaxRegistered) + `"}`} {
 			var invalid *scoring.InvalidError
