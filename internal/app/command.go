@@ -66,3 +66,17 @@ func (all settings) help() string {
 	}
 	return b.String()
 }
+
+// parentOf is a command that has others.
+func parentOf(use, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("unknown command %q for %q: `%s --help` lists the commands", args[0], cmd.CommandPath(), cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}

@@ -38,17 +38,7 @@ type experimentFlags struct {
 
 // experimentCommand is `starter experiment`.
 func (s *starter) experimentCommand() *cobra.Command {
-	parent := &cobra.Command{
-		Use:   "experiment",
-		Short: "Control an experiment while it runs: start, ramp, pause, resume, stop, promote, status, open",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage("unknown command %q for %q: `%s --help` lists the commands", args[0], cmd.CommandPath(), cmd.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	parent := parentOf("experiment", "Control an experiment while it runs: start, ramp, pause, resume, stop, promote, status, open")
 	parent.AddCommand(s.experimentStart(), s.experimentStatus(), s.experimentOpen())
 	for _, c := range []struct {
 		action  rollout.Action

@@ -24,9 +24,9 @@ func (s *starter) runCommand() *cobra.Command {
 	var kind, queue, id string
 	var input json.RawMessage
 	var wait bool
-	return s.command(&cobra.Command{
+	start := s.command(&cobra.Command{
 		Use:     "run --type TYPE --task-queue QUEUE",
-		Short:   "Start a workflow of any type, as a service would",
+		Short:   "Start a workflow of any type, as a service would, or show a run",
 		Example: `  starter run --type Summarize --task-queue summaries --input '{"url":"https://example.com"}' --wait`,
 	}, settings{
 		{flag: "type", kind: "string", usage: "workflow type", read: nonEmpty(&kind)},
@@ -66,6 +66,8 @@ func (s *starter) runCommand() *cobra.Command {
 			return err
 		})
 	})
+	start.AddCommand(s.runShow())
+	return start
 }
 
 // jsonOf takes JSON, or nothing.

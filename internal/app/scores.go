@@ -1,0 +1,87 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+)
+
+// scoresCommand is `starter scores`.
+func (s *starter) scoresCommand() *cobra.Command {
+	parent := parentOf("scores", "Look at scores: list")
+	var f store.Filter
+	var limit int
+	states := map[string]bool{}
+	list := s.command(&cobra.Command{
+		Use: "list", Short: "List scores, newest first", Args: noArgs,
+		Example: "  starter scores list --name quality --limit 20\n  starter scores list --workflow-id order-7 --history",
+	}, settings{
+		s.database(),
+		{flag: "name", kind: "SCORE", usage: "only scores of this name", read: textOf(&f.Name)},
+		{flag: "workflow-id", kind: "string", usage: "only scores of runs with this workflow id", read: textOf(&f.Run.WorkflowID)},
+		{flag: "run-id", kind: "string", usage: "only scores of this run", read: textOf(&f.Run.RunID)},
+		{flag: "session", kind: "KEY=ID", usage: "only scores of a session and its runs", read: sessionOf(&f.Session)},
+		{flag: "experiment", kind: "NAME", usage: "only scores of runs in this experiment", read: textOf(&f.Experiment)},
+		{flag: "version", kind: "string", usage: "only of this version of the experiment", read: textOf(&f.Version)},
+		{flag: "state", kind: "state", usage: "only scored, pending, expired, not_applicable or error; several with commas", read: statesOf(states)},
+		{flag: "history", kind: "bool", fallback: "false", usage: "every revision, the retracted ones included", read: boolOf(&f.History)},
+		{flag: "limit", kind: "n", fallback: "100", usage: "at most this many; 0: all", read: countOf(&limit, 0)},
+	}, func(ctx context.Context, _ []string) error {
+		f.Retracted, f.Superseded = f.History, f.History
+		for _, state := range slices.Sorted(maps.Keys(states)) {
+			f.States = append(f.States, scoring.State(state))
+		}
+		return s.withStore(ctx, func(db store.Store) error {
+			scores, err := pages(limit, func(p store.Page) ([]scoring.Record, store.Cursor, error) { return db.ScorePage(ctx, f, p) })
+			if err != nil {
+				return err
+			}
+			return s.print(scores, func(w io.Writer) error { return writeOr(w, scores, "no scores", writeScores) })
+		})
+	})
+	parent.AddCommand(list)
+	return parent
+}
+
+func statesOf(to map[string]bool) func(string) error {
+	known := []string{string(scoring.Scored), string(scoring.Pending), string(scoring.Expired), string(scoring.Declined), string(scoring.Failed)}
+	return func(text string) error {
+		for state := range strings.SplitSeq(text, ",") {
+			if state == "" {
+				continue
+			}
+			if !slices.Contains(known, state) {
+				return fmt.Errorf("%q is none of %s", state, strings.Join(known, ", "))
+			}
+			to[state] = true
+		}
+		return nil
+	}
+}
+
+// writeScores writes a line for each revision, with its run unless all are of one.
+func writeScores(w io.Writer, scores []scoring.Record) error {
+	one := !slices.ContainsFunc(scores, func(r scoring.Record) bool { return r.Run != scores[0].Run })
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "score\tvalue\tstep\tsource\tobserved\trevision\t"+when(!one, "workflow id\trun id\t")+"reason")
+	for _, r := range scores {
+		value := r.Value.String()
+		if r.State != scoring.Scored {
+			value = string(r.State)
+		}
+		value += when(r.Retracted, " (retracted)") + when(r.Superseded, " (reset away)")
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s%s\n", r.Name, value, cmp.Or(r.Step.Type, r.Step.ID), r.Source, shortTime(r.ObservedAt), r.Revision,
+			when(!one, r.Run.WorkflowID+"\t"+r.Run.RunID+"\t"), strings.Join(strings.Fields(r.Reason), " "))
+	}
+	return t.Flush()
+}
