@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -96,6 +97,9 @@ func (m *memory) Assign(_ context.Context, a scoring.Assignment) (scoring.Assign
 	m.assigned = append(m.assigned, a)
 	return a, nil
 }
+
+// Register has no use for a definition: nobody reports from here.
+func (m *memory) Register(context.Context, experiments.Registration) error { return nil }
 
 // register registers the activities that scorers call on the worker that keeps the store. The SDK knows a function by its own name
 // too, so these have names that no function of a user has: two closures have the same.
