@@ -99,20 +99,37 @@ func rampSettings(f *experimentFlags) settings {
 // experimentStart is `starter experiment start`.
 func (s *starter) experimentStart() *cobra.Command {
 	var f experimentFlags
+	var digest string
 	return s.command(&cobra.Command{
-		Use:   "start [NAME@VERSION] --definition FILE",
+		Use:   "start NAME@VERSION",
 		Short: "Start an experiment",
-		Long: "Start an experiment: a workflow manages it from then on.\n\nThe file has the definition as JSON, as the code has it. A duration may be a text such as \"168h\".\n" +
+		Long: "Start an experiment: a workflow manages it from then on.\n\nThe definition is the one that workers have registered in the store with their first assignment. Where they\n" +
+			"have registered several, --digest chooses one. Before the first assignment, --definition has it as JSON, as\n" +
+			"the code has it; a duration may be a text such as \"168h\".\n\n" +
 			"The weights are epoch 0. Workers follow later changes if their plugin has the experiment.",
-		Example: "  starter experiment start --definition retriever.json --stop-harm --why 'is it worth its price?'",
-		Args:    atMostOne,
+		Example: "  starter experiment start retriever@1 --stop-harm --why 'is it worth its price?'\n" +
+			"  starter experiment start --definition retriever.json",
+		Args: atMostOne,
 	}, append(settings{
-		{flag: "definition", kind: "FILE", usage: "definition of the experiment", read: definitionOf(&f.definition)},
+		s.database(),
+		{flag: "digest", kind: "DIGEST", usage: "the registered definition whose digest begins so", read: textOf(&digest)},
+		{flag: "definition", kind: "FILE", usage: "definition of the experiment, instead of a registered one", read: definitionOf(&f.definition)},
 		{flag: "stop-harm", kind: "bool", fallback: "false", usage: "give a harmful variant the weight 0 automatically", read: boolOf(&f.policy.StopHarm)},
 		{flag: "promote-winner", kind: "bool", fallback: "false", usage: "promote the winner automatically", read: boolOf(&f.policy.PromoteWinner)},
 		{flag: "every", kind: "duration", fallback: "0s", usage: "how often to analyse; 0: a fiftieth of the maturity window, at least a minute", read: durationOf(&f.policy.Every)},
 		{flag: "reweight", kind: "duration", fallback: "0s", usage: "shortest epoch of an allocator; 0: a seventh of the window, at least an hour", read: durationOf(&f.policy.Reweight)},
 	}, f.settings()...), func(ctx context.Context, args []string) error {
+		switch fromFile := f.definition.Name != ""; {
+		case !fromFile && len(args) == 0:
+			return usage("no NAME@VERSION: `%s experiment start --help` shows the usage", s.program)
+		case fromFile && digest != "":
+			return usage("give --digest or --definition, not both")
+		case !fromFile:
+			var err error
+			if f.definition, err = s.registered(ctx, args[0], digest); err != nil {
+				return err
+			}
+		}
 		name, version := f.definition.Name, f.definition.Version
 		if len(args) == 1 && args[0] != name && args[0] != name+"@"+version {
 			return usage("%q is not the experiment of the definition, %s@%s", args[0], name, version)
@@ -285,7 +302,7 @@ func numberOf(to *float64) func(string) error {
 func definitionOf(to *experiments.Definition) func(string) error {
 	return func(path string) error {
 		if path == "" {
-			return errors.New("must not be empty")
+			return nil
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -87,7 +87,10 @@ func TestMistakesOfExperimenters(t *testing.T) {
 		{[]string{"ramp", "a@1", "--weights", "a=1,b=x"}, `--weights: "a=1,b=x": "x" is not a number`},
 		{[]string{"ramp", "a@1", "--weights", "a=1,a=2"}, `--weights: "a=1,a=2": "a" appears twice`},
 		{[]string{"ramp", "a@1", "--allocation", "half"}, `--allocation: "half": must be a number`},
-		{[]string{"start"}, "--definition: must not be empty"},
+		{[]string{"start"}, "no NAME@VERSION: `starter experiment start --help` shows the usage"},
+		{[]string{"start", "retriever"}, `"retriever" must be NAME@VERSION`},
+		{[]string{"start", "retriever@"}, `"retriever@" must be NAME@VERSION`},
+		{[]string{"start", "--definition", file, "--digest", "ab"}, "give --digest or --definition, not both"},
 		{[]string{"start", "bm25", "--definition", file}, `"bm25" is not the experiment of the definition, retriever@2`},
 		{[]string{"start", "--definition", file, "--every", "1ms"}, "verdict: invalid every: 1ms is less than a second"},
 	} {
