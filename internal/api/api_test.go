@@ -95,7 +95,7 @@ func newBench(t *testing.T, s server, g api.Guard) *bench {
 	b := &bench{T: t, store: &keeper{Store: db, seen: map[string]string{}}}
 	mux := api.New(g, api.Options{
 		Store: b.store, Temporal: s, Namespace: "default", TokenKeys: [][]byte{tokenKey}, Logger: slog.New(slog.DiscardHandler),
-		Report: reportOf,
+		Report: reportOf(db),
 		Deliver: func(ctx context.Context, o scoring.Outcome) (bool, error) {
 			if err := ctx.Err(); err != nil {
 				return false, err

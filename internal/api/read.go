@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	_ "embed" // for the document
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -19,6 +20,9 @@ import (
 // reading is a route that only reads.
 type reading struct {
 	path string
+	// summary says what it returns, and answer is an empty one.
+	summary string
+	answer  any
 	// params are the query parameters that it takes. Any other one is a mistake.
 	params []string
 	do     func(ctx context.Context, r *http.Request, q url.Values) (any, error)
@@ -28,15 +32,27 @@ type reading struct {
 const defaultPage = 100
 
 func (a *api) readings() []reading {
+	list := []string{"cursor", "limit", "format"}
 	return []reading{
-		{"/v1/scores", []string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history", "cursor", "limit", "format"}, a.listScores},
-		{"/v1/outcomes", []string{"state", "since", "cursor", "limit", "format"}, a.listOutcomes},
-		{"/v1/runs/{workflow}/{run}", []string{"namespace"}, a.showRun},
-		{"/v1/sessions/{key}/{id}", []string{"cursor", "limit"}, a.showSession},
-		{"/v1/experiments", nil, a.listExperiments},
-		{"/v1/experiments/{name}/{version}", nil, a.showExperiment},
+		{
+			"/v1/scores", "scores, newest first", scoreList{},
+			slices.Concat([]string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history"}, list),
+			a.listScores,
+		},
+		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"state", "since"}, list), a.listOutcomes},
+		{"/v1/runs/{workflow}/{run}", "everything about a run", store.RunView{}, []string{"namespace"}, a.showRun},
+		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, []string{"cursor", "limit"}, a.showSession},
+		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, nil, a.listExperiments},
+		{"/v1/experiments/{name}/{version}", "the results of a version", nil, nil, a.showExperiment},
+		{openAPIPath, "this document", nil, nil, func(context.Context, *http.Request, url.Values) (any, error) { return openAPI, nil }},
 	}
 }
+
+// openAPIPath is where the API describes itself.
+const openAPIPath = "/v1/openapi.json"
+
+//go:embed openapi.json
+var openAPI json.RawMessage
 
 // get makes the handler of a reading.
 func (a *api) get(route reading) http.Handler {
@@ -178,6 +194,9 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 	var out outcomeList
 	out.Outcomes, out.Next, err = a.Store.LedgerPage(ctx, f, p)
 	out.Outcomes = orEmpty(out.Outcomes)
+	for i := range out.Outcomes {
+		out.Outcomes[i].Scorers = orEmpty(out.Outcomes[i].Scorers)
+	}
 	return out, err
 }
 
@@ -217,9 +236,14 @@ func (a *api) showSession(ctx context.Context, r *http.Request, q url.Values) (a
 	return out, nil
 }
 
+// experimentList has the experiments that have assignments.
+type experimentList struct {
+	Experiments []store.ExperimentKey `json:"experiments"`
+}
+
 func (a *api) listExperiments(ctx context.Context, _ *http.Request, _ url.Values) (any, error) {
 	keys, err := a.Store.Experiments(ctx)
-	return map[string]any{"experiments": orEmpty(keys)}, err
+	return experimentList{orEmpty(keys)}, err
 }
 
 func (a *api) showExperiment(ctx context.Context, r *http.Request, _ url.Values) (any, error) {

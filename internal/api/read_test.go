@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -155,7 +157,7 @@ func TestExperimentsAreShown(t *testing.T) {
 	t.Parallel()
 	b := read(t)
 	require.JSONEq(t, `{"experiments":[{"experiment":"prompt","version":"1"}]}`, b.get("/v1/experiments").Body.String())
-	require.JSONEq(t, `{"name":"prompt","version":"1"}`, b.get("/v1/experiments/prompt/1").Body.String())
+	require.Equal(t, 1, answered[report.Experiment](b, b.get("/v1/experiments/prompt/1")).Units)
 	b.refused(b.get("/v1/experiments/prompt/2"), http.StatusNotFound, "not-found", "")
 }
 
@@ -200,9 +202,15 @@ func TestTheDocumentNamesEveryPath(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-func reportOf(_ context.Context, key store.ExperimentKey) (any, error) {
-	if key.Version != "1" {
-		return nil, store.ErrNotFound
+// reportOf makes reports from a store.
+func reportOf(s store.Store) func(context.Context, store.ExperimentKey) (any, error) {
+	return func(ctx context.Context, key store.ExperimentKey) (any, error) {
+		all, err := report.Build(ctx, s, report.Options{Experiment: key.Experiment, Now: time.Now()})
+		for _, e := range all.Experiments {
+			if e.Version == key.Version {
+				return e, err
+			}
+		}
+		return nil, cmp.Or(err, store.ErrNotFound)
 	}
-	return map[string]string{"name": key.Experiment, "version": key.Version}, nil
 }
