@@ -167,9 +167,17 @@ func TestEndpoint(t *testing.T) {
 	for i, r := range results {
 		require.Equal(t, i == 150, r.Repeated)
 	}
+	scores, err := v.Scores(t.Context(), run)
+	require.NoError(t, err)
+	require.Len(t, scores, 151)
+	require.Equal(t, "good", scores[0].Name)
 	for _, method := range []string{"StartWorkflowExecution", "StartActivityExecution", "DescribeWorkflowExecution", "DescribeTaskQueue"} {
 		require.Zero(t, seen.of(method), method)
 	}
+	_, err = v.Scores(t.Context(), verdict.Run{WorkflowID: "nobody"})
+	require.ErrorIs(t, err, verdict.ErrNotFound)
+	_, err = f.Verdict.Scores(t.Context(), run)
+	require.ErrorIs(t, err, verdict.ErrNoEndpoint)
 }
 
 // What the worker has committed, and has said so to nobody, goes to Temporal as well, and is one score and one delivery.

@@ -68,9 +68,9 @@ const (
 
 // Endpoint is a worker's HTTP API. It is safe for concurrent use.
 type Endpoint struct {
-	url, token, namespace string
-	http                  *http.Client
-	breaker               breaker.Breaker
+	base, token, namespace string
+	http                   *http.Client
+	breaker                breaker.Breaker
 
 	mu   sync.Mutex
 	said time.Time // when it was last logged that it fails
@@ -85,7 +85,7 @@ func New(url, token, namespace string, h *http.Client) *Endpoint {
 	// Who follows a redirect may hand the token to another host.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Endpoint{
-		url: strings.TrimSuffix(url, "/") + Path, token: token, namespace: namespace, http: &own,
+		base: strings.TrimSuffix(url, "/"), token: token, namespace: namespace, http: &own,
 		breaker: breaker.Breaker{Pause: leftAlone, Longest: leftAlone},
 	}
 }
@@ -123,7 +123,7 @@ func (e *Endpoint) say(err error) {
 	defer e.mu.Unlock()
 	if time.Since(e.said) >= sayEvery {
 		e.said = time.Now()
-		slog.Warn("Verdict's endpoint does not take scores and outcomes; they go through Temporal", "Endpoint", e.url, "Error", err)
+		slog.Warn("Verdict's endpoint does not take scores and outcomes; they go through Temporal", "Endpoint", e.base, "Error", err)
 	}
 }
 
@@ -144,7 +144,7 @@ func (e *Endpoint) post(ctx context.Context, r Request) (a Response, err error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeFor(ctx))
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.base+Path, bytes.NewReader(body))
 	if err != nil {
 		return a, err
 	}
