@@ -38,9 +38,9 @@ type offered struct {
 }
 
 // Define offers the definition of an assignment in a namespace, unless that was done. It returns at once. ctx is an
-// activity's or one without a deadline.
+// activity's or one without a deadline. Call it after an assignment that was recorded: it does not ask the kill switch again.
 func (r *Recorder) Define(ctx context.Context, by Assigner, namespace string) {
-	if by.Experiment == nil || r.IsOff() {
+	if by.Experiment == nil {
 		return
 	}
 	d := &r.definitions

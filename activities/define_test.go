@@ -81,8 +81,6 @@ func TestADefinitionIsOfferedOnce(t *testing.T) {
 	r.Define(context.Background(), x, "other")
 	require.Equal(t, []string{"retriever@1 accepted answers b1"}, there.taken(t, r))
 	r.Define(context.Background(), Assigner{}, "ns") // a shadow's
-	r.Off = func() bool { return true }
-	r.Define(context.Background(), defined("3", "accepted"), "ns")
 	require.Len(t, here.taken(t, r), 3)
 }
 
@@ -152,4 +150,26 @@ func TestContradictingDefinitionsVoidAFinding(t *testing.T) {
 	void := finds(func(d *experiments.Definition) { d.Holdout = experiments.Holdout{Name: "h", Share: 0.1} })
 	require.Equal(t, experiments.Invalid, void.Verdict)
 	require.Contains(t, void.Reason, "contradict each other in holdout")
+}
+
+// BenchmarkDefine is what an assignment pays for a definition that was offered before.
+func BenchmarkDefine(b *testing.B) {
+	r := &Recorder{}
+	r.Began("worker", nil)
+	defer r.Ended("worker")
+	r.queue.add(&link{namespace: "ns", start: (&desk{}).start})
+	x := defined("1", "accepted")
+	for _, c := range []struct {
+		name string
+		of   func() Assigner
+	}{
+		{"one experiment", func() Assigner { return x }},
+		{"made for each run", func() Assigner { return defined("1", "accepted") }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				r.Define(context.Background(), c.of(), "ns")
+			}
+		})
+	}
 }
