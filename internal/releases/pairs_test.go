@@ -1,12 +1,14 @@
 package releases
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
 	"github.com/verdict-dev/verdict/internal/releases/user"
 	"github.com/verdict-dev/verdict/store"
@@ -34,7 +36,7 @@ func TestReleasesSideBySide(t *testing.T) {
 			phases        []pair
 		}{
 			"both at once":             {"postgres", "direct", []pair{{user: old, verdict: old}, {user: today, verdict: today}}},
-			"the user's worker first":  {"sqlite", "user", []pair{{user: old, verdict: old}, {user: today, verdict: old}}},
+			"the user's worker first":  {"sqlite", "user", []pair{{user: old, verdict: old}, {user: today, verdict: old}, {user: today, verdict: today}}},
 			"the verdict worker first": {"postgres", "user", []pair{{user: old, verdict: today}, {user: today, verdict: today, beside: old}}},
 		} {
 			t.Run(old+"/"+name, func(t *testing.T) {
@@ -50,7 +52,7 @@ func sideBySide(t *testing.T, old, kind, program string, phases []pair) {
 	b := &besides{scene: s, old: old, kind: kind, program: program}
 	b.prepare()
 	var earlier *batch
-	names := []string{"first", "second"}
+	names := []string{"first", "second", "third"}
 	for i, p := range phases {
 		stop := b.start(p)
 		if i == 0 {
@@ -76,6 +78,26 @@ func sideBySide(t *testing.T, old, kind, program string, phases []pair) {
 		stop()
 	}
 	b.check()
+	if phases[len(phases)-1].verdict == today {
+		b.registered()
+	}
+}
+
+// registered holds the store to what users' workers of this release assign by, also if it had to wait for an upgrade.
+func (b *besides) registered() {
+	for _, x := range user.Config().Experiments {
+		d := x.Definition()
+		var all []experiments.Registration
+		b.Eventually(func() (err error) {
+			if all, err = b.Store.Registrations(b.T.Context(), d.Name, d.Version); err == nil && len(all) != 1 {
+				err = fmt.Errorf("%d definitions of %s", len(all), d.Name)
+			}
+			return err
+		})
+		kept, err := all[0].Read()
+		require.NoError(b.T, err)
+		require.Equal(b.T, d, kept.Definition())
+	}
 }
 
 // besides is a scene whose workers are processes of two releases.
