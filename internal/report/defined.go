@@ -89,8 +89,11 @@ type Contradiction struct {
 }
 
 func (s Source) String() string {
-	if s.Origin != Registered {
-		return string(s.Origin)
+	switch s.Origin {
+	case Configured:
+		return "that is configured here"
+	case Started:
+		return "that the experiment was started with"
 	}
 	by := ""
 	if s.Build != "" {

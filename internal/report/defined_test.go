@@ -95,11 +95,11 @@ func TestReportHasWhatWorkersRegistered(t *testing.T) {
 	}
 	e, text = build(t, s, report.Options{Define: started})
 	require.Equal(t, report.Started, e.Definition.Origin)
-	require.Contains(t, text, "in use is the one started; ")
+	require.Contains(t, text, "in use is the one that the experiment was started with; ")
 	require.Len(t, e.Contradictions, 2, "the second is the one in use; those with other weights are two")
 	e, text = build(t, s, report.Options{Define: started, Definitions: []*experiments.Experiment{experiments.MustNew(definitionIn(t, first))}})
 	require.Equal(t, report.Configured, e.Definition.Origin)
-	require.Contains(t, text, "fault: the definition started contradicts the one in use: ")
+	require.Contains(t, text, "fault: the definition that the experiment was started with contradicts the one in use: ")
 
 	registers(t, s, "b3", func(d *experiments.Definition) { d.Unit = "customer" })
 	e, text = build(t, s, report.Options{})
