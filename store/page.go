@@ -9,8 +9,9 @@ import (
 // Pager reads lists in pages, newest first, and everything about one run. A page costs the same of a long list as of a short
 // one. Rows that are written meanwhile are not on the pages that follow, and move nothing on them.
 type Pager interface {
-	// ScorePage returns scores that a filter selects, whose Limit it ignores. Of a filter with States a page may have fewer
-	// scores than its limit although more follow: what time alone has decided is derived when it is read.
+	// ScorePage returns scores that a filter selects, whose Limit it ignores. Scores of an experiment, whose Version must be given,
+	// come by run, the run first that became known last, once the run has flushed. With States a page may have fewer scores
+	// than its limit although more follow, and a state that time alone has decided is found once CloseDue has written it.
 	ScorePage(ctx context.Context, f Filter, p Page) (scores []scoring.Record, next Cursor, err error)
 	// LedgerPage returns entries of the ledger that a filter selects, whose Limit it ignores.
 	LedgerPage(ctx context.Context, f LedgerFilter, p Page) (entries []Entry, next Cursor, err error)

@@ -144,6 +144,8 @@ func (a *api) listScores(ctx context.Context, _ *http.Request, q url.Values) (an
 		return nil, scoring.Invalid("session_id", "a session has a key and an id")
 	case f.Version != "" && f.Experiment == "":
 		return nil, scoring.Invalid("version", "of which experiment?")
+	case q.Get("history") == "true" && f.Run.WorkflowID == "" && f.Session.Key == "":
+		return nil, scoring.Invalid("history", "it needs a workflow_id or a session")
 	}
 	switch text := q.Get("history"); text {
 	case "", "false":

@@ -81,8 +81,8 @@ func TestScoresAreListed(t *testing.T) {
 	}
 	require.Equal(t, []string{"order/4", "order/3", "order/2", "order/1", "order/0"}, names)
 	for query, want := range map[string]int{
-		"": 5, "workflow_id=order%2F3": 1, "workflow_id=order%2F3&run_id=other": 0, "session_key=customer&session_id=1": 2, "experiment=prompt&version=1": 1,
-		"state=scored": 5, "state=expired": 0, "state=expired&state=scored": 5, "history=true&name=quality": 5, "name=none": 0,
+		"": 5, "workflow_id=order%2F3": 1, "workflow_id=order%2F3&run_id=other": 0, "session_key=customer&session_id=1": 2, "experiment=prompt&version=1": 0,
+		"state=scored": 5, "state=expired": 0, "state=expired&state=scored": 5, "history=true&workflow_id=order%2F2": 1, "name=none": 0,
 	} {
 		require.Len(t, answered[scoresPage](b, b.get("/v1/scores?"+query)).Scores, want, query)
 	}
@@ -167,7 +167,7 @@ func TestAReadingIsRefused(t *testing.T) {
 	for path, field := range map[string]string{
 		"/v1/scores?nmae=quality": "nmae", "/v1/scores?limit=0": "limit", "/v1/scores?limit=1001": "limit", "/v1/scores?limit=x": "limit",
 		"/v1/scores?cursor=x": "cursor", "/v1/scores?name=a&name=b": "name", "/v1/scores?state=none": "state", "/v1/scores?version=1": "version",
-		"/v1/scores?session_key=customer": "session_id", "/v1/scores?history=yes": "history", "/v1/scores?format=xml": "format", "/v1/scores?%zz": "",
+		"/v1/scores?session_key=customer": "session_id", "/v1/scores?history=yes": "history", "/v1/scores?history=true": "history", "/v1/scores?experiment=prompt": "version", "/v1/scores?format=xml": "format", "/v1/scores?%zz": "",
 		"/v1/outcomes?state=scored": "state", "/v1/outcomes?since=yesterday": "since", "/v1/outcomes?cursor=s1": "cursor", "/v1/experiments?limit=1": "limit",
 	} {
 		b.refused(b.get(path), http.StatusBadRequest, "invalid", field)

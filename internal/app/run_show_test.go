@@ -40,6 +40,7 @@ func toldDatabase(t *testing.T) string {
 		Facts: scoring.RunFacts{
 			Run: run, FirstRunID: "r7", OriginalRunID: "r7", WorkflowType: "Answer", StartedAt: at, ClosedAt: at.Add(time.Minute),
 			Status: scoring.RunCompleted, Sessions: []scoring.Session{customer}, BuildID: "b3",
+			Assigned: []scoring.Ref{{Experiment: "retriever", Version: "1", Variant: "vectors", Probability: .5, FirstRunID: "r7"}},
 		},
 		Records: []scoring.Record{said}, Sequence: 9, At: at.Add(time.Minute),
 	}))
@@ -97,7 +98,7 @@ func TestScoresList(t *testing.T) {
 		{[]string{"--state", "pending"}, []string{"merged:pending"}},
 		{[]string{"--workflow-id", "order-7", "--state", "pending,scored"}, []string{"quality=0.5", "merged:pending"}},
 		{[]string{"--session", "customer=42"}, []string{"quality=0.5", "merged:pending"}},
-		{[]string{"--experiment", "retriever"}, []string{"quality=0.5", "merged:pending"}},
+		{[]string{"--experiment", "retriever", "--version", "1"}, []string{"quality=0.5", "merged:pending"}},
 	} {
 		got := call(t, RunStarter, nil, append([]string{"scores", "list", "--db", db, "-o", "json"}, c.args...)...)
 		require.NoError(t, got.err)
@@ -114,7 +115,9 @@ func TestScoresList(t *testing.T) {
 		require.Equal(t, c.want, said, c.args)
 	}
 	require.Equal(t, "no scores\n", call(t, RunStarter, nil, "scores", "list", "--db", db, "--name", "none").stdout)
-	require.Error(t, call(t, RunStarter, nil, "scores", "list", "--db", db, "--state", "none").err)
+	for _, args := range [][]string{{"--state", "none"}, {"--history"}, {"--experiment", "retriever"}} {
+		require.Error(t, call(t, RunStarter, nil, append([]string{"scores", "list", "--db", db}, args...)...).err, args)
+	}
 }
 
 func TestSessionsShow(t *testing.T) {

@@ -31,12 +31,15 @@ func (s *starter) scoresCommand() *cobra.Command {
 		{flag: "workflow-id", kind: "string", usage: "only scores of runs with this workflow id", read: textOf(&f.Run.WorkflowID)},
 		{flag: "run-id", kind: "string", usage: "only scores of this run", read: textOf(&f.Run.RunID)},
 		{flag: "session", kind: "KEY=ID", usage: "only scores of a session and its runs", read: sessionOf(&f.Session)},
-		{flag: "experiment", kind: "NAME", usage: "only scores of runs in this experiment", read: textOf(&f.Experiment)},
+		{flag: "experiment", kind: "NAME", usage: "only scores of runs in this experiment, by run; with --version", read: textOf(&f.Experiment)},
 		{flag: "version", kind: "string", usage: "only of this version of the experiment", read: textOf(&f.Version)},
 		{flag: "state", kind: "state", usage: "only scored, pending, expired, not_applicable or error; several with commas", read: statesOf(states)},
-		{flag: "history", kind: "bool", fallback: "false", usage: "every revision, the retracted ones included", read: boolOf(&f.History)},
+		{flag: "history", kind: "bool", fallback: "false", usage: "every revision, the retracted ones included; with --workflow-id or --session", read: boolOf(&f.History)},
 		{flag: "limit", kind: "n", fallback: "100", usage: "at most this many; 0: all", read: countOf(&limit, 0)},
 	}, func(ctx context.Context, _ []string) error {
+		if f.History && f.Run.WorkflowID == "" && f.Session.Key == "" {
+			return usage("--history needs --workflow-id or --session")
+		}
 		f.Retracted, f.Superseded = f.History, f.History
 		for _, state := range slices.Sorted(maps.Keys(states)) {
 			f.States = append(f.States, scoring.State(state))

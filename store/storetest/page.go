@@ -62,12 +62,59 @@ var pageTests = []namedTest{
 		require.NoError(t, err)
 		require.Empty(t, next)
 		require.Equal(t, all, page)
-		page, _, err = b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{all[0].State}}, store.Page{Limit: 5})
+		pending, _, err := b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{scoring.Pending}}, store.Page{Limit: 5})
 		require.NoError(t, err)
-		require.Equal(t, all, page)
-		page, _, err = b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{scoring.Declined}}, store.Page{Limit: 5})
+		require.Empty(t, pending, "it is false")
+		_, err = b.CloseDue(t.Context())
 		require.NoError(t, err)
-		require.Empty(t, page)
+		for state, want := range map[scoring.State]int{scoring.Scored: 1, scoring.Pending: 0, scoring.Expired: 0} {
+			page, _, err = b.ScorePage(t.Context(), store.Filter{Run: r, States: []scoring.State{state}}, store.Page{Limit: 5})
+			require.NoError(t, err)
+			require.Len(t, page, want, state)
+		}
+	}},
+	{"pages of an experiment are by run", func(t *testing.T, b bench) {
+		var want []string
+		for i := range 9 {
+			r := freshRun()
+			a := assignment(r, "a")
+			b.assign(t, a)
+			f := flush(r, 10)
+			f.Facts.Assigned = []scoring.Ref{a.Ref()}
+			if i == 3 {
+				f.Facts.Assigned = nil // none of the experiment
+			}
+			for k := range i % 4 {
+				f.Records = append(f.Records, inWorkflow(r, scoring.Number(fmt.Sprintf("q%d.%d", i, k), 1), 1))
+			}
+			b.flush(t, f)
+			var names []string
+			for k := range i % 4 {
+				names = append([]string{fmt.Sprintf("q%d.%d", i, k)}, names...)
+			}
+			if i != 3 {
+				want = append(names, want...)
+			}
+		}
+		for limit := 1; limit < 14; limit++ {
+			var got []string
+			var after store.Cursor
+			for {
+				scores, next, err := b.ScorePage(t.Context(), store.Filter{Experiment: "retriever", Version: "1"}, store.Page{After: after, Limit: limit})
+				require.NoError(t, err)
+				for _, s := range scores {
+					got = append(got, s.Name)
+				}
+				if after = next; next == "" {
+					break
+				}
+			}
+			require.Equal(t, want, got, "pages of %d", limit)
+		}
+		_, _, err := b.ScorePage(t.Context(), store.Filter{Experiment: "retriever"}, store.Page{Limit: 1})
+		var invalid *scoring.InvalidError
+		require.ErrorAs(t, err, &invalid)
+		require.Equal(t, "version", invalid.Field)
 	}},
 	{"pages of the ledger", func(t *testing.T, b bench) {
 		for i := range 4 {

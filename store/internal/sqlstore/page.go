@@ -13,6 +13,7 @@ import (
 // Forms of cursors.
 const (
 	scoreCursor  = "s%d"
+	byRunCursor  = "r%d.%d"
 	ledgerCursor = "l%d.%d.%d"
 )
 
@@ -43,36 +44,95 @@ func checkPage(p store.Page) error {
 
 // ScorePage implements store.Store.
 func (s *Store) ScorePage(ctx context.Context, f store.Filter, p store.Page) (scores []scoring.Record, next store.Cursor, err error) {
-	before := int64(math.MaxInt64)
-	if p.After != "" {
-		err = at(p.After, scoreCursor, &before)
+	if err := checkPage(p); err != nil {
+		return nil, "", err
 	}
-	if err == nil {
-		err = checkPage(p)
+	read := s.newestScores
+	if f.Experiment != "" {
+		read = s.scoresByRun
 	}
-	if err != nil {
+	if scores, next, err = read(ctx, f, p); err != nil {
 		return nil, "", err
 	}
 	now, due, err := s.anyDue(ctx)
-	if err != nil {
-		return nil, "", err
+	if err != nil || !due {
+		return scores, next, err
 	}
-	c := s.scoreConditions(f, due)
+	f.Limit = 0
+	slices.Reverse(scores) // a state that is derived comes after the one before
+	scores, err = s.withDue(ctx, scores, f, now, false)
+	slices.Reverse(scores)
+	return scores, next, err
+}
+
+// newestScores returns a page of scores by their own age.
+func (s *Store) newestScores(ctx context.Context, f store.Filter, p store.Page) (scores []scoring.Record, next store.Cursor, err error) {
+	before := int64(math.MaxInt64)
+	if p.After != "" {
+		if err := at(p.After, scoreCursor, &before); err != nil {
+			return nil, "", err
+		}
+	}
+	c := s.scoreConditions(f, false)
 	c.add("s.id < ?", before)
-	scores, ids, err := s.scoresWhere(ctx, c, ` ORDER BY s.id DESC`+limit(p.Limit+1), false)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(ids) > p.Limit {
-		scores, next = scores[:p.Limit], store.Cursor(fmt.Sprintf(scoreCursor, ids[p.Limit-1]))
-	}
-	if due {
-		f.Limit = 0
-		slices.Reverse(scores) // a state that is derived comes after the one before
-		scores, err = s.withDue(ctx, scores, f, now, false)
-		slices.Reverse(scores)
+	scores, places, err := s.scoresWhere(ctx, c, ` ORDER BY s.id DESC`+limit(p.Limit+1), false)
+	if len(places) > p.Limit {
+		scores, next = scores[:p.Limit], store.Cursor(fmt.Sprintf(scoreCursor, places[p.Limit-1].score))
 	}
 	return scores, next, err
+}
+
+// mostRuns is how many runs a page of an experiment's scores looks at, at most.
+const mostRuns = 20 * store.MaxPage
+
+// scoresByRun returns a page of the scores of an experiment's runs, of the run first that became known last: by their own age, all
+// scores since would have to be read to find out which are the experiment's.
+func (s *Store) scoresByRun(ctx context.Context, f store.Filter, p store.Page) (scores []scoring.Record, next store.Cursor, err error) {
+	if f.Version == "" {
+		return nil, "", scoring.Invalid("version", "a page is of one version of an experiment")
+	}
+	from, before := int64(math.MaxInt64), int64(0) // scores of this run before this one, and scores of earlier runs
+	if p.After != "" {
+		if err := at(p.After, byRunCursor, &from, &before); err != nil {
+			return nil, "", err
+		}
+	}
+	experiment := store.ExperimentKey{Experiment: f.Experiment, Version: f.Version}
+	f.Experiment, f.Version = "", ""
+	var last scorePlace
+	for looked := 0; ; {
+		runs, err := collect(ctx, s.read, scanID, `SELECT run FROM run_experiments WHERE experiment = $1 AND version = $2 AND run <= $3
+			ORDER BY experiment DESC, version DESC, run DESC`+limit(p.Limit+1), experiment.Experiment, experiment.Version, from)
+		if err != nil || len(runs) == 0 {
+			return scores, "", err
+		}
+		c := s.scoreConditions(f, false)
+		is, list := in(s.dialect, len(c.args)+1, Ints, runs)
+		c.clauses, c.args = append(c.clauses, "s.run "+is), append(c.args, list)
+		c.add("(s.run < ? OR s.id < ?)", from, before)
+		room := p.Limit - len(scores)
+		more, places, err := s.scoresWhere(ctx, c, ` ORDER BY s.run DESC, s.id DESC`+limit(room+1), false)
+		if err != nil {
+			return nil, "", err
+		}
+		if full := len(more) > room; full {
+			more, places = more[:room], places[:room]
+			if room > 0 {
+				last = places[room-1]
+			}
+			return append(scores, more...), store.Cursor(fmt.Sprintf(byRunCursor, last.run, last.score)), nil
+		}
+		scores = append(scores, more...)
+		if len(places) > 0 {
+			last = places[len(places)-1]
+		}
+		if looked += len(runs); len(runs) <= p.Limit {
+			return scores, "", nil
+		}
+		if from, before = runs[len(runs)-1]-1, math.MaxInt64; looked >= mostRuns {
+			return scores, store.Cursor(fmt.Sprintf(byRunCursor, from, before)), nil
+		}
+	}
 }
 
 // LedgerPage implements store.Store.

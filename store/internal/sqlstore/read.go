@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -113,8 +114,9 @@ func (s *Store) scoreConditions(f store.Filter, due bool) (c conditions) {
 		c.add("s.name = ?", f.Name)
 	}
 	if f.Session != (scoring.Session{}) {
-		c.add("(s.id IN (SELECT score FROM score_sessions WHERE key = ? AND id = ?) OR "+
-			"r.id IN (SELECT run FROM run_sessions WHERE key = ? AND id = ?))",
+		// One set of ids: a condition with OR would read all scores.
+		c.add("s.id IN (SELECT score FROM score_sessions WHERE key = ? AND id = ? UNION ALL "+
+			"SELECT own.id FROM run_sessions of JOIN scores own ON own.run = of.run WHERE of.key = ? AND of.id = ?)",
 			f.Session.Key, f.Session.ID, f.Session.Key, f.Session.ID)
 	}
 	if f.Experiment != "" {
@@ -124,6 +126,9 @@ func (s *Store) scoreConditions(f store.Filter, due bool) (c conditions) {
 		states := make([]any, len(f.States))
 		for i, state := range f.States {
 			states[i] = string(state)
+		}
+		if !slices.Contains(f.States, scoring.Scored) && !due {
+			c.add("s.state <> 'scored'") // for the index scores_unscored
 		}
 		is := "s.state IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(states)), ", ") + ")"
 		if due {
@@ -143,15 +148,19 @@ func (s *Store) scoreConditions(f store.Filter, due bool) (c conditions) {
 	return c
 }
 
-// scoresWhere returns scores, and the ids of their rows.
-func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, learned bool) ([]scoring.Record, []int64, error) {
-	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
+// scorePlace is the row of a score, and of its run.
+type scorePlace struct{ run, score int64 }
+
+// scoresWhere returns scores, and where they are.
+func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, learned bool) ([]scoring.Record, []scorePlace, error) {
+	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.run, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
 		CASE WHEN s.recorded_at = `+never+` THEN r.doc ELSE '' END, s.doc
 		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+order, c.args...)
 	if err != nil || len(found) == 0 {
 		return nil, nil, err
 	}
-	c.add("s.id >= ? AND s.id <= ?", min(found[0].id, found[len(found)-1].id), max(found[0].id, found[len(found)-1].id))
+	byID := func(a, b scoreRow) int { return cmp.Compare(a.id, b.id) }
+	c.add("s.id >= ? AND s.id <= ?", slices.MinFunc(found, byID).id, slices.MaxFunc(found, byID).id)
 	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt, p.arrived_at
 		FROM repeats p JOIN scores s ON s.id = p.score JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY p.id`, c.args...)
 	if err != nil {
@@ -164,14 +173,14 @@ func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, lea
 		}
 		times[a.score] = append(times[a.score], a.Said)
 	}
-	records, ids := make([]scoring.Record, len(found)), make([]int64, len(found))
+	records, places := make([]scoring.Record, len(found)), make([]scorePlace, len(found))
 	for i, row := range found {
 		if !learned {
 			row.rec.ArrivedAt, row.rec.SupersededAt = time.Time{}, time.Time{}
 		}
-		records[i], ids[i] = row.record(times[row.id]), row.id
+		records[i], places[i] = row.record(times[row.id]), scorePlace{row.run, row.id}
 	}
-	return records, ids, nil
+	return records, places, nil
 }
 
 // never is the zero time as a column has it: a score of workflow code was recorded so once.
@@ -179,7 +188,7 @@ var never = strconv.FormatInt(micro(time.Time{}), 10)
 
 // scoreRow is a row of scores as readers get it.
 type scoreRow struct {
-	id      int64
+	id, run int64
 	rec     scoring.Record
 	attempt int32
 	saidAt  int64
@@ -190,7 +199,7 @@ func scanScore(rows *sql.Rows) (s scoreRow, err error) {
 	var revision int
 	var retracted, overtaken, superseded bool
 	var arrived, reset sql.NullInt64
-	if err = rows.Scan(&s.id, &revision, &s.attempt, &retracted, &overtaken, &superseded, &s.saidAt, &arrived, &reset, &facts, &doc); err != nil {
+	if err = rows.Scan(&s.id, &s.run, &revision, &s.attempt, &retracted, &overtaken, &superseded, &s.saidAt, &arrived, &reset, &facts, &doc); err != nil {
 		return s, err
 	}
 	if s.rec, err = decode[scoring.Record](doc); err != nil {
