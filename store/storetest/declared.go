@@ -152,6 +152,32 @@ var declaredTests = []namedTest{
 		b.flush(t, waits(r, 20))
 		require.Empty(t, b.current(t, r), "the run's code names nothing any more")
 	}},
+	{"the flush of a refused task says nothing of the task after it, in any order", func(t *testing.T, b bench) {
+		for order := range 24 {
+			r, key := freshRun(), fresh("k")
+			phantom, real, later := declaredFor(r, key, ifPaid), declaredFor(r, key, ifPaid), declaredFor(r, fresh("k"), ifPaid)
+			later.Call, later.Scorer = "2", "shipped"
+			phantom.At, phantom.Window.Until = real.At.Add(-time.Second), real.Window.Until.Add(-time.Second)
+			refused, middle := waits(r, 10, phantom), waits(r, 10, real) // the second in the same task as later, before that
+			refused.At, middle.At = phantom.At, real.At
+			middle.Ordinal = 1
+			last := waits(r, 20, real, later)
+			steps := []func(){
+				func() { b.expect(t, real); b.expect(t, later) }, func() { b.flush(t, refused) }, func() { b.flush(t, middle) }, func() { b.flush(t, last) },
+			}
+			b.expect(t, phantom)
+			b.receive(t, b.now(fresh("o"), "paid", key))
+			for left := order; len(steps) > 0; {
+				i := left % len(steps)
+				left /= len(steps)
+				steps[i]()
+				steps = slices.Delete(steps, i, i+1)
+			}
+			require.Equal(t, []string{"paid=true", "shipped:pending"}, b.current(t, r), "order %d", order)
+			b.receive(t, b.now(fresh("o"), "paid", later.Events[0].Key))
+			require.Equal(t, []string{"paid=true", "shipped=true"}, b.current(t, r), "order %d", order)
+		}
+	}},
 	{"a withdrawn expectation gives its outcome to the run that is next", func(t *testing.T, b bench) {
 		first, second := declaredFor(freshRun(), "k", ifPaid), declaredFor(freshRun(), "k", ifPaid)
 		first.Attribution, second.Attribution = scoring.AttributeLast, scoring.AttributeLast

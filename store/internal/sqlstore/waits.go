@@ -53,8 +53,7 @@ func (t txn) declareLate(ctx context.Context, e scoring.Expectation) ([]scoring.
 	if err != nil {
 		return nil, err
 	}
-	if known && run.flushed.sequence.Valid &&
-		cmp.Or(cmp.Compare(e.Place, run.flushed.sequence.Int64), cmp.Compare(micro(e.At), run.flushed.at.Int64)) < 0 {
+	if known && run.flushed.sequence.Valid && declaredBefore(e, run.flushed.sequence.Int64, run.flushed.at.Int64) {
 		return nil, nil
 	}
 	return nil, t.expectDeclared(ctx, e)
@@ -95,7 +94,7 @@ func (t txn) wait(ctx context.Context, run runRow, f scoring.Flush, had []waitRo
 	}
 	for _, w := range had {
 		mine := w.run == run.id
-		if mine && named[w.e.Identity()] || !mine && run.superseded {
+		if mine && (named[w.e.Identity()] || !declaredBefore(w.e, f.Sequence, micro(f.At))) || !mine && run.superseded {
 			continue
 		}
 		if err := t.withdraw(ctx, w, f); err != nil {
@@ -103,6 +102,13 @@ func (t txn) wait(ctx context.Context, run runRow, f scoring.Flush, had []waitRo
 		}
 	}
 	return nil
+}
+
+// declaredBefore tells whether an expectation was made before a flush. One that was made in the same place and at the same time was made
+// after it, in the same workflow task, if the flush does not name it. A flush of a task that the server refused says nothing of
+// what the task that ran in its place has declared, and may come after that.
+func declaredBefore(e scoring.Expectation, sequence, at int64) bool {
+	return cmp.Or(cmp.Compare(e.Place, sequence), cmp.Compare(micro(e.At), at)) < 0
 }
 
 // withdraw ends an expectation as if it had never been: its score is retracted, and the outcomes that it had are decided
