@@ -79,7 +79,9 @@ func TestADeclaredMetricReachesTheReport(t *testing.T) {
 				}
 				o := way.o
 				cfg.Client = b.Client
-				o.Plugins, o.BuildID = []worker.Plugin{verdict.NewPlugin(cfg)}, build //nolint:staticcheck // the one without a deployment
+				o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
+				//lint:ignore SA1019 the build of a worker without a deployment
+				o.BuildID = build
 				defer b.Worker(b.Queue, o, answers(x))()
 				least := 100 // events: on a busy machine a run may have to carry what nobody took in time
 				for range (units + 9) / 10 {
