@@ -12,6 +12,7 @@ import (
 const (
 	carriedPart     = 250_000 // bytes of JSON: a codec that we cannot see may make eight of one
 	maxCarriedParts = 100
+	maxCarriedBytes = 1 << 20        // of JSON: to split more takes longer than the run's task has
 	maxCarriedTries = 3              // of one run's task, by one worker: what fails for a reason that we do not see is not tried for ever
 	carriedFor      = 24 * time.Hour // a tried run is remembered
 )
@@ -40,8 +41,15 @@ func (r *Recorder) Grows(by float64) {
 	r.carried.growth = max(r.carried.growth, by)
 }
 
-// Carried is in how many parts a run may carry a flush; 0 means that it may not, and that this worker alone has it.
-func (r *Recorder) Carried(f scoring.Flush, others []scoring.Record) int {
+// Carried is in how many parts a run may carry a flush, which was offered; 0 means that it may not, and that this worker alone has it.
+func (r *Recorder) Carried(f scoring.Flush, others []scoring.Record, offered []*Offer) int {
+	bytes := int64(0)
+	for _, o := range offered {
+		bytes += o.size
+	}
+	if bytes > maxCarriedBytes {
+		return 0
+	}
 	c := &r.carried
 	c.mu.Lock()
 	defer c.mu.Unlock()

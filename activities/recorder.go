@@ -175,7 +175,7 @@ func VerdictFlush(ctx context.Context, f scoring.Flush, others []scoring.Record)
 		taken = taken && done
 	}
 	if !taken {
-		flushed.Untaken = r.Carried(f, others)
+		flushed.Untaken = r.Carried(f, others, offers)
 	}
 	return flushed, nil
 }

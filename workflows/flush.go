@@ -122,12 +122,13 @@ func (r *run) writeBySideEffect(ctx workflow.Context, f scoring.Flush) (untaken 
 			return flushed
 		}
 		strays := false
+		var offers []*activities.Offer
 		for _, b := range activities.Batches(f, others) {
 			o, done := r.offer(ctx, b)
-			strays = strays || !done && r.recorder.Strays(o)
+			strays, offers = strays || !done && r.recorder.Strays(o), append(offers, o)
 		}
 		if strays {
-			flushed.Untaken = r.recorder.Carried(f, others)
+			flushed.Untaken = r.recorder.Carried(f, others, offers)
 		}
 		return flushed
 	})
