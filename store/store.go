@@ -283,6 +283,15 @@ const (
 	Held      OutcomeState = "held"      // no outcome: a score about a key that no run has declared yet
 )
 
+// Valid tells whether s is one of the states above.
+func (s OutcomeState) Valid() bool {
+	switch s {
+	case Matched, Late, Unclaimed, Rejected, Held:
+		return true
+	}
+	return false
+}
+
 // Entry is one line of the ledger: an outcome, a refused delivery, or a score that is held: then Outcome has its name and value, and the
 // key that it waits for.
 type Entry struct {

@@ -31,8 +31,11 @@ func drawDefinition(t *rapid.T) *experiments.Experiment {
 	if rapid.Bool().Draw(t, "three") {
 		d.Variants = append(d.Variants, experiments.Variant{Name: "c", Weight: 1})
 	}
-	if rapid.Bool().Draw(t, "bandit") {
+	switch rapid.IntRange(0, 2).Draw(t, "chosen by") {
+	case 1:
 		d.Allocator = experiments.Thompson
+	case 2: // the units' own probabilities are bet on
+		d.Selection = scoring.ByCustom
 	}
 	if rapid.Bool().Draw(t, "unbounded") {
 		d.Primary, d.Guardrails[2] = d.Guardrails[1], d.Primary

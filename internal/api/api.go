@@ -121,11 +121,7 @@ func (a *api) post(most int64, do func(*http.Request, []byte) (int, any, error))
 			status, answer, err = do(r, body)
 		}
 		if err != nil {
-			p := a.problemOf(err)
-			if p.Status >= http.StatusInternalServerError {
-				a.Logger.Error("API request failed", "path", r.URL.Path, "error", err)
-			}
-			p.Write(w)
+			a.refuse(w, r, a.problemOf(err), err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -133,6 +129,14 @@ func (a *api) post(most int64, do func(*http.Request, []byte) (int, any, error))
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(answer)
 	})
+}
+
+// refuse answers with a problem, and logs the error if it is ours.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *Problem, err error) {
+	if p.Status >= http.StatusInternalServerError {
+		a.Logger.Error("API request failed", "path", r.URL.Path, "error", err)
+	}
+	p.Write(w)
 }
 
 // requestLimit is how long a request may take. Then it is not held, and to be sent again.

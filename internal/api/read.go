@@ -61,11 +61,7 @@ func (a *api) get(route reading) http.Handler {
 		defer cancel()
 		answer, err := a.read(ctx, r, route)
 		if err != nil {
-			p := readingProblem(a.problemOf(err))
-			if p.Status >= http.StatusInternalServerError {
-				a.Logger.Error("API request failed", "path", r.URL.Path, "error", err)
-			}
-			p.Write(w)
+			a.refuse(w, r, readingProblem(a.problemOf(err)), err)
 			return
 		}
 		w.Header().Set("Cache-Control", "no-store")
@@ -156,7 +152,7 @@ func (a *api) listScores(ctx context.Context, _ *http.Request, q url.Values) (an
 	}
 	for _, text := range q["state"] {
 		state := scoring.State(text)
-		if !slices.Contains([]scoring.State{scoring.Scored, scoring.Pending, scoring.Expired, scoring.Declined, scoring.Failed}, state) {
+		if !state.Valid() {
 			return nil, scoring.Invalid("state", "%q is no state of a score", text)
 		}
 		f.States = append(f.States, state)
@@ -183,8 +179,7 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 		if f.State != "" {
 			return nil, scoring.Invalid("state", "one at most")
 		}
-		f.State = store.OutcomeState(text)
-		if !slices.Contains([]store.OutcomeState{store.Matched, store.Late, store.Unclaimed, store.Rejected, store.Held}, f.State) {
+		if f.State = store.OutcomeState(text); !f.State.Valid() {
 			return nil, scoring.Invalid("state", "%q is no state of an outcome", text)
 		}
 	}

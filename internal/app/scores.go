@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -21,7 +20,6 @@ func (s *starter) scoresCommand() *cobra.Command {
 	parent := parentOf("scores", "Look at scores: list")
 	var f store.Filter
 	var limit int
-	states := map[string]bool{}
 	list := s.command(&cobra.Command{
 		Use: "list", Short: "List scores, newest first", Args: noArgs,
 		Example: "  starter scores list --name quality --limit 20\n  starter scores list --workflow-id order-7 --history",
@@ -33,7 +31,7 @@ func (s *starter) scoresCommand() *cobra.Command {
 		{flag: "session", kind: "KEY=ID", usage: "only scores of a session and its runs", read: sessionOf(&f.Session)},
 		{flag: "experiment", kind: "NAME", usage: "only scores of runs in this experiment, by run; with --version", read: textOf(&f.Experiment)},
 		{flag: "version", kind: "string", usage: "only of this version of the experiment", read: textOf(&f.Version)},
-		{flag: "state", kind: "state", usage: "only scored, pending, expired, not_applicable or error; several with commas", read: statesOf(states)},
+		{flag: "state", kind: "state", usage: "only scored, pending, expired, not_applicable or error; several with commas", read: statesOf(&f.States)},
 		{flag: "history", kind: "bool", fallback: "false", usage: "every revision, the retracted ones included; with --workflow-id or --session", read: boolOf(&f.History)},
 		{flag: "limit", kind: "n", fallback: "100", usage: "at most this many; 0: all", read: countOf(&limit, 0)},
 	}, func(ctx context.Context, _ []string) error {
@@ -41,9 +39,6 @@ func (s *starter) scoresCommand() *cobra.Command {
 			return usage("--history needs --workflow-id or --session")
 		}
 		f.Retracted, f.Superseded = f.History, f.History
-		for _, state := range slices.Sorted(maps.Keys(states)) {
-			f.States = append(f.States, scoring.State(state))
-		}
 		return s.withStore(ctx, func(db store.Store) error {
 			scores, err := pages(limit, func(p store.Page) ([]scoring.Record, store.Cursor, error) { return db.ScorePage(ctx, f, p) })
 			if err != nil {
@@ -56,17 +51,17 @@ func (s *starter) scoresCommand() *cobra.Command {
 	return parent
 }
 
-func statesOf(to map[string]bool) func(string) error {
-	known := []string{string(scoring.Scored), string(scoring.Pending), string(scoring.Expired), string(scoring.Declined), string(scoring.Failed)}
+func statesOf(to *[]scoring.State) func(string) error {
 	return func(text string) error {
-		for state := range strings.SplitSeq(text, ",") {
-			if state == "" {
+		for name := range strings.SplitSeq(text, ",") {
+			state := scoring.State(name)
+			if name == "" {
 				continue
 			}
-			if !slices.Contains(known, state) {
-				return fmt.Errorf("%q is none of %s", state, strings.Join(known, ", "))
+			if !state.Valid() {
+				return fmt.Errorf("%q is no state of a score", name)
 			}
-			to[state] = true
+			*to = append(*to, state)
 		}
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,11 +39,7 @@ var arrived = verdict.NewOutcomeScorer("arrived", "1", func(p parcel) verdict.Wa
 // score, and nothing waits for ever.
 func TestDeclaredScorersBetweenTwoReleases(t *testing.T) {
 	t.Parallel()
-	dirs, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
-	require.NoError(t, err)
-	require.NotEmpty(t, dirs)
-	for _, dir := range dirs {
-		old := filepath.Base(filepath.Dir(dir))
+	for _, old := range olderReleases(t) {
 		for _, kind := range []string{"postgres", "sqlite"} {
 			t.Run(old+"/"+kind, func(t *testing.T) {
 				t.Parallel()

@@ -3,7 +3,6 @@ package releases
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,11 +26,7 @@ var shipped = verdict.NewOutcomeScorer("shipped", "1", func(key string) verdict.
 // their runs wait in Temporal for the upgrade, and what it knows is recorded meanwhile.
 func TestDeclaredScorersWaitForTheUpgrade(t *testing.T) {
 	t.Parallel()
-	dirs, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
-	require.NoError(t, err)
-	require.NotEmpty(t, dirs)
-	for _, dir := range dirs {
-		old := filepath.Base(filepath.Dir(dir))
+	for _, old := range olderReleases(t) {
 		t.Run(old, func(t *testing.T) {
 			t.Parallel()
 			b := &besides{scene: newScene(t, nil), old: old, kind: "sqlite"}

@@ -2,7 +2,6 @@ package releases
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -39,11 +38,7 @@ var (
 // already, and whichever way a key of GitHub is written.
 func TestOutcomesThatTheReleaseBeforeMisses(t *testing.T) {
 	t.Parallel()
-	dirs, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
-	require.NoError(t, err)
-	require.NotEmpty(t, dirs)
-	for _, dir := range dirs {
-		old := filepath.Base(filepath.Dir(dir))
+	for _, old := range olderReleases(t) {
 		for _, kind := range []string{"postgres", "sqlite"} {
 			t.Run(old+"/"+kind, func(t *testing.T) {
 				t.Parallel()

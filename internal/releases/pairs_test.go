@@ -26,11 +26,7 @@ type pair struct{ user, verdict, beside string }
 // one program after the other is replaced.
 func TestReleasesSideBySide(t *testing.T) {
 	t.Parallel()
-	dirs, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
-	require.NoError(t, err)
-	require.NotEmpty(t, dirs)
-	for _, dir := range dirs {
-		old := filepath.Base(filepath.Dir(dir))
+	for _, old := range olderReleases(t) {
 		for name, c := range map[string]struct {
 			kind, program string
 			phases        []pair

@@ -191,3 +191,15 @@ func unzip(data []byte) ([]byte, error) {
 	}
 	return io.ReadAll(r)
 }
+
+// olderReleases returns the earlier releases whose programs can be built.
+func olderReleases(t *testing.T) (all []string) {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(fixtures, "*", sourceFile))
+	require.NoError(t, err)
+	require.NotEmpty(t, sources)
+	for _, source := range sources {
+		all = append(all, filepath.Base(filepath.Dir(source)))
+	}
+	return all
+}
