@@ -31,7 +31,7 @@ func TestDatabaseNames(t *testing.T) {
 		"u:/hunter2@h/d": "a file, or a connection", `u:\hunter2@h/d`: "a file, or a connection", "u:hunter2@h://x": "that is not a known kind of database", "u:hunter2@h/d": "a file, or a connection", "//u:hunter2@h/d": "a file, or a connection",
 		"pasword=hunter2": "a file, or a connection", "verdict.db password=hunter2": "a file, or a connection",
 		"Server=h;Password=hunter2": "a file, or a connection", `"postgres://u:hunter2@h/d"`: "that is not a known kind of database",
-		"file:v.db?_auth_pass=hunter2": "and not _auth_pass", "file://host/v.db": "absolute path", "postgres://u:hun@ter2@h/d": "%40",
+		"file:v.db?_auth_pass=hunter2": "and no other parameter", "file://host/v.db": "absolute path", "postgres://u:hun@ter2@h/d": "%40",
 	} {
 		var to string
 		err := databaseOf(&to)(name)
@@ -63,16 +63,15 @@ func TestStarterReadsTheFileThatIsNamed(t *testing.T) {
 	require.Len(t, entries, 1)
 }
 
-// drawConnection draws a connection in a form that some program takes, with the secret in it, well made or not.
-func drawConnection(t *rapid.T, secret string) string {
-	odd := rapid.SampledFrom([]string{"", "", "@", "/", "?", "#", " ", "'", `\`, "%", "&", "=", ":", "x=y@", "\n"})
-	password := odd.Draw(t, "before") + secret + odd.Draw(t, "after")
-	if rapid.Bool().Draw(t, "escaped") {
-		password = url.QueryEscape(password)
-	}
-	host := rapid.SampledFrom([]string{"127.0.0.1:1", "[::1]:1", "127.0.0.1:port"}).Draw(t, "host")
+// odd are texts that a connection gives a meaning to, when they stand in a password.
+var odd = []string{"", "@", "/", "?", "#", " ", "'", `\`, "%", "&", "=", ":", "x=y@", "\n"}
+
+var hosts = []string{"127.0.0.1:1", "[::1]:1", "127.0.0.1:port"}
+
+// connections returns a connection in every form that some program takes, with the password in it, well made or not.
+func connections(password, host string) []string {
 	quoted := "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password) + "'"
-	return rapid.SampledFrom([]string{
+	return []string{
 		"postgres://u:" + password + "@" + host + "/d",
 		" postgres://u:" + password + "@" + host + "/d\n",
 		`"postgres://u:` + password + "@" + host + `/d"`,
@@ -92,7 +91,36 @@ func drawConnection(t *rapid.T, secret string) string {
 		"host=127.0.0.1 port=1 pasword=" + quoted,
 		"verdict.db password=" + password,
 		"file:verdict.db?_auth_pass=" + password,
-	}).Draw(t, "form")
+	}
+}
+
+func drawConnection(t *rapid.T, secret string) string {
+	password := rapid.SampledFrom(odd).Draw(t, "before") + secret + rapid.SampledFrom(odd).Draw(t, "after")
+	if rapid.Bool().Draw(t, "escaped") {
+		password = url.QueryEscape(password)
+	}
+	return rapid.SampledFrom(connections(password, rapid.SampledFrom(hosts).Draw(t, "host"))).Draw(t, "form")
+}
+
+// No way to write a secret into a connection makes the mask or the refusal show it.
+func TestNoFormOfAConnectionShowsItsSecret(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for _, before := range odd {
+		for _, after := range odd {
+			for _, password := range []string{before + secret + after, url.QueryEscape(before + secret + after)} {
+				for _, host := range hosts {
+					for _, db := range connections(password, host) {
+						var to string
+						if err := databaseOf(&to)(db); err != nil {
+							require.NotContains(t, err.Error(), secret, db)
+						}
+						require.NotContains(t, maskDatabase(db), secret, db)
+					}
+				}
+			}
+		}
+	}
 }
 
 // aWord tells whether a text has a word that begins with another: one that stands alone is no part of a connection.

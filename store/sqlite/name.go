@@ -63,7 +63,8 @@ func readURI(rest string) (name, error) {
 			return name{}, nil
 		case key == "cache" && value == "private": // which it is
 		default:
-			return name{}, scoring.Invalid("dsn", "a file: URI may have mode=rw, mode=rwc or mode=memory, and not %s", key)
+			// The key is not named: behind a & in a password stands a part of the password.
+			return name{}, scoring.Invalid("dsn", "a file: URI may have mode=rw, mode=rwc, mode=memory or cache=private, and no other parameter")
 		}
 	}
 	switch {
