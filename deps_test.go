@@ -27,6 +27,7 @@ func TestPublicPackagesKeepToTheirImports(t *testing.T) {
 		"judges":      append([]string{"go.temporal.io/", "testing", "github.com/stretchr/"}, deptest.Heavy...),
 		"store":       append([]string{"go.temporal.io/", "testing", "github.com/stretchr/"}, deptest.Heavy...),
 		"webhooks":    append([]string{"testing", "github.com/stretchr/"}, deptest.Heavy...),
+		"history":     append([]string{"go.temporal.io/sdk/client", "go.temporal.io/sdk/worker", "go.temporal.io/sdk/workflow", "github.com/stretchr/"}, deptest.Heavy...),
 		"activities":  deptest.Heavy,
 		"workflows":   deptest.Heavy,
 		"verdicttest": {"modernc.org/", "github.com/jackc/", "go.temporal.io/server", "gonum.org/"},
