@@ -60,6 +60,7 @@ type Store interface {
 	Sealer
 	Reader
 	Pager
+	Counter
 
 	// Ping reports whether the database answers and has the schema that this code needs.
 	Ping(ctx context.Context) error

@@ -164,15 +164,20 @@ func TestWriteGivesUpWithItsCaller(t *testing.T) {
 	require.NoError(t, s.Record(t.Context(), []scoring.Record{record("r", 1)}))
 }
 
-func TestMigrationMarksWhatHolds(t *testing.T) {
+func TestMigrationFills(t *testing.T) {
 	t.Parallel()
-	url := migrated(t)
-	s, db := open(t, url), connect(t, url)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	storetest.Filled(t, s, func(statement string) error {
-		_, err := db.ExecContext(t.Context(), statement)
-		return err
-	}, func() error { return postgres.Migrate(t.Context(), url) })
+	for name, check := range map[string]func(*testing.T, store.Store, func(string) error, func() error){"what holds": storetest.Filled, "counts": storetest.CountsFilled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := migrated(t)
+			s, db := open(t, url), connect(t, url)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			check(t, s, func(statement string) error {
+				_, err := db.ExecContext(t.Context(), statement)
+				return err
+			}, func() error { return postgres.Migrate(t.Context(), url) })
+		})
+	}
 }
 
 func connect(t *testing.T, url string) *sql.DB {

@@ -169,16 +169,21 @@ func TestProcessesShareAFile(t *testing.T) {
 	}
 }
 
-func TestMigrationMarksWhatHolds(t *testing.T) {
+func TestMigrationFills(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "verdict.db")
-	s := open(t, path)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	storetest.Filled(t, s, func(statement string) error {
-		_, err := db.ExecContext(t.Context(), statement)
-		return err
-	}, func() error { return sqlite.Migrate(t.Context(), path, nil) })
+	for name, check := range map[string]func(*testing.T, store.Store, func(string) error, func() error){"what holds": storetest.Filled, "counts": storetest.CountsFilled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "verdict.db")
+			s := open(t, path)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			check(t, s, func(statement string) error {
+				_, err := db.ExecContext(t.Context(), statement)
+				return err
+			}, func() error { return sqlite.Migrate(t.Context(), path, nil) })
+		})
+	}
 }

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -23,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
 		{"Holds", holdsTests}, {"Assign", assignTests}, {"Served", servedTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Spell", spellTests}, {"Keyed", keyedTests}, {"Untold", untoldTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Declared", declaredTests}, {"Follow", followTests}, {"Ledger", ledgerTests},
-		{"Prune", pruneTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
+		{"Prune", pruneTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Count", countTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
@@ -31,13 +32,32 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 			for _, test := range group.tests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					s := open(t)
+					s := &pruned{Store: open(t)}
 					t.Cleanup(func() { require.NoError(t, s.Close()) })
 					test.run(t, bench{s})
+					if !s.any.Load() {
+						bench{s}.counted(t)
+					}
 				})
 			}
 		})
 	}
+}
+
+// pruned knows whether something was deleted from a store, which stays counted.
+type pruned struct {
+	store.Store
+	any atomic.Bool
+}
+
+func (p *pruned) PruneUnclaimed(ctx context.Context, before time.Time) (int, error) {
+	p.any.Store(true)
+	return p.Store.PruneUnclaimed(ctx, before)
+}
+
+func (p *pruned) PruneRejections(ctx context.Context, before time.Time) (int, error) {
+	p.any.Store(true)
+	return p.Store.PruneRejections(ctx, before)
 }
 
 type namedTest struct {

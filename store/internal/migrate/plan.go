@@ -62,7 +62,7 @@ func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 	}
 	for _, x := range steps {
 		position, done := st.done[x.name]
-		if done && x.kind != Filled {
+		if done && x.kind != Filled || !x.isFor(e) {
 			continue
 		}
 		seen := x.seen(e, tables)
@@ -74,7 +74,7 @@ func Plan(ctx context.Context, e Engine, s Set) ([]Step, error) {
 			seen.Rows = max(0, min(seen.Rows, last-position))
 			seen.About = about(seen.Rows, fillRate)
 		}
-		if done && seen.Rows == 0 {
+		if (done || x.kind == Filled) && seen.Rows == 0 { // there is nothing to fill
 			continue
 		}
 		seen.Again = done

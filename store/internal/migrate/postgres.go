@@ -31,6 +31,9 @@ const (
 	idleForTooLong   = "25P03"
 )
 
+// Name implements [Engine].
+func (Postgres) Name() string { return "postgres" }
+
 // Serial implements [Engine].
 func (Postgres) Serial() string { return "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY" }
 

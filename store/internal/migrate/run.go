@@ -28,6 +28,8 @@ const behind = 1000
 
 // Engine is where the databases part.
 type Engine interface {
+	// Name is the name that steps have for it.
+	Name() string
 	// Serial is the type of a table's growing row id.
 	Serial() string
 	// Read is for what only reads.
@@ -82,7 +84,7 @@ func Run(ctx context.Context, e Engine, s Set, tell func(Step, time.Duration)) e
 		if err != nil {
 			return fmt.Errorf("verdict: migrate: %s: %w", x.name, err)
 		}
-		if rows != 0 {
+		if rows != 0 && x.isFor(e) {
 			tell(Step{Name: x.name, Kind: x.kind, Table: x.table, What: x.what, Rows: max(0, rows)}, time.Since(begun))
 		}
 	}
@@ -139,7 +141,7 @@ func (s Set) base(ctx context.Context, e Engine, tx Tx) (fresh bool, err error) 
 		return false, err
 	}
 	for _, x := range steps {
-		if x.kind != Filled { // there is nothing to fill
+		if x.kind != Filled && x.isFor(e) { // there is nothing to fill
 			exec(x.name, x.sql)
 		}
 		exec(x.name, `INSERT INTO verdict_steps (name, position) VALUES ($1, 0)`, x.name)
@@ -167,8 +169,10 @@ func (s Set) run(ctx context.Context, e Engine, x step) (rows int64, err error) 
 		if err != nil || done > 0 {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, strings.ReplaceAll(x.sql, "{{serial}}", e.Serial())); err != nil {
-			return err
+		if x.isFor(e) {
+			if _, err := tx.ExecContext(ctx, strings.ReplaceAll(x.sql, "{{serial}}", e.Serial())); err != nil {
+				return err
+			}
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO verdict_steps (name, position) VALUES ($1, 0)`, x.name)
 		return err

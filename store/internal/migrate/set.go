@@ -47,13 +47,17 @@ type step struct {
 	kind  Kind
 	table string
 	index string // its name
+	in    string // the name of the one engine that it is for; empty: all
 	what  string
 	sql   string
 	fill  Fill
 }
 
+// isFor tells whether the step has something to do in an engine.
+func (s step) isFor(e Engine) bool { return s.in == "" || s.in == e.Name() }
+
 var (
-	begins      = regexp.MustCompile(`^-- (change|index|fill) (?:(\w+) on )?(\w+)(?: by (\w+))?: (.+)$`)
+	begins      = regexp.MustCompile(`^-- (change|index|fill) (?:(\w+) on )?(\w+)(?: by (\w+))?(?: in (postgres|sqlite))?: (.+)$`)
 	createIndex = regexp.MustCompile(`(?i)^CREATE (UNIQUE )?INDEX (\w+) ON (\w+)\b`)
 )
 
@@ -101,7 +105,7 @@ func (s Set) parse(file, text string) ([]step, error) {
 		if err := end(); err != nil {
 			return nil, err
 		}
-		next := step{name: fmt.Sprintf("%s/%d", baseName(file), len(steps)+1), kind: Kind(m[1]), index: m[2], table: m[3], what: m[5]}
+		next := step{name: fmt.Sprintf("%s/%d", baseName(file), len(steps)+1), kind: Kind(m[1]), index: m[2], table: m[3], in: m[5], what: m[6]}
 		if m[4] != "" {
 			if next.fill = s.Fills[m[4]]; next.fill == nil {
 				return nil, fmt.Errorf("%s: no function %q", next.name, m[4])
@@ -118,7 +122,7 @@ func (s step) check() error {
 	switch {
 	case s.kind == Index && (index == nil || index[2] != s.index || index[3] != s.table || strings.Count(s.sql, ";") > 1):
 		return fmt.Errorf("%s: must be one CREATE INDEX %s ON %s", s.name, s.index, s.table)
-	case s.kind != Index && s.index != "", s.kind != Filled && s.fill != nil:
+	case s.kind != Index && s.index != "", s.kind != Filled && s.fill != nil, s.kind != Change && s.in != "":
 		return fmt.Errorf("%s: the statements do not fit the step's line", s.name)
 	case s.kind == Filled && (s.sql == "") == (s.fill == nil):
 		return fmt.Errorf("%s: give statements or a function", s.name)

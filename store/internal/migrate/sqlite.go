@@ -9,6 +9,9 @@ import (
 // SQLite changes a schema in SQLite. DB begins its transactions as the one writer.
 type SQLite struct{ DB *sql.DB }
 
+// Name implements [Engine].
+func (SQLite) Name() string { return "sqlite" }
+
 // Serial implements [Engine].
 func (SQLite) Serial() string { return "INTEGER PRIMARY KEY AUTOINCREMENT" }
 

@@ -110,7 +110,15 @@ type copier struct {
 // maxArgs is how many arguments an INSERT has: SQLite takes 32,766.
 const maxArgs = 10_000
 
+// byTrigger tells whether triggers keep a table: they have, in the target, while the others were copied.
+func (c copier) byTrigger(table string) bool {
+	return table == "counts" || table == "count_deltas" || table == "count_fills"
+}
+
 func (c copier) empty(ctx context.Context, table string) error {
+	if table == "count_fills" {
+		return nil // a new store has rows in it
+	}
 	_, there, err := one(ctx, c.to, scanID, `SELECT 1 FROM `+table+` LIMIT 1`)
 	if err == nil && there {
 		err = fmt.Errorf("%w: it has rows in %s", ErrNotEmpty, table)
@@ -120,6 +128,11 @@ func (c copier) empty(ctx context.Context, table string) error {
 
 // copy copies a table and returns the sum of the rows that it read.
 func (c copier) copy(ctx context.Context, table string) (sum tableSum, err error) {
+	if c.byTrigger(table) { // these come after all others
+		if _, err := c.to.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+			return sum, err
+		}
+	}
 	columns, booleans, err := c.columns(ctx, table)
 	if err != nil {
 		return sum, err

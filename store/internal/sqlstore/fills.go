@@ -12,6 +12,12 @@ import (
 var fills = map[string]migrate.Fill{
 	"what_holds": fillWhatHolds, "expected_spellings": fillExpected, "outcome_spellings": fillReceived,
 	"assigned_units": fillAssigned,
+	"counted_runs":   fillCounts("runs", `SELECT id FROM runs WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
+	"counted_scores": fillCounts("scores", `SELECT id FROM runs WHERE id IN (SELECT run FROM scores WHERE id > $1 AND id <= $2) ORDER BY id FOR SHARE;
+		SELECT id FROM scores WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
+	"counted_outcomes":   fillCounts("outcomes", `SELECT id FROM outcomes WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
+	"counted_rejections": fillCounts("rejections", `SELECT id FROM rejections WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
+	"counted_held":       fillCounts("held", `SELECT id FROM held WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
 }
 
 // Locker is a transaction that does not keep others from writing: a fill locks the rows before it reads them and
