@@ -178,6 +178,19 @@ func TestExperimentFromTheCommandLine(t *testing.T) {
 	require.Equal(t, 200, status)
 	require.Contains(t, body, undecided)
 	require.Contains(t, body, overruled)
+
+	// Of its rows only a finished experiment's can be deleted.
+	db, err = sqlite.Open(t.Context(), p.db)
+	require.NoError(t, err)
+	_, err = db.Assign(t.Context(), scoring.Assignment{
+		Experiment: "prompt", Version: "1", Variant: "a", By: scoring.ByWeight, Unit: "s", FirstRunID: "s", At: time.Now(),
+		Run: scoring.Run{Namespace: "default", WorkflowID: "w2", RunID: "s"}, Probabilities: map[string]float64{"a": 1},
+	})
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	text = p.starter("prune", "--runs-older-than", "1ns", "--dry-run")
+	require.Equal(t, "1 runs would be deleted\nkept: what unfinished experiments are read from: prompt@1\n", text)
+
 	require.NoError(t, p.stop())
 	text = p.starter("report", "retriever")
 	require.Contains(t, text, "decision: no decision: nothing is scored yet", "nobody answers: it is inferred, and there is nothing to infer it from")

@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Record", recordTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
 		{"Holds", holdsTests}, {"Assign", assignTests}, {"Served", servedTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Spell", spellTests}, {"Keyed", keyedTests}, {"Untold", untoldTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Declared", declaredTests}, {"Follow", followTests}, {"Ledger", ledgerTests},
-		{"Prune", pruneTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Count", countTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
+		{"Prune", pruneTests}, {"Prune old", pruneOldTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Count", countTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,6 +58,11 @@ func (p *pruned) PruneUnclaimed(ctx context.Context, before time.Time) (int, err
 func (p *pruned) PruneRejections(ctx context.Context, before time.Time) (int, error) {
 	p.any.Store(true)
 	return p.Store.PruneRejections(ctx, before)
+}
+
+func (p *pruned) Prune(ctx context.Context, what store.Pruning) (store.Pruned, error) {
+	p.any.Store(true)
+	return p.Store.Prune(ctx, what)
 }
 
 type namedTest struct {
