@@ -14,6 +14,7 @@ import (
 const (
 	tellEvery  = 2 * time.Second
 	closeEvery = time.Second
+	foldEvery  = 2 * time.Second
 	heldEvery  = 15 * time.Second
 	missEvery  = 15 * time.Second
 	pruneEvery = time.Hour
@@ -90,6 +91,10 @@ func tasksOf(s store.Store, keep Keep, d delivery, units *sealer) []task {
 		{what: "signal scorers about outcomes that the store has", every: tellEvery, do: d.tell, wake: d.wake},
 		{what: "write the scores that time has decided", every: closeEvery, do: func(ctx context.Context) error {
 			_, err := s.CloseDue(ctx)
+			return err
+		}},
+		{what: "add up counts", every: foldEvery, do: func(ctx context.Context) error {
+			_, err := s.FoldCounts(ctx)
 			return err
 		}},
 		{what: "seal units whose windows have passed", every: sealEvery, do: units.seal},

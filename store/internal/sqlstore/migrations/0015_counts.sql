@@ -301,21 +301,75 @@ CREATE VIEW counted_held AS
 -- change scores in sqlite: counts what statements do to scores
 CREATE TRIGGER scores_inserted AFTER INSERT ON scores WHEN NEW.latest AND NOT NEW.retracted BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, n, valued, total, squares FROM counted_scores WHERE id = NEW.id
+	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER scores_to_update BEFORE UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN OLD.latest AND NOT OLD.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND OLD.id > f.done AND OLD.id <= f.upto) BEGIN
+CREATE TRIGGER scores_inserted_sliced AFTER INSERT ON scores WHEN NEW.latest AND NOT NEW.retracted AND EXISTS (SELECT 1 FROM runs r WHERE r.id = NEW.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, -n, -valued, -total, -squares FROM counted_scores WHERE id = OLD.id
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = NEW.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER scores_updated AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN NEW.latest AND NOT NEW.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND NEW.id > f.done AND NEW.id <= f.upto) BEGIN
+CREATE TRIGGER scores_left AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN OLD.latest AND NOT OLD.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND OLD.id > f.done AND OLD.id <= f.upto) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, n, valued, total, squares FROM counted_scores WHERE id = NEW.id
+	SELECT 'score', '', '', OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, SUBSTR(COALESCE(CASE WHEN OLD.source <> 'scorer' AND instr(OLD.doc, '"build_id"') THEN NULLIF(OLD.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
+	FROM runs r WHERE r.id = OLD.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER scores_left_sliced AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN OLD.latest AND NOT OLD.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND OLD.id > f.done AND OLD.id <= f.upto) AND EXISTS (SELECT 1 FROM runs r WHERE r.id = OLD.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, '',
+		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = OLD.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, '',
+		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = OLD.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER scores_came AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN NEW.latest AND NOT NEW.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND NEW.id > f.done AND NEW.id <= f.upto) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r WHERE r.id = NEW.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER scores_came_sliced AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN NEW.latest AND NOT NEW.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND NEW.id > f.done AND NEW.id <= f.upto) AND EXISTS (SELECT 1 FROM runs r WHERE r.id = NEW.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = NEW.run AND NOT r.superseded
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
+	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
@@ -325,35 +379,122 @@ INSERT INTO count_fills (source, upto, done) SELECT 'scores', COALESCE(MAX(id), 
 -- change runs in sqlite: counts what statements do to runs, and so to their scores
 CREATE TRIGGER runs_inserted AFTER INSERT ON runs WHEN NOT NEW.superseded BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, n, valued, total, squares FROM counted_runs WHERE id = NEW.id
+	SELECT 'run', '', '', SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), SUBSTR(COALESCE(NEW.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 WHERE TRUE
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER runs_to_update BEFORE UPDATE OF superseded, doc, started_at ON runs WHEN NOT OLD.superseded AND (OLD.superseded, OLD.doc, OLD.started_at) IS NOT (NEW.superseded, NEW.doc, NEW.started_at) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND OLD.id > f.done AND OLD.id <= f.upto) BEGIN
+CREATE TRIGGER runs_inserted_sliced AFTER INSERT ON runs WHEN NOT NEW.superseded AND (instr(NEW.doc, '"assigned":[') OR instr(NEW.doc, '"attributes":[')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, -n, -valued, -total, -squares FROM counted_runs WHERE id = OLD.id
+	SELECT DISTINCT 'run', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 FROM json_each(NEW.doc, '$.assigned') x WHERE TRUE
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'run', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 FROM json_each(NEW.doc, '$.attributes') x WHERE TRUE
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER runs_updated AFTER UPDATE OF superseded, doc, started_at ON runs WHEN NOT NEW.superseded AND (OLD.superseded, OLD.doc, OLD.started_at) IS NOT (NEW.superseded, NEW.doc, NEW.started_at) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND NEW.id > f.done AND NEW.id <= f.upto) BEGIN
+CREATE TRIGGER runs_left AFTER UPDATE OF superseded, doc, started_at ON runs WHEN NOT OLD.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.started_at IS NOT NEW.started_at OR OLD.doc IS NOT NEW.doc) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND OLD.id > f.done AND OLD.id <= f.upto) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, n, valued, total, squares FROM counted_runs WHERE id = NEW.id
+	SELECT 'run', '', '', SUBSTR(COALESCE(OLD.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(OLD.doc ->> '$.failing_step', ''), 1, 200), COALESCE(OLD.doc ->> '$.status', ''), SUBSTR(COALESCE(OLD.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(OLD.started_at, 0) / 86400000000), -1, 0, 0.0, 0.0 WHERE TRUE
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER runs_to_move BEFORE UPDATE OF superseded, doc ON runs WHEN NOT OLD.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
+CREATE TRIGGER runs_left_sliced AFTER UPDATE OF superseded, doc, started_at ON runs WHEN NOT OLD.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.started_at IS NOT NEW.started_at OR OLD.doc IS NOT NEW.doc) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND OLD.id > f.done AND OLD.id <= f.upto) AND (instr(OLD.doc, '"assigned":[') OR instr(OLD.doc, '"attributes":[')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, -n, -valued, -total, -squares FROM counted_scores WHERE run = OLD.id AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND counted_scores.id > f.done AND counted_scores.id <= f.upto)
+	SELECT DISTINCT 'run', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), SUBSTR(COALESCE(OLD.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(OLD.doc ->> '$.failing_step', ''), 1, 200), COALESCE(OLD.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(OLD.started_at, 0) / 86400000000), -1, 0, 0.0, 0.0 FROM json_each(OLD.doc, '$.assigned') x WHERE TRUE
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'run', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), SUBSTR(COALESCE(OLD.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(OLD.doc ->> '$.failing_step', ''), 1, 200), COALESCE(OLD.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(OLD.started_at, 0) / 86400000000), -1, 0, 0.0, 0.0 FROM json_each(OLD.doc, '$.attributes') x WHERE TRUE
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 END;
-CREATE TRIGGER runs_moved AFTER UPDATE OF superseded, doc ON runs WHEN NOT NEW.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
+CREATE TRIGGER runs_came AFTER UPDATE OF superseded, doc, started_at ON runs WHEN NOT NEW.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.started_at IS NOT NEW.started_at OR OLD.doc IS NOT NEW.doc) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND NEW.id > f.done AND NEW.id <= f.upto) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT kind, key, value, name, step, state, build, day, n, valued, total, squares FROM counted_scores WHERE run = NEW.id AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND counted_scores.id > f.done AND counted_scores.id <= f.upto)
+	SELECT 'run', '', '', SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), SUBSTR(COALESCE(NEW.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 WHERE TRUE
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER runs_came_sliced AFTER UPDATE OF superseded, doc, started_at ON runs WHEN NOT NEW.superseded AND (OLD.superseded IS NOT NEW.superseded OR OLD.started_at IS NOT NEW.started_at OR OLD.doc IS NOT NEW.doc) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND NEW.id > f.done AND NEW.id <= f.upto) AND (instr(NEW.doc, '"assigned":[') OR instr(NEW.doc, '"attributes":[')) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'run', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 FROM json_each(NEW.doc, '$.assigned') x WHERE TRUE
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT DISTINCT 'run', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), SUBSTR(COALESCE(NEW.doc ->> '$.workflow_type', ''), 1, 200), SUBSTR(COALESCE(NEW.doc ->> '$.failing_step', ''), 1, 200), COALESCE(NEW.doc ->> '$.status', ''), '',
+		MAX(0, COALESCE(NEW.started_at, 0) / 86400000000), 1, 0, 0.0, 0.0 FROM json_each(NEW.doc, '$.attributes') x WHERE TRUE
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER runs_scores_left AFTER UPDATE OF superseded, doc ON runs WHEN NOT OLD.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = OLD.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, OLD.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
+	FROM scores s WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER runs_scores_left_sliced AFTER UPDATE OF superseded, doc ON runs WHEN NOT OLD.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = OLD.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) AND (instr(OLD.doc, '"assigned":[') OR instr(OLD.doc, '"attributes":[')) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
+	FROM scores s, (SELECT DISTINCT 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version') AS key, COALESCE(x.value ->> '$.variant', '') AS value FROM json_each(OLD.doc, '$.assigned') x) k WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
+	FROM scores s, (SELECT DISTINCT CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key') AS key, COALESCE(x.value ->> '$.value', '') AS value FROM json_each(OLD.doc, '$.attributes') x) k WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER runs_scores_came AFTER UPDATE OF superseded, doc ON runs WHEN NOT NEW.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = NEW.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, NEW.doc ->> '$.build_id', ''), 1, 200),
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
+	FROM scores s WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+END;
+CREATE TRIGGER runs_scores_came_sliced AFTER UPDATE OF superseded, doc ON runs WHEN NOT NEW.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = NEW.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) AND (instr(NEW.doc, '"assigned":[') OR instr(NEW.doc, '"attributes":[')) BEGIN
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
+	FROM scores s, (SELECT DISTINCT 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version') AS key, COALESCE(x.value ->> '$.variant', '') AS value FROM json_each(NEW.doc, '$.assigned') x) k WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
+	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
+		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
+		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
+	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
+	FROM scores s, (SELECT DISTINCT CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key') AS key, COALESCE(x.value ->> '$.value', '') AS value FROM json_each(NEW.doc, '$.attributes') x) k WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
+		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
