@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -30,11 +31,11 @@ func ChainClosed(ctx context.Context, c client.Client, run scoring.Run) (closed 
 		case d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 			return closed, true, nil
 		}
-		event, err := c.GetWorkflowHistory(about, run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT).Next()
+		event, err := c.GetWorkflowHistory(wire.Closing(ctx, run.WorkflowID), run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT).Next()
 		if err != nil {
 			return closed, false, fmt.Errorf("the close of %s: %w", run, err)
 		}
-		if next := nextRunID(event); next != "" {
+		if next := history.Next(event); next != "" {
 			run.RunID = next
 			continue
 		}

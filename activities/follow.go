@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -142,7 +143,7 @@ func (s *Set) FollowRun(ctx context.Context, run scoring.Run) (Closed, error) {
 			}
 			return Closed{}, err
 		}
-		if next := nextRunID(closing); next != "" {
+		if next := history.Next(closing); next != "" {
 			run.RunID = next
 			continue
 		}
@@ -191,27 +192,12 @@ func heartbeat(ctx context.Context) {
 
 // closeEvent long-polls the run's close event.
 func (s *Set) closeEvent(ctx context.Context, run scoring.Run) (*historypb.HistoryEvent, error) {
-	iter := s.Client.GetWorkflowHistory(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	iter := s.Client.GetWorkflowHistory(wire.Closing(ctx, run.WorkflowID), run.WorkflowID, run.RunID, true, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	event, err := iter.Next()
 	if err != nil {
 		return nil, err
 	}
 	return event, nil
-}
-
-// nextRunID returns the run that continues the chain after a close event, if one does.
-func nextRunID(e *historypb.HistoryEvent) string {
-	switch a := e.Attributes.(type) {
-	case *historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes:
-		return a.WorkflowExecutionCompletedEventAttributes.NewExecutionRunId
-	case *historypb.HistoryEvent_WorkflowExecutionFailedEventAttributes:
-		return a.WorkflowExecutionFailedEventAttributes.NewExecutionRunId
-	case *historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes:
-		return a.WorkflowExecutionTimedOutEventAttributes.NewExecutionRunId
-	case *historypb.HistoryEvent_WorkflowExecutionContinuedAsNewEventAttributes:
-		return a.WorkflowExecutionContinuedAsNewEventAttributes.NewExecutionRunId
-	}
-	return ""
 }
 
 func describeClose(run scoring.Run, e *historypb.HistoryEvent) Closed {
@@ -234,51 +220,24 @@ func describeClose(run scoring.Run, e *historypb.HistoryEvent) Closed {
 
 // steps reads the activities of a closed run from its history.
 func (s *Set) steps(ctx context.Context, run scoring.Run) ([]StepFacts, error) {
-	iter := s.Client.GetWorkflowHistory(wire.About(ctx, run.WorkflowID), run.WorkflowID, run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	var steps []StepFacts
-	index := map[int64]int{} // scheduled event id → index in steps
-	started := map[int64]time.Time{}
-	end := func(scheduled int64, e *historypb.HistoryEvent, status, failure string, output *commonpb.Payloads) {
-		i, ok := index[scheduled]
-		if !ok {
-			return
-		}
-		steps[i].Status, steps[i].Output = status, output
-		if failure != "" {
-			steps[i].Failure = failure
-		}
-		if at, ok := started[scheduled]; ok {
-			steps[i].Duration = e.EventTime.AsTime().Sub(at)
-		}
+	r, err := history.Fetch(ctx, history.Server(s.Client), run, history.Options{DataConverter: s.DataConverter})
+	if err != nil {
+		return nil, err
 	}
-	for iter.HasNext() {
-		e, err := iter.Next()
-		if err != nil {
-			return nil, err
+	var steps []StepFacts
+	for step := range r.Of(history.Activity) {
+		facts := StepFacts{
+			Step:   scoring.Step{ID: step.ID, Type: step.Type, Attempt: step.Attempts},
+			Status: string(step.Status), Output: step.Result.Payloads(),
 		}
-		switch a := e.Attributes.(type) {
-		case *historypb.HistoryEvent_ActivityTaskScheduledEventAttributes:
-			x := a.ActivityTaskScheduledEventAttributes
-			index[e.EventId] = len(steps)
-			steps = append(steps, StepFacts{Step: scoring.Step{ID: x.ActivityId, Type: x.ActivityType.GetName()}, Status: "scheduled"})
-		case *historypb.HistoryEvent_ActivityTaskStartedEventAttributes:
-			x := a.ActivityTaskStartedEventAttributes
-			started[x.ScheduledEventId] = e.EventTime.AsTime()
-			if i, ok := index[x.ScheduledEventId]; ok {
-				steps[i].Step.Attempt, steps[i].Failure = x.Attempt, x.LastFailure.GetMessage()
-			}
-		case *historypb.HistoryEvent_ActivityTaskCompletedEventAttributes:
-			x := a.ActivityTaskCompletedEventAttributes
-			end(x.ScheduledEventId, e, "completed", "", x.Result)
-		case *historypb.HistoryEvent_ActivityTaskFailedEventAttributes:
-			x := a.ActivityTaskFailedEventAttributes
-			end(x.ScheduledEventId, e, "failed", x.Failure.GetMessage(), nil)
-		case *historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes:
-			x := a.ActivityTaskTimedOutEventAttributes
-			end(x.ScheduledEventId, e, "timed_out", x.Failure.GetMessage(), nil)
-		case *historypb.HistoryEvent_ActivityTaskCanceledEventAttributes:
-			end(a.ActivityTaskCanceledEventAttributes.ScheduledEventId, e, "canceled", "", nil)
+		if !step.Status.Ended() {
+			facts.Status = string(history.Scheduled)
 		}
+		if step.Failure != nil {
+			facts.Failure = step.Failure.Message
+		}
+		facts.Duration, _ = step.Duration()
+		steps = append(steps, facts)
 	}
 	return steps, nil
 }

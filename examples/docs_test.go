@@ -18,6 +18,7 @@ import (
 
 	// What snippets use: go test must not take the result of an earlier run for this one when they have changed.
 	_ "github.com/verdict-dev/verdict"
+	_ "github.com/verdict-dev/verdict/history"
 	_ "github.com/verdict-dev/verdict/judges/openai"
 	_ "github.com/verdict-dev/verdict/store/sqlite"
 	_ "github.com/verdict-dev/verdict/storeworker"
@@ -31,6 +32,7 @@ var known = map[string]string{
 	"context":     "context",
 	"errors":      "errors",
 	"experiments": "github.com/verdict-dev/verdict/experiments",
+	"history":     "github.com/verdict-dev/verdict/history",
 	"http":        "net/http",
 	"json":        "encoding/json",
 	"judges":      "github.com/verdict-dev/verdict/judges",
@@ -39,6 +41,7 @@ var known = map[string]string{
 	"os":          "os",
 	"scoring":     "github.com/verdict-dev/verdict/scoring",
 	"sqlite":      "github.com/verdict-dev/verdict/store/sqlite",
+	"strings":     "strings",
 	"temporal":    "go.temporal.io/sdk/temporal",
 	"testing":     "testing",
 	"time":        "time",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -116,11 +118,26 @@ func (r *Run) at(runID string) scoring.Run {
 }
 
 // Next is the run that continues the chain after this one; empty: none does. The next run of a cron schedule does not.
-func (r *Run) Next() string {
-	if r.byCron {
-		return ""
+func (r *Run) Next() string { return r.next }
+
+// Next is the run that continues the chain of a run after the event that closed it: it continued as new, or it is tried again. Empty:
+// none does. The next run of a cron schedule is a chain of its own.
+func Next(e *historypb.HistoryEvent) string {
+	switch a := e.GetAttributes().(type) {
+	case *historypb.HistoryEvent_WorkflowExecutionFailedEventAttributes:
+		if x := a.WorkflowExecutionFailedEventAttributes; x.GetRetryState() == enumspb.RETRY_STATE_IN_PROGRESS {
+			return x.GetNewExecutionRunId()
+		}
+	case *historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes:
+		if x := a.WorkflowExecutionTimedOutEventAttributes; x.GetRetryState() == enumspb.RETRY_STATE_IN_PROGRESS {
+			return x.GetNewExecutionRunId()
+		}
+	case *historypb.HistoryEvent_WorkflowExecutionContinuedAsNewEventAttributes:
+		if x := a.WorkflowExecutionContinuedAsNewEventAttributes; x.GetInitiator() != enumspb.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE {
+			return x.GetNewExecutionRunId()
+		}
 	}
-	return r.ContinuedTo
+	return "" // a run that completed has a next one by a cron schedule alone
 }
 
 // Missing tells whether an error says that a source does not have a run: its retention is over, or it never was there.

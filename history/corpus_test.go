@@ -478,6 +478,17 @@ func TestAChainIsReadFromAnyOfItsRuns(t *testing.T) {
 			require.Equal(t, ids, again)
 		}
 	})
+	t.Run("time out and retry", func(t *testing.T) {
+		t.Parallel()
+		run := b.In(t).StartWith(client.StartWorkflowOptions{
+			WorkflowRunTimeout: time.Second, RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Millisecond, MaximumAttempts: 2},
+		}, "ends", "wait")
+		require.Error(t, run.Get(t.Context(), nil))
+		ids, _, c := follow(t, scoring.Run{WorkflowID: run.GetID(), RunID: run.GetRunID()})
+		require.Len(t, ids, 2)
+		require.Equal(t, scoring.RunTimedOut, c.Runs[0].Status)
+		require.Equal(t, scoring.RunTimedOut, c.Last().Status)
+	})
 	t.Run("continue as new", func(t *testing.T) {
 		t.Parallel()
 		run := b.In(t).Start("ends", "continue")

@@ -1,7 +1,6 @@
 // Package history makes a run readable: from the events that Temporal keeps of it, a [Run] with its status and times, its steps (activities,
 // local activities, children, timers, signals, updates, Nexus operations) with their attempts, arguments, results and failures, and the
 // runs before and after it in its [Chain].
-// in any SDK's language.
 //
 // Events come from a server ([Server]: live, closed or archived runs), from JSON ([FromJSON]: what the command line, the UI and the
 // server's archivers write) or from Temporal Cloud's export ([Exported]). They stream: reading takes memory for the steps, not for the

@@ -118,24 +118,22 @@ func (r *reader) read(e *historypb.HistoryEvent) error {
 // life reads what begins and ends the run.
 func (r *reader) life(e *historypb.HistoryEvent) bool {
 	run, at := r.run, when(e)
-	closed := func(status scoring.RunStatus) { run.Status, run.ClosedAt = status, at }
+	closed := func(status scoring.RunStatus) { run.Status, run.ClosedAt, run.next = status, at, Next(e) }
 	switch a := e.GetAttributes().(type) {
 	case *historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes:
 		r.started(a.WorkflowExecutionStartedEventAttributes, at)
 	case *historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes:
 		x := a.WorkflowExecutionCompletedEventAttributes
 		closed(scoring.RunCompleted)
-		run.Result, run.ContinuedTo, run.byCron = r.values(x.GetResult()), x.GetNewExecutionRunId(), true
+		run.Result, run.ContinuedTo = r.values(x.GetResult()), x.GetNewExecutionRunId()
 	case *historypb.HistoryEvent_WorkflowExecutionFailedEventAttributes:
 		x := a.WorkflowExecutionFailedEventAttributes
 		closed(scoring.RunFailed)
 		run.Failure, run.ContinuedTo = r.failure(x.GetFailure()), x.GetNewExecutionRunId()
-		run.byCron = run.Cron != "" && x.GetRetryState() != enumspb.RETRY_STATE_IN_PROGRESS
 	case *historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes:
 		closed(scoring.RunTimedOut)
 		run.Failure = &Failure{Type: TypeExecution, Message: "the run timed out"}
-		x := a.WorkflowExecutionTimedOutEventAttributes
-		run.ContinuedTo, run.byCron = x.GetNewExecutionRunId(), run.Cron != "" && x.GetRetryState() != enumspb.RETRY_STATE_IN_PROGRESS
+		run.ContinuedTo = a.WorkflowExecutionTimedOutEventAttributes.GetNewExecutionRunId()
 	case *historypb.HistoryEvent_WorkflowExecutionCanceledEventAttributes:
 		closed(scoring.RunCanceled)
 		run.Failure = &Failure{Type: TypeCanceled, Message: "the run was canceled", Details: r.values(a.WorkflowExecutionCanceledEventAttributes.GetDetails())}
@@ -146,7 +144,7 @@ func (r *reader) life(e *historypb.HistoryEvent) bool {
 	case *historypb.HistoryEvent_WorkflowExecutionContinuedAsNewEventAttributes:
 		x := a.WorkflowExecutionContinuedAsNewEventAttributes
 		closed(scoring.RunContinuedAsNew)
-		run.ContinuedTo, run.byCron = x.GetNewExecutionRunId(), x.GetInitiator() == enumspb.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
+		run.ContinuedTo = x.GetNewExecutionRunId()
 		run.Failure = r.failure(x.GetFailure())
 	case *historypb.HistoryEvent_WorkflowExecutionCancelRequestedEventAttributes:
 		run.CancelRequestedAt = at

@@ -59,7 +59,7 @@ type Run struct {
 
 	memo, attributes map[string]*commonpb.Payload
 	dc               converter.DataConverter
-	byCron           bool // ContinuedTo is the next run of the schedule
+	next             string
 }
 
 // Initiator says why a run follows another one.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ func TestADeclaredScorerFollowsItsRun(t *testing.T) {
 		"fail":      {"close": yes, "success": no, "failure": yes},
 		"retry":     {"close": yes, "success": yes, "failure": no},
 		"continue":  {"close": yes, "success": yes, "failure": no},
+		"cron":      {"close": yes, "success": yes, "failure": no}, // each run of the schedule is a chain
 		"terminate": {"close": yes, "success": no, "failure": no},
 		"time out":  {"close": yes, "success": no, "failure": yes},
 	} {
@@ -74,6 +76,12 @@ func TestADeclaredScorerFollowsItsRun(t *testing.T) {
 				o := client.StartWorkflowOptions{ID: key}
 				if end == "retry" {
 					o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Millisecond, MaximumAttempts: 2}
+				}
+				if end == "cron" {
+					o.CronSchedule = "@every 1s"
+					t.Cleanup(func() {
+						require.NoError(t, b.Client.TerminateWorkflow(context.WithoutCancel(t.Context()), key, "", "enough"))
+					})
 				}
 				require.NoError(t, b.Verdict.Deliver(t.Context(), outcome("pr.merged", key)))
 				var run client.WorkflowRun

@@ -17,3 +17,9 @@ func About(ctx context.Context, workflowID string) context.Context {
 	}
 	return metadata.AppendToOutgoingContext(ctx, resourceHeader, "workflow:"+ID(workflowID))
 }
+
+// Closing is [About] for a call that asks for the event that closed a run. Without its header the server says that a run continued as new
+// where it was tried again, or where a cron schedule goes to its next run.
+func Closing(ctx context.Context, workflowID string) context.Context {
+	return metadata.AppendToOutgoingContext(About(ctx, workflowID), "supported-features", "follows-next-run-id")
+}
