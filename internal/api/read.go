@@ -40,6 +40,7 @@ func (a *api) readings() []reading {
 			a.listScores,
 		},
 		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"state", "since"}, list), a.listOutcomes},
+		{"/v1/counts", "how many scores, runs or outcomes there are, as of when", countList{}, []string{"of", "name", "since", "until", "by", "experiment", "version", "attribute", "format"}, a.count},
 		{"/v1/runs/{workflow}/{run}", "everything about a run", store.RunView{}, []string{"namespace"}, a.showRun},
 		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, []string{"cursor", "limit"}, a.showSession},
 		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, nil, a.listExperiments},
@@ -83,7 +84,7 @@ func (a *api) read(ctx context.Context, r *http.Request, route reading) (any, er
 		switch {
 		case !slices.Contains(route.params, name):
 			return nil, problem(http.StatusBadRequest, invalid, name, "there is no such parameter; there are: "+cmp.Or(strings.Join(route.params, ", "), "none"))
-		case len(values) > 1 && name != "state":
+		case len(values) > 1 && name != "state" && name != "by":
 			return nil, problem(http.StatusBadRequest, invalid, name, "it is given twice")
 		}
 	}

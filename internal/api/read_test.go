@@ -214,3 +214,26 @@ func reportOf(s store.Store) func(context.Context, store.ExperimentKey) (any, er
 		return nil, cmp.Or(err, store.ErrNotFound)
 	}
 }
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	all := answered[struct {
+		AsOf   time.Time     `json:"as_of"`
+		Counts []store.Count `json:"counts"`
+	}](b, b.get("/v1/counts?by=day&by=step"))
+	require.WithinDuration(t, time.Now(), all.AsOf, time.Minute)
+	require.NotEmpty(t, all.Counts)
+	n := int64(0)
+	for _, c := range all.Counts {
+		require.False(t, c.Day.IsZero())
+		n += c.N
+	}
+	scores, err := b.store.Scores(t.Context(), store.Filter{})
+	require.NoError(t, err)
+	require.EqualValues(t, len(scores), n)
+	require.Contains(t, b.get("/v1/counts?of=run&format=csv").Body.String(), "as_of,name,step,state")
+	for _, query := range []string{"of=cows", "by=colour", "since=yesterday", "experiment=prompt", "experiment=prompt&version=1&attribute=x", "attribute=x&by=build"} {
+		require.Equal(t, http.StatusBadRequest, b.get("/v1/counts?"+query).Code, query)
+	}
+}

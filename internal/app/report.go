@@ -27,17 +27,21 @@ const connectLimit = 3 * time.Second
 // reportCommand is `starter report`.
 func (s *starter) reportCommand() *cobra.Command {
 	var o report.Options
-	var by, plots string
+	var plots string
 	return s.command(&cobra.Command{
 		Use:   "report [experiment]",
 		Short: "Show the results: by variant, by step, and the decision",
 		Long: "Show the results: by variant, by step, and the decision.\n\n" +
 			"With --output csv there is a line for each experiment, version, score, step and variant, at full precision. A cell is\n" +
 			"empty where there is no value. The columns are, in this order:\n  " + strings.Join(report.Columns, ", ") + "\n\n" +
+			"With --by day, build or attribute, and with --since or --until, it counts scores and runs, and decides nothing: no experiment\n" +
+			"was planned for a part of its days, and neither builds nor attributes are randomised. Days are whole, and in UTC.\n\n" +
 			"With --plot it writes sequence and forest, each as .svg and .png, to DIR/<experiment>/<version>: how the variants\n" +
 			"differed from the control as units matured, and how they differ now in every metric.",
 		Example: `  starter report
   starter report retriever --by step --output json
+  starter report --by day --since 168h
+  starter report --by attribute=prompt
   starter report retriever --output csv > retriever.csv
   starter report retriever --plot plots
   starter report --session customer=42`,
@@ -45,13 +49,15 @@ func (s *starter) reportCommand() *cobra.Command {
 	}, settings{
 		{flag: "output", short: "o", fallback: "text", kind: "text|json|csv", usage: "form of the results", read: oneOf(&s.output, "text", "json", csvOutput)},
 		s.database(),
-		{flag: "by", kind: "variant|step", usage: "only scores of runs, or only scores of steps", read: oneOf(&by, "", string(report.ByVariant), string(report.ByStep))},
+		{flag: "by", kind: "variant|step|day|build|attribute=KEY", usage: "only scores of runs, or of steps; or counts by day, build or an attribute of runs", read: byOf(&o.By)},
+		{flag: "since", kind: "DAY|duration", usage: "only counts since a day (2026-03-01), or of the last days (168h)", read: dayOf(&o.Since)},
+		{flag: "until", kind: "DAY|duration", usage: "only counts before a day, or up to some time ago", read: dayOf(&o.Until)},
 		{flag: "metric", kind: "SCORE", usage: "the score that a decision is about, where the report would have to guess", read: textOf(&o.Metric)},
 		{flag: "control", kind: "VARIANT", usage: "the variant that the others are compared with (default the one with the lowest mean)", read: textOf(&o.Control)},
 		{flag: "plot", kind: "DIR", usage: "directory to write plots to", read: textOf(&plots)},
 		{flag: "session", kind: "KEY=ID", usage: "only runs and scores of a session", read: sessionOf(&o.Session)},
 	}, func(ctx context.Context, args []string) error {
-		o.By, o.Now, o.Sequences = report.By(by), time.Now(), plots != ""
+		o.Now, o.Sequences = time.Now(), plots != ""
 		if len(args) == 1 {
 			o.Experiment = args[0]
 		}
@@ -136,6 +142,33 @@ func (s *starter) noExperiment(ctx context.Context, db store.Store, name string)
 		return usage("no experiment %q: nothing has been assigned yet", name)
 	}
 	return usage("no experiment %q; the store has %s", name, strings.Join(names, ", "))
+}
+
+// byOf takes the tables to show.
+func byOf(to *report.By) func(string) error {
+	return func(t string) error {
+		if *to = report.By(t); !to.Valid() {
+			return errors.New("must be one of variant, step, day, build, attribute=KEY")
+		}
+		return nil
+	}
+}
+
+// dayOf takes a day, how long ago it was, or nothing.
+func dayOf(to *time.Time) func(string) error {
+	return func(t string) (err error) {
+		if *to = (time.Time{}); t == "" {
+			return nil
+		}
+		if ago, err := time.ParseDuration(t); err == nil && ago > 0 {
+			*to = time.Now().Add(-ago)
+			return nil
+		}
+		if *to, err = time.Parse(time.DateOnly, t); err != nil {
+			return errors.New("must be a day, such as 2026-03-01, or how long ago, such as 168h")
+		}
+		return nil
+	}
 }
 
 // sessionOf takes KEY=ID, or nothing.

@@ -19,7 +19,6 @@ import (
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/internal/report/plot"
 	"github.com/verdict-dev/verdict/scoring"
-	"github.com/verdict-dev/verdict/store"
 )
 
 // freshness is how old a page may be: the store is read once in this time, for any number of viewers.
@@ -30,7 +29,7 @@ var source string
 
 // Options configure the page.
 type Options struct {
-	Store store.Reader
+	Store report.Reader
 	// Ask asks the server for the state of a run.
 	Ask func(context.Context, scoring.Run) (report.RunState, error)
 	// Definitions are the definitions of known experiments, and Define is as in report.Options.

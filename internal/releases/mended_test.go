@@ -51,6 +51,11 @@ var mended = []struct {
 		report: func(experiment map[string]any) { withoutInference(experiment) },
 		lines:  `^(\w+/[\w.]*:   \w+ +\S+ +(\S+ to \S+|-) |\w+/: ~: approximate)`,
 	},
+	{
+		release: "v0.1.0",
+		why:     "the table of all scores counts scores: a run may have several in one place",
+		lines:   `^\w+/: score +of +runs `,
+	},
 }
 
 // withoutInference takes out of a part of a report what comes from the bets or is an interval, and no mean and no count.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -119,10 +120,12 @@ func record(t *testing.T, kind, dir string) facts {
 }
 
 // reported returns what the code says of a store, as of the recording.
-func reported(t *testing.T, db store.Reader, f facts) (asJSON, asText []byte) {
+func reported(t *testing.T, db report.Reader, f facts) (asJSON, asText []byte) {
 	t.Helper()
 	r, err := report.Build(t.Context(), db, report.Options{Now: f.RecordedAt, Definitions: user.Experiments})
 	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), r.CountedAsOf, time.Minute)
+	r.CountedAsOf = time.Time{} // by the clock of each database
 	asJSON, err = json.MarshalIndent(r, "", " ")
 	require.NoError(t, err)
 	var text bytes.Buffer

@@ -16,7 +16,7 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined", "mean_method", "method", "harm_at_least",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined", "mean_method", "method", "harm_at_least", "day", "build", "value", "marked",
 }
 
 // WriteCSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers
@@ -29,7 +29,11 @@ func (r Report) WriteCSV(out io.Writer) error {
 	if err := w.Write(Columns); err != nil {
 		return err
 	}
-	for _, e := range r.Experiments {
+	experiments := r.Experiments
+	if !r.CountedAsOf.IsZero() && len(experiments) == 0 { // counts alone
+		experiments = []Experiment{{Rows: r.Scores}}
+	}
+	for _, e := range experiments {
 		for i, rows := range [][]Row{e.Rows, e.Engine, e.Shadows} {
 			for _, row := range rows {
 				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, e.cells(row)...)
@@ -40,6 +44,7 @@ func (r Report) WriteCSV(out io.Writer) error {
 				} else {
 					line = append(line, "", "")
 				}
+				line = append(append(line, row.Day, row.Build, row.Value), strconv.Itoa(row.Marked))
 				if err := w.Write(line); err != nil {
 					return err
 				}
@@ -52,7 +57,7 @@ func (r Report) WriteCSV(out io.Writer) error {
 
 // cells are the columns after the first.
 func (e Experiment) cells(r Row) []string {
-	line := []string{e.Name, e.Version, r.Score, r.Step, r.Variant, strconv.FormatBool(r.Variant == e.Control)}
+	line := []string{e.Name, e.Version, r.Score, r.Step, r.Variant, strconv.FormatBool(r.Variant == e.Control && r.Variant != "")}
 	line = append(line, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors, r.Late)...)
 	line = append(append(line, exact(r.Mean)), ends(r.Interval)...)
 	var v analysis.Comparison

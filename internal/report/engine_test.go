@@ -43,13 +43,21 @@ func empty(t require.TestingT) store.Store {
 
 // memory is a store that holds what it was given: nothing is written, so that many can be made.
 type memory struct {
-	store.Reader
+	report.Reader
 	assignments []scoring.Assignment
 	runs        []scoring.RunFacts
 }
 
 func (memory) Registrations(context.Context, string, string) ([]experiments.Registration, error) {
 	return nil, nil
+}
+
+func (memory) Counts(context.Context, store.CountFilter) (store.Counts, error) {
+	return store.Counts{}, nil
+}
+
+func (memory) ScorePage(context.Context, store.Filter, store.Page) ([]scoring.Record, store.Cursor, error) {
+	return nil, "", nil
 }
 
 func (m memory) Experiments(context.Context) ([]store.ExperimentKey, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// By selects the tables of an experiment.
+// By selects the tables of an experiment, or what counts are broken down by; see also [ByAttribute].
 type By string
 
 // The tables.
@@ -23,6 +23,8 @@ const (
 	ByBoth    By = ""
 	ByVariant By = "variant" // scores of the run
 	ByStep    By = "step"    // scores of steps, by activity type
+	ByDay     By = "day"     // counts by day, UTC
+	ByBuild   By = "build"   // counts by the build that runs say
 )
 
 // Options say what to report.
@@ -30,6 +32,8 @@ type Options struct {
 	// Experiment is the name of one; empty means all, and the scores of runs outside of any.
 	Experiment string
 	By         By
+	// Since and Until keep to counts of whole days: see store.CountFilter. Zero: no limit.
+	Since, Until time.Time
 	// Definitions are the definitions of known experiments. Define returns what the workflow says that manages an experiment:
 	// the definition of every other one, and promotions against the verdict; nil, nil for an unknown one, whose definition is
 	// then the one that workers registered first, or inferred. For inferred ones Metric and Control name the primary metric and the control, instead
@@ -58,9 +62,14 @@ type Report struct {
 	AsOf        time.Time       `json:"as_of"`
 	Session     scoring.Session `json:"session,omitzero"`
 	Experiments []Experiment    `json:"experiments"`
-	// Scores are all scores, in an experiment or not, and Latest the last of them. Nil if an experiment was asked for.
-	Scores []Row            `json:"scores,omitempty"`
-	Latest []scoring.Record `json:"latest,omitempty"`
+	// Scores count all scores, in an experiment or not, and Latest are the last of them. Nil if an experiment was asked for. Runs
+	// count runs; nil unless counts alone were asked for. CountedAsOf is the AsOf of store.Counts. Deviations are the days and
+	// builds that stand out, of the last 30 days unless Options.Since says otherwise.
+	Scores      []Row            `json:"scores,omitempty"`
+	Latest      []scoring.Record `json:"latest,omitempty"`
+	Runs        []RunCount       `json:"runs,omitempty"`
+	CountedAsOf time.Time        `json:"counted_as_of,omitzero"`
+	Deviations  []Deviation      `json:"deviations,omitempty"`
 	// Unflushed are runs that ended without handing over their scores.
 	Unflushed []Ended `json:"unflushed"`
 	// UnflushedCut tells that there may be more of them: the server is asked about the newest.
@@ -120,7 +129,14 @@ type Row struct {
 	Step    string `json:"step,omitempty"` // activity type; empty: the run
 	Score   string `json:"score"`
 	Variant string `json:"variant,omitempty"`
-	// Counts are numbers of units: without an experiment a unit is a run.
+	// Day, Build and Value (of an attribute) are what counts are broken down by, if they are. Marked is how many of Assigned have
+	// an attribute that was said after their run's first assignment.
+	Day    string `json:"day,omitempty"`
+	Build  string `json:"build,omitempty"`
+	Value  string `json:"value,omitempty"`
+	Marked int    `json:"marked,omitempty"`
+	// Counts are numbers of units. Without an experiment, and where counts alone were asked for, they are numbers of scores; of a
+	// session, of runs.
 	analysis.Counts
 	// Errors is Counts.Error, by the name that it has in a row's JSON.
 	Errors int `json:"errors"`
@@ -147,8 +163,11 @@ type Ledger struct {
 }
 
 // Build computes a report. An experiment that has no assignments is store.ErrNotFound.
-func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
+func Build(ctx context.Context, s Reader, o Options) (Report, error) {
 	r := Report{AsOf: o.Now.UTC(), Session: o.Session, Experiments: []Experiment{}, Unflushed: []Ended{}}
+	if o.Counted() {
+		return r, r.count(ctx, s, o)
+	}
 	keys, err := s.Experiments(ctx)
 	if err != nil {
 		return r, err
@@ -175,12 +194,50 @@ func Build(ctx context.Context, s store.Reader, o Options) (Report, error) {
 		return r, store.ErrNotFound
 	}
 	if o.Experiment == "" {
-		if r.Scores, r.Latest, err = scores(ctx, s, o); err != nil {
+		if err := r.scores(ctx, s, o); err != nil {
 			return r, err
 		}
 	}
-	r.Ledger, err = ledger(ctx, s)
+	r.Ledger, err = countLedger(ctx, s, o)
 	return r, err
+}
+
+// count fills in the report for options that ask for counts alone.
+func (r *Report) count(ctx context.Context, s Reader, o Options) (err error) {
+	if err := o.checkCounted(); err != nil {
+		return err
+	}
+	if r.Ledger, err = countLedger(ctx, s, o); err != nil {
+		return err
+	}
+	if o.Experiment == "" {
+		if r.Scores, r.CountedAsOf, err = countScores(ctx, s, o); err != nil {
+			return err
+		}
+		if r.Runs, err = countRuns(ctx, s, o); err != nil {
+			return err
+		}
+		r.Deviations, err = deviations(ctx, s, o)
+		return err
+	}
+	keys, err := s.Experiments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if key.Experiment != o.Experiment {
+			continue
+		}
+		e, asOf, err := countVersion(ctx, s, key, o)
+		if err != nil {
+			return err
+		}
+		r.Experiments, r.CountedAsOf = append(r.Experiments, e), asOf
+	}
+	if len(r.Experiments) == 0 {
+		return store.ErrNotFound
+	}
+	return nil
 }
 
 func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (Experiment, error) {
@@ -205,47 +262,26 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 // maxLatest is how many of the last scores are shown.
 const maxLatest = 20
 
-// scores counts all scores by name and step type, a run being a unit, and returns the last of them, newest first.
-func scores(ctx context.Context, s store.Reader, o Options) ([]Row, []scoring.Record, error) {
-	records, err := s.Scores(ctx, store.Filter{Session: o.Session})
-	if err != nil {
-		return nil, nil, err
-	}
-	rows := []Row{}
-	for _, t := range analysis.Scores(records) {
-		rows = append(rows, rowOf(t))
-	}
-	sortRows(rows)
-	rows = o.By.of(rows)
-	latest := slices.Clone(records[max(0, len(records)-maxLatest):])
-	slices.Reverse(latest)
-	return rows, latest, nil
-}
-
-func ledger(ctx context.Context, s store.Reader) (Ledger, error) {
-	var l Ledger
-	entries, err := s.Ledger(ctx, store.LedgerFilter{})
-	for _, e := range entries {
-		switch e.State {
-		case store.Rejected:
-			l.Rejected += e.Deliveries
-			continue
-		case store.Held:
-			l.Held++
-			continue
+// scores counts all scores by name and step type, and finds the last of them, newest first. The scores of a session are read: it has few.
+func (r *Report) scores(ctx context.Context, s Reader, o Options) (err error) {
+	if o.Session != (scoring.Session{}) {
+		records, err := s.Scores(ctx, store.Filter{Session: o.Session})
+		if err != nil {
+			return err
 		}
-		l.Duplicates += max(0, e.Deliveries-1)
-		l.Received++
-		switch e.State {
-		case store.Matched:
-			l.Matched++
-		case store.Late:
-			l.Late++
-		case store.Unclaimed:
-			l.Unclaimed++
-		}
+		r.Scores = o.By.of(tallied(records))
+		r.Latest = slices.Clone(records[max(0, len(records)-maxLatest):])
+		slices.Reverse(r.Latest)
+		return nil
 	}
-	return l, err
+	if r.Scores, r.CountedAsOf, err = countScores(ctx, s, o); err != nil {
+		return err
+	}
+	if r.Deviations, err = deviations(ctx, s, o); err != nil {
+		return err
+	}
+	r.Latest, _, err = s.ScorePage(ctx, store.Filter{}, store.Page{Limit: maxLatest})
+	return err
 }
 
 // of returns the rows of the tables that are selected.
@@ -258,6 +294,7 @@ func (b By) of(rows []Row) []Row {
 // sortRows orders rows for reading: run before steps, then by score and variant.
 func sortRows(rows []Row) {
 	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Variant, b.Variant))
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Variant, b.Variant),
+			cmp.Compare(a.Day, b.Day), cmp.Compare(a.Build, b.Build), cmp.Compare(a.Value, b.Value))
 	})
 }

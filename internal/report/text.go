@@ -10,19 +10,36 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/verdict-dev/verdict/scoring"
 )
+
+// maxBehind is how far counts are behind without a word.
+const maxBehind = 5 * time.Second
 
 // WriteText writes the report for a terminal.
 func (r Report) WriteText(out io.Writer) error {
 	w := bufio.NewWriter(out)
 	for _, e := range r.Experiments {
-		e.write(w)
+		if r.CountedAsOf.IsZero() || len(r.Scores) > 0 || e.Units > 0 {
+			e.write(w)
+		} else {
+			fmt.Fprintf(w, "scores of experiment %s, version %s\n", e.Name, e.Version)
+			writeRows(w, e.Rows, "scores")
+			fmt.Fprintln(w)
+		}
 	}
 	if len(r.Scores) > 0 {
 		fmt.Fprintln(w, "all scores")
-		writeRows(w, r.Scores)
+		unit := "scores"
+		if r.Session != (scoring.Session{}) {
+			unit = "runs"
+		}
+		writeRows(w, r.Scores, unit)
 		fmt.Fprintln(w)
 	}
+	r.writeRuns(w)
+	r.writeDeviations(w)
 	if len(r.Experiments) == 0 && len(r.Scores) == 0 {
 		fmt.Fprintf(w, "nothing is scored yet\n\n")
 	}
@@ -32,6 +49,10 @@ func (r Report) WriteText(out io.Writer) error {
 		l.Received, l.Matched, l.Late, l.Unclaimed, l.Rejected, l.Duplicates)
 	if l.Held > 0 {
 		fmt.Fprintf(w, "held: %d scores about keys that no run has declared yet; `starter ledger --state held` lists them\n", l.Held)
+	}
+	if behind := r.AsOf.Sub(r.CountedAsOf); !r.CountedAsOf.IsZero() && behind > maxBehind {
+		fmt.Fprintf(w, "scores whose windows have ended since %s are still counted as pending: no worker that keeps the store has written them\n",
+			r.CountedAsOf.UTC().Format(time.DateTime+" MST"))
 	}
 	fmt.Fprintf(w, "as of %s\n", r.AsOf.UTC().Format(time.DateTime+" MST"))
 	return w.Flush()
@@ -85,14 +106,68 @@ func (e Experiment) write(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// writeRows writes the scores of all runs, in an experiment or not.
-func writeRows(w io.Writer, rows []Row) {
-	t := table{left: 2, rows: [][]string{{"score", "of", "runs", "scored", "pending", "expired", "n/a", "error", "mean"}}}
+// writeRows writes counts of scores, in an experiment or not.
+func writeRows(w io.Writer, rows []Row, unit string) {
+	labels := shownLabels(rows)
+	header := []string{"score", "of"}
+	for _, l := range labels {
+		header = append(header, l.name)
+	}
+	marked := slices.ContainsFunc(rows, func(r Row) bool { return r.Marked > 0 })
+	t := table{left: len(header), rows: [][]string{append(header, unit, "scored", "pending", "expired", "n/a", "error", "mean")}}
+	if marked {
+		t.rows[0] = append(t.rows[0], "said late")
+	}
 	for _, r := range rows {
-		t.rows = append(t.rows, append([]string{r.Score, cmp.Or(r.Step, "run")},
-			append(counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.NotApplicable, r.Errors), Number(r.Mean))...))
+		line := []string{r.Score, cmp.Or(r.Step, "run")}
+		for _, l := range labels {
+			line = append(line, cmp.Or(l.of(r), "-"))
+		}
+		line = append(append(line, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.NotApplicable, r.Errors)...), Number(r.Mean))
+		if marked {
+			line = append(line, strconv.Itoa(r.Marked))
+		}
+		t.rows = append(t.rows, line)
 	}
 	t.write(w)
+	if marked {
+		fmt.Fprintln(w, "said late: after the run's first assignment, so the variant may have caused the attribute")
+	}
+}
+
+// label is something that rows are broken down by.
+type label struct {
+	name string
+	of   func(Row) string
+}
+
+// shownLabels returns the ones that rows have.
+func shownLabels(rows []Row) (shown []label) {
+	for _, l := range []label{
+		{"variant", func(r Row) string { return r.Variant }}, {"day", func(r Row) string { return r.Day }},
+		{"build", func(r Row) string { return r.Build }}, {"value", func(r Row) string { return r.Value }},
+	} {
+		if slices.ContainsFunc(rows, func(r Row) bool { return l.of(r) != "" }) {
+			shown = append(shown, l)
+		}
+	}
+	return shown
+}
+
+// writeRuns writes how runs ended.
+func (r Report) writeRuns(w io.Writer) {
+	if len(r.Runs) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "all runs")
+	t := table{left: 5, rows: [][]string{{"type", "status", "failing step", "day", "build or value", "runs"}}}
+	for _, c := range r.Runs {
+		t.rows = append(t.rows, []string{
+			cmp.Or(c.Type, "-"), cmp.Or(string(c.Status), "not known"), cmp.Or(c.FailingStep, "-"), cmp.Or(c.Day, "-"), cmp.Or(c.Build, c.Value, "-"), strconv.FormatInt(c.Runs, 10),
+		})
+	}
+	t.write(w)
+	fmt.Fprintln(w)
 }
 
 // writeCounts writes what became of the units, by score and variant.

@@ -38,7 +38,7 @@ func (c *coin) next() float64 {
 
 // memory is a store that holds what it was given.
 type memory struct {
-	store.Reader
+	report.Reader
 	assignments []scoring.Assignment
 	runs        []scoring.RunFacts
 	records     []scoring.Record
@@ -46,6 +46,14 @@ type memory struct {
 
 func (memory) Registrations(context.Context, string, string) ([]experiments.Registration, error) {
 	return nil, nil
+}
+
+func (memory) Counts(context.Context, store.CountFilter) (store.Counts, error) {
+	return store.Counts{}, nil
+}
+
+func (memory) ScorePage(context.Context, store.Filter, store.Page) ([]scoring.Record, store.Cursor, error) {
+	return nil, "", nil
 }
 
 func (m memory) Experiments(context.Context) ([]store.ExperimentKey, error) {
