@@ -123,8 +123,8 @@ func (r *Refused) Err() error {
 	return text
 }
 
-// atOnce is how many batches of a bundle are written at a time: stores let concurrent writes share a transaction.
-const atOnce = 16
+// atOnce is how many batches of a bundle are written at a time, all of them: stores let concurrent writes share a transaction.
+const atOnce = MaxBundle
 
 // together calls fn for n batches, several at a time, and returns its first error. With that the context of the other calls ends.
 func together(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {

@@ -71,9 +71,10 @@ func renumber(ctx context.Context, tx sqlstore.Tx, table string) error {
 }
 
 // lock takes advisory locks until the end of the transaction, one after another. Later reads of the transaction see the
-// state after that: at read committed each statement sees everything that was committed before it.
+// state after that: at read committed each statement sees everything that was committed before it. The transaction compiles no
+// statement to machine code: that takes Postgres up to seconds, each time, for triggers that run milliseconds.
 func lock(ctx context.Context, tx sqlstore.Tx, keys []int64) error {
-	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`, keys)
+	_, err := tx.ExecContext(ctx, `SELECT set_config('jit', 'off', TRUE), (SELECT COUNT(pg_advisory_xact_lock(k)) FROM unnest($1::bigint[]) AS k)`, keys)
 	return err
 }
 

@@ -105,6 +105,55 @@ func TestStatementsDoNotGrowWithOutcomes(t *testing.T) {
 	require.Len(t, scored, 2*n)
 }
 
+// A group of records, flushes and assignments takes as many statements as one of each does.
+func TestStatementsDoNotGrowWithWrites(t *testing.T) {
+	t.Parallel()
+	s, counter := traced(t)
+	now := time.Now()
+	say := func(i int) (err error) {
+		run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w", i), RunID: "r"}
+		a := scoring.Assignment{
+			Experiment: "retriever", Version: "1", Variant: "a", By: scoring.ByWeight, Unit: run.WorkflowID, Vouched: true,
+			Probabilities: map[string]float64{"a": 1}, Run: run, FirstRunID: "r", OriginalRunID: "r", At: now,
+		}
+		kept, err := s.Assign(t.Context(), a)
+		if err != nil || kept.Unit != a.Unit {
+			return fmt.Errorf("%v, %w", kept, err)
+		}
+		step := scoring.Record{
+			Score: scoring.Number("n", 1), Run: run, Source: scoring.FromActivity, Step: scoring.Step{ID: "5", Type: "Retrieve", Attempt: 1}, RecordedAt: now,
+		}
+		if err := s.Record(t.Context(), []scoring.Record{step}); err != nil {
+			return err
+		}
+		own := scoring.Record{Score: scoring.Bool("good", true), Run: run, Source: scoring.FromWorkflow}
+		own.Sessions = []scoring.Session{{Key: "chat", ID: "1"}}
+		return s.Flush(t.Context(), scoring.Flush{
+			Facts: scoring.RunFacts{
+				Run: run, FirstRunID: "r", OriginalRunID: "r", StartedAt: now, Status: scoring.RunCompleted, Keys: []string{run.WorkflowID},
+				Sessions: []scoring.Session{{Key: "chat", ID: "1"}}, Assigned: []scoring.Ref{a.Ref()},
+			},
+			Sequence: 11, Ordinal: 1, At: now, Records: []scoring.Record{own},
+		})
+	}
+	const most = 24 // one of each kind
+	counter.take()
+	const n = 250
+	var all errgroup.Group
+	for i := range n {
+		all.Go(func() error { return say(i) })
+	}
+	require.NoError(t, all.Wait())
+	groups := counter.take()
+	require.Less(t, len(groups), n, "calls that come together share transactions")
+	for _, statements := range groups {
+		require.LessOrEqual(t, statements, most)
+	}
+	scored, err := s.Scores(t.Context(), store.Filter{Session: scoring.Session{Key: "chat", ID: "1"}})
+	require.NoError(t, err)
+	require.Len(t, scored, 2*n, "of the sessions of runs")
+}
+
 // waiting is an expectation of a payment.
 func waiting(run, key string) scoring.Expectation {
 	now := time.Now().Truncate(time.Second)

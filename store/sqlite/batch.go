@@ -49,6 +49,12 @@ func (b *batcher) commit(_ context.Context, batch []pending) ([]error, error) {
 	}
 	defer tx.Rollback() // does nothing after a commit
 	failed := make([]error, len(batch))
+	if len(batch) == 1 { // the transaction is its savepoint
+		if failed[0] = batch[0].op(context.WithoutCancel(batch[0].ctx), planned{tx, &b.plan}); failed[0] != nil {
+			return failed, nil
+		}
+		batch = nil
+	}
 	for i, p := range batch {
 		if failed[i] = p.ctx.Err(); failed[i] != nil {
 			continue

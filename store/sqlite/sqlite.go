@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"slices"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -19,6 +20,10 @@ import (
 
 // busyTimeout is how long a write waits for another process's.
 const busyTimeout = 10 * time.Second
+
+// writerCache is the cache of the connection that writes, up to 32 MiB. A group's rows are all over the indexes; pages that have no
+// room are written before the commit, and again at it.
+const writerCache = "cache_size(-32768)"
 
 // readers is how many reads run at a time, in addition to the one writer.
 const readers = 4
@@ -88,8 +93,8 @@ func open(ctx context.Context, dsn string, n name) (*Store, error) {
 	}
 	return &Store{sqlstore.New(reader, sqlstore.Dialect{
 		Write: b.write, Close: closeAll,
-		Lists: sqlstore.Lists{In: isOneOf, Rows: unnested},
-		Now:   `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+		Lists: sqlstore.Lists{In: isOneOf, Rows: unnested}, Single: true,
+		Now: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
 	})}, nil
 }
 
@@ -113,7 +118,10 @@ func connect(n name) (writer, reader *sql.DB, err error) {
 	}
 	// Never made here: it would be everybody's to read.
 	file += "?mode=rw&"
-	if writer, err = single(file + pragmas.Encode()); err != nil {
+	writing := url.Values{"_txlock": pragmas["_txlock"], "_pragma": append(slices.Clone(pragmas["_pragma"]),
+		writerCache, "temp_store(MEMORY)", // or every statement with a trigger writes its own undo to a file
+	)}
+	if writer, err = single(file + writing.Encode()); err != nil {
 		return nil, nil, err
 	}
 	pragmas.Set("_txlock", "deferred")

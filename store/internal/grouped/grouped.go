@@ -2,6 +2,7 @@
 package grouped
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -25,6 +26,8 @@ type Calls[In, Out any] struct {
 	Do func(ctx context.Context, in []In) ([]Out, error)
 	// Size is about how many bytes a call takes.
 	Size func(In) int
+	// Most is how many calls a group has at most; 0: 256.
+	Most int
 
 	mu      sync.Mutex
 	queue   []*call[In, Out]
@@ -96,7 +99,7 @@ func (g *Calls[In, Out]) next() (group []*call[In, Out]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	bytes := 0
-	for len(g.queue) > 0 && len(group) < maxGroup {
+	for most := cmp.Or(g.Most, maxGroup); len(g.queue) > 0 && len(group) < most; {
 		c := g.queue[0]
 		if bytes += g.Size(c.in); bytes > maxGroupBytes && len(group) > 0 {
 			break

@@ -16,21 +16,12 @@ func (s *Store) Assign(ctx context.Context, a scoring.Assignment) (scoring.Assig
 	if err != nil {
 		return scoring.Assignment{}, err
 	}
-	return write(ctx, s, "assign", func(ctx context.Context, t txn) (scoring.Assignment, error) {
-		var l locks
-		l.workflow(a.Run)
-		l.experiment(a.Experiment, a.Version) // row ids become visible in their order, which is the order of assignments
-		if err := t.hold(ctx, l); err != nil {
-			return a, err
-		}
-		return t.assign(ctx, a)
-	})
+	k, err := s.say(ctx, wording{assign: &a})
+	return k.assignment, err
 }
 
 func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignment, error) {
-	run, err := t.run(ctx, scoring.RunFacts{
-		Run: a.Run, FirstRunID: a.FirstRunID, OriginalRunID: a.OriginalRunID, WorkflowType: a.WorkflowType,
-	}, true)
+	run, err := t.run(ctx, assignedRun(a), true)
 	if err != nil {
 		return a, err
 	}
@@ -64,10 +55,17 @@ func (t txn) assign(ctx context.Context, a scoring.Assignment) (scoring.Assignme
 	return kept, err
 }
 
-// served records the variant that a run of a chain was served, or none if the run continued without its assignment.
+// served records the variant that a run of a chain was served, or none if the run continued without its assignment. What the kept
+// assignment says as well needs no row: only another variant takes the unit out.
 func (t txn) served(ctx context.Context, experiment, version string, chain []byte, variant string) error {
-	return t.exec(ctx, `INSERT INTO served (experiment, version, chain, variant, recorded_at) VALUES ($1, $2, $3, $4, `+t.dialect.Now+`) ON CONFLICT DO NOTHING`,
-		experiment, version, chain, variant)
+	return t.serveAll(ctx, [][]any{{experiment, version, chain, variant}})
+}
+
+func (t txn) serveAll(ctx context.Context, rows [][]any) error {
+	return t.addAll(ctx, []Kind{Texts, Texts, Blobs, Texts}, rows,
+		`INSERT INTO served (experiment, version, chain, variant, recorded_at) SELECT c1, c2, c3, c4, `+t.dialect.Now,
+		` AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.experiment = c1 AND a.version = c2 AND a.chain = c3 AND (a.variant IS NULL OR a.variant = c4))
+		ON CONFLICT DO NOTHING`)
 }
 
 // serve records what a run reports as served from its own chain's assignments. Inherited assignments belong to the
@@ -77,36 +75,49 @@ func (t txn) serve(ctx context.Context, f scoring.RunFacts) error {
 		return nil
 	}
 	chain := inGroup(f.Run, f.FirstRunID)
-	for _, ref := range f.Assigned {
-		if ref.FirstRunID != f.FirstRunID {
-			continue
-		}
+	for _, ref := range servedIn(f) {
 		if err := t.served(ctx, ref.Experiment, ref.Version, chain, ref.Variant); err != nil {
-			return err
-		}
-	}
-	for _, ref := range f.Unserved {
-		if err := t.served(ctx, ref.Experiment, ref.Version, chain, ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// servedIn returns what a run reports as served by its own chain's assignments: none of the variants where it has none.
+func servedIn(f scoring.RunFacts) (all []scoring.Ref) {
+	if f.FirstRunID == "" {
+		return nil
+	}
+	for _, ref := range f.Assigned {
+		if ref.FirstRunID == f.FirstRunID {
+			all = append(all, ref)
+		}
+	}
+	for _, ref := range f.Unserved {
+		ref.Variant = ""
+		all = append(all, ref)
+	}
+	return all
+}
+
 // selectAssignment reads assignments. One is superseded when its run was reset away and no run continues its chain: a
 // run that was reset to after the assignment has replayed it, and is the unit now. One is unserved when a run of its
 // chain was served something else.
 const (
-	selectAssignment = `SELECT ` + isSuperseded + `, ` + isUnserved + `, a.doc FROM assignments a JOIN runs r ON r.id = a.run`
-	isSuperseded     = `r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded)`
-	isUnserved       = `a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
+	selectAssignment   = `SELECT ` + isSuperseded + `, ` + isUnserved + `, a.doc FROM assignments a JOIN runs r ON r.id = a.run`
+	selectAssignmentOf = `SELECT a.chain, ` + isSuperseded + `, ` + isUnserved + `, a.doc FROM assignments a JOIN runs r ON r.id = a.run`
+	isSuperseded       = `r.superseded AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = a.chain AND NOT c.superseded)`
+	isUnserved         = `a.variant IS NOT NULL AND EXISTS (SELECT 1 FROM served s WHERE s.chain = a.chain AND s.experiment = a.experiment
 		AND s.version = a.version AND s.variant <> a.variant)`
 )
 
-func scanAssignment(rows *sql.Rows) (a scoring.Assignment, err error) {
+func scanAssignment(rows *sql.Rows) (scoring.Assignment, error) { return scanAssignmentOf(rows) }
+
+// scanAssignmentOf scans an assignment behind other columns.
+func scanAssignmentOf(rows *sql.Rows, before ...any) (a scoring.Assignment, err error) {
 	var doc string
 	var superseded, unserved bool
-	if err = rows.Scan(&superseded, &unserved, &doc); err != nil {
+	if err = rows.Scan(append(before, &superseded, &unserved, &doc)...); err != nil {
 		return a, err
 	}
 	a, err = decode[scoring.Assignment](doc)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 
 	"github.com/verdict-dev/verdict/scoring"
@@ -48,40 +47,8 @@ func (s *Store) Flush(ctx context.Context, f scoring.Flush) error {
 	if err != nil {
 		return err
 	}
-	for {
-		had, err := waitsOf(ctx, s.read, f.Facts)
-		if err != nil {
-			return err
-		}
-		_, err = write(ctx, s, "flush", func(ctx context.Context, t txn) (nothing, error) {
-			var l locks
-			l.workflow(f.Facts.Run)
-			for _, key := range f.Facts.Keys {
-				l.key(key)
-			}
-			l.waits(f.Waits)
-			for _, w := range had {
-				l.waits([]scoring.Expectation{w.e})
-			}
-			if err := t.hold(ctx, l); err != nil {
-				return nothing{}, err
-			}
-			now, err := waitsOf(ctx, t.tx, f.Facts)
-			if err != nil {
-				return nothing{}, err
-			}
-			if len(now) != len(had) {
-				return nothing{}, errMoved // its locks are others
-			}
-			if err := t.flush(ctx, f, now); err != nil {
-				return nothing{}, err
-			}
-			return nothing{}, t.decideTouched(ctx, own(f.Facts.Run))
-		})
-		if !errors.Is(err, errMoved) {
-			return err
-		}
-	}
+	_, err = s.say(ctx, wording{flush: &f})
+	return err
 }
 
 func (t txn) flush(ctx context.Context, f scoring.Flush, had []waitRow) error {
@@ -127,12 +94,7 @@ func (t txn) keep(ctx context.Context, run *runRow, f scoring.Flush) error {
 	}
 	known := run.facts
 	run.facts = f.Facts
-	fill(&run.facts.FirstRunID, known.FirstRunID)
-	fill(&run.facts.OriginalRunID, known.OriginalRunID)
-	fill(&run.facts.WorkflowType, known.WorkflowType)
-	if run.facts.StartedAt.IsZero() {
-		run.facts.StartedAt = known.StartedAt
-	}
+	run.complete(known)
 	if err := t.changeRun(ctx, run); err != nil {
 		return err
 	}

@@ -45,3 +45,12 @@ func Columns(n int) string {
 	}
 	return text
 }
+
+// bound is a table of one row, whose columns are arguments.
+func bound(n int) string {
+	text := "(SELECT $1 AS c1"
+	for i := 2; i <= n; i++ {
+		text += fmt.Sprintf(", $%d AS c%d", i, i)
+	}
+	return text + ") AS x"
+}

@@ -42,19 +42,27 @@ func (t txn) run(ctx context.Context, known scoring.RunFacts, enroll bool) (runR
 		return row, t.addRun(ctx, &row)
 	}
 	had := row.facts
-	fill(&row.facts.FirstRunID, known.FirstRunID)
-	fill(&row.facts.OriginalRunID, known.OriginalRunID)
-	fill(&row.facts.WorkflowType, known.WorkflowType)
-	if row.facts.StartedAt.IsZero() {
-		row.facts.StartedAt = known.StartedAt
-	}
-	if row.enrolled == (row.enrolled || enroll) && had.FirstRunID == row.facts.FirstRunID &&
-		had.OriginalRunID == row.facts.OriginalRunID && had.WorkflowType == row.facts.WorkflowType &&
-		had.StartedAt.Equal(row.facts.StartedAt) {
+	row.complete(known)
+	if row.enrolled == (row.enrolled || enroll) && sameKnown(had, row.facts) {
 		return row, nil
 	}
 	row.enrolled = row.enrolled || enroll
 	return row, t.changeRun(ctx, &row)
+}
+
+// complete adds known facts to the ones that the row lacks.
+func (r *runRow) complete(known scoring.RunFacts) {
+	fill(&r.facts.FirstRunID, known.FirstRunID)
+	fill(&r.facts.OriginalRunID, known.OriginalRunID)
+	fill(&r.facts.WorkflowType, known.WorkflowType)
+	if r.facts.StartedAt.IsZero() {
+		r.facts.StartedAt = known.StartedAt
+	}
+}
+
+// sameKnown compares the facts that complete adds.
+func sameKnown(a, b scoring.RunFacts) bool {
+	return a.FirstRunID == b.FirstRunID && a.OriginalRunID == b.OriginalRunID && a.WorkflowType == b.WorkflowType && a.StartedAt.Equal(b.StartedAt)
 }
 
 func fill(have *string, known string) {

@@ -31,6 +31,9 @@ type Dialect struct {
 	ForUpdate string
 	// Group lets one transaction receive several outcomes. A database whose Write does that by itself needs it not.
 	Group bool
+	// Single lets an INSERT or UPDATE of many rows be a statement for each: where a statement takes no round trip, a list of rows takes
+	// longer to read than to send.
+	Single bool
 	// Close releases the database.
 	Close func() error
 	// Numbered goes before VALUES in an INSERT that gives rows their ids, and Renumber makes new ids follow the ids in a
@@ -53,6 +56,7 @@ type Store struct {
 	read    *sql.DB
 	dialect Dialect
 	arrived *grouped.Calls[incoming, store.Receipt] // nil unless the dialect groups
+	said    *grouped.Calls[wording, kept]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -60,6 +64,7 @@ var _ store.Store = (*Store)(nil)
 // New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
 func New(read *sql.DB, d Dialect) *Store {
 	s := &Store{read: read, dialect: d}
+	s.said = &grouped.Calls[wording, kept]{Do: s.sayAll, Size: wording.size, Most: mostSaid}
 	if d.Group {
 		s.arrived = &grouped.Calls[incoming, store.Receipt]{Do: s.receiveAll, Size: incoming.size}
 	}
@@ -76,6 +81,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
+	s.said.Close()
 	if s.arrived != nil {
 		s.arrived.Close()
 	}

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -15,19 +14,6 @@ import (
 type waitRow struct {
 	id, run int64
 	e       scoring.Expectation
-}
-
-// waitsOf returns the expectations that the store decides for a run and for the runs of its resets.
-func waitsOf(ctx context.Context, q querier, f scoring.RunFacts) ([]waitRow, error) {
-	return collect(ctx, q, func(rows *sql.Rows) (w waitRow, err error) {
-		var doc string
-		if err = rows.Scan(&w.id, &w.run, &doc); err != nil {
-			return w, err
-		}
-		w.e, err = decode[scoring.Expectation](doc)
-		return w, err
-	}, `SELECT e.id, e.run, e.doc FROM runs r JOIN expectations e ON e.run = r.id WHERE r.origin = $1 AND e.decides ORDER BY e.id`,
-		inGroup(f.Run, f.OriginalRunID))
 }
 
 // waits locks the events of expectations.
