@@ -50,6 +50,8 @@ type Config struct {
 	// DisabledWorkflows are workflow types whose runs are not recorded, and neither are their activities' scores on this
 	// worker. Runs that were recorded before keep their shape.
 	DisabledWorkflows []string
+	// Attributes are the keys of the attributes that runs of this worker may have, at most ten: see [Attribute].
+	Attributes []string
 	// Off is the kill switch: while it returns true nothing is recorded, by runs, activities or scorers of this worker,
 	// and experiments serve control. It is called at every write and where a scorer is deferred or settles, from
 	// goroutines of its own. If an answer takes longer than 50 ms, the last one counts.
@@ -84,6 +86,11 @@ func (c Config) validate() error {
 	if len(c.Doubles) > 0 && !c.SearchAttributes {
 		errs = append(errs, scoring.Invalid("doubles", "they need SearchAttributes"))
 	}
+	attributes := make([]scoring.Attribute, len(c.Attributes))
+	for i, key := range c.Attributes {
+		attributes[i] = scoring.Attribute{Key: key, Value: "any"}
+	}
+	errs = append(errs, scoring.CheckAttributes(attributes))
 	if c.MaxPending < 0 {
 		errs = append(errs, scoring.Invalid("max pending", "%d bytes", c.MaxPending))
 	}
@@ -113,7 +120,7 @@ func NewPlugin(cfg Config) *Plugin {
 	inWorkflows := &workflows.Config{
 		TaskQueue: cfg.StoreTaskQueue, ScorerTaskQueue: cfg.ScorerTaskQueue, SearchAttributes: cfg.SearchAttributes,
 		Doubles: cfg.Doubles, Disabled: cfg.DisabledWorkflows, TokenKey: cfg.TokenKey,
-		Scorers: workflows.NamesOf(cfg.Scorers), Refused: cfg.Refused,
+		Scorers: workflows.NamesOf(cfg.Scorers), Attributes: cfg.Attributes, Refused: cfg.Refused,
 	}
 	recorder := &activities.Recorder{TaskQueue: cfg.StoreTaskQueue, Store: cfg.Store, MaxPending: cfg.MaxPending, Refused: cfg.Refused}
 	if cfg.Off != nil {

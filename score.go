@@ -118,6 +118,14 @@ func Session(ctx workflow.Context, key, id string) {
 	workflows.Session(ctx, scoring.Session{Key: key, ID: id})
 }
 
+// Attribute says how the run was made: Attribute(ctx, "prompt", "v7"). Reports and counts break down by it (`starter report --by
+// attribute=prompt`), and by the worker's build without a call (`--by build`). The key is one of [Config.Attributes], the value has
+// at most 128 bytes; a second value replaces the first. A store counts at most 100 values of a key: further ones are refused, and
+// counted together under an empty one, so use no ids. An attribute that is said after the run's first assignment is marked: the
+// variant may have caused it. One that is refused in the run is a line in the log and a count of verdict_refused. It adds nothing to
+// the history, and may be added, moved and removed under open runs.
+func Attribute(ctx workflow.Context, key, value string) { workflows.Attribute(ctx, key, value) }
+
 // DeclareKey gives the run a name, such as a message id, so that a service without the run id can refer to it ([Key]),
 // after its next [Flush] or its end. At most 20 a run, 512 bytes each; a key that two runs declare is ambiguous. A
 // refused key becomes a line in the log and a count of verdict_refused.

@@ -79,10 +79,10 @@ func (b Batch) Apply(ctx context.Context, s Taker) (kept *scoring.Assignment, er
 	return kept, nil
 }
 
-// waits tells whether declared expectations are in b. A worker of a release that knows none would lose them without a
+// waits tells whether declared expectations or attributes are in b. A worker of a release that knows neither would lose them without a
 // word, so b goes by names that only a later release has: the older worker's tasks fail, and wait for the upgrade.
 func (b Batch) waits() bool {
-	return len(b.Waits) > 0 || b.Flush != nil && len(b.Flush.Waits) > 0
+	return len(b.Waits) > 0 || b.Flush != nil && (len(b.Flush.Waits) > 0 || len(b.Flush.Facts.Attributes) > 0)
 }
 
 // recordWorkflow is the workflow type that hands b over. A definition, too, waits for a release that knows it.

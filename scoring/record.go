@@ -120,6 +120,8 @@ type RunFacts struct {
 	Unserved []Ref `json:"unserved,omitempty"`
 	// Keys are names that the run declared for itself (a message id), so that a service can refer to it.
 	Keys []string `json:"keys,omitempty"`
+	// Attributes say how the run was made. Counts are broken down by them.
+	Attributes []Attribute `json:"attributes,omitempty"`
 	// Learned is when the store learned of these facts. Only reads of an experiment's rows set it.
 	Learned Learned `json:"-"`
 }

@@ -27,12 +27,14 @@ type run struct {
 	others   []scoring.Record // about other runs, that no flush has handed over yet
 	bytes    int
 	sessions []scoring.Session
-	keys     []string
-	flushes  int64 // that this run's code has made
-	assigned []scoring.Ref
-	picks    map[string]scoring.Assignment
-	unserved []scoring.Ref  // experiments that served the run the control instead of an assignment
-	deferred map[string]int // scorer name → calls of Defer so far
+	// Of the run itself: neither children nor scorers inherit them.
+	attributes []scoring.Attribute
+	keys       []string
+	flushes    int64 // that this run's code has made
+	assigned   []scoring.Ref
+	picks      map[string]scoring.Assignment
+	unserved   []scoring.Ref  // experiments that served the run the control instead of an assignment
+	deferred   map[string]int // scorer name → calls of Defer so far
 	// scorer name → calls of DeferAll so far
 	deferredAll map[string]int
 	open        int // scorers that this run started, of both forms

@@ -32,6 +32,8 @@ type Config struct {
 	Scorers []string
 	// ScorerTaskQueue is where scorers run. Empty means the task queue of the run that defers them.
 	ScorerTaskQueue string
+	// Attributes are the keys that runs may say attributes of.
+	Attributes []string
 	// Off is the kill switch. It is asked inside workflow tasks, so it must answer at once; see [activities.Switch]. Nil means on.
 	Off func() bool
 	// Refused, if not nil, is called for each refused call in a run, and not again in a replay.

@@ -156,7 +156,7 @@ func (r *run) facts(ctx workflow.Context) scoring.RunFacts {
 		Run: runOf(info), FirstRunID: chainOf(info), OriginalRunID: info.OriginalRunID,
 		WorkflowType: info.WorkflowType.Name, TaskQueue: info.TaskQueueName, Attempt: info.Attempt,
 		StartedAt: info.WorkflowStartTime, BuildID: r.cfg.build(info),
-		Sessions: r.sessions, Keys: r.keys, Assigned: r.assigned, Unserved: r.unserved,
+		Sessions: r.sessions, Keys: r.keys, Assigned: r.assigned, Unserved: r.unserved, Attributes: r.attributes,
 	}
 }
 

@@ -67,7 +67,7 @@ func writeRun(w io.Writer, v store.RunView) error {
 	fmt.Fprintf(t, "run\t%s\n", f.Run)
 	for _, line := range [][2]string{
 		{"type", f.WorkflowType}, {"started", shortTime(f.StartedAt)}, {"closed", strings.TrimSpace(shortTime(f.ClosedAt) + " " + string(f.Status))},
-		{"failed with", strings.TrimSpace(f.FailureType + " " + f.FailingStep)}, {"build", f.BuildID}, {"keys", strings.Join(f.Keys, ", ")},
+		{"failed with", strings.TrimSpace(f.FailureType + " " + f.FailingStep)}, {"build", f.BuildID}, {"keys", strings.Join(f.Keys, ", ")}, {"attributes", attributesText(f.Attributes)},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
@@ -105,4 +105,14 @@ func writeRun(w io.Writer, v store.RunView) error {
 		fmt.Fprintf(t, "  %s\t%s\tuntil %s\n", e.Scorer, strings.Join(events, ", "), cmp.Or(shortTime(e.Window.Until), "it comes"))
 	}
 	return t.Flush()
+}
+
+func attributesText(all []scoring.Attribute) string {
+	texts := make([]string, len(all))
+	for i, a := range all {
+		if texts[i] = a.Key + "=" + a.Value; a.After {
+			texts[i] += " (said after the assignment)"
+		}
+	}
+	return strings.Join(texts, ", ")
 }

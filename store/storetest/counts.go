@@ -83,6 +83,9 @@ func (b bench) recounted(t *testing.T) {
 		for _, ref := range f.Assigned {
 			add(store.SliceOfExperiment(ref.Experiment, ref.Version), ref.Variant)
 		}
+		for _, a := range f.Attributes {
+			add(store.SliceOfAttribute(a.Key), a.Value)
+		}
 	}
 	facts := map[scoring.Run]scoring.RunFacts{}
 	runs, err := b.Runs(t.Context(), store.RunFilter{})
@@ -134,7 +137,7 @@ func (b bench) counts(t *testing.T, want recount, f store.CountFilter) {
 	had := recount{}
 	for _, c := range got.Rows {
 		is := tally{c.N, c.Valued, c.Sum}
-		c.N, c.Valued, c.Sum, c.Squares = 0, 0, 0, 0
+		c.N, c.Marked, c.Valued, c.Sum, c.Squares = 0, 0, 0, 0, 0
 		require.InDelta(t, want[c].sum, is.sum, 1e-6*(1+math.Abs(is.sum)), "%s: %+v", f.Of, c)
 		is.sum = want[c].sum
 		had[c] = is
@@ -227,6 +230,39 @@ var countTests = []namedTest{
 			})
 		}
 		all.Wait()
+	}},
+	{"attributes", func(t *testing.T, b bench) {
+		attributed := func(value string, after bool) scoring.Flush {
+			r := freshRun()
+			f := flush(r, 5, inWorkflow(r, scoring.Bool("ok", true), 1))
+			f.Facts.Attributes = []scoring.Attribute{{Key: "model", Value: "m"}, {Key: "prompt", Value: value, After: after}}
+			return f
+		}
+		by := store.CountFilter{Of: store.CountRuns, Slice: store.SliceOfAttribute("prompt")}
+		first := attributed("v1", false)
+		b.flush(t, first)
+		b.flush(t, attributed("v1", true))
+		counts, err := b.Counts(t.Context(), by)
+		require.NoError(t, err)
+		require.Equal(t, []store.Count{{Name: "Answer", State: "completed", Value: "v1", N: 2, Marked: 1}}, counts.Rows)
+		first.Facts.Attributes[1].Value, first.Sequence = "v2", 9
+		b.flush(t, first)
+		b.counts(t, recount{
+			{Name: "Answer", State: "completed", Value: "v1"}: {n: 1}, {Name: "Answer", State: "completed", Value: "v2"}: {n: 1},
+		}, by)
+		for i := range scoring.MaxAttributeValues {
+			b.flush(t, attributed(fmt.Sprint("value-", i), false))
+		}
+		counts, err = b.Counts(t.Context(), by)
+		require.NoError(t, err)
+		require.Len(t, counts.Rows, scoring.MaxAttributeValues+1)
+		require.Equal(t, store.Count{Name: "Answer", State: "completed", N: 2}, counts.Rows[0], "of one value too many")
+		runs, err := b.Runs(t.Context(), store.RunFilter{Newest: true, Limit: 1})
+		require.NoError(t, err)
+		require.Equal(t, scoring.Attribute{Key: "prompt", Refused: true}, runs[0].Attributes[1])
+		invalid := attributed("v1", false)
+		invalid.Facts.Attributes[0].Key = "prompt"
+		require.Error(t, b.Flush(t.Context(), invalid))
 	}},
 	{"filters that are refused", func(t *testing.T, b bench) {
 		for _, f := range []store.CountFilter{

@@ -102,6 +102,9 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 			return f, err
 		}
 	}
+	if err := scoring.CheckAttributes(facts.Attributes); err != nil {
+		return f, err
+	}
 	for _, ref := range slices.Concat(facts.Assigned, facts.Unserved) {
 		if err := scoring.CheckName("experiment", ref.Experiment); err != nil {
 			return f, err

@@ -47,6 +47,9 @@ func (s *Store) Flush(ctx context.Context, f scoring.Flush) error {
 	if err != nil {
 		return err
 	}
+	if f.Facts.Attributes, err = s.admit(ctx, f.Facts.Attributes); err != nil {
+		return err
+	}
 	_, err = s.say(ctx, wording{flush: &f})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/internal/grouped"
@@ -53,6 +54,7 @@ type Tx interface {
 
 // Store implements store.Store. It is safe for concurrent use.
 type Store struct {
+	values  sync.Map // attributes whose value is known to be admitted
 	read    *sql.DB
 	dialect Dialect
 	arrived *grouped.Calls[incoming, store.Receipt] // nil unless the dialect groups
