@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -18,7 +17,7 @@ type together struct {
 
 	runs     map[string]*spokenOf // by hash; of new ones only the ones that a plain call is about
 	order    []*spokenOf
-	origins  map[string]group
+	origins  map[string]int  // how many runs the store has of a reset group
 	known    map[string]bool // identities of scores that there are
 	flushed  map[int64]bool  // runs that have scores from their own code
 	heldFor  map[string]bool // keys that scores are held for
@@ -33,19 +32,11 @@ type together struct {
 // spokenOf is a run that calls are about.
 type spokenOf struct {
 	runRow
-	hash           []byte
+	hash, origin   []byte // the latter as the store has it
 	fresh, changed bool
 	flush          *scoring.Flush
 	spoken         bool // a plain call is about it
 	ends           bool
-}
-
-// group has the lowest and the highest id of the runs that the store has of a reset group; NULL: it has none.
-type group struct{ first, last sql.NullInt64 }
-
-// others tells whether the group has a run other than x.
-func (g group) others(x *spokenOf) bool {
-	return g.first.Valid && (x == nil || x.fresh || g.first.Int64 != x.id || g.last.Int64 != x.id)
 }
 
 type newScore struct {
@@ -64,7 +55,7 @@ type newAssignment struct {
 // plainly writes the plain calls, and returns which the others are.
 func (t txn) plainly(ctx context.Context, calls []wording, waits waitsByOrigin) (*together, error) {
 	b := &together{
-		txn: t, done: make([]kept, len(calls)), runs: map[string]*spokenOf{}, origins: map[string]group{}, known: map[string]bool{},
+		txn: t, done: make([]kept, len(calls)), runs: map[string]*spokenOf{}, origins: map[string]int{}, known: map[string]bool{},
 		flushed: map[int64]bool{}, heldFor: map[string]bool{}, waits: waits, claimed: map[string]string{}, apart: map[string]bool{},
 	}
 	if err := b.read(ctx, calls); err != nil {
@@ -103,6 +94,7 @@ func (b *together) read(ctx context.Context, calls []wording) error {
 		if err == nil {
 			x.facts, err = decode[scoring.RunFacts](doc)
 		}
+		x.origin = inGroup(x.facts.Run, x.facts.OriginalRunID)
 		x.flushed.ended = x.facts.Status != ""
 		x.ended = x.flushed.ended
 		b.runs[string(x.hash)] = x
@@ -115,20 +107,19 @@ func (b *together) read(ctx context.Context, calls []wording) error {
 	for _, w := range calls {
 		w.eachFacts(func(f scoring.RunFacts) { origins[string(b.origin(f))] = true })
 	}
-	// A query for each is one that uses the index, also while the statistics of the database take the table for small.
+	// To count for each uses the index, also while the database takes the table for small.
 	var rows [][]any
 	for origin := range origins {
 		rows = append(rows, []any{[]byte(origin)})
 	}
 	table, args := b.rows([]Kind{Blobs}, rows)
-	const of = `(SELECT %s(r.id) FROM runs r WHERE r.origin = x.c1)`
 	if _, err := collect(ctx, b.tx, func(rows *sql.Rows) (nothing, error) {
-		var g group
+		var n int
 		var origin []byte
-		err := rows.Scan(&origin, &g.first, &g.last)
-		b.origins[string(origin)] = g
+		err := rows.Scan(&origin, &n)
+		b.origins[string(origin)] = n
 		return nothing{}, err
-	}, `SELECT x.c1, `+fmt.Sprintf(of, "MIN")+`, `+fmt.Sprintf(of, "MAX")+` FROM `+table, args...); err != nil {
+	}, `SELECT x.c1, (SELECT COUNT(*) FROM runs r WHERE r.origin = x.c1) FROM `+table, args...); err != nil {
 		return err
 	}
 	if len(identities) > 0 {
@@ -247,7 +238,11 @@ func (b *together) alone(f scoring.RunFacts) bool {
 		return false
 	}
 	origin := string(b.origin(f))
-	if b.origins[origin].others(x) {
+	others := b.origins[origin]
+	if x != nil && !x.fresh && string(x.origin) == origin {
+		others--
+	}
+	if others > 0 {
 		return false
 	}
 	claimed, there := b.claimed[origin]
