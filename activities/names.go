@@ -33,6 +33,16 @@ const (
 	// RepeatName counts a repeated delivery, on the same task queue.
 	RepeatName = "verdict.Repeat"
 
+	// BackfillWorkflow scores past runs. Its activities count runs, list them and score them.
+	BackfillWorkflow = "verdict.BackfillWorkflow"
+	CountRunsName    = "verdict.CountRuns"
+	ListRunsName     = "verdict.ListRuns"
+	ScoreRunsName    = "verdict.ScoreRuns"
+	// ProgressQuery answers with the [Progress] of a backfill; PauseSignal pauses it and ResumeSignal ends the pause.
+	ProgressQuery = "verdict.progress"
+	PauseSignal   = "verdict.pause"
+	ResumeSignal  = "verdict.resume"
+
 	// OutcomeSignal carries a scoring.Outcome to a waiting scorer.
 	OutcomeSignal = "verdict.outcome"
 	// RepeatSignal tells the workflow of an outcome's first delivery about a repetition.

@@ -36,6 +36,9 @@ func (s *Set) Register(r DynamicRegistry) {
 		CountName:      handles(func(ctx context.Context, id string) (any, error) { return nil, s.CountDelivery(ctx, id) }),
 		FollowRunName:  handles(s.FollowRun),
 		AnalyzeName:    handles(s.Analyze),
+		CountRunsName:  handles(s.CountRuns),
+		ListRunsName:   handles(s.ListRuns),
+		ScoreRunsName:  handles(s.ScoreRuns),
 	}
 	r.RegisterDynamicActivity(func(ctx context.Context, args converter.EncodedValues) (any, error) {
 		name := activity.GetInfo(ctx).ActivityType.Name

@@ -14,6 +14,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -28,6 +29,8 @@ type Set struct {
 	// Find analyses the rows of an experiment: set it to analysis.Find, whose packages a user's worker does not link. Nil:
 	// this worker analyses no experiments.
 	Find func(*experiments.Experiment, experiments.Rows, time.Time) (rollout.Finding, error)
+	// Scorers are the scorers over histories that a backfill may name, next to the ready-made ones.
+	Scorers []history.Scorer
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

@@ -84,6 +84,14 @@ func (s Scorer) key() string {
 	return s.ID()
 }
 
+// Made tells whether a record is what s says of its run. A judge's score of the same name and key is, by any hand.
+func (s Scorer) Made(r scoring.Record) bool {
+	if s.Key != "" {
+		return r.Name == s.Name && r.Key == s.Key
+	}
+	return r.Key == s.ID()
+}
+
 // Records scores a run and returns the records for the store, as of the run's own time: when it, or the step, ended. A score that is not
 // valid, and a scorer that panics, is a score in the state error. An open run is refused.
 //

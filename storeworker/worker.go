@@ -28,6 +28,7 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -73,6 +74,8 @@ type Options struct {
 	TokenKeys [][]byte
 	// Webhooks are the senders that deliveries are accepted from.
 	Webhooks Webhooks
+	// Scorers are scorers over histories that a backfill may name, next to the ready-made ones of package history.
+	Scorers []history.Scorer
 	// Keep says for how long things are kept.
 	Keep Keep
 	// Logger defaults to slog.Default().
@@ -173,7 +176,12 @@ func (s *Worker) startWorker(cfg Options) error {
 			fatal(err)
 		}
 	}
-	set := &activities.Set{Store: cfg.Store, Client: s.temporal, Find: analysis.Find}
+	for _, scorer := range cfg.Scorers {
+		if err := scorer.Validate(); err != nil {
+			return err
+		}
+	}
+	set := &activities.Set{Store: cfg.Store, Client: s.temporal, DataConverter: cfg.Client.DataConverter, Scorers: cfg.Scorers, Find: analysis.Find}
 	for _, queue := range []string{cfg.TaskQueue, activities.BundleQueue(cfg.TaskQueue)} {
 		w := worker.New(s.temporal, queue, cfg.Worker)
 		workflows.Register(w)

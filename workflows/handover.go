@@ -118,6 +118,8 @@ func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error)
 		return Deliver(ctx, argument[scoring.Outcome](ctx, args))
 	case activities.ExperimentWorkflow, "ManageExperiment", "ControlExperiment":
 		return nil, ManageExperiment(ctx, argument[rollout.State](ctx, args))
+	case activities.BackfillWorkflow:
+		return BackfillRuns(ctx, argument[activities.Backfill](ctx, args))
 	default:
 		// As the SDK does with a type that is not registered: the task fails, and another worker may have it.
 		panic(fmt.Sprintf("verdict: this worker has no workflow type %q", kind))

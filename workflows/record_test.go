@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -143,4 +144,10 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	bundle := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, activities.BundleWorkflow, activities.Bundle{Batches: []activities.Batch{batch()}})
 	require.NoError(t, bundle.Get(t.Context(), nil))
 	save("bundle_closed", "plain", true, bundle)
+	past := b.StartWith(client.StartWorkflowOptions{TaskQueue: b.VerdictQueue}, activities.BackfillWorkflow, activities.Backfill{
+		Scorers: []string{"succeeded"}, Query: "WorkflowId = '" + records.GetID() + "' OR WorkflowType = 'replayed'",
+		Since: time.Now().Add(-time.Hour), Until: time.Now(), Rate: 50, MaxRuns: 5,
+	})
+	require.NoError(t, past.Get(t.Context(), nil))
+	save("backfill_closed", "plain", true, past)
 }

@@ -13,7 +13,7 @@ import (
 // even with a name like ours.
 func (c *Config) ours(workflowType string) bool {
 	switch workflowType {
-	case activities.RecordWorkflow, activities.WaitWorkflow, activities.BundleWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow:
+	case activities.RecordWorkflow, activities.WaitWorkflow, activities.BundleWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow, activities.BackfillWorkflow:
 		return true
 	}
 	if !strings.HasPrefix(workflowType, ScorerPrefix) {

@@ -66,7 +66,7 @@ func (s *starter) commands() *cobra.Command {
 	root.AddCommand(s.demoProcesses()...)
 	root.AddCommand(
 		newDemoCommand(s), s.setupCommand(), s.runCommand(), s.outcomeCommand(), s.scoreCommand(),
-		s.experimentCommand(), s.reportCommand(), s.ledgerCommand(), s.scoresCommand(), s.sessionsCommand(), s.reconcileCommand(), s.pruneCommand(), s.migrateCommand(), s.copyCommand(),
+		s.experimentCommand(), s.reportCommand(), s.ledgerCommand(), s.scoresCommand(), s.sessionsCommand(), s.reconcileCommand(), s.backfillCommand(), s.pruneCommand(), s.migrateCommand(), s.copyCommand(),
 	)
 	s.name(root)
 	return root
