@@ -60,6 +60,7 @@ func newContexts(t *testing.T) *contexts {
 	}
 	c.cfg = b.Config(decided)
 	c.cfg.Store, c.cfg.TokenKey = b.Store, []byte(strings.Repeat("k", 32))
+	c.cfg.Attributes = []string{"cell"}
 	c.cfg.Judges = []judges.Judge{judges.NewScripted("good", judges.Reply{Verdict: judges.Verdict{State: scoring.Scored, Value: scoring.BoolValue(true)}})}
 	c.cfg.Refused = func(err error) {
 		c.mu.Lock()
@@ -163,6 +164,8 @@ func (c *contexts) makeInWorkflow(ctx workflow.Context, a at, pick verdict.Pick)
 		verdict.Score(ctx, a.Cell, 1)
 	case "Session":
 		verdict.Session(ctx, "cell", a.Cell)
+	case "Attribute":
+		verdict.Attribute(ctx, "cell", a.Cell)
 	case "DeclareKey":
 		verdict.DeclareKey(ctx, a.Cell)
 	case "TokenFor":
@@ -303,6 +306,10 @@ func (c *contexts) happened(a at, run client.WorkflowRun) bool {
 	switch a.Call {
 	case "Session":
 		return len(c.scores(store.Filter{Run: of(run), Session: scoring.Session{Key: "cell", ID: a.Cell}})) > 0
+	case "Attribute":
+		known, err := c.Store.Runs(c.t.Context(), store.RunFilter{Run: of(run)})
+		require.NoError(c.t, err)
+		return len(known) == 1 && slices.ContainsFunc(known[0].Attributes, func(x scoring.Attribute) bool { return x.Value == a.Cell })
 	case "DeclareKey":
 		declared, err := c.Store.RunOfKey(c.t.Context(), a.Cell)
 		return err == nil && declared.RunID == run.GetRunID()

@@ -32,6 +32,7 @@ var calls = []struct {
 }{
 	{"Score", verdict.Score[int]},
 	{"Session", verdict.Session},
+	{"Attribute", verdict.Attribute},
 	{"DeclareKey", verdict.DeclareKey},
 	{"TokenFor", verdict.TokenFor},
 	{"Flush", verdict.Flush},

@@ -51,6 +51,7 @@ func TestACoroutineOutlivesItsFunction(t *testing.T) {
 					_ = workflow.Await(ctx, func() bool { return over })
 					verdict.Score(ctx, "too_late", 1)
 					verdict.Session(ctx, "too", "late")
+					verdict.Attribute(ctx, "too", "late")
 					verdict.DeclareKey(ctx, "too late "+b.Queue)
 					verdict.Flush(ctx, "too_late")
 					verdict.Flush(ctx, "again")
@@ -82,7 +83,7 @@ func TestACoroutineOutlivesItsFunction(t *testing.T) {
 			require.Equal(t, []string{"in_time=1"}, b.Scores(run, 1))
 			mu.Lock()
 			require.Equal(t, []string{
-				"Score", "Session", "DeclareKey", "Flush", "Flush", "Defer", "DeferAll", "Experiment", "Retired", "Shadow", "Judge",
+				"Score", "Session", "Attribute", "DeclareKey", "Flush", "Flush", "Defer", "DeferAll", "Experiment", "Retired", "Shadow", "Judge",
 			}, refusals)
 			mu.Unlock()
 			require.True(t, b.Log.Contains("a coroutine outlived its workflow function"))
