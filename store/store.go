@@ -229,7 +229,7 @@ type Reader interface {
 	// Registrations returns the definitions of a version that workers have registered, the first one first. They may contradict
 	// each other: see experiments.Contradict.
 	Registrations(ctx context.Context, experiment, version string) ([]experiments.Registration, error)
-	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first assignment.
+	// Experiments returns the (experiment, version) pairs that have assignments, ordered by name and first counted assignment.
 	Experiments(ctx context.Context) ([]ExperimentKey, error)
 	// Runs returns the known facts about runs, whether they have flushed or not.
 	Runs(ctx context.Context, f RunFilter) ([]scoring.RunFacts, error)

@@ -98,6 +98,10 @@ func Readings() []Reading {
 			_, _, err := s.ScorePage(ctx, store.Filter{}, store.Page{Limit: 100})
 			return err
 		}},
+		{"the experiments", func(ctx context.Context, s store.Store) error {
+			_, err := s.Experiments(ctx)
+			return err
+		}},
 		{"runs without a flush", func(ctx context.Context, s store.Store) error {
 			_, err := s.Runs(ctx, store.RunFilter{Unflushed: true, Newest: true, Limit: 201})
 			return err

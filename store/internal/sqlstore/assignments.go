@@ -131,12 +131,27 @@ func (s *Store) Assignments(ctx context.Context, experiment, version string) ([]
 		` WHERE a.experiment = $1 AND ($2 = '' OR a.version = $2) ORDER BY a.id`, experiment, version)
 }
 
-// Experiments implements store.Store.
+// Experiments implements store.Store. It goes from one version's assignments to the next version's in an index, as Unsealed does: to
+// group them would read them all. The first counted assignment has position 1 once it is sealed.
 func (s *Store) Experiments(ctx context.Context) ([]store.ExperimentKey, error) {
+	next := func(where string) string {
+		return `SELECT a.id FROM assignments a WHERE ` + where + ` ORDER BY a.experiment, a.version, a.chain LIMIT 1`
+	}
 	keys, err := collect(ctx, s.read, func(rows *sql.Rows) (k store.ExperimentKey, err error) {
-		err = rows.Scan(&k.Experiment, &k.Version)
+		var first int64
+		err = rows.Scan(&k.Experiment, &k.Version, &first)
 		return k, err
-	}, `SELECT experiment, version FROM assignments GROUP BY experiment, version ORDER BY MIN(id)`)
+	}, `WITH RECURSIVE version (id) AS (
+			SELECT (`+next("TRUE")+`)
+			UNION ALL
+			SELECT COALESCE((`+next("a.experiment = o.experiment AND a.version > o.version")+`), (`+next("a.experiment > o.experiment")+`))
+			FROM version JOIN assignments o ON o.id = version.id
+		)
+		SELECT o.experiment, o.version, COALESCE(
+			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position > 0 ORDER BY a.position LIMIT 1),
+			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position IS NULL ORDER BY a.assigned_at, a.id LIMIT 1),
+			o.id) AS first
+		FROM version JOIN assignments o ON o.id = version.id ORDER BY 3`)
 	// Sorted here, by bytes: how a database compares texts depends on how it was set up.
 	slices.SortStableFunc(keys, func(a, b store.ExperimentKey) int { return strings.Compare(a.Experiment, b.Experiment) })
 	return keys, err
