@@ -256,6 +256,9 @@ type Filter struct {
 	Experiment string          // scores of runs assigned in the experiment (and, if set, Version), by run chain
 	Version    string
 	States     []scoring.State // empty: any
+	// Since and Until select what the store has learned of since a time and before another, by its own clock where it has kept
+	// that; a score that time alone has decided, since it did.
+	Since, Until time.Time
 	// History includes every revision; Retracted and Superseded include those.
 	History, Retracted, Superseded bool
 	Limit                          int // 0: no limit

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -36,7 +35,7 @@ func (a *api) readings() []reading {
 	return []reading{
 		{
 			"/v1/scores", "scores, newest first", scoreList{},
-			slices.Concat([]string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history"}, list),
+			slices.Concat([]string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history", "since", "until"}, list),
 			a.listScores,
 		},
 		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"state", "since"}, list), a.listOutcomes},
@@ -136,6 +135,12 @@ func (a *api) listScores(ctx context.Context, _ *http.Request, q url.Values) (an
 		Session:    scoring.Session{Key: q.Get("session_key"), ID: q.Get("session_id")},
 		Experiment: q.Get("experiment"), Version: q.Get("version"),
 	}
+	if f.Since, err = timeIn(q, "since"); err != nil {
+		return nil, err
+	}
+	if f.Until, err = timeIn(q, "until"); err != nil {
+		return nil, err
+	}
 	switch {
 	case (f.Session.Key == "") != (f.Session.ID == ""):
 		return nil, scoring.Invalid("session_id", "a session has a key and an id")
@@ -184,10 +189,8 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 			return nil, scoring.Invalid("state", "%q is no state of an outcome", text)
 		}
 	}
-	if text := q.Get("since"); text != "" {
-		if f.Since, err = time.Parse(time.RFC3339, text); err != nil {
-			return nil, scoring.Invalid("since", "%q is not a time as in RFC 3339", text)
-		}
+	if f.Since, err = timeIn(q, "since"); err != nil {
+		return nil, err
 	}
 	var out outcomeList
 	out.Outcomes, out.Next, err = a.Store.LedgerPage(ctx, f, p)

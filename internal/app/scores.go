@@ -32,6 +32,8 @@ func (s *starter) scoresCommand() *cobra.Command {
 		{flag: "experiment", kind: "NAME", usage: "only scores of runs in this experiment, by run; with --version", read: textOf(&f.Experiment)},
 		{flag: "version", kind: "string", usage: "only of this version of the experiment", read: textOf(&f.Version)},
 		{flag: "state", kind: "state", usage: "only scored, pending, expired, not_applicable or error; several with commas", read: statesOf(&f.States)},
+		{flag: "since", kind: "DAY|duration", usage: "only what the store has learned of since a day (2026-03-01) or some time ago (24h)", read: dayOf(&f.Since)},
+		{flag: "until", kind: "DAY|duration", usage: "only what it has learned of before a day, or up to some time ago", read: dayOf(&f.Until)},
 		{flag: "history", kind: "bool", fallback: "false", usage: "every revision, the retracted ones included; with --workflow-id or --session", read: boolOf(&f.History)},
 		{flag: "limit", kind: "n", fallback: "100", usage: "at most this many; 0: all", read: countOf(&limit, 0)},
 	}, func(ctx context.Context, _ []string) error {

@@ -12,6 +12,31 @@ import (
 )
 
 var pageTests = []namedTest{
+	{"scores since and until", func(t *testing.T, b bench) {
+		r := freshRun()
+		b.record(t, record(r, scoring.Number("early", 1), 1), record(r, scoring.Number("early_too", 1), 1))
+		counts, err := b.Counts(t.Context(), store.CountFilter{Of: store.CountScores})
+		require.NoError(t, err)
+		between := counts.AsOf
+		b.record(t, record(r, scoring.Number("late", 1), 0))
+		for _, each := range []struct {
+			since, until time.Time
+			want         []string
+		}{
+			{between, time.Time{}, []string{"late"}}, {time.Time{}, between, []string{"early_too", "early"}},
+			{between.Add(-time.Hour), between.Add(time.Hour), []string{"late", "early_too", "early"}}, {between.Add(time.Hour), time.Time{}, nil},
+		} {
+			f := store.Filter{Since: each.since, Until: each.until}
+			page, _, err := b.ScorePage(t.Context(), f, store.Page{Limit: 10})
+			require.NoError(t, err)
+			var names []string
+			for _, r := range page {
+				names = append(names, r.Name)
+			}
+			require.Equal(t, each.want, names)
+			require.Len(t, b.scores(t, f), len(each.want))
+		}
+	}},
 	{"pages of scores, newest first", func(t *testing.T, b bench) {
 		r := freshRun()
 		var want []string

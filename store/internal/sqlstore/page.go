@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -75,11 +76,37 @@ func (s *Store) newestScores(ctx context.Context, f store.Filter, p store.Page) 
 	}
 	c := s.scoreConditions(f, false)
 	c.add("s.id < ?", before)
+	if err := s.near(ctx, &c, f); err != nil {
+		return nil, "", err
+	}
 	scores, places, err := s.scoresWhere(ctx, c, ` ORDER BY s.id DESC`+limit(p.Limit+1), false)
 	if len(places) > p.Limit {
 		scores, next = scores[:p.Limit], store.Cursor(fmt.Sprintf(scoreCursor, places[p.Limit-1].score))
 	}
 	return scores, next, err
+}
+
+// outOfOrder is how many ids around a time may belong to another side of it: transactions commit in another order than they begin,
+// and a closer may be late.
+const outOfOrder = 10_000
+
+// near keeps to the ids around the times of a filter, so that a page does not look for scores where there are none.
+func (s *Store) near(ctx context.Context, c *conditions, f store.Filter) error {
+	for _, bound := range []struct {
+		at     time.Time
+		clause string
+		slack  int64
+	}{{f.Since, "s.id >= ?", -outOfOrder}, {f.Until, "s.id < ?", outOfOrder}} {
+		if bound.at.IsZero() {
+			continue
+		}
+		id, err := eraser{Store: s}.firstSince(ctx, oldScores, micro(bound.at))
+		if err != nil {
+			return err
+		}
+		c.add(bound.clause, id+bound.slack)
+	}
+	return nil
 }
 
 // mostRuns is how many runs a page of an experiment's scores looks at, at most.

@@ -136,6 +136,12 @@ func (s *Store) scoreConditions(f store.Filter, due bool) (c conditions) {
 		}
 		c.add(is, states...)
 	}
+	if !f.Since.IsZero() {
+		c.add(scoreLearned+" >= ?", micro(f.Since))
+	}
+	if !f.Until.IsZero() {
+		c.add(scoreLearned+" < ?", micro(f.Until))
+	}
 	if !f.History {
 		c.add("s.latest")
 	}
