@@ -30,6 +30,8 @@ type Backfill struct {
 	// Rate is the most runs a second; 0: no limit. MaxRuns is the most runs that are scored; 0: no limit.
 	Rate    float64 `json:"rate,omitempty"`
 	MaxRuns int     `json:"max_runs,omitempty"`
+	// Rule, if set, names the rule whose query and scorers count.
+	Rule string `json:"rule,omitempty"`
 	// Progress is how far it is.
 	Progress Progress `json:"progress"`
 }
@@ -77,19 +79,25 @@ func (b Backfill) Filter() string {
 type Listed struct {
 	Runs []scoring.Run `json:"runs"`
 	Next []byte        `json:"next,omitempty"`
+	// Every is how often a rule looks.
+	Every time.Duration `json:"every,omitempty"`
 }
 
 // listSize is how many runs one call of visibility lists.
-const listSize = 500
+const listSize = 1000
 
 // CountRuns counts the runs of a backfill, Verdict's own included.
 func (s *Set) CountRuns(ctx context.Context, b Backfill) (int64, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	r, err := s.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: activity.GetInfo(ctx).Namespace, Query: b.Filter()})
 	return r.GetCount(), unlisted(err)
 }
 
 // ListRuns lists the next page of the runs of a backfill.
 func (s *Set) ListRuns(ctx context.Context, b Backfill) (Listed, error) {
+	ctx, stop := beating(ctx)
+	defer stop()
 	namespace := activity.GetInfo(ctx).Namespace
 	r, err := s.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: namespace, PageSize: listSize, NextPageToken: b.Progress.Page, Query: b.Filter(),
@@ -120,8 +128,10 @@ func unlisted(err error) error {
 
 // ToScore are runs and the scorers that score them.
 type ToScore struct {
-	Scorers []string      `json:"scorers"`
+	Scorers []string      `json:"scorers,omitempty"`
 	Runs    []scoring.Run `json:"runs"`
+	// Rule, if set, names the rule whose scorers score them.
+	Rule string `json:"rule,omitempty"`
 }
 
 // How many histories are read at once, and how often a scorer is tried until its error is a score.
@@ -136,11 +146,23 @@ const (
 func (s *Set) ScoreRuns(ctx context.Context, x ToScore) (Counts, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
-	scorers, err := s.scorers(x.Scorers)
-	if err != nil {
-		return Counts{}, Refuse(err)
+	past := Past{Store: s.Store, From: history.Server(s.Client), Options: history.Options{DataConverter: s.DataConverter}, Now: s.now}
+	if x.Rule != "" {
+		rule, err := s.rule(x.Rule)
+		if err != nil {
+			return Counts{}, err
+		}
+		past.Scorers = rule.Scorers
+		if rule.Sample > 0 && rule.Sample < 1 {
+			past.Share = rule.share
+		}
+	} else {
+		scorers, err := s.scorers(x.Scorers)
+		if err != nil {
+			return Counts{}, Refuse(err)
+		}
+		past.Scorers = scorers
 	}
-	past := Past{Store: s.Store, From: history.Server(s.Client), Options: history.Options{DataConverter: s.DataConverter}, Scorers: scorers, Now: s.now}
 	var counts Counts
 	for some := range slices.Chunk(x.Runs, recordAtOnce) {
 		c, err := past.Score(ctx, some, activity.GetInfo(ctx).Attempt >= scorerTries)
@@ -183,6 +205,8 @@ type Past struct {
 	Options history.Options
 	Scorers []history.Scorer
 	Now     func() time.Time
+	// Share, if set, makes the record of the probability with which a run was chosen.
+	Share func(r *history.Run) scoring.Record
 }
 
 // Score scores some runs and records the scores in one transaction. Where a scorer fails, and a further try may help, it fails, unless
@@ -239,10 +263,13 @@ func (p Past) one(ctx context.Context, run scoring.Run, last bool) ([]scoring.Re
 			}
 			made, counts = []scoring.Record{s.Failed(r, err.Error())}, Counts{Failed: 1}
 		}
-		for i := range made {
-			made[i].RecordedAt = p.Now()
-		}
 		records = append(records, made...)
+	}
+	if p.Share != nil {
+		records = append(records, p.Share(r))
+	}
+	for i := range records {
+		records[i].RecordedAt = p.Now()
 	}
 	return records, counts, nil
 }

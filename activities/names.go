@@ -38,6 +38,9 @@ const (
 	CountRunsName    = "verdict.CountRuns"
 	ListRunsName     = "verdict.ListRuns"
 	ScoreRunsName    = "verdict.ScoreRuns"
+	// WatchWorkflow follows a rule: it has runs scored as they close.
+	WatchWorkflow = "verdict.WatchWorkflow"
+	MatchRunsName = "verdict.MatchRuns"
 	// ProgressQuery answers with the [Progress] of a backfill; PauseSignal pauses it and ResumeSignal ends the pause.
 	ProgressQuery = "verdict.progress"
 	PauseSignal   = "verdict.pause"

@@ -39,6 +39,7 @@ func (s *Set) Register(r DynamicRegistry) {
 		CountRunsName:  handles(s.CountRuns),
 		ListRunsName:   handles(s.ListRuns),
 		ScoreRunsName:  handles(s.ScoreRuns),
+		MatchRunsName:  handles(s.MatchRuns),
 	}
 	r.RegisterDynamicActivity(func(ctx context.Context, args converter.EncodedValues) (any, error) {
 		name := activity.GetInfo(ctx).ActivityType.Name

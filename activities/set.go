@@ -31,6 +31,8 @@ type Set struct {
 	Find func(*experiments.Experiment, experiments.Rows, time.Time) (rollout.Finding, error)
 	// Scorers are the scorers over histories that a backfill may name, next to the ready-made ones.
 	Scorers []history.Scorer
+	// Rules are the rules that this worker follows.
+	Rules []Rule
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

@@ -121,6 +121,11 @@ func (s Scorer) Records(ctx context.Context, r *Run) ([]scoring.Record, error) {
 	return records, nil
 }
 
+// Record is the record of a score of a run, as of the run's own time and under the scorer's key.
+func (s Scorer) Record(r *Run, score scoring.Score) scoring.Record {
+	return s.record(r, Scored{Score: score})
+}
+
 // Failed is the record of a run that the scorer could not score, for a reason.
 func (s Scorer) Failed(r *Run, reason string) scoring.Record {
 	return s.record(r, Scored{Score: scoring.Fail(s.Name, reason)})

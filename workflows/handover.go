@@ -120,6 +120,8 @@ func handedOver(ctx workflow.Context, args converter.EncodedValues) (any, error)
 		return nil, ManageExperiment(ctx, argument[rollout.State](ctx, args))
 	case activities.BackfillWorkflow:
 		return BackfillRuns(ctx, argument[activities.Backfill](ctx, args))
+	case activities.WatchWorkflow:
+		return nil, WatchRuns(ctx, argument[activities.Watch](ctx, args))
 	default:
 		// As the SDK does with a type that is not registered: the task fails, and another worker may have it.
 		panic(fmt.Sprintf("verdict: this worker has no workflow type %q", kind))

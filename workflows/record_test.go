@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/harness"
 	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/workflows"
@@ -150,4 +152,18 @@ func TestHistoriesOfThisRelease(t *testing.T) {
 	})
 	require.NoError(t, past.Get(t.Context(), nil))
 	save("backfill_closed", "plain", true, past)
+	b.Worker("rules-"+b.VerdictQueue, worker.Options{}, func(w worker.Worker) {
+		rule := activities.Rule{Name: "recorded", Query: "WorkflowType = 'replayed'", Scorers: []history.Scorer{history.Succeeded()}, Every: time.Second}
+		(&activities.Set{Store: b.Store, Client: b.Client, Rules: []activities.Rule{rule}}).Register(w)
+		workflows.Register(w)
+	})
+	watch := b.StartWith(client.StartWorkflowOptions{TaskQueue: "rules-" + b.VerdictQueue}, activities.WatchWorkflow, activities.Watch{Rule: "recorded", Since: time.Now().Add(-time.Minute)})
+	b.Eventually(func() error {
+		if fired := slices.Index(harness.Shape(b.History(watch)), "TimerFired"); fired < 0 {
+			return errors.New("it has not looked twice")
+		}
+		return nil
+	})
+	save("watch_open", "plain", true, watch)
+	require.NoError(t, b.Client.TerminateWorkflow(t.Context(), watch.GetID(), "", "recorded"))
 }

@@ -13,7 +13,8 @@ import (
 // even with a name like ours.
 func (c *Config) ours(workflowType string) bool {
 	switch workflowType {
-	case activities.RecordWorkflow, activities.WaitWorkflow, activities.BundleWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow, activities.BackfillWorkflow:
+	case activities.RecordWorkflow, activities.WaitWorkflow, activities.BundleWorkflow, activities.DeliverWorkflow, activities.ExperimentWorkflow, activities.BackfillWorkflow,
+		activities.WatchWorkflow:
 		return true
 	}
 	if !strings.HasPrefix(workflowType, ScorerPrefix) {

@@ -146,7 +146,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 // The scorers and the workflows that hand over replay.
 func TestRecordedHistoriesOfOursReplay(t *testing.T) {
 	t.Parallel()
-	for _, pattern := range []string{"scorer_*", "deliver_*", "record_*", "bundle_*", "backfill_*"} {
+	for _, pattern := range []string{"scorer_*", "deliver_*", "record_*", "bundle_*", "backfill_*", "watch_*"} {
 		for _, file := range recorded(t, pattern) {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 				t.Parallel()

@@ -67,7 +67,7 @@ func estimateBackfill(ctx context.Context, c client.Client, o client.Options, b 
 		parts = min(parts, max(1, int64(b.Rate)))
 		e.Seconds = max(e.Seconds, float64(e.Runs)/b.Rate)
 	}
-	pages := (count + 499) / 500
+	pages := (count + 999) / 1000
 	e.Actions = 1 + 1 + pages + (e.Runs+parts-1)/parts + pages/20
 	if b.Rate > 0 {
 		e.Actions += (e.Runs + parts - 1) / parts // a timer each

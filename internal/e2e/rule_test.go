@@ -1,0 +1,130 @@
+package e2e
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/verdict-dev/verdict/history"
+	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/storeworker"
+)
+
+// Runs of a worker that does not know Verdict are scored as they close, by a rule: all of them, each once, also the ones that closed while
+// no worker of the store was there. A sample is the same share of them for every worker, and says so.
+func TestARuleScoresRunsAsTheyClose(t *testing.T) {
+	t.Parallel()
+	const before, away = 150, 50
+	b := harness.New(t, nil)
+	server := devservertest.ForTest(t)
+	b.Worker(b.Queue, worker.Options{}, func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(plainRun, workflow.RegisterOptions{Name: "plain"})
+	})
+	rule := func(name string, sample float64, s ...history.Scorer) storeworker.Rule {
+		return storeworker.Rule{Name: name + b.Queue, Query: ofQueue(b), Scorers: s, Sample: sample, Every: time.Second}
+	}
+	rules := []storeworker.Rule{
+		rule("all", 0, history.Succeeded()), rule("half", 0.5, history.Duration()),
+		{Name: "none" + b.Queue, Query: ofQueue(b) + " AND WorkflowType = 'plane'", Scorers: []history.Scorer{history.Retries()}},
+	}
+	serve := func() (stop func()) {
+		w, err := storeworker.Start(t.Context(), storeworker.Options{
+			Client: client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger()},
+			Store:  keptOpen{b.Store}, TaskQueue: b.VerdictQueue, Rules: rules, Logger: harnessLog(b),
+		})
+		require.NoError(t, err)
+		stopped := false
+		stop = func() {
+			if !stopped {
+				stopped = true
+				require.NoError(t, w.Stop())
+			}
+		}
+		t.Cleanup(stop)
+		return stop
+	}
+	run := func(from, to int) {
+		var all errgroup.Group
+		all.SetLimit(8)
+		for i := from; i < to; i++ {
+			all.Go(func() error {
+				run, err := b.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: fmt.Sprintf("%s-%d", b.Queue, i), TaskQueue: b.Queue}, "plain", i)
+				if err == nil {
+					_ = run.Get(t.Context(), nil)
+				}
+				return err
+			})
+		}
+		require.NoError(t, all.Wait())
+	}
+	scores := func(name string) []scoring.Record {
+		all, err := b.Store.Scores(t.Context(), store.Filter{Name: name, History: true})
+		require.NoError(t, err)
+		return all
+	}
+	scored := func(n int) {
+		b.Eventually(func() error {
+			if all := scores("succeeded"); len(all) != n {
+				return fmt.Errorf("%d are scored", len(all))
+			}
+			return nil
+		})
+	}
+	stop := serve()
+	run(0, before)
+	scored(before)
+	var took []time.Duration
+	for _, r := range scores("succeeded") {
+		took = append(took, r.RecordedAt.Sub(r.ObservedAt))
+	}
+	slices.Sort(took)
+	t.Logf("from close to score, looked for every second: median %s, p99 %s", took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond))
+	stop()
+	run(before, before+away)
+	defer serve()()
+	scored(before + away)
+
+	seen := map[scoring.Run]bool{}
+	for _, r := range scores("succeeded") {
+		require.False(t, seen[r.Run])
+		seen[r.Run] = true
+		require.Equal(t, scoring.Scored, r.State)
+		require.Equal(t, 1, r.Revision)
+	}
+	b.Eventually(func() error { // the other rule has looked at the last runs, too
+		if n := len(scores("sampled")); n < 60 || n != len(scores("duration")) {
+			return fmt.Errorf("%d of them are in the sample", n)
+		}
+		return nil
+	})
+	for _, r := range scores("sampled") {
+		require.Equal(t, "0.5", r.Value.String())
+		require.Equal(t, "rule:half"+b.Queue, r.Key)
+	}
+	require.Less(t, len(scores("duration")), 140)
+	require.Empty(t, scores("retries"))
+	require.True(t, b.Log.Contains("a rule matches no run that closed in the last day"))
+	for _, r := range rules {
+		require.NoError(t, b.Client.TerminateWorkflow(t.Context(), r.WorkflowID(), "", "the test is over"))
+	}
+}
+
+// keptOpen is a store that a worker does not close.
+type keptOpen struct{ store.Store }
+
+func (keptOpen) Close() error { return nil }
+
+func harnessLog(b *harness.Bench) *slog.Logger {
+	return slog.New(slog.NewTextHandler(b.Log, nil))
+}

@@ -1,0 +1,88 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/verdict-dev/verdict/activities"
+)
+
+// How a rule is followed. Visibility lists a run some time after its close, so each look goes back a little, and every now and then
+// further: a run that has its scores costs a question to the store.
+const (
+	lookBack     = 15 * time.Second
+	sweepEvery   = 2 * time.Minute
+	sweepBack    = 10 * time.Minute
+	looksPerRun  = 200
+	noRule       = time.Hour // how long no worker may have the rule
+	eventsPerRun = 4000      // until it continues as new
+)
+
+// WatchRuns follows a rule: it lists the runs that have closed and has them scored. It is the only one that does for a rule, and where it
+// has got to is its state, so nothing is missed while workers are away. It ends when no worker has had the rule for an hour.
+func WatchRuns(ctx workflow.Context, w activities.Watch) error {
+	if err := workflow.SetQueryHandler(ctx, activities.ProgressQuery, func() (activities.Progress, error) { return w.Progress, nil }); err != nil {
+		return err
+	}
+	if w.StartedAt.IsZero() {
+		w.StartedAt = workflow.Now(ctx)
+	}
+	for range looksPerRun {
+		every, err := look(ctx, &w)
+		var timeout *temporal.TimeoutError
+		if errors.As(err, &timeout) {
+			workflow.GetLogger(ctx).Warn("Verdict: no worker has the rule any longer", "Rule", w.Rule)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := workflow.Sleep(ctx, every); err != nil {
+			return err
+		}
+		if workflow.GetInfo(ctx).GetCurrentHistoryLength() > eventsPerRun {
+			break
+		}
+	}
+	return workflow.NewContinueAsNewError(ctx, activities.WatchWorkflow, w)
+}
+
+// look scores what has closed since the last look.
+func look(ctx workflow.Context, w *activities.Watch) (every time.Duration, err error) {
+	now := workflow.Now(ctx)
+	b := activities.Backfill{Rule: w.Rule, Since: w.Since.Add(-lookBack), Until: now}
+	if now.Sub(w.SweptAt) >= sweepEvery {
+		b.Since, w.SweptAt = w.Since.Add(-sweepBack), now
+	}
+	options := storeActivity("")
+	options.StartToCloseTimeout, options.ScheduleToCloseTimeout = 10*time.Minute, noRule
+	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Minute}
+	ctx = workflow.WithActivityOptions(ctx, options)
+	for {
+		var page activities.Listed
+		if err := answer(ctx, workflow.ExecuteActivity(ctx, activities.MatchRunsName, b), &page); err != nil {
+			return 0, err
+		}
+		var parts []workflow.Future
+		for runs := page.Runs; len(runs) > 0; {
+			n := min(partSize, len(runs))
+			parts = append(parts, workflow.ExecuteActivity(ctx, activities.ScoreRunsName, activities.ToScore{Rule: w.Rule, Runs: runs[:n]}))
+			runs = runs[n:]
+		}
+		for _, part := range parts {
+			var counts activities.Counts
+			if err := answer(ctx, part, &counts); err != nil {
+				return 0, err
+			}
+			counts.Skipped = 0 // most were scored at the last look
+			w.Add(counts)
+		}
+		if b.Progress.Page = page.Next; len(page.Next) == 0 {
+			w.Since = now
+			return page.Every, nil
+		}
+	}
+}
