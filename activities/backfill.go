@@ -32,6 +32,10 @@ type Backfill struct {
 	MaxRuns int     `json:"max_runs,omitempty"`
 	// Rule, if set, names the rule whose query and scorers count.
 	Rule string `json:"rule,omitempty"`
+	// Recheck, if set, names the recheck whose query and scorers count, and Back is how long before its scheduled time the runs closed at
+	// most. Runs are scored again: the same score changes nothing.
+	Recheck string        `json:"recheck,omitempty"`
+	Back    time.Duration `json:"back,omitempty"`
 	// Progress is how far it is.
 	Progress Progress `json:"progress"`
 }
@@ -90,6 +94,10 @@ const listSize = 1000
 func (s *Set) CountRuns(ctx context.Context, b Backfill) (int64, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
+	b, err := s.queried(b)
+	if err != nil {
+		return 0, err
+	}
 	r, err := s.Client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: activity.GetInfo(ctx).Namespace, Query: b.Filter()})
 	return r.GetCount(), unlisted(err)
 }
@@ -98,6 +106,10 @@ func (s *Set) CountRuns(ctx context.Context, b Backfill) (int64, error) {
 func (s *Set) ListRuns(ctx context.Context, b Backfill) (Listed, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
+	b, err := s.queried(b)
+	if err != nil {
+		return Listed{}, err
+	}
 	namespace := activity.GetInfo(ctx).Namespace
 	r, err := s.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: namespace, PageSize: listSize, NextPageToken: b.Progress.Page, Query: b.Filter(),
@@ -132,6 +144,8 @@ type ToScore struct {
 	Runs    []scoring.Run `json:"runs"`
 	// Rule, if set, names the rule whose scorers score them.
 	Rule string `json:"rule,omitempty"`
+	// Recheck, if set, names the recheck whose scorers score them, again.
+	Recheck string `json:"recheck,omitempty"`
 }
 
 // How many histories are read at once, and how often a scorer is tried until its error is a score.
@@ -147,7 +161,14 @@ func (s *Set) ScoreRuns(ctx context.Context, x ToScore) (Counts, error) {
 	ctx, stop := beating(ctx)
 	defer stop()
 	past := Past{Store: s.Store, From: history.Server(s.Client), Options: history.Options{DataConverter: s.DataConverter}, Now: s.now}
-	if x.Rule != "" {
+	switch {
+	case x.Recheck != "":
+		recheck, err := s.recheck(x.Recheck)
+		if err != nil {
+			return Counts{}, err
+		}
+		past.Scorers, past.Again = recheck.Scorers, true
+	case x.Rule != "":
 		rule, err := s.rule(x.Rule)
 		if err != nil {
 			return Counts{}, err
@@ -156,7 +177,7 @@ func (s *Set) ScoreRuns(ctx context.Context, x ToScore) (Counts, error) {
 		if rule.Sample > 0 && rule.Sample < 1 {
 			past.Share = rule.share
 		}
-	} else {
+	default:
 		scorers, err := s.scorers(x.Scorers)
 		if err != nil {
 			return Counts{}, Refuse(err)
@@ -205,6 +226,8 @@ type Past struct {
 	Options history.Options
 	Scorers []history.Scorer
 	Now     func() time.Time
+	// Again scores runs that have scores already.
+	Again bool
 	// Share, if set, makes the record of the probability with which a run was chosen.
 	Share func(r *history.Run) scoring.Record
 }
@@ -276,6 +299,9 @@ func (p Past) one(ctx context.Context, run scoring.Run, last bool) ([]scoring.Re
 
 // left are the scorers that have not scored a run. An error score does not count.
 func (p Past) left(ctx context.Context, run scoring.Run) ([]history.Scorer, error) {
+	if p.Again {
+		return p.Scorers, nil
+	}
 	has, err := p.Store.Scores(ctx, store.Filter{Run: run, Superseded: true})
 	if err != nil {
 		return nil, err

@@ -33,6 +33,8 @@ type Set struct {
 	Scorers []history.Scorer
 	// Rules are the rules that this worker follows.
 	Rules []Rule
+	// Rechecks are the rechecks that this worker makes.
+	Rechecks []Recheck
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

@@ -40,6 +40,7 @@ var known = map[string]string{
 	"openai":      "github.com/verdict-dev/verdict/judges/openai",
 	"os":          "os",
 	"scoring":     "github.com/verdict-dev/verdict/scoring",
+	"sql":         "database/sql",
 	"sqlite":      "github.com/verdict-dev/verdict/store/sqlite",
 	"strings":     "strings",
 	"temporal":    "go.temporal.io/sdk/temporal",

@@ -25,7 +25,7 @@ const (
 )
 
 // validate refuses scorers and rules that are not valid, and a name that several rules have.
-func validate(scorers []history.Scorer, rules []Rule) error {
+func validate(scorers []history.Scorer, rules []Rule, rechecks []Recheck) error {
 	for _, s := range scorers {
 		if err := s.Validate(); err != nil {
 			return err
@@ -38,6 +38,16 @@ func validate(scorers []history.Scorer, rules []Rule) error {
 		}
 		if names[r.Name] {
 			return scoring.Invalid("rules", "%s appears twice", r.Name)
+		}
+		names[r.Name] = true
+	}
+	clear(names)
+	for _, r := range rechecks {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+		if names[r.Name] {
+			return scoring.Invalid("rechecks", "%s appears twice", r.Name)
 		}
 		names[r.Name] = true
 	}

@@ -79,6 +79,8 @@ type Options struct {
 	// Rules have runs scored as they close, from their histories: see [Rule]. A rule that is taken away ends an hour after the last worker
 	// that has it.
 	Rules []Rule
+	// Rechecks have runs of the last days scored again every night: see [Recheck]. Delete the schedule of one that is taken away.
+	Rechecks []Recheck
 	// Keep says for how long things are kept.
 	Keep Keep
 	// Logger defaults to slog.Default().
@@ -162,7 +164,7 @@ func start(ctx context.Context, cfg Options, owned io.Closer, numbers *registry)
 	if err := s.startWorker(cfg); err != nil {
 		return nil, err
 	}
-	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg), s.sealer(cfg)), s.follow(cfg), s.preview(cfg), task{what: "check the store and Temporal", every: lookEvery, do: func(ctx context.Context) error {
+	s.upkeep = startUpkeep(s.log, append(tasksOf(cfg.Store, cfg.Keep, s.delivery(cfg), s.sealer(cfg)), s.follow(cfg), s.preview(cfg), s.schedule(cfg), task{what: "check the store and Temporal", every: lookEvery, do: func(ctx context.Context) error {
 		setAway(s.metrics, s.parts.all, s.parts.look(ctx))
 		return nil
 	}}))
@@ -179,10 +181,10 @@ func (s *Worker) startWorker(cfg Options) error {
 			fatal(err)
 		}
 	}
-	if err := validate(cfg.Scorers, cfg.Rules); err != nil {
+	if err := validate(cfg.Scorers, cfg.Rules, cfg.Rechecks); err != nil {
 		return err
 	}
-	set := &activities.Set{Store: cfg.Store, Client: s.temporal, DataConverter: cfg.Client.DataConverter, Scorers: cfg.Scorers, Rules: cfg.Rules, Find: analysis.Find}
+	set := &activities.Set{Store: cfg.Store, Client: s.temporal, DataConverter: cfg.Client.DataConverter, Scorers: cfg.Scorers, Rules: cfg.Rules, Rechecks: cfg.Rechecks, Find: analysis.Find}
 	for _, queue := range []string{cfg.TaskQueue, activities.BundleQueue(cfg.TaskQueue)} {
 		w := worker.New(s.temporal, queue, cfg.Worker)
 		workflows.Register(w)

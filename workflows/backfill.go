@@ -32,6 +32,10 @@ func BackfillRuns(ctx workflow.Context, b activities.Backfill) (activities.Progr
 	ctx = workflow.WithActivityOptions(ctx, options)
 	if p.StartedAt.IsZero() {
 		p.StartedAt = workflow.Now(ctx)
+		if f.b.Back > 0 {
+			f.b.Until = scheduled(ctx)
+			f.b.Since = f.b.Until.Add(-f.b.Back)
+		}
 		if err := answer(ctx, workflow.ExecuteActivity(ctx, activities.CountRunsName, f.b), &p.Total); err != nil {
 			return *p, err
 		}
@@ -106,7 +110,7 @@ func (f *backfill) page(ctx workflow.Context) error {
 			return err
 		}
 		began := workflow.Now(ctx)
-		pending = append(pending, workflow.ExecuteActivity(ctx, activities.ScoreRunsName, activities.ToScore{Scorers: f.b.Scorers, Runs: part}))
+		pending = append(pending, workflow.ExecuteActivity(ctx, activities.ScoreRunsName, activities.ToScore{Scorers: f.b.Scorers, Recheck: f.b.Recheck, Runs: part}))
 		if len(pending) == atOnce {
 			if err := f.take(ctx, pending[0]); err != nil {
 				return err
@@ -146,3 +150,13 @@ func (f *backfill) take(ctx workflow.Context, part workflow.Future) error {
 func (f *backfill) wait(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool { return !f.b.Progress.Paused })
 }
+
+// scheduled is when a schedule meant the run to start, which it may do later: after an outage, or an earlier run that took long.
+func scheduled(ctx workflow.Context) time.Time {
+	if at, ok := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledAt); ok {
+		return at
+	}
+	return workflow.Now(ctx)
+}
+
+var scheduledAt = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
