@@ -179,6 +179,9 @@ var countTests = []namedTest{
 		b.counts(t, recount{{Name: "ok", Step: "Retrieve", State: "scored", Build: "b2", Day: day}: {1, 1, 1}}, by)
 		by = store.CountFilter{Of: store.CountScores, Slice: store.SliceOfExperiment("e", "1")}
 		b.counts(t, recount{{Name: "ok", State: "scored", Value: "a"}: {1, 1, 1}}, by)
+		b.record(t, onStep(r, scoring.Bool("ok", false), 2, 4)) // a correction
+		b.counts(t, recount{{Name: "ok", State: "scored", Value: "a"}: {1, 1, 0}}, by)
+		b.counted(t)
 		f.Facts.Assigned, f.Sequence = f.Facts.Assigned[1:], 9
 		b.flush(t, f)
 		b.counts(t, recount{}, by)
