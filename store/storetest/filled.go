@@ -106,4 +106,6 @@ func CountsFilled(t *testing.T, s store.Store, exec func(statement string) error
 	writing.Wait()
 	require.NoError(t, err)
 	Counted(t, s)
+	require.NoError(t, migrate(), "it looks at the last rows again")
+	Counted(t, s)
 }
