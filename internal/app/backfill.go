@@ -61,6 +61,7 @@ tokens and steps. Others are the ones of the worker's own program.`,
 			return s.steerBackfill(ctx, name, args[0])
 		}))
 	}
+	c.AddCommand(s.compareCommand())
 	return c
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
+	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
@@ -97,4 +99,39 @@ func TestABarTellsHowFarItIs(t *testing.T) {
 	p.Paused = true
 	require.Equal(t, "[##########                    ] 100 of 300 runs, paused", bar(p, began.Add(10*time.Second)))
 	require.Equal(t, "[                              ] 0 of 0 runs", bar(activities.Progress{StartedAt: began}, began))
+}
+
+// Two versions of a scorer are compared on the runs that both have scored.
+func TestCompareVersions(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "verdict.db")
+	db, err := sqlite.Open(t.Context(), path)
+	require.NoError(t, err)
+	var records []scoring.Record
+	say := func(run int, version string, v float64) {
+		r := scoring.NewRecord(scoring.Number("polite", v).WithReason("because\nof that"), scoring.FromClient, scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w-", run), RunID: "r"}, scoring.Step{}, time.Now())
+		r.Key, r.Scorer, r.ScorerVersion = "polite@"+version, "polite", version
+		records = append(records, r)
+	}
+	for run := range 40 {
+		say(run, "1", 0.5)
+		if run > 0 {
+			say(run, "2", 0.5+float64(run%4)/10)
+		}
+	}
+	say(40, "2", 1)
+	require.NoError(t, db.Record(t.Context(), records))
+	require.NoError(t, db.Close())
+	got := call(t, RunStarter, nil, "backfill", "compare", "polite", "1", "2", "--db", path, "-o", "json")
+	require.NoError(t, got.err)
+	var c compared
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &c))
+	require.Equal(t, []int{39, 1, 1, 30, 9, 0}, []int{c.Both, c.OnlyFrom, c.OnlyTo, c.Higher, c.Same, c.Lower})
+	require.Len(t, c.Changed, 20)
+	require.InDelta(t, 0.8, c.Changed[0].To, 1e-9)
+	require.InDelta(t, 0.5, c.MeanFrom, 1e-9)
+	got = call(t, RunStarter, nil, "backfill", "compare", "polite", "1", "2", "--db", path)
+	require.Contains(t, got.stdout, "polite: 39 scored by both, 1 by 1 alone, 1 by 2 alone\nmean 0.6538, was 0.5; 30 higher, 9 the same, 0 lower\nrun     step  was  is   reason\nw-11/r  -     0.5  0.8  because\n")
+	got = call(t, RunStarter, nil, "backfill", "compare", "polite", "1", "3", "--db", path)
+	require.Equal(t, "no run has a value of polite by both 1 and 3: 40 by the first alone, 0 by the second alone\n", got.stdout)
 }

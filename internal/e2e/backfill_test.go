@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,12 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
+)
+
+// How many runs the tests score: a few in every run, and the whole promise with -past 5000 and -closing 10000.
+var (
+	pastRuns    = flag.Int("past", 300, "how many closed runs a backfill scores")
+	closingRuns = flag.Int("closing", 200, "how many runs a rule scores as they close")
 )
 
 // plainRun is a workflow whose worker does not know Verdict.
@@ -96,7 +103,7 @@ func backfill(t *testing.T, b *harness.Bench, x activities.Backfill) client.Work
 // and then. A second backfill has nothing to do, and another version of a scorer has.
 func TestABackfillScoresEachRunOnce(t *testing.T) {
 	t.Parallel()
-	const runs = 300
+	runs := *pastRuns
 	b := past(t, runs)
 	var calls atomic.Int64
 	set := &activities.Set{Store: b.Store, Scorers: []history.Scorer{

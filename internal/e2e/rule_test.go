@@ -25,7 +25,7 @@ import (
 // no worker of the store was there. A sample is the same share of them for every worker, and says so.
 func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 	t.Parallel()
-	const before, away = 150, 50
+	before, away := *closingRuns*3/4, *closingRuns/4
 	b := harness.New(t, nil)
 	server := devservertest.ForTest(t)
 	b.Worker(b.Queue, worker.Options{}, func(w worker.Worker) {
@@ -103,7 +103,7 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 		require.Equal(t, 1, r.Revision)
 	}
 	b.Eventually(func() error { // the other rule has looked at the last runs, too
-		if n := len(scores("sampled")); n < 60 || n != len(scores("duration")) {
+		if n := len(scores("sampled")); n < (before+away)*3/10 || n != len(scores("duration")) {
 			return fmt.Errorf("%d of them are in the sample", n)
 		}
 		return nil
@@ -112,7 +112,7 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 		require.Equal(t, "0.5", r.Value.String())
 		require.Equal(t, "rule:half"+b.Queue, r.Key)
 	}
-	require.Less(t, len(scores("duration")), 140)
+	require.Less(t, len(scores("duration")), (before+away)*7/10)
 	require.Empty(t, scores("retries"))
 	require.True(t, b.Log.Contains("a rule matches no run that closed in the last day"))
 	for _, r := range rules {
