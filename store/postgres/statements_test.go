@@ -154,41 +154,67 @@ func TestStatementsDoNotGrowWithWrites(t *testing.T) {
 	require.Len(t, scored, 2*n, "of the sessions of runs")
 }
 
-// A group reads what its calls are about, and not the tables: also before the database has statistics of them, when its plans are for
-// tables that are as good as empty.
-func TestWritesReadNoTables(t *testing.T) {
+// A group reads what its calls are about, and prune reads each row some times, and neither reads whole tables: also before the database
+// has statistics of them, when its plans are for tables that are as good as empty.
+func TestWritesAndPruneReadNoTables(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Start(t)
 	require.NoError(t, Migrate(t.Context(), url))
-	s, err := Open(t.Context(), url)
-	require.NoError(t, err)
 	const n = 4000
 	now := time.Now()
-	var all errgroup.Group
-	all.SetLimit(512)
-	for i := range n {
-		all.Go(func() error {
-			run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w", i), RunID: "r"}
-			own := scoring.Record{Score: scoring.Bool("good", true), Run: run, Source: scoring.FromWorkflow}
-			return s.Flush(t.Context(), scoring.Flush{
-				Facts:    scoring.RunFacts{Run: run, FirstRunID: "r", OriginalRunID: "r", StartedAt: now, Status: scoring.RunCompleted},
-				Sequence: 11, Ordinal: 1, At: now, Records: []scoring.Record{own},
-			})
-		})
+	// within does something with a store and returns how many rows that reads.
+	var before int64
+	within := func(do func(s *Store)) int64 {
+		s, err := Open(t.Context(), url)
+		require.NoError(t, err)
+		do(s)
+		require.NoError(t, s.Close()) // sessions report their statistics when they end
+		c, err := pgx.Connect(t.Context(), url)
+		require.NoError(t, err)
+		defer c.Close(t.Context())
+		var open, read, written int64
+		require.Eventually(t, func() bool {
+			err := c.QueryRow(t.Context(), `SELECT (SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'),
+				SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)), SUM(n_tup_ins) FROM pg_stat_user_tables
+				WHERE relname IN ('runs', 'scores', 'expectations', 'served', 'assignments')`).Scan(&open, &read, &written)
+			return err == nil && open == 1 && written >= 2*n
+		}, time.Minute, 50*time.Millisecond)
+		read, before = read-before, read
+		return read
 	}
-	require.NoError(t, all.Wait())
-	require.NoError(t, s.Close()) // sessions report their statistics when they end
-	c, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer c.Close(t.Context())
-	var read, written int64
-	require.Eventually(t, func() bool {
-		err := c.QueryRow(t.Context(), `SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)), SUM(n_tup_ins) FROM pg_stat_user_tables
-			WHERE relname IN ('runs', 'scores', 'expectations', 'served', 'assignments')`).Scan(&read, &written)
-		return err == nil && written >= 2*n
-	}, time.Minute, 50*time.Millisecond)
-	t.Logf("%d rows read for %d written", read, written)
-	require.Less(t, read, int64(100*n), "of %d rows that were written", written)
+	wrote := within(func(s *Store) {
+		var all errgroup.Group
+		all.SetLimit(512)
+		for i := range n {
+			all.Go(func() error {
+				run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w", i), RunID: "r"}
+				a := scoring.Assignment{
+					Experiment: "retriever", Version: "1", Variant: "a", By: scoring.ByWeight, Unit: run.WorkflowID,
+					Probabilities: map[string]float64{"a": 1}, Run: run, FirstRunID: "r", OriginalRunID: "r", At: now,
+				}
+				if i%2 == 0 {
+					if _, err := s.Assign(t.Context(), a); err != nil {
+						return err
+					}
+				}
+				own := scoring.Record{Score: scoring.Bool("good", true), Run: run, Source: scoring.FromWorkflow}
+				return s.Flush(t.Context(), scoring.Flush{
+					Facts:    scoring.RunFacts{Run: run, FirstRunID: "r", OriginalRunID: "r", StartedAt: now, Status: scoring.RunCompleted},
+					Sequence: 11, Ordinal: 1, At: now, Records: []scoring.Record{own},
+				})
+			})
+		}
+		require.NoError(t, all.Wait())
+	})
+	pruned := within(func(s *Store) {
+		later := now.Add(time.Hour)
+		done, err := s.Prune(t.Context(), store.Pruning{Scores: later, Revisions: later, Runs: later, DryRun: true})
+		require.NoError(t, err)
+		require.Equal(t, store.Pruned{Scores: n / 2, Runs: n / 2}, done)
+	})
+	t.Logf("%d rows read to write %d runs, %d to prune them", wrote, n, pruned)
+	require.Less(t, wrote, int64(100*n))
+	require.Less(t, pruned, int64(100*n))
 }
 
 // waiting is an expectation of a payment.

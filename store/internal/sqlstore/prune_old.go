@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,8 +12,12 @@ import (
 	"github.com/verdict-dev/verdict/store"
 )
 
-// eraseBatch is how many scores, runs or outcomes one transaction deletes, and so how long writes about them wait for it.
-const eraseBatch = 200
+// eraseBatch is how many scores, runs or outcomes one transaction deletes, and so how long writes about them wait for it. eraseWindow is how
+// many one statement looks at.
+const (
+	eraseBatch  = 200
+	eraseWindow = 1000
+)
 
 // Prune implements store.Store. Rows get their ids in the order in which they are written, so the ids are the index by time, which
 // costs a row nothing.
@@ -43,11 +49,11 @@ func (s *Store) Prune(ctx context.Context, p store.Pruning) (done store.Pruned, 
 
 // prunable are rows that may be deleted once they are old.
 type prunable struct {
-	table, from, id string
-	learned         string // when the store learned of a row; NULL: not known
-	where           func(c *conditions, before int64)
-	locks           func(ctx context.Context, q querier, d Dialect, ids []int64) (locks, error)
-	erase           func(ctx context.Context, t txn, ids []int64) error
+	table, alias, join string
+	learned            string // when the store learned of a row; NULL: not known
+	where              func(c *conditions, before int64)
+	locks              func(ctx context.Context, q querier, d Dialect, ids []int64) (locks, error)
+	erase              func(ctx context.Context, t txn, ids []int64) error
 }
 
 // eraser deletes rows, or counts them.
@@ -63,38 +69,44 @@ func (e eraser) erase(ctx context.Context, p prunable, before int64) (erased int
 		return 0, err
 	}
 	for after := int64(0); ; {
-		ids, err := e.old(ctx, e.read, p, before, func(c *conditions) { c.add(p.id+" > ? AND "+p.id+" < ?", after, until) })
-		if err != nil || len(ids) == 0 {
+		seen, err := e.look(ctx, e.read, p, before, func(c *conditions) { c.add("id > ? AND id < ? ORDER BY id"+limit(eraseWindow), after, until) })
+		if err != nil || len(seen) == 0 {
 			return erased, err
 		}
-		after = ids[len(ids)-1]
-		if e.dry {
-			erased += len(ids)
-			continue
-		}
-		l, err := p.locks(ctx, e.read, e.dialect, ids)
-		if err != nil {
-			return erased, err
-		}
-		n, err := write(ctx, e.Store, "prune", func(ctx context.Context, t txn) (int, error) {
-			if err := t.hold(ctx, l); err != nil {
-				return 0, err
+		after = seen[len(seen)-1].id
+		for ids := range slices.Chunk(oldOf(seen), eraseBatch) {
+			n := len(ids)
+			if !e.dry {
+				n, err = e.eraseBatch(ctx, p, before, ids)
 			}
-			// Something may have been said of them since.
-			still, err := e.old(ctx, t.tx, p, before, func(c *conditions) {
-				is, list := in(e.dialect, len(c.args)+1, Ints, ids)
-				c.clauses, c.args = append(c.clauses, p.id+" "+is), append(c.args, list)
-			})
-			if err != nil || len(still) == 0 {
-				return 0, err
+			if erased += n; err != nil {
+				return erased, err
 			}
-			return len(still), p.erase(ctx, t, still)
-		})
-		erased += n
-		if err != nil {
-			return erased, err
 		}
 	}
+}
+
+// eraseBatch deletes the rows that are still old.
+func (e eraser) eraseBatch(ctx context.Context, p prunable, before int64, ids []int64) (int, error) {
+	l, err := p.locks(ctx, e.read, e.dialect, ids)
+	if err != nil {
+		return 0, err
+	}
+	return write(ctx, e.Store, "prune", func(ctx context.Context, t txn) (int, error) {
+		if err := t.hold(ctx, l); err != nil {
+			return 0, err
+		}
+		// Something may have been said of them since.
+		seen, err := e.look(ctx, t.tx, p, before, func(c *conditions) {
+			is, list := in(e.dialect, len(c.args)+1, Ints, ids)
+			c.clauses, c.args = append(c.clauses, "id "+is), append(c.args, list)
+		})
+		still := oldOf(seen)
+		if err != nil || len(still) == 0 {
+			return 0, err
+		}
+		return len(still), p.erase(ctx, t, still)
+	})
 }
 
 // firstSince returns about the first id of a row that the store learned of at a time or later.
@@ -111,7 +123,7 @@ func (e eraser) firstSince(ctx context.Context, p prunable, at int64) (int64, er
 		}
 		middle := low + (high-low)/2
 		r, found, err := one(ctx, e.read, func(rows *sql.Rows) (r row, err error) { return r, rows.Scan(&r.id, &r.learned) },
-			`SELECT `+p.id+`, `+p.learned+` FROM `+p.from+` WHERE `+p.id+` >= $1 ORDER BY `+p.id+` LIMIT 1`, middle)
+			fmt.Sprintf(`SELECT id, %s FROM %s %s WHERE id >= $1 ORDER BY id LIMIT 1`, p.learned, p.table, p.alias), middle)
 		if err != nil {
 			return 0, err
 		}
@@ -124,18 +136,38 @@ func (e eraser) firstSince(ctx context.Context, p prunable, at int64) (int64, er
 	return low, nil
 }
 
-// old returns a batch of the rows that which selects and that may be deleted.
-func (e eraser) old(ctx context.Context, q querier, p prunable, before int64, which func(*conditions)) ([]int64, error) {
-	finished, args := e.dialect.Lists.Rows(1, []Kind{Texts, Texts}, e.finished)
-	c := conditions{args: args}
+// lookedAt is a row that may be old.
+type lookedAt struct {
+	id  int64
+	old bool
+}
+
+func oldOf(seen []lookedAt) (ids []int64) {
+	for _, x := range seen {
+		if x.old {
+			ids = append(ids, x.id)
+		}
+	}
+	return ids
+}
+
+// look looks at the rows that a condition selects, and at no others: the tables are not joined before that.
+func (e eraser) look(ctx context.Context, q querier, p prunable, before int64, which func(*conditions)) ([]lookedAt, error) {
+	finished, list := e.dialect.Lists.Rows(1, []Kind{Texts, Texts}, e.finished)
+	c := conditions{args: list}
 	which(&c)
+	window := c.clauses[0]
+	c.clauses = nil
 	p.where(&c, before)
-	return collect(ctx, q, scanID, `WITH finished AS (SELECT c1 AS experiment, c2 AS version FROM `+finished+`)
-		SELECT `+p.id+` FROM `+p.from+c.String()+` ORDER BY `+p.id+limit(eraseBatch), c.args...)
+	return collect(ctx, q, func(rows *sql.Rows) (x lookedAt, err error) { return x, rows.Scan(&x.id, &x.old) },
+		fmt.Sprintf(`WITH finished AS (SELECT c1 AS experiment, c2 AS version FROM %s)
+			SELECT %[2]s.id, CASE WHEN %[3]s THEN TRUE ELSE FALSE END FROM (SELECT * FROM %[4]s WHERE %[5]s) AS %[2]s%[6]s ORDER BY %[2]s.id`,
+			finished, p.alias, strings.Join(c.clauses, " AND "), p.table, window, p.join), c.args...)
 }
 
 // isOver tells of a run r that no experiment that it, or its chain, takes part in is unfinished.
-const isOver = `NOT EXISTS (SELECT 1 FROM assignments a WHERE (a.chain = r.chain OR a.run = r.id) AND ` + unfinishedA + `)
+const isOver = `NOT EXISTS (SELECT 1 FROM assignments a WHERE a.chain = r.chain AND ` + unfinishedA + `)
+	AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.run = r.id AND ` + unfinishedA + `)
 	AND NOT EXISTS (SELECT 1 FROM run_experiments a WHERE a.run = r.id AND ` + unfinishedA + `)`
 
 const unfinishedA = `NOT EXISTS (SELECT 1 FROM finished f WHERE f.experiment = a.experiment AND f.version = a.version)`
@@ -156,7 +188,7 @@ const isOpen = `(e.settled_at IS NULL OR e.due IS NOT NULL OR e.follow_at IS NOT
 	SELECT 1 FROM expectation_events v WHERE v.expectation = e.id AND v.closes >= ?))`
 
 var oldRevisions = prunable{
-	table: "scores", from: "scores s JOIN runs r ON r.id = s.run", id: "s.id", learned: scoreLearned, locks: locksOfScores,
+	table: "scores", alias: "s", join: " JOIN runs r ON r.id = s.run", learned: scoreLearned, locks: locksOfScores,
 	where: func(c *conditions, before int64) {
 		c.add("NOT s.latest AND "+scoreLearned+" < ?", before)
 		c.add("NOT EXISTS (SELECT 1 FROM repeats p WHERE p.score = s.id AND "+repeatLearned+" >= ?)", before)
@@ -169,7 +201,7 @@ var oldRevisions = prunable{
 
 // A score is one row for each of its revisions; the row of the one that holds stands for it.
 var oldScores = prunable{
-	table: "scores", from: "scores s JOIN runs r ON r.id = s.run", id: "s.id", learned: scoreLearned, locks: locksOfScores,
+	table: "scores", alias: "s", join: " JOIN runs r ON r.id = s.run", learned: scoreLearned, locks: locksOfScores,
 	where: func(c *conditions, before int64) {
 		c.add("s.latest AND s.state <> 'pending' AND "+scoreLearned+" < ?", before)
 		c.add(`NOT EXISTS (SELECT 1 FROM scores n WHERE n.identity = s.identity AND COALESCE(n.arrived_at, n.recorded_at) >= ?)`, before)
@@ -190,7 +222,7 @@ var oldScores = prunable{
 
 // Everything that is known of a run goes together, so nothing of it may be recent, and nothing of its chain.
 var oldRuns = prunable{
-	table: "runs", from: "runs r", id: "r.id", learned: runLearned,
+	table: "runs", alias: "r", learned: runLearned,
 	where: func(c *conditions, before int64) {
 		c.add("NOT EXISTS (SELECT 1 FROM runs c WHERE c.chain = r.chain AND "+strings.ReplaceAll(isRecent, "r.", "c.")+")", before, before, before)
 		c.add("NOT EXISTS (SELECT 1 FROM scores s WHERE s.run = r.id AND "+scoreLearned+" >= ?)", before)
@@ -232,7 +264,7 @@ var oldRuns = prunable{
 
 // An outcome is needed as long as an expectation that it has met may be decided again.
 var oldOutcomes = prunable{
-	table: "outcomes", from: "outcomes o", id: "o.id", learned: "o.received_at",
+	table: "outcomes", alias: "o", learned: "o.received_at",
 	where: func(c *conditions, before int64) {
 		c.add("o.received_at < ? AND NOT EXISTS (SELECT 1 FROM untold u WHERE u.outcome = o.id)", before)
 		c.add("NOT EXISTS (SELECT 1 FROM matches m JOIN expectations e ON e.id = m.expectation JOIN runs r ON r.id = e.run WHERE m.outcome = o.id AND ("+
