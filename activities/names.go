@@ -57,6 +57,7 @@ const (
 	ErrorTypeNotFound  = "verdict.NotFound"
 	ErrorTypeStopping  = "verdict.Stopping" // of an activity that another worker continues
 	ErrorTypeAmbiguous = "verdict.Ambiguous"
+	ErrorTypeNoRule    = "verdict.NoRule" // of a worker that does not have a rule
 )
 
 // Names on the wire of started experiments. They are in histories, so they never change.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/verdict-dev/verdict/history"
@@ -92,7 +93,8 @@ func (s *Set) rule(name string) (Rule, error) {
 			return r, nil
 		}
 	}
-	return Rule{}, fmt.Errorf("verdict: this worker has no rule %q; it waits for one that has", name) // another worker may have it
+	// Another worker may have it.
+	return Rule{}, temporal.NewApplicationError(fmt.Sprintf("verdict: this worker has no rule %q; it waits for one that has", name), ErrorTypeNoRule)
 }
 
 // MatchRuns lists the next page of the runs that a rule is for, without the ones that its scorers have scored. Its progress has the page.

@@ -18,7 +18,8 @@ const (
 	sweepBack    = 10 * time.Minute
 	looksPerRun  = 200
 	noRule       = time.Hour // how long no worker may have the rule
-	eventsPerRun = 4000      // until it continues as new
+	tryAgain     = time.Minute
+	eventsPerRun = 4000 // until it continues as new
 )
 
 // WatchRuns follows a rule: it lists the runs that have closed and has them scored. It is the only one that does for a rule, and where it
@@ -32,13 +33,17 @@ func WatchRuns(ctx workflow.Context, w activities.Watch) error {
 	}
 	for range looksPerRun {
 		every, err := look(ctx, &w)
-		var timeout *temporal.TimeoutError
-		if errors.As(err, &timeout) {
+		var unknown *temporal.ApplicationError
+		switch {
+		case err == nil:
+		case temporal.IsCanceledError(err):
+			return err
+		case errors.As(err, &unknown) && unknown.Type() == activities.ErrorTypeNoRule:
 			workflow.GetLogger(ctx).Warn("Verdict: no worker has the rule any longer", "Rule", w.Rule)
 			return nil
-		}
-		if err != nil {
-			return err
+		default: // it stays where it was: what it has not seen it sees later
+			workflow.GetLogger(ctx).Error("Verdict: a rule cannot be followed now; it is tried again", "Rule", w.Rule, "Error", err)
+			every = tryAgain
 		}
 		if err := workflow.Sleep(ctx, every); err != nil {
 			return err
