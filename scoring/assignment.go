@@ -55,8 +55,9 @@ type Assignment struct {
 	RecordedAt   time.Time `json:"-"`
 	SupersededAt time.Time `json:"-"` // that its run was reset away
 	UnservedAt   time.Time `json:"-"` // that a run was served something else
-	// Position counts the sealed units of the experiment's version from 1, in the order of their assignment, and SealedAt is
-	// when the unit was sealed: the end of its window and grace. 0: the store has sealed no unit by this assignment.
+	// Position counts the sealed units of the experiment's version from 1, in the order of their assignment. 0: the store has
+	// sealed no unit by this assignment; -1: the store learned of it after its seal, or behind a sealed unit that was assigned
+	// later; -2: its unit was sealed by an earlier one. SealedAt is the end of its window and grace, once the store has sealed it.
 	Position int64     `json:"-"`
 	SealedAt time.Time `json:"-"`
 }

@@ -32,6 +32,7 @@ type Unit struct {
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
 	Outcomes []Outcome
 	final    time.Time // when it became final, without a window
+	position int64     // among the units that the store has sealed; 0: it has not sealed this one
 }
 
 // Outcome is a metric's reading of a unit.
@@ -61,10 +62,11 @@ type Analysis struct {
 	exp     *design
 	epochs  map[stratum]*epoch
 	metrics []*tally
-	units   int
-	matured int
-	first   time.Time
-	last    time.Time
+	// units counts the ones that were known in time, and late the others.
+	units, late int
+	matured     int
+	first, last time.Time
+	known       time.Time // when the store learned of the last assignment
 	// arrivals counts the units as the store learned of them, and crossed the ones that were seen with two variants and absent
 	// the ones without usable probabilities. many is when crossed were first too many, and unusable when there was an absent one.
 	arrivals, crossed, absent int
@@ -138,21 +140,22 @@ func (a *Analysis) Add(u Unit) error {
 
 // add accumulates the unit of an assignment that has arrived.
 func (a *Analysis) add(at stratum, v int, p []float64, u Unit) {
-	a.units++
 	if a.first.IsZero() || u.At.Before(a.first) {
 		a.first = u.At
 	}
 	if u.At.After(a.last) {
 		a.last = u.At
 	}
-	sealed := a.exp.momentOf(u, a.units)
 	e := a.epoch(at, p)
 	if e.units++; e.since.IsZero() {
 		e.since = u.At // not the assignment of the unit that the store learned of first
 	}
 	if a.seals.add(v, u, p); u.TooLate {
+		a.late++
 		return
 	}
+	a.units++
+	sealed := a.exp.momentOf(u, a.units)
 	if u.Mature {
 		a.matured++
 		a.arrived.add(a.exp, e.matured, e.shares, v, p, sealed)

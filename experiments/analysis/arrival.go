@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -16,6 +15,7 @@ import (
 
 // arrival is a counted assignment that the store has learned of.
 type arrival struct {
+	row           int // among the assignments that were read
 	variant       string
 	epoch         int
 	probabilities map[string]float64
@@ -40,9 +40,9 @@ func (r *Reader) knownAt(a scoring.Assignment) time.Time {
 	return a.At
 }
 
-// arrive lists the counted assignments in the order in which the store learned of them. The run that follows a reset is the
-// same unit.
-func (r *Reader) arrive(mine []scoring.Assignment) {
+// arrive lists the counted assignments in the order in which the store learned of them, which is the order of their rows.
+// The run that follows a reset is the same unit.
+func (r *Reader) arrive(assignments []scoring.Assignment) {
 	type unit struct {
 		variant string
 		epoch   int
@@ -50,32 +50,45 @@ func (r *Reader) arrive(mine []scoring.Assignment) {
 		crossed bool
 	}
 	units, origins := map[string]*unit{}, map[origin]bool{}
-	order := make([]*scoring.Assignment, 0, len(mine))
-	for i := range mine {
-		if experiments.Counted(mine[i].By) {
-			order = append(order, &mine[i])
+	for i, a := range assignments {
+		if !experiments.Counted(a.By) || !r.scope.assigned(a) {
+			continue
 		}
-	}
-	slices.SortStableFunc(order, func(a, b *scoring.Assignment) int { return r.knownAt(*a).Compare(r.knownAt(*b)) })
-	r.arrivals = make([]arrival, 0, len(order))
-	for _, a := range order {
-		x := arrival{variant: a.Variant, epoch: a.Epoch, probabilities: a.Probabilities, at: a.At, known: r.knownAt(*a)}
-		u, from := units[a.Unit], originOf(*a)
+		a, known := r.assignmentAsOf(a)
+		if !known {
+			continue
+		}
+		x := arrival{row: i, variant: a.Variant, epoch: a.Epoch, probabilities: a.Probabilities, at: a.At, known: r.knownAt(a)}
+		u, from := units[a.Unit], originOf(a)
 		switch {
 		case u != nil:
 			x.crossed = !u.crossed && a.Variant != u.variant && a.Epoch == u.epoch && (u.seal.IsZero() || !x.known.After(u.seal))
 			u.crossed = u.crossed || x.crossed
 		case a.OriginalRunID == "" || !origins[from]:
 			x.first = true
-			units[a.Unit] = &unit{variant: a.Variant, epoch: a.Epoch, seal: r.horizon(*a).seal}
+			units[a.Unit] = &unit{variant: a.Variant, epoch: a.Epoch, seal: r.horizon(a).seal}
 		}
 		origins[from] = true
 		r.arrivals = append(r.arrivals, x)
 	}
 }
 
+// arriveAll accumulates assignments in the order in which the store learned of them.
+func (a *Analysis) arriveAll(all []arrival) {
+	for _, x := range all {
+		// A variant that the definition does not have is one of a unit that was reset away: one that counts is refused.
+		if v, ok := a.exp.index[x.variant]; ok {
+			p := a.probabilities(x.probabilities, v)
+			a.arrive(a.stratum(x.epoch, p), v, p, x)
+		}
+	}
+}
+
 // arrive accumulates the assignment of a unit to variant v with the probabilities p.
 func (a *Analysis) arrive(at stratum, v int, p []float64, x arrival) {
+	// A clock may go back between two rows; what is known stays known.
+	x.known = latest(a.known, x.known)
+	a.known = x.known
 	if !x.first && !x.crossed {
 		return
 	}

@@ -12,8 +12,8 @@ import (
 
 // assignmentAsOf returns an assignment as the store knew it. ok is false if it did not.
 func (r *Reader) assignmentAsOf(a scoring.Assignment) (asOf scoring.Assignment, ok bool) {
-	if a.At.After(r.now) || r.scope.Maturity == 0 {
-		return a, !a.At.After(r.now)
+	if r.scope.Maturity == 0 || a.RecordedAt.IsZero() && a.At.After(r.now) {
+		return a, !a.At.After(r.now) // the clock of a worker may go before the store's
 	}
 	if a.SupersededAt.After(r.now) {
 		a.Superseded, a.SupersededAt = false, time.Time{}

@@ -7,12 +7,17 @@ import (
 	"github.com/verdict-dev/verdict/experiments/rollout"
 )
 
-// Find returns the result of [Of] in a size that a history can hold. The policy of a started experiment acts on it.
+// Find returns the result of [Of] as [FindingOf] does.
 func Find(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (rollout.Finding, error) {
 	r, err := Of(exp, rows, now)
 	if err != nil {
 		return rollout.Finding{}, err
 	}
+	return FindingOf(r), nil
+}
+
+// FindingOf returns a report in a size that a history can hold. The policy of a started experiment acts on it.
+func FindingOf(r Report) rollout.Finding {
 	f := rollout.Finding{At: r.At, Decision: r.Decision, Units: r.Units, Scored: map[string]int{}, Best: map[string]float64{}}
 	for _, v := range r.Metrics[0].Variants {
 		f.Scored[v.Variant] = v.Scored
@@ -20,5 +25,5 @@ func Find(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (ro
 			f.Best[v.Variant] = *v.Best
 		}
 	}
-	return f, nil
+	return f
 }

@@ -19,10 +19,11 @@ type horizon struct {
 	// stored tells that the store has sealed the unit. removed tells that its assignment was reset away at a time that is not
 	// known, which was after that: no such assignment is sealed.
 	stored, removed bool
+	asked           map[scoring.Run]scoring.RunStatus // the server's answers about runs that never flushed
 }
 
 func (r *Reader) horizon(a scoring.Assignment) horizon {
-	h := horizon{from: a.At, now: r.now, stored: a.Position > 0, removed: a.Position > 0 && a.Superseded && a.SupersededAt.IsZero()}
+	h := horizon{from: a.At, now: r.now, asked: r.asked, stored: a.Position > 0, removed: a.Position > 0 && a.Superseded && a.SupersededAt.IsZero()}
 	if r.scope.Maturity > 0 {
 		h.until = a.At.Add(r.scope.Maturity)
 		// A store keeps microseconds, and when it sealed a unit stands, should the grace have another default in a later release.
@@ -32,6 +33,15 @@ func (r *Reader) horizon(a scoring.Assignment) horizon {
 		}
 	}
 	return h
+}
+
+// status is how a run ended, by the server's answer if the store does not know. The answer has no time: of a sealed unit it
+// says nothing.
+func (h horizon) status(f scoring.RunFacts) scoring.RunStatus {
+	if f.Status == "" && !h.sealed() {
+		return h.asked[f.Run]
+	}
+	return f.Status
 }
 
 func (h horizon) windowed() bool { return !h.until.IsZero() }

@@ -297,7 +297,11 @@ func (w window) engine(m metric, c view) *statement {
 		return s
 	}
 	last := c.runs[len(c.runs)-1]
-	if !over(last.Status) {
+	status := last.Status
+	if m.Name == experiments.RunFailed {
+		status = w.status(last)
+	}
+	if !over(status) {
 		if s.late = c.late; !s.late {
 			s.state = scoring.Pending
 		}
@@ -311,7 +315,7 @@ func (w window) engine(m metric, c view) *statement {
 		}
 	case experiments.RunFailed:
 		y = 0
-		if last.Status == scoring.RunFailed || last.Status == scoring.RunTimedOut || last.Status == scoring.RunTerminated {
+		if status == scoring.RunFailed || status == scoring.RunTimedOut || status == scoring.RunTerminated {
 			y = 1
 		}
 	case experiments.RunDuration:

@@ -143,7 +143,7 @@ func (a *Analysis) Report(now time.Time) Report {
 	d := a.exp.def
 	r := Report{
 		Experiment: d.Name, Version: d.Version, Fingerprint: d.Fingerprint(), At: now.UTC(), Control: d.Control,
-		Decision: j.decide(), Units: a.units, Crossed: a.crossed,
+		Decision: j.decide(), Units: a.units + a.late, Crossed: a.crossed,
 		SampleRatio: a.sampleRatio(false), Matured: a.sampleRatio(true), Facts: j.facts(),
 	}
 	for _, n := range strata(a.epochs) {

@@ -44,6 +44,9 @@ type Reader struct {
 	beside    map[string]bool // first runs of shadows' chains
 	names     []string        // of the variants, as the assignments have them
 	left      Left
+	taken     []*subject // units that were served something other than recorded
+	part      bool       // the rows are a part of the experiment's: [Read] says of which
+	asked     map[scoring.Run]scoring.RunStatus
 }
 
 // Left counts assignments and units that are kept out of the statistics.
@@ -53,6 +56,17 @@ type Left struct {
 	Superseded int
 	// Unserved counts units that were served something other than recorded.
 	Unserved int
+}
+
+func (l Left) plus(o Left) Left {
+	sum := Left{By: maps.Clone(l.By), Superseded: l.Superseded + o.Superseded, Unserved: l.Unserved + o.Unserved}
+	if sum.By == nil {
+		sum.By = map[scoring.AssignedBy]int{}
+	}
+	for by, n := range o.By {
+		sum.By[by] += n
+	}
+	return sum
 }
 
 // Assignments is the number of assignments that are kept out.
@@ -158,24 +172,35 @@ type subject struct {
 //     that the metric declares.
 //   - A shadow of a unit that is not in the statistics does not count either.
 func Read(scope Scope, rows experiments.Rows, now time.Time) *Reader {
-	r := &Reader{
-		scope: scope, now: now, runs: map[scoring.Run]chainID{}, chains: map[chainID]*chain{}, inherited: map[chainID][]chainID{}, beside: map[string]bool{},
+	return read(&Reader{scope: scope, now: now}, rows)
+}
+
+// ReadAsked is Read with the server's answers about how runs ended that never flushed. It says how, not when, so they count
+// for run.failed alone.
+func ReadAsked(scope Scope, rows experiments.Rows, asked map[scoring.Run]scoring.RunStatus, now time.Time) *Reader {
+	return read(&Reader{scope: scope, now: now, asked: asked}, rows)
+}
+
+func read(r *Reader, rows experiments.Rows) *Reader {
+	*r = Reader{
+		scope: r.scope, now: r.now, asked: r.asked, part: r.part, runs: map[scoring.Run]chainID{}, chains: map[chainID]*chain{}, inherited: map[chainID][]chainID{}, beside: map[string]bool{},
 		left: Left{By: map[scoring.AssignedBy]int{}},
 	}
-	r.assigned(rows.Assignments)
+	r.assigned(rows.Assignments, rows.LastSealed)
 	r.follow(rows.Runs)
 	r.record(rows.Records)
 	return r
 }
 
 // assigned finds the units that count, in the order of their assignment, and after them the ones that are known too late.
-func (r *Reader) assigned(assignments []scoring.Assignment) {
+// before is when the last unit was assigned that is sealed and whose rows are not there.
+func (r *Reader) assigned(assignments []scoring.Assignment, before time.Time) {
 	mine := r.inOrder(assignments)
-	r.arrive(mine)
+	r.arrive(assignments)
 	names := map[string]bool{}
 	subjects, stayed := map[string]*subject{}, map[origin]bool{}
 	var late []scoring.Assignment
-	last := lastSealed(mine)
+	last := latest(before, lastSealed(mine))
 	for _, a := range mine {
 		h := r.horizon(a)
 		s := subjects[a.Unit]
@@ -185,10 +210,14 @@ func (r *Reader) assigned(assignments []scoring.Assignment) {
 		from := originOf(a)
 		switch {
 		case h.gone(a.Superseded, a.SupersededAt), s == nil && a.OriginalRunID != "" && stayed[from]:
-			r.left.Superseded++ // or the unit that was reset away stays
+			if !r.part || a.SealedAt.IsZero() {
+				r.left.Superseded++ // or the unit that was reset away stays
+			}
 			continue
 		case !experiments.Counted(a.By):
-			r.left.By[a.By]++
+			if !r.part || a.SealedAt.IsZero() {
+				r.left.By[a.By]++
+			}
 			continue
 		}
 		for name := range a.Probabilities {
@@ -251,7 +280,7 @@ func (r *Reader) inOrder(assignments []scoring.Assignment) []scoring.Assignment 
 	for _, a := range assignments {
 		a, known := r.assignmentAsOf(a)
 		switch {
-		case a.Experiment != r.scope.Experiment || a.Version != r.scope.Version || !known:
+		case !r.scope.assigned(a) || !known:
 		case a.By == scoring.ByShadow:
 			r.beside[a.FirstRunID] = true
 		default:
@@ -286,6 +315,7 @@ func (r *Reader) unserved(mine []scoring.Assignment, subjects map[string]*subjec
 	}
 	r.left.Unserved = len(out)
 	if len(out) > 0 {
+		r.taken = slices.Collect(maps.Keys(out))
 		r.order = slices.DeleteFunc(r.order, func(s *subject) bool { return out[s] })
 	}
 }
@@ -352,6 +382,11 @@ func (r *Reader) follow(runs []scoring.RunFacts) {
 	}
 }
 
+// assigned tells whether an assignment is one of the scope.
+func (s Scope) assigned(a scoring.Assignment) bool {
+	return a.Experiment == s.Experiment && a.Version == s.Version
+}
+
 func (s Scope) has(ref scoring.Ref) bool {
 	return ref.Experiment == s.Experiment && ref.Version == s.Version
 }
@@ -410,7 +445,7 @@ func (r *Reader) unit(s *subject, metrics []metric) Unit {
 	reset, resetAt := s.resetAt(groups)
 	u := Unit{
 		Variant: s.first.Variant, Epoch: s.first.Epoch, Probabilities: s.first.Probabilities, At: s.first.At, Crossed: s.crossed,
-		SealedAt: s.seal, InGrace: s.inGrace(), TooLate: s.tooLate && s.sealed(), Reset: reset, ResetAt: resetAt,
+		SealedAt: s.seal, InGrace: s.inGrace(), TooLate: s.tooLate && s.sealed(), Reset: reset, ResetAt: resetAt, position: max(0, s.first.Position),
 	}
 	if !s.windowed() {
 		// Without a window a unit is final as soon as the primary metric has a score, or its runs have all closed and nothing

@@ -50,7 +50,7 @@ func (s *seals) add(v int, u Unit, p []float64) {
 	}
 	if u.Reset {
 		c.Reset++
-		s.resets.add(v, p, u.ResetAt)
+		s.resets.add(v, u, p)
 	}
 }
 

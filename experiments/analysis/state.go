@@ -45,8 +45,9 @@ func (a *Analysis) code(c *packed.Coder) {
 		(*e).code(c)
 	})
 	packed.Int(c, &a.units)
+	packed.Int(c, &a.late)
 	packed.Int(c, &a.matured)
-	c.Time(&a.first, &a.last)
+	c.Time(&a.first, &a.last, &a.known)
 	packed.Int(c, &a.arrivals)
 	packed.Int(c, &a.crossed)
 	packed.Int(c, &a.absent)
@@ -115,6 +116,7 @@ func (s *seals) code(c *packed.Coder) {
 	})
 	packed.List(c, &s.resets.all, func(u *resetUnit) {
 		packed.Int(c, &u.v)
+		packed.Int(c, &u.place)
 		c.Floats(&u.p)
 		if c.Time(&u.at); u.v < 0 || u.v >= len(u.p) {
 			c.Refuse()

@@ -23,6 +23,7 @@ type tally struct {
 	sketches []*ddsketch.DDSketch // by variant, over all strata; nil for none
 	signed   bool                 // an unbounded metric that has a value of 0 or less: no logarithms
 	bare     bool                 // a unit without the covariate
+	beside   bool                 // it decides nothing: whether scores are missing equally often is not tested
 	broken   bool                 // a value of a boolean metric that is a share
 }
 
@@ -47,7 +48,9 @@ func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, sealed mo
 	if !u.Mature {
 		return
 	}
-	m.missing.add(v, o.State != scoring.Scored, p, sealed)
+	if !m.beside {
+		m.missing.add(v, o.State != scoring.Scored, p, sealed)
+	}
 	if o.State == scoring.Scored {
 		m.score(at, v, o, p, sealed)
 	}

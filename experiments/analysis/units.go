@@ -12,25 +12,52 @@ import (
 // Units returns the units, in the order of their assignment, or without a window in which they became final, as an experiment's metrics read them. Units that are known too late come
 // last, and have no outcomes to count. It refuses a variant that the definition does not have.
 func (r *Reader) Units(exp *experiments.Experiment) ([]Unit, error) {
-	return r.units(designOf(exp))
+	units, err := r.units(designOf(exp))
+	for i := range units {
+		units[i].position = 0
+	}
+	return units, err
 }
 
 func (r *Reader) units(e *design) ([]Unit, error) {
+	all, err := r.ordered(e)
+	units := make([]Unit, len(all))
+	for i, s := range all {
+		units[i] = s.unit
+	}
+	return units, err
+}
+
+// ordered is a subject with its unit.
+type ordered struct {
+	*subject
+	unit Unit
+}
+
+// ordered returns the subjects in the order of [Reader.Units].
+func (r *Reader) ordered(e *design) ([]ordered, error) {
 	if err := r.admitted(e); err != nil {
 		return nil, err
 	}
-	units := make([]Unit, len(r.order))
+	all := make([]ordered, len(r.order))
 	for i, s := range r.order {
-		units[i] = r.unit(s, e.metrics)
+		all[i] = ordered{s, r.unit(s, e.metrics)}
 	}
 	if r.scope.Maturity == 0 {
-		slices.SortStableFunc(units, Unit.byFinal)
-		return units, nil
+		slices.SortStableFunc(all, func(a, b ordered) int { return a.unit.byFinal(b.unit) })
+		return all, nil
 	}
 	// Units that are known too late come last: the number of a sealed unit does not change when one turns up.
-	inTime := slices.DeleteFunc(slices.Clone(units), func(u Unit) bool { return u.TooLate })
-	late := slices.DeleteFunc(units, func(u Unit) bool { return !u.TooLate })
-	return append(inTime, late...), nil
+	slices.SortStableFunc(all, func(a, b ordered) int {
+		switch {
+		case a.unit.TooLate == b.unit.TooLate:
+			return 0
+		case b.unit.TooLate:
+			return -1
+		}
+		return 1
+	})
+	return all, nil
 }
 
 // byFinal orders units without a window as they became final, and the others after them.
@@ -65,13 +92,7 @@ func (r *Reader) Report(exp *experiments.Experiment) (Report, error) {
 		return Report{}, err
 	}
 	a := e.analysis()
-	for _, x := range r.arrivals {
-		// A variant that the definition does not have is one of a unit that was reset away: one that counts is refused.
-		if v, ok := e.index[x.variant]; ok {
-			p := a.probabilities(x.probabilities, v)
-			a.arrive(a.stratum(x.epoch, p), v, p, x)
-		}
-	}
+	a.arriveAll(r.arrivals)
 	for _, u := range units {
 		v := e.index[u.Variant]
 		p := a.probabilities(u.Probabilities, v)
@@ -287,15 +308,26 @@ type Ending struct {
 func (r *Reader) Endings() []Ending {
 	var out []Ending
 	for _, s := range r.order {
-		if s.windowed() && !s.sealed() || s.tooLate {
-			continue
-		}
-		for _, g := range r.groups(s) {
-			if n := len(g.own.runs); n > 0 && over(g.own.runs[n-1].Status) {
-				last := g.own.runs[n-1]
-				out = append(out, Ending{s.first.Variant, last.Status, last.FailingStep})
+		out = append(out, r.endings(s)...)
+	}
+	return out
+}
+
+func (r *Reader) endings(s *subject) (out []Ending) {
+	if s.windowed() && !s.sealed() || s.tooLate {
+		return nil
+	}
+	for _, g := range r.groups(s) {
+		if n := len(g.own.runs); n > 0 {
+			last := g.own.runs[n-1]
+			if status := s.status(last); over(status) {
+				out = append(out, Ending{s.first.Variant, status, last.FailingStep})
 			}
 		}
 	}
 	return out
+}
+
+func (e Ending) compare(o Ending) int {
+	return cmp.Or(cmp.Compare(e.Variant, o.Variant), cmp.Compare(e.Status, o.Status), cmp.Compare(e.Step, o.Step))
 }
