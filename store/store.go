@@ -58,6 +58,7 @@ type Store interface {
 	Keeper
 	Pruner
 	Sealer
+	Folder
 	Reader
 	Pager
 	Counter

@@ -54,10 +54,12 @@ func newStore(db *sql.DB, closeDB func() error) *Store {
 		Write: func(ctx context.Context, op sqlstore.Op) error { return write(ctx, db, op) },
 		Close: closeDB,
 
-		Lists:     sqlstore.Lists{In: isOneOf, Rows: unnested},
-		Now:       `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
-		ForUpdate: ` FOR UPDATE OF e`,
-		Group:     true,
+		Lists:       sqlstore.Lists{In: isOneOf, Rows: unnested},
+		Now:         `CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`,
+		ForUpdate:   ` FOR UPDATE OF e`,
+		Group:       true,
+		Snapshot:    &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		AwaitWrites: awaitWrites,
 
 		Numbered: ` OVERRIDING SYSTEM VALUE`,
 		Renumber: renumber,

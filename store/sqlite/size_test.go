@@ -22,7 +22,7 @@ import (
 //	go test ./store/sqlite -run TestBytesOfARun -v
 func TestBytesOfARun(t *testing.T) {
 	t.Parallel()
-	const runs, most = 2000, 2800
+	const runs, most = 2000, 2900
 	path := filepath.Join(t.TempDir(), "verdict.db")
 	s, err := sqlite.Open(t.Context(), path)
 	require.NoError(t, err)

@@ -112,7 +112,7 @@ const maxArgs = 10_000
 
 // byTrigger tells whether triggers keep a table: they have, in the target, while the others were copied.
 func (c copier) byTrigger(table string) bool {
-	return table == "counts" || table == "count_deltas" || table == "count_fills"
+	return table == "touches" || table == "counts" || table == "count_deltas" || table == "count_fills"
 }
 
 func (c copier) empty(ctx context.Context, table string) error {

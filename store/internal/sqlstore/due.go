@@ -55,7 +55,7 @@ func (t txn) closeDue(ctx context.Context, due []declaredRow) (int, error) {
 // anyDue tells whether time has changed an expectation that is not closed yet. None is as long as a closer keeps up.
 func (s *Store) anyDue(ctx context.Context) (now time.Time, due bool, err error) {
 	var micros int64
-	_, due, err = one(ctx, s.read, func(rows *sql.Rows) (nothing, error) { return nothing{}, rows.Scan(&micros) },
+	_, due, err = one(ctx, s.q, func(rows *sql.Rows) (nothing, error) { return nothing{}, rows.Scan(&micros) },
 		`SELECT `+s.dialect.Now+` FROM expectations e WHERE e.due <= `+s.dialect.Now+` LIMIT 1`)
 	return atTime(micros), due, err
 }
@@ -64,7 +64,7 @@ func (s *Store) anyDue(ctx context.Context) (now time.Time, due bool, err error)
 func (s *Store) overdue(ctx context.Context, identities [][]byte, now time.Time, each func(*declared)) error {
 	for chunk := range slices.Chunk(identities, closeBatch) {
 		is, list := in(s.dialect, 1, Blobs, chunk)
-		all, err := declaredOf(ctx, s.read, now, `e.pending IN (SELECT d.pending FROM expectations d WHERE d.pending `+is+` AND d.decides AND d.due <= $2)`, list, micro(now))
+		all, err := declaredOf(ctx, s.q, now, `e.pending IN (SELECT d.pending FROM expectations d WHERE d.pending `+is+` AND d.decides AND d.due <= $2)`, list, micro(now))
 		if err != nil {
 			return err
 		}

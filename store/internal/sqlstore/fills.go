@@ -11,8 +11,8 @@ import (
 // fills are the functions that migrations name.
 var fills = map[string]migrate.Fill{
 	"what_holds": fillWhatHolds, "expected_spellings": fillExpected, "outcome_spellings": fillReceived,
-	"assigned_units": fillAssigned,
-	"counted_runs":   fillCounts("runs", `SELECT id FROM runs WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
+	"assigned_units": fillAssigned, "heirs": fillHeirs,
+	"counted_runs": fillCounts("runs", `SELECT id FROM runs WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
 	"counted_scores": fillCounts("scores", `SELECT id FROM runs WHERE id IN (SELECT run FROM scores WHERE id > $1 AND id <= $2) ORDER BY id FOR SHARE;
 		SELECT id FROM scores WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),
 	"counted_outcomes":   fillCounts("outcomes", `SELECT id FROM outcomes WHERE id > $1 AND id <= $2 ORDER BY id FOR UPDATE`),

@@ -166,8 +166,8 @@ func (t txn) declare(ctx context.Context, run runRow) error {
 		}
 	}
 	for _, ref := range run.facts.Assigned {
-		if err := t.exec(ctx, `INSERT INTO run_experiments (experiment, version, run) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			ref.Experiment, ref.Version, run.id); err != nil {
+		if err := t.exec(ctx, `INSERT INTO run_experiments (experiment, version, run, heir_of) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+			ref.Experiment, ref.Version, run.id, heirOf(run.facts, ref)); err != nil {
 			return err
 		}
 	}

@@ -159,7 +159,7 @@ type scorePlace struct{ run, score int64 }
 
 // scoresWhere returns scores, and where they are.
 func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, learned bool) ([]scoring.Record, []scorePlace, error) {
-	found, err := collect(ctx, s.read, scanScore, `SELECT s.id, s.run, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
+	found, err := collect(ctx, s.q, scanScore, `SELECT s.id, s.run, s.revision, s.attempt, s.retracted, s.overtaken, r.superseded, s.said_at, s.arrived_at, r.superseded_at,
 		CASE WHEN s.recorded_at = `+never+` THEN r.doc ELSE '' END, s.doc
 		FROM scores s JOIN runs r ON r.id = s.run`+c.String()+order, c.args...)
 	if err != nil || len(found) == 0 {
@@ -167,7 +167,7 @@ func (s *Store) scoresWhere(ctx context.Context, c conditions, order string, lea
 	}
 	byID := func(a, b scoreRow) int { return cmp.Compare(a.id, b.id) }
 	c.add("s.id >= ? AND s.id <= ?", slices.MinFunc(found, byID).id, slices.MaxFunc(found, byID).id)
-	again, err := collect(ctx, s.read, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt, p.arrived_at
+	again, err := collect(ctx, s.q, scanAgain, `SELECT p.score, p.observed_at, p.recorded_at, p.attempt, p.arrived_at
 		FROM repeats p JOIN scores s ON s.id = p.score JOIN runs r ON r.id = s.run`+c.String()+` ORDER BY p.id`, c.args...)
 	if err != nil {
 		return nil, nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -15,19 +16,34 @@ import (
 // sealBatch is how many assignments one transaction seals, and so how long new ones wait for it.
 const sealBatch = 500
 
+// The positions of sealed assignments that are no sealed units.
+const (
+	noUnit    = 0
+	knownLate = -1 // the store learned of it too late
+	sameUnit  = -2 // another assignment of a sealed unit, known in time
+)
+
 // Seal implements store.Store.
 func (s *Store) Seal(ctx context.Context, q store.Sealing) (sealed int, err error) {
 	if q.After <= 0 {
 		return 0, scoring.Invalid("after", "%s is not a time from an assignment to its seal", q.After)
 	}
+	// A write that is under way may have learned of something before the seal.
+	until, _, err := one(ctx, s.read, scanID, `SELECT `+s.dialect.Now)
+	if err == nil {
+		err = s.AwaitWrites(ctx)
+	}
+	if err != nil {
+		return 0, err
+	}
 	for {
-		done, err := write(ctx, s, "seal", func(ctx context.Context, t txn) (sealedUnits, error) {
+		done, err := write(ctx, s, "seal", func(ctx context.Context, t txn) (sealedNow, error) {
 			var l locks
 			l.experiment(q.Experiment, q.Version)
 			if err := t.hold(ctx, l); err != nil {
-				return sealedUnits{}, err
+				return sealedNow{}, err
 			}
-			return t.seal(ctx, q)
+			return t.seal(ctx, q, until)
 		})
 		sealed += done.units
 		if err != nil || !done.more {
@@ -61,8 +77,8 @@ func (s *Store) Unsealed(ctx context.Context) ([]store.Unsealed, error) {
 		FROM oldest JOIN assignments o ON o.id = oldest.id`)
 }
 
-// sealedUnits is what one transaction sealed.
-type sealedUnits struct {
+// sealedNow is what one transaction sealed.
+type sealedNow struct {
 	units int
 	more  bool
 }
@@ -73,11 +89,12 @@ type sealing struct {
 	at, recorded sql.NullInt64
 	superseded   bool
 	supersededAt sql.NullInt64
-	unit         []byte
+	unit, origin []byte
 	a            scoring.Assignment
 }
 
-func (t txn) seal(ctx context.Context, q store.Sealing) (done sealedUnits, err error) {
+// seal seals the units that are due at a time, in the order of their assignments. analysis.Read has the same rules.
+func (t txn) seal(ctx context.Context, q store.Sealing, until int64) (done sealedNow, err error) {
 	undated, err := t.dateAssignments(ctx, q.ExperimentKey)
 	if err != nil {
 		return done, err
@@ -85,69 +102,148 @@ func (t txn) seal(ctx context.Context, q store.Sealing) (done sealedUnits, err e
 	after := q.After.Microseconds()
 	due, err := collect(ctx, t.tx, func(rows *sql.Rows) (x sealing, err error) {
 		var doc string
-		if err = rows.Scan(&x.id, &x.at, &x.recorded, &x.superseded, &x.supersededAt, &x.unit, &doc); err != nil {
+		if err = rows.Scan(&x.id, &x.at, &x.recorded, &x.superseded, &x.supersededAt, &x.unit, &x.origin, &doc); err != nil {
 			return x, err
 		}
 		x.a, err = decode[scoring.Assignment](doc)
 		return x, err
-	}, `SELECT a.id, a.assigned_at, a.recorded_at, `+isSuperseded+`, `+supersededAt+`, a.unit, a.doc
+	}, `SELECT a.id, a.assigned_at, a.recorded_at, `+isSuperseded+`, `+supersededAt+`, a.unit, r.origin, a.doc
 		FROM assignments a JOIN runs r ON r.id = a.run
-		WHERE a.experiment = $1 AND a.version = $2 AND a.position IS NULL AND a.assigned_at <= `+t.dialect.Now+` - $3
-		ORDER BY a.assigned_at, a.id`+limit(sealBatch), q.Experiment, q.Version, after)
+		WHERE a.experiment = $1 AND a.version = $2 AND a.position IS NULL AND a.assigned_at <= $3
+		ORDER BY a.assigned_at, a.id`+limit(sealBatch), q.Experiment, q.Version, until-after)
 	if err != nil || len(due) == 0 {
-		return sealedUnits{more: undated}, err
+		return sealedNow{more: undated}, err
 	}
-	last, err := t.lastSealed(ctx, q.ExperimentKey)
+	p := parts{&Store{q: t.tx, dialect: *t.dialect}, q.ExperimentKey}
+	last, err := p.lastSealed(ctx)
 	if err != nil {
 		return done, err
 	}
-	units := make([][]byte, len(due))
-	for i, x := range due {
-		units[i] = x.unit
-	}
-	known, err := t.sealedOf(ctx, q.ExperimentKey, units)
+	seals, stayed, err := p.sealedOf(ctx, due)
 	if err != nil {
 		return done, err
 	}
 	var rows [][]any
 	for _, x := range due {
-		position, seal := int64(0), x.at.Int64+after
+		position, own := int64(noUnit), x.at.Int64+after
+		seal, known := seals[string(x.unit)]
+		if !known {
+			seal = own
+		}
+		inTime := !x.recorded.Valid || x.recorded.Int64 <= seal
 		switch {
-		case !experiments.Counted(x.a.By), known[string(x.unit)]:
-		case x.superseded && !(x.supersededAt.Valid && x.supersededAt.Int64 > seal):
-		case x.recorded.Valid && x.recorded.Int64 > seal, x.at.Int64 < last.at:
+		case x.a.By == scoring.ByShadow:
+		case x.superseded && !(x.supersededAt.Valid && x.supersededAt.Int64 > seal), !known && x.a.OriginalRunID != "" && stayed.before(x):
+			last.left.Superseded++
+		case !experiments.Counted(x.a.By):
+			last.left.By[x.a.By]++
+		case known && !inTime:
+		case known:
+			position = sameUnit
+			stayed.add(x.origin, x.at.Int64, x.id)
+		case !inTime, x.at.Int64 < last.at:
+			position = knownLate
 		default:
 			last.position++
-			last.at, position, known[string(x.unit)] = x.at.Int64, last.position, true
+			last.at, position, seals[string(x.unit)] = x.at.Int64, last.position, own
+			stayed.add(x.origin, x.at.Int64, x.id)
 			done.units++
 		}
-		rows = append(rows, []any{x.id, position, seal})
+		rows = append(rows, []any{x.id, position, own})
 	}
 	table, args := t.rows([]Kind{Ints, Ints, Ints}, rows)
-	err = t.exec(ctx, `UPDATE assignments SET position = x.c2, sealed_at = x.c3 FROM `+table+` WHERE assignments.id = x.c1`, args...)
+	if err = t.exec(ctx, `UPDATE assignments SET position = x.c2, sealed_at = x.c3 FROM `+table+` WHERE assignments.id = x.c1`, args...); err != nil {
+		return done, err
+	}
 	done.more = undated || len(due) == sealBatch
-	return done, err
+	return done, t.keepSealing(ctx, q.ExperimentKey, last)
 }
 
-// lastSealed is the last sealed unit of an experiment.
-func (t txn) lastSealed(ctx context.Context, key store.ExperimentKey) (last struct{ position, at int64 }, err error) {
-	last.at = micro(scoring.Assignment{}.At)
-	_, _, err = one(ctx, t.tx, func(rows *sql.Rows) (nothing, error) { return nothing{}, rows.Scan(&last.position, &last.at) },
-		`SELECT position, assigned_at FROM assignments WHERE experiment = $1 AND version = $2 AND position > 0 ORDER BY position DESC LIMIT 1`,
-		key.Experiment, key.Version)
+// lastSeal is the last sealed unit of an experiment, and what the sealed assignments were that are no units.
+type lastSeal struct {
+	position, at int64
+	left         store.Left
+}
+
+// time is when the unit was assigned; the zero time: there is none.
+func (l lastSeal) time() (at time.Time) {
+	if l.position > 0 {
+		at = atTime(l.at)
+	}
+	return at
+}
+
+func (p parts) lastSealed(ctx context.Context) (last lastSeal, err error) {
+	last.at = micro(time.Time{})
+	_, _, err = one(ctx, p.q, func(rows *sql.Rows) (n nothing, err error) {
+		var doc string
+		if err = rows.Scan(&last.position, &last.at, &doc); err != nil {
+			return n, err
+		}
+		last.left, err = decode[store.Left](doc)
+		return n, err
+	}, `SELECT position, at, doc FROM sealings WHERE experiment = $1 AND version = $2`, p.key.Experiment, p.key.Version)
+	if last.left.By == nil {
+		last.left.By = map[scoring.AssignedBy]int{}
+	}
 	return last, err
 }
 
-// sealedOf returns which of the units are sealed.
-func (t txn) sealedOf(ctx context.Context, key store.ExperimentKey, units [][]byte) (map[string]bool, error) {
-	is, list := in(*t.dialect, 3, Blobs, units)
-	found, err := collect(ctx, t.tx, func(rows *sql.Rows) (unit []byte, err error) { return unit, rows.Scan(&unit) },
-		`SELECT unit FROM assignments WHERE experiment = $1 AND version = $2 AND position > 0 AND unit `+is, key.Experiment, key.Version, list)
-	known := map[string]bool{}
-	for _, unit := range found {
-		known[string(unit)] = true
+func (t txn) keepSealing(ctx context.Context, key store.ExperimentKey, last lastSeal) error {
+	doc, err := encode(last.left)
+	if err != nil {
+		return err
 	}
-	return known, err
+	return t.exec(ctx, `INSERT INTO sealings (experiment, version, position, at, doc) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (experiment, version) DO UPDATE SET position = $3, at = $4, doc = $5`, key.Experiment, key.Version, last.position, last.at, doc)
+}
+
+// stayed has, of runs as they were before they were ever reset, the first assignment of a sealed unit.
+type stayed map[string]stayedAt
+
+type stayedAt struct{ at, id int64 }
+
+func (s stayed) add(origin []byte, at, id int64) {
+	if have, ok := s[string(origin)]; !ok || at < have.at || at == have.at && id < have.id {
+		s[string(origin)] = stayedAt{at, id}
+	}
+}
+
+// before tells whether the unit stays that an assignment's run was reset from.
+func (s stayed) before(x sealing) bool {
+	have, ok := s[string(x.origin)]
+	return ok && (have.at < x.at.Int64 || have.at == x.at.Int64 && have.id < x.id)
+}
+
+// sealedOf returns when the units of assignments were sealed, if they were, and the sealed assignments of the runs that theirs
+// were reset from.
+func (p parts) sealedOf(ctx context.Context, due []sealing) (seals map[string]int64, first stayed, err error) {
+	seals, first = map[string]int64{}, stayed{}
+	var units, origins []any
+	for _, x := range due {
+		units, origins = append(units, x.unit), append(origins, x.origin)
+	}
+	is, list := p.dialect.Lists.In(3, Blobs, units)
+	_, err = collect(ctx, p.q, func(rows *sql.Rows) (n nothing, err error) {
+		var unit []byte
+		var seal int64
+		err = rows.Scan(&unit, &seal)
+		seals[string(unit)] = seal
+		return n, err
+	}, `SELECT a.unit, a.sealed_at FROM assignments a WHERE `+amongAll+` AND a.position + 0 > 0 AND a.unit `+is, p.key.Experiment, p.key.Version, list)
+	if err != nil {
+		return nil, nil, err
+	}
+	is, list = p.dialect.Lists.In(3, Blobs, origins)
+	_, err = collect(ctx, p.q, func(rows *sql.Rows) (n nothing, err error) {
+		var origin []byte
+		var at, id int64
+		err = rows.Scan(&origin, &at, &id)
+		first.add(origin, at, id)
+		return n, err
+	}, `SELECT r.origin, a.assigned_at, a.id FROM runs r JOIN assignments a ON a.run = r.id
+		WHERE `+amongAll+` AND (a.position > 0 OR a.position = `+strconv.Itoa(sameUnit)+`) AND r.origin `+is, p.key.Experiment, p.key.Version, list)
+	return seals, first, err
 }
 
 // dateAssignments says when and of which unit assignments were made that a worker of an earlier release writes next to
@@ -214,46 +310,18 @@ func learned(micros sql.NullInt64) (t time.Time) {
 
 // ExperimentRows implements store.Store.
 func (s *Store) ExperimentRows(ctx context.Context, key store.ExperimentKey) (rows experiments.Rows, err error) {
-	rows.Assignments, err = collect(ctx, s.read, func(rows *sql.Rows) (a scoring.Assignment, err error) {
-		var doc string
-		var superseded, unserved bool
-		var recorded, supersededAt, unservedAt, position, sealed sql.NullInt64
-		if err = rows.Scan(&superseded, &unserved, &recorded, &supersededAt, &unservedAt, &position, &sealed, &doc); err != nil {
-			return a, err
-		}
-		a, err = decode[scoring.Assignment](doc)
-		a.Superseded, a.Unserved, a.RecordedAt, a.Position = superseded, unserved, learned(recorded), position.Int64
-		if a.Position > 0 {
-			a.SealedAt = learned(sealed)
-		}
-		if superseded {
-			a.SupersededAt = learned(supersededAt)
-		}
-		if unserved {
-			a.UnservedAt = learned(unservedAt)
-		}
-		return a, err
-	}, `SELECT `+isSuperseded+`, `+isUnserved+`, a.recorded_at, `+supersededAt+`, `+unservedAt+`, a.position, a.sealed_at, a.doc
-		FROM assignments a JOIN runs r ON r.id = a.run WHERE a.experiment = $1 AND a.version = $2 ORDER BY a.id`, key.Experiment, key.Version)
+	p := parts{s, key}
+	all, err := p.assignments(ctx, 0, `a.id > ?`, 0)
 	if err != nil {
 		return rows, err
 	}
+	for _, a := range all {
+		rows.Assignments = append(rows.Assignments, a.Assignment)
+	}
 	var c conditions
 	c.assigned(key.Experiment, "")
-	rows.Runs, err = collect(ctx, s.read, func(rows *sql.Rows) (f scoring.RunFacts, err error) {
-		var doc string
-		var superseded bool
-		var run, start, flush, end, reset sql.NullInt64
-		if err = rows.Scan(&superseded, &run, &start, &flush, &end, &reset, &doc); err != nil {
-			return f, err
-		}
-		f, err = decode[scoring.RunFacts](doc)
-		f.Learned = scoring.Learned{Run: learned(run), Start: learned(start), Flush: learned(flush), End: learned(end), Removed: superseded}
-		if superseded {
-			f.Learned.Reset = learned(reset)
-		}
-		return f, err
-	}, `SELECT r.superseded, r.recorded_at, r.start_recorded_at, r.flush_recorded_at, r.end_recorded_at, r.superseded_at, r.doc
+	rows.Runs, err = collect(ctx, s.q, func(rows *sql.Rows) (scoring.RunFacts, error) { return scanLearned(rows) },
+		`SELECT r.superseded, r.recorded_at, r.start_recorded_at, r.flush_recorded_at, r.end_recorded_at, r.superseded_at, r.doc
 		FROM runs r`+c.String()+` ORDER BY r.id`, c.args...)
 	if err != nil {
 		return rows, err

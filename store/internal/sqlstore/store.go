@@ -30,6 +30,10 @@ type Dialect struct {
 	Now string
 	// ForUpdate ends a query that locks the rows that it returns. Empty where there is one writer.
 	ForUpdate string
+	// Snapshot are the options of a transaction that reads all as of one moment.
+	Snapshot *sql.TxOptions
+	// AwaitWrites waits until all transactions are over that write now. Nil where there is one writer.
+	AwaitWrites func(ctx context.Context, read *sql.DB) error
 	// Group lets one transaction receive several outcomes. A database whose Write does that by itself needs it not.
 	Group bool
 	// Single lets an INSERT or UPDATE of many rows be a statement for each: where a statement takes no round trip, a list of rows takes
@@ -56,6 +60,7 @@ type Tx interface {
 type Store struct {
 	values  sync.Map // attributes whose value is known to be admitted
 	read    *sql.DB
+	q       querier // read, or one moment of it
 	dialect Dialect
 	arrived *grouped.Calls[incoming, store.Receipt] // nil unless the dialect groups
 	said    *grouped.Calls[wording, kept]
@@ -65,7 +70,7 @@ var _ store.Store = (*Store)(nil)
 
 // New returns the store whose reads go to read and whose writes go through the dialect. The schema must be there.
 func New(read *sql.DB, d Dialect) *Store {
-	s := &Store{read: read, dialect: d}
+	s := &Store{read: read, q: read, dialect: d}
 	s.said = &grouped.Calls[wording, kept]{Do: s.sayAll, Size: wording.size, Most: mostSaid}
 	if d.Group {
 		s.arrived = &grouped.Calls[incoming, store.Receipt]{Do: s.receiveAll, Size: incoming.size}

@@ -135,7 +135,7 @@ func (b *together) declare(ctx context.Context) error {
 			keys = append(keys, []any{key, x.id})
 		}
 		for _, ref := range x.facts.Assigned {
-			refs = append(refs, []any{ref.Experiment, ref.Version, x.id})
+			refs = append(refs, []any{ref.Experiment, ref.Version, x.id, heirOf(x.facts, ref)})
 		}
 	}
 	if err := b.addAll(ctx, []Kind{Texts, Texts, Ints}, sessions, `INSERT INTO run_sessions (key, id, run) SELECT c1, c2, c3`, ``); err != nil {
@@ -144,7 +144,7 @@ func (b *together) declare(ctx context.Context) error {
 	if err := b.addAll(ctx, []Kind{Texts, Ints}, keys, `INSERT INTO run_keys (key, run) SELECT c1, c2`, ` ON CONFLICT DO NOTHING`); err != nil {
 		return err
 	}
-	return b.addAll(ctx, []Kind{Texts, Texts, Ints}, refs, `INSERT INTO run_experiments (experiment, version, run) SELECT c1, c2, c3`, ` ON CONFLICT DO NOTHING`)
+	return b.addAll(ctx, []Kind{Texts, Texts, Ints, Texts}, refs, `INSERT INTO run_experiments (experiment, version, run, heir_of) SELECT c1, c2, c3, c4`, ` ON CONFLICT DO NOTHING`)
 }
 
 func (b *together) serve(ctx context.Context) error {

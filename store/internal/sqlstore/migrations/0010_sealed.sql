@@ -33,6 +33,3 @@ CREATE INDEX assignments_unsealed ON assignments (experiment, version, assigned_
 
 -- index assignments_sealed on assignments: the sealed units in their order
 CREATE UNIQUE INDEX assignments_sealed ON assignments (experiment, version, position) WHERE position > 0;
-
--- index assignments_units on assignments: whether a unit is sealed
-CREATE INDEX assignments_units ON assignments (experiment, version, unit) WHERE position > 0;
