@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/internal/fold"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
@@ -135,7 +135,7 @@ func TestContradictingDefinitionsVoidAFinding(t *testing.T) {
 		Unit: "r", Run: run, FirstRunID: "r", At: time.Now(),
 	})
 	require.NoError(t, err)
-	s := &Set{Store: db, Find: analysis.Find}
+	s := &Set{Store: db, Find: fold.Find(db)}
 	started := defined("1", "accepted").Experiment.Definition()
 	finds := func(change func(*experiments.Definition)) experiments.Decision {
 		d := started

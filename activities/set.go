@@ -26,9 +26,9 @@ type Set struct {
 	Client client.Client
 	// DataConverter is the data converter of Client. Nil means the SDK's default.
 	DataConverter converter.DataConverter
-	// Find analyses the rows of an experiment: set it to analysis.Find, whose packages a user's worker does not link. Nil:
-	// this worker analyses no experiments.
-	Find func(*experiments.Experiment, experiments.Rows, time.Time) (rollout.Finding, error)
+	// Find analyses an experiment at a time, from the store. It is set from outside, since a user's worker does not link the
+	// packages that it takes. Nil: this worker analyses no experiments.
+	Find func(context.Context, *experiments.Experiment, time.Time) (rollout.Finding, error)
 	// Scorers are the scorers over histories that a backfill may name, next to the ready-made ones.
 	Scorers []history.Scorer
 	// Rules are the rules that this worker follows.

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/fold"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -28,10 +30,12 @@ type sealer struct {
 	definitions []*experiments.Experiment
 	define      func(ctx context.Context, name, version string) (*report.Defined, error)
 	now         func() time.Time
+	log         *slog.Logger
 
 	found  time.Time
 	failed map[store.ExperimentKey]int           // how often its definition could not be had
 	after  map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
+	known  map[store.ExperimentKey]*experiments.Experiment
 	// registered has the ones that only the store defines: they may be started yet, with another definition.
 	registered map[store.ExperimentKey]bool
 }
@@ -44,7 +48,16 @@ func (s *sealer) seal(ctx context.Context) error {
 	}
 	var errs []error
 	if s.now().Sub(s.found) >= findEvery {
-		errs = append(errs, s.find(ctx, all))
+		unfolded, err := s.store.Unfolded(ctx)
+		if err != nil {
+			return err
+		}
+		for _, x := range all {
+			if !slices.Contains(unfolded, x.ExperimentKey) {
+				unfolded = append(unfolded, x.ExperimentKey)
+			}
+		}
+		errs = append(errs, s.find(ctx, unfolded))
 	}
 	for _, x := range all {
 		after := s.after[x.ExperimentKey]
@@ -55,24 +68,47 @@ func (s *sealer) seal(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	return errors.Join(append(errs, s.fold(ctx))...)
+}
+
+// fold folds sealed units. Experiments whose definition is not known yet wait.
+func (s *sealer) fold(ctx context.Context) error {
+	behind, err := s.store.Unfolded(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, key := range behind {
+		x := s.known[key]
+		if x == nil || afterOf(x.Definition()) == 0 {
+			continue
+		}
+		if err := fold.Advance(ctx, s.store, x, func(reason string) {
+			s.log.Info("an experiment is folded again", "experiment", key.Experiment, "version", key.Version, "reason", reason)
+		}); err != nil {
+			errs = append(errs, fmt.Errorf("folding experiment %s, version %s: %w", key.Experiment, key.Version, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
 // find looks for the windows of experiments that it does not know. An experiment whose definition cannot be had stops no other:
 // it is asked for last, and readers derive its seals meanwhile.
-func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
+func (s *sealer) find(ctx context.Context, all []store.ExperimentKey) error {
 	s.found = s.now()
 	if s.after == nil {
 		s.after, s.failed, s.registered = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}, map[store.ExperimentKey]bool{}
+		s.known = map[store.ExperimentKey]*experiments.Experiment{}
 	}
 	for _, x := range s.definitions {
 		d := x.Definition()
-		s.after[store.ExperimentKey{Experiment: d.Name, Version: d.Version}] = afterOf(d)
+		key := store.ExperimentKey{Experiment: d.Name, Version: d.Version}
+		s.after[key], s.known[key] = afterOf(d), x
 	}
 	var keys []store.ExperimentKey
 	for _, x := range all {
-		if _, known := s.after[x.ExperimentKey]; !known || s.registered[x.ExperimentKey] {
-			keys = append(keys, x.ExperimentKey)
+		if _, known := s.after[x]; !known || s.registered[x] {
+			keys = append(keys, x)
 		}
 	}
 	slices.SortStableFunc(keys, func(a, b store.ExperimentKey) int { return cmp.Compare(s.failed[a], s.failed[b]) })
@@ -89,7 +125,7 @@ func (s *sealer) find(ctx context.Context, all []store.Unsealed) error {
 			s.failed[key]++
 			errs = append(errs, fmt.Errorf("the definition of experiment %s, version %s: %w", key.Experiment, key.Version, err))
 		case x != nil:
-			s.after[key], s.registered[key] = afterOf(x.Experiment.Definition()), x.Registered
+			s.after[key], s.registered[key], s.known[key] = afterOf(x.Experiment.Definition()), x.Registered, x.Experiment
 			delete(s.failed, key)
 		}
 		if ctx.Err() != nil {

@@ -3,6 +3,7 @@ package storeworker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestUnitsAreSealed(t *testing.T) {
 	asked := map[string]int{}
 	counted := &countedSeals{Store: s}
 	units := &sealer{
+		log:   slog.New(slog.DiscardHandler),
 		store: counted, definitions: []*experiments.Experiment{defined("known", time.Second)}, now: func() time.Time { return now },
 		define: func(_ context.Context, name, _ string) (*report.Defined, error) {
 			if asked[name]++; away {

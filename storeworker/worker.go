@@ -27,8 +27,8 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/history"
+	"github.com/verdict-dev/verdict/internal/fold"
 	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"
@@ -184,7 +184,10 @@ func (s *Worker) startWorker(cfg Options) error {
 	if err := validate(cfg.Scorers, cfg.Rules, cfg.Rechecks); err != nil {
 		return err
 	}
-	set := &activities.Set{Store: cfg.Store, Client: s.temporal, DataConverter: cfg.Client.DataConverter, Scorers: cfg.Scorers, Rules: cfg.Rules, Rechecks: cfg.Rechecks, Find: analysis.Find}
+	set := &activities.Set{
+		Store: cfg.Store, Client: s.temporal, DataConverter: cfg.Client.DataConverter, Scorers: cfg.Scorers, Rules: cfg.Rules, Rechecks: cfg.Rechecks,
+		Find: fold.Find(cfg.Store),
+	}
 	for _, queue := range []string{cfg.TaskQueue, activities.BundleQueue(cfg.TaskQueue)} {
 		w := worker.New(s.temporal, queue, cfg.Worker)
 		workflows.Register(w)
@@ -230,7 +233,7 @@ func (s *Worker) delivery(cfg Options) delivery {
 // sealer seals units.
 func (s *Worker) sealer(cfg Options) *sealer {
 	define := report.DefinedByControl(s.temporal)
-	return &sealer{store: cfg.Store, definitions: cfg.Definitions, now: time.Now, define: func(ctx context.Context, name, version string) (*report.Defined, error) {
+	return &sealer{store: cfg.Store, definitions: cfg.Definitions, now: time.Now, log: s.log, define: func(ctx context.Context, name, version string) (*report.Defined, error) {
 		if slices.Contains(s.parts.look(ctx), "temporal") {
 			return nil, errAway
 		}

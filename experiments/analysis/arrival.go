@@ -86,7 +86,7 @@ func (a *Analysis) arriveAll(all []arrival) {
 
 // arrive accumulates the assignment of a unit to variant v with the probabilities p.
 func (a *Analysis) arrive(at stratum, v int, p []float64, x arrival) {
-	// A clock may go back between two rows; what is known stays known.
+	// A clock may go back between two rows, and nobody forgets an assignment.
 	x.known = latest(a.known, x.known)
 	a.known = x.known
 	if !x.first && !x.crossed {

@@ -10,8 +10,8 @@ import (
 )
 
 // Fold is the analysis of the units of an experiment with a window that the store has sealed, and of the assignments that it
-// has learned of. It is [Reader.Overview] in parts: units are read once, in the order of their positions, and what is kept of
-// them does not grow with their number. Of what changes after a seal it has counts, which [Fold.Change] brings up to date.
+// has learned of. It is [Reader.Overview] in parts: units are read once, in the order of their positions, and the state does
+// not grow with their number. Of what changes after a seal it has counts, which [Fold.Change] brings up to date.
 //
 // Rows are parts of an experiment's rows: with an assignment there are all assignments of its unit and of the runs that a
 // reset made of its run, and with a unit all runs and scores of its chains. They are as the store has them at a time after
@@ -26,7 +26,7 @@ type Fold struct {
 	places  []*aside // in the order in which they were found
 	at      map[Place]*aside
 	endings map[Ending]int
-	course  *Course // nil: nobody asks
+	course  *Course // nil: it is not kept
 	// unserved counts units that are out since they were served something else, and unvouched the ones that their workers do
 	// not vouch for.
 	unserved, unvouched int

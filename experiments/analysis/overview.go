@@ -11,7 +11,7 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Overview is all that is shown of an experiment at a moment: its report, every score, and the engine's facts, by
+// Overview is everything that a report shows of an experiment at a moment: the analysis, every score, and the engine's facts, by
 // variant.
 type Overview struct {
 	Report Report

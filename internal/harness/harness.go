@@ -26,8 +26,8 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/fold"
 	"github.com/verdict-dev/verdict/internal/harness/patient"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -99,7 +99,7 @@ func (b *Bench) PlainStoreWorker() (stop func()) { return b.storeWorker(b.Verdic
 
 func (b *Bench) storeWorker(queue string) (stop func()) {
 	return b.Worker(queue, worker.Options{}, func(w worker.Worker) {
-		(&activities.Set{Store: b.Store, Client: b.Client, Find: analysis.Find}).Register(w)
+		(&activities.Set{Store: b.Store, Client: b.Client, Find: fold.Find(b.Store)}).Register(w)
 		workflows.Register(w)
 	})
 }

@@ -25,27 +25,69 @@ func at(records []scoring.Record, p place) []scoring.Record {
 	return of
 }
 
-// analyse adds the units, the decision, and to each row its statistics.
+// analyse adds the units, the decision, and the rows of all scores, from all rows of the experiment.
 func (e *Experiment) analyse(ev evidence) {
 	d, err := e.definition(ev)
 	if err == nil {
 		ev = ev.within(d)
 	}
-	e.Units, e.Unvouched = ev.units.Len(), ev.units.Unvouched()
-	left := ev.units.Left()
-	e.Excluded, e.Unserved = left.Assignments(), left.Unserved
-	e.Rows = ev.tallies()
+	var x *experiments.Experiment
 	if err == nil {
-		err = e.decide(ev, d)
+		x, err = experiments.New(d)
+	}
+	var o analysis.Overview
+	if err == nil {
+		o, err = ev.units.Overview(x)
 	}
 	if err != nil {
-		e.Decision = "no decision: " + err.Error()
-		e.engineAlone(ev)
+		e.undecided(ev, err)
 		return
 	}
-	e.fillAll(ev, d)
-	e.engine(ev, d)
+	e.show(o, x, ev.o)
+	if ev.o.Sequences {
+		e.Sequence, _ = sequence(x, ev.units, ev.o.Now) // it fails only where the overview did
+	}
 	e.shadow(ev, d)
+}
+
+// undecided adds what can be said of an experiment that cannot be analysed.
+func (e *Experiment) undecided(ev evidence, why error) {
+	left := ev.units.Left()
+	e.Units, e.Unvouched, e.Excluded, e.Unserved = ev.units.Len(), ev.units.Unvouched(), left.Assignments(), left.Unserved
+	e.Rows = ev.tallies()
+	e.Decision = "no decision: " + why.Error()
+	e.engineAlone(ev)
+}
+
+// show adds what an overview has.
+func (e *Experiment) show(o analysis.Overview, x *experiments.Experiment, options Options) {
+	e.Units, e.Unvouched, e.Excluded, e.Unserved = o.Report.Units, o.Unvouched, o.Left.Assignments(), o.Left.Unserved
+	e.Rows = rowsOf(o)
+	e.Engine, e.Failures = engineOf(o), failuresOf(o)
+	r := o.Report
+	r.Decision = r.Decision.Voided(options.known.void())
+	e.Analysis = &r
+	d := x.Definition()
+	e.Primary, e.Control, e.Level = d.Primary.String(), r.Control, 1-d.Alpha
+	e.Decision = words(r.Decision)
+	e.Notes = r.Notes
+	if e.Inferred {
+		e.Notes = append([]string{fmt.Sprintf("the report does not have the experiment's definition: it assumes that the metric is %s and the control %s", e.Primary, e.Control)}, e.Notes...)
+	}
+}
+
+// rowsOf are the scores of an overview.
+func rowsOf(o analysis.Overview) []Row {
+	rows := []Row{}
+	for _, b := range o.Places {
+		for _, r := range b.Variants {
+			rows = append(rows, Row{
+				Step: b.Step, Score: b.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Best: r.Best, Versus: r.Versus,
+				Interval: bounded(r.Interval), IntervalMethod: r.IntervalMethod,
+			})
+		}
+	}
+	return rows
 }
 
 // part adds the units of a session, each as the whole experiment counts it. They were not planned: nothing is compared or
@@ -58,35 +100,22 @@ func (e *Experiment) part(ev evidence, in map[scoring.Run]bool) {
 		ev = ev.within(d)
 	}
 	ev.units = ev.units.Select(in)
-	e.Units, e.Rows = ev.units.Len(), ev.tallies()
+	e.Units = ev.units.Len()
+	var x *experiments.Experiment
 	if err == nil {
-		e.fillAll(ev, d)
+		x, err = experiments.New(d)
+	}
+	var o analysis.Overview
+	if err == nil {
+		o, err = ev.units.Overview(x)
+	}
+	if e.Rows = rowsOf(o); err != nil {
+		e.Rows = ev.tallies()
 	}
 	for i := range e.Rows {
 		e.Rows[i].Interval, e.Rows[i].IntervalMethod, e.Rows[i].Best, e.Rows[i].Versus = nil, "", nil, nil
 	}
 }
-
-// fillAll puts results into the rows of all places.
-func (e *Experiment) fillAll(ev evidence, d experiments.Definition) {
-	places := map[place]bool{}
-	for _, r := range e.Rows {
-		places[r.at()] = true
-	}
-	for p := range places {
-		metric, err := metricAt(ev, d, p)
-		if err != nil {
-			continue
-		}
-		// A place that cannot be analysed, such as one whose scores a metric refuses, has its counts and its mean.
-		if read, err := readAs(ev, d, metric); err == nil {
-			e.fill(p, read[0].Variants)
-		}
-	}
-}
-
-// at is the place of a row.
-func (r Row) at() place { return place{Step: r.Step, Name: r.Score} }
 
 // definition returns the known definition, or infers one.
 func (e *Experiment) definition(ev evidence) (experiments.Definition, error) {
@@ -145,30 +174,6 @@ func primary(records []scoring.Record, metric string) (place, bool) {
 	return all[0], true
 }
 
-func (e *Experiment) decide(ev evidence, d experiments.Definition) error {
-	x, err := experiments.New(d)
-	if err != nil {
-		return err
-	}
-	r, err := ev.units.Report(x)
-	if err != nil {
-		return err
-	}
-	r.Decision = r.Decision.Voided(ev.o.known.void())
-	e.Analysis = &r
-	d = x.Definition()
-	e.Primary, e.Control, e.Level = d.Primary.String(), r.Control, 1-d.Alpha
-	e.Decision = words(r.Decision)
-	e.Notes = r.Notes
-	if e.Inferred {
-		e.Notes = append([]string{fmt.Sprintf("the report does not have the experiment's definition: it assumes that the metric is %s and the control %s", e.Primary, e.Control)}, e.Notes...)
-	}
-	if ev.o.Sequences {
-		e.Sequence, err = sequence(x, ev.units, ev.o.Now)
-	}
-	return err
-}
-
 // words is a decision as a sentence, with the evidence that it still needs.
 func words(d experiments.Decision) string {
 	var b strings.Builder
@@ -199,29 +204,7 @@ func roughly(d time.Duration) string {
 	}
 }
 
-// readAs reads metrics as if the experiment were about them.
-func readAs(ev evidence, d experiments.Definition, primary experiments.Metric, others ...experiments.Metric) ([]analysis.MetricReport, error) {
-	x, err := experiments.New(about(d, primary, others...))
-	if err != nil {
-		return nil, err
-	}
-	r, err := ev.units.Report(x)
-	return r.Metrics, err
-}
-
-// about returns d as if it were about the metrics.
-func about(d experiments.Definition, primary experiments.Metric, others ...experiments.Metric) experiments.Definition {
-	d.Primary, d.Guardrails = primary, others
-	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
-	return d
-}
-
-// metricAt returns the metric that the definition has for a place, or infers one from the served runs.
-func metricAt(ev evidence, d experiments.Definition, p place) (experiments.Metric, error) {
-	assignments, records := ev.served()
-	return metricOf(assignments, records, d, p)
-}
-
+// metricOf returns the metric that the definition has for a place, or infers one.
 func metricOf(assignments []scoring.Assignment, records []scoring.Record, d experiments.Definition, p place) (experiments.Metric, error) {
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
 		if m.Name == p.Name && m.Step == p.Step && m.Denominator == "" {
@@ -230,28 +213,10 @@ func metricOf(assignments []scoring.Assignment, records []scoring.Record, d expe
 		}
 	}
 	inferred, err := analysis.Infer(assignments, at(records, p), p.Name, d.Control)
-	if isUsage(p.Name) {
+	if analysis.IsUsage(p.Name) {
 		inferred.Primary.Direction = experiments.Lower
 	}
 	return inferred.Primary, err
-}
-
-// fill puts results into the rows of a place.
-func (e *Experiment) fill(p place, results []analysis.Result) {
-	for i := range e.Rows {
-		row := &e.Rows[i]
-		if row.at() != p {
-			continue
-		}
-		for _, r := range results {
-			if r.Variant != row.Variant {
-				continue
-			}
-			row.Counts, row.Errors = r.Counts, r.Error
-			row.Mean, row.Best, row.Versus = r.Mean, r.Best, r.Versus
-			row.Interval, row.IntervalMethod = bounded(r.Interval), r.IntervalMethod
-		}
-	}
 }
 
 // bounded returns an interval that has two ends, or nil.

@@ -17,6 +17,7 @@ type Reader interface {
 	store.Reader
 	store.Pager
 	store.Counter
+	store.Folder
 }
 
 // byAttribute goes before an attribute's key.

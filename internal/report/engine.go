@@ -21,84 +21,55 @@ type Failure struct {
 	Runs int    `json:"runs"`
 }
 
-// isUsage tells whether a score counts a run's usage: it is shown with the engine's facts, and less is better.
-func isUsage(score string) bool {
-	for _, name := range []string{"tokens", "cost", "latency"} {
-		if score == name || strings.HasPrefix(score, name+"_") || strings.HasSuffix(score, "_"+name) {
-			return true
-		}
-	}
-	return strings.HasPrefix(score, "gen_ai.usage.")
-}
-
-// engineMetrics are the engine's facts: the first of them also from the server's answers.
-func engineMetrics() []experiments.Metric {
-	engine := func(name string, t experiments.Type) experiments.Metric {
-		return experiments.Metric{Name: name, Type: t, Direction: experiments.Lower}
-	}
-	return []experiments.Metric{
-		engine(experiments.RunFailed, experiments.Boolean),
-		engine(experiments.RunDuration, experiments.Unbounded), engine(experiments.RunAttempts, experiments.Unbounded),
-	}
-}
-
-// engine adds the engine's facts about every run, whether it has scores or not.
-func (e *Experiment) engine(ev evidence, d experiments.Definition) {
-	asked, metrics := ev.asked().within(d), engineMetrics()
-	failed, err := readAs(asked, d, metrics[0])
-	if err != nil {
-		return // the experiment has said why there is no decision
-	}
-	// The server has said how a run ended, not when.
-	others, err := readAs(ev, d, metrics[1], metrics[2])
-	if err != nil {
-		return
-	}
-	for _, m := range append(failed, others...) {
+// engineOf are the engine's facts about every run, whether it has scores or not.
+func engineOf(o analysis.Overview) (rows []Row) {
+	for _, m := range o.Engine {
 		for _, r := range m.Variants {
-			e.Engine = append(e.Engine, Row{
+			rows = append(rows, Row{
 				Score: m.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval), IntervalMethod: r.IntervalMethod, Versus: r.Versus,
 			})
 		}
 	}
-	e.Failures = failures(asked.units)
+	return rows
 }
 
-// engineAlone is engine for an experiment without scores, or without a decision.
+// engineAlone adds the engine's facts about an experiment that cannot be analysed.
 func (e *Experiment) engineAlone(ev evidence) {
 	assignments, _ := ev.served()
 	d, err := analysis.Infer(assignments, nil, experiments.RunFailed, ev.o.Control)
 	if err != nil {
 		return
 	}
+	x, err := experiments.New(d)
+	if err != nil {
+		return
+	}
 	e.Inferred, e.Control, e.Level = true, d.Control, 1-d.WithDefaults().Alpha
-	e.engine(ev.within(d), d)
+	if o, err := ev.within(d).units.Overview(x); err == nil {
+		e.Engine, e.Failures = engineOf(o), failuresOf(o)
+	}
 }
 
-// asked returns ev with the server's answers about how runs ended that never flushed.
-func (ev evidence) asked() evidence {
-	ev.rows.Runs = slices.Clone(ev.rows.Runs)
-	for i, f := range ev.rows.Runs {
-		state, ok := ev.said[f.Run]
-		if !ok || f.Status != "" {
-			continue
-		}
+// asked are the server's answers about how runs ended that never flushed.
+func asked(said map[scoring.Run]RunState) map[scoring.Run]scoring.RunStatus {
+	ended := map[scoring.Run]scoring.RunStatus{}
+	for run, state := range said {
 		switch state {
 		case Open, Gone, NotAsked:
 		default:
-			ev.rows.Runs[i].Status = scoring.RunStatus(state)
+			ended[run] = scoring.RunStatus(state)
 		}
 	}
-	return ev
+	return ended
 }
 
-// failures counts the chains that failed within their window, by how and where their last run did.
-func failures(units *analysis.Reader) []Failure {
+// failuresOf counts the chains that failed within their window, by how and where their last run did.
+func failuresOf(o analysis.Overview) []Failure {
 	counts := map[Failure]int{}
-	for _, end := range units.Endings() {
+	for _, end := range o.Endings {
 		switch end.Status {
 		case scoring.RunFailed, scoring.RunTimedOut, scoring.RunTerminated:
-			counts[Failure{Variant: end.Variant, Status: end.Status, Step: end.Step}]++
+			counts[Failure{Variant: end.Variant, Status: end.Status, Step: end.Step}] += end.Chains
 		}
 	}
 	all := make([]Failure, 0, len(counts))
@@ -124,7 +95,7 @@ func (e Experiment) Runs() []Row {
 }
 
 // taken tells whether a score counts a run's usage. The primary metric is a score first of all.
-func (e Experiment) taken(r Row) bool { return isUsage(r.Score) && r.Place() != e.Primary }
+func (e Experiment) taken(r Row) bool { return analysis.IsUsage(r.Score) && r.Place() != e.Primary }
 
 // Place is the row's score, and its step type if it has one, as a metric is called.
 func (r Row) Place() string { return experiments.Metric{Name: r.Score, Step: r.Step}.String() }

@@ -5,12 +5,14 @@ package report
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/experiments/rollout"
+	"github.com/verdict-dev/verdict/internal/fold"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -240,8 +242,11 @@ func (r *Report) count(ctx context.Context, s Reader, o Options) (err error) {
 	return nil
 }
 
-func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (Experiment, error) {
+func buildExperiment(ctx context.Context, s Reader, key store.ExperimentKey, said map[scoring.Run]RunState, o Options) (Experiment, error) {
 	e := Experiment{Name: key.Experiment, Version: key.Version}
+	if shown, err := e.folded(ctx, s, said, o); shown || err != nil {
+		return e, err
+	}
 	ev, err := readEvidence(ctx, s, key, said, o)
 	if err != nil {
 		return e, err
@@ -255,8 +260,36 @@ func buildExperiment(ctx context.Context, s store.Reader, key store.ExperimentKe
 		}
 		e.part(ev, in)
 	}
-	e.Rows, e.Engine, e.Shadows = o.By.of(e.Rows), o.By.of(e.Engine), o.By.of(e.Shadows)
+	e.keep(o.By)
 	return e, nil
+}
+
+// folded adds the experiment from its fold, if that is possible: with a known definition that has a window, for
+// all units, now.
+func (e *Experiment) folded(ctx context.Context, s Reader, said map[scoring.Run]RunState, o Options) (shown bool, err error) {
+	x := o.known.experiment
+	if x == nil || x.Definition().Maturity == 0 || o.Session != (scoring.Session{}) {
+		return false, nil
+	}
+	overview, ok, err := fold.Folded(ctx, s, x, asked(said), o.Now)
+	var invalid *scoring.InvalidError
+	if errors.As(err, &invalid) || err == nil && (!ok || overview.Shadowed) {
+		return false, nil // all rows say more
+	}
+	if err != nil {
+		return false, err
+	}
+	e.show(overview, x, o)
+	if o.Sequences {
+		e.Sequence = course(x, overview)
+	}
+	e.keep(o.By)
+	return true, nil
+}
+
+// keep keeps the rows of the tables that are selected.
+func (e *Experiment) keep(by By) {
+	e.Rows, e.Engine, e.Shadows = by.of(e.Rows), by.of(e.Engine), by.of(e.Shadows)
 }
 
 // maxLatest is how many of the last scores are shown.

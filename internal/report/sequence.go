@@ -102,3 +102,29 @@ func sequence(x *experiments.Experiment, of *analysis.Reader, now time.Time) (*S
 	}
 	return s, nil
 }
+
+// course is the sequence of an overview from a fold.
+func course(x *experiments.Experiment, o analysis.Overview) *Sequence {
+	d, c := x.Definition(), o.Course
+	s := &Sequence{Metric: d.Primary.String(), Control: d.Control, Units: c.Matured}
+	for _, change := range c.Changes {
+		s.Changes = append(s.Changes, Change(change))
+	}
+	if len(c.Points) == 0 {
+		return s
+	}
+	s.Lift = onLift(c.Points[len(c.Points)-1].Versus)
+	for v, r := range o.Report.Metrics[0].Variants {
+		if r.Variant == d.Control {
+			continue
+		}
+		line := Line{Variant: r.Variant}
+		for _, p := range c.Points {
+			if value, interval, ok := effect(p.Versus[v], s.Lift); ok {
+				line.Points = append(line.Points, Point{p.Units, value, interval})
+			}
+		}
+		s.Lines = append(s.Lines, line)
+	}
+	return s
+}

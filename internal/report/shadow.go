@@ -20,14 +20,14 @@ func (e *Experiment) shadow(ev evidence, d experiments.Definition) {
 			e.Shadows = append(e.Shadows, shadowRows(ev.units, d, metric)...)
 		}
 	}
-	for _, metric := range engineMetrics() {
+	for _, metric := range analysis.EngineMetrics() {
 		e.Shadows = append(e.Shadows, shadowRows(ev.units, d, metric)...)
 	}
 	sortRows(e.Shadows)
 }
 
 func shadowRows(units *analysis.Reader, d experiments.Definition, metric experiments.Metric) []Row {
-	x, err := experiments.New(about(d, metric))
+	x, err := experiments.New(analysis.About(d, metric))
 	if err != nil {
 		return nil
 	}

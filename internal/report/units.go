@@ -36,7 +36,7 @@ func readEvidence(ctx context.Context, s store.Reader, key store.ExperimentKey, 
 
 // within returns ev with the units that the windows of a definition make.
 func (ev evidence) within(d experiments.Definition) evidence {
-	ev.units = analysis.Read(analysis.ScopeOf(d), ev.rows, ev.o.Now)
+	ev.units = analysis.ReadAsked(analysis.ScopeOf(d), ev.rows, asked(ev.said), ev.o.Now)
 	return ev
 }
 

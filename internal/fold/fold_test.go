@@ -1,0 +1,394 @@
+package fold_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/experiments/analysis"
+	"github.com/verdict-dev/verdict/internal/fold"
+	"github.com/verdict-dev/verdict/scoring"
+	"github.com/verdict-dev/verdict/store"
+	"github.com/verdict-dev/verdict/store/postgres"
+	"github.com/verdict-dev/verdict/store/postgres/pgtest"
+	"github.com/verdict-dev/verdict/store/sqlite"
+)
+
+// bench is a store and its database.
+type bench struct {
+	store.Store
+	db   *sql.DB
+	dsn  string
+	kind string
+}
+
+func open(t *testing.T, kind, dsn string) bench {
+	b := bench{dsn: dsn, kind: kind}
+	var err error
+	if kind == "postgres" {
+		require.NoError(t, postgres.Migrate(t.Context(), dsn))
+		b.Store, err = postgres.Open(t.Context(), dsn)
+		require.NoError(t, err)
+		b.db, err = sql.Open("pgx", dsn)
+	} else {
+		b.Store, err = sqlite.Open(t.Context(), dsn)
+		require.NoError(t, err)
+		b.db, err = sql.Open("sqlite", "file:"+dsn+"?_pragma=busy_timeout(10000)")
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, b.db.Close())
+		require.NoError(t, b.Close())
+	})
+	return b
+}
+
+// each runs a test on both stores.
+func each(t *testing.T, test func(t *testing.T, b bench)) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dsn := filepath.Join(t.TempDir(), "fold.db")
+			if kind == "postgres" {
+				dsn = pgtest.Start(t)
+			}
+			test(t, open(t, kind, dsn))
+		})
+	}
+}
+
+const window, grace = time.Hour, 10 * time.Minute
+
+func experiment(unit string) *experiments.Experiment {
+	return experiments.MustNew(experiments.Definition{
+		Name: "x", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}}, Unit: unit,
+		Primary:    experiments.Metric{Name: "ok", Type: experiments.Boolean},
+		Guardrails: []experiments.Metric{{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower}},
+		Maturity:   window, Grace: grace, MDE: .1,
+	})
+}
+
+// history writes what becomes of units of the last hours, from a seed.
+type history struct {
+	bench
+	rng   *rand.Rand
+	x     *experiments.Experiment
+	ended map[string]bool // runs that have flushed
+}
+
+func (h history) chance(p float64) bool { return h.rng.Float64() < p }
+
+func run(id string) scoring.Run {
+	return scoring.Run{Namespace: "n", WorkflowID: "w-" + strings.TrimRight(id, "*"), RunID: id}
+}
+
+// assign assigns a run, and tells which variant it got.
+func (h history) assign(t require.TestingT, ctx context.Context, id, unit string, at time.Time, change ...func(*scoring.Assignment)) scoring.Assignment {
+	a := scoring.Assignment{
+		Experiment: "x", Version: "1", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5},
+		Unit: unit, Run: run(id), FirstRunID: id, OriginalRunID: strings.TrimRight(id, "*"), At: at, Vouched: true,
+	}
+	if h.chance(.5) {
+		a.Variant = "b"
+	}
+	if h.x.Definition().Unit != "" {
+		a.By = scoring.ByBucket
+	}
+	for _, c := range change {
+		c(&a)
+	}
+	kept, err := h.Assign(ctx, a)
+	require.NoError(t, err)
+	return kept
+}
+
+func (h history) flush(t require.TestingT, ctx context.Context, a scoring.Assignment, started time.Time, change func(*scoring.Flush)) {
+	ref := scoring.Ref{Experiment: "x", Version: "1", Variant: a.Variant, FirstRunID: a.FirstRunID}
+	f := scoring.Flush{Sequence: 10, At: started.Add(time.Minute), Facts: scoring.RunFacts{
+		Run: a.Run, FirstRunID: a.FirstRunID, OriginalRunID: a.OriginalRunID, WorkflowType: "answer", Attempt: 1, StartedAt: started,
+		ClosedAt: started.Add(time.Minute), Status: scoring.RunCompleted, Assigned: []scoring.Ref{ref},
+	}}
+	change(&f)
+	h.ended[a.Run.RunID] = true
+	require.NoError(t, h.Flush(ctx, f))
+}
+
+func (h history) score(t require.TestingT, ctx context.Context, r scoring.Run, s scoring.Score, at time.Time) {
+	s.ObservedAt = at
+	require.NoError(t, h.Record(ctx, []scoring.Record{{Run: r, Score: s, Source: scoring.FromClient, RecordedAt: at}}))
+}
+
+// unit writes a unit that was assigned at a time.
+func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Time, late float64) {
+	id := fmt.Sprint("r", n)
+	unit := id
+	if h.x.Definition().Unit != "" {
+		unit = fmt.Sprint("u", h.rng.IntN(n+1))
+	}
+	if n >= 20 && h.chance(.1) {
+		h.reset(t, ctx, fmt.Sprint("r", n-20), at)
+	}
+	if h.chance(late) { // known some hours late
+		at = at.Add(-h.upTo(3 * time.Hour))
+	}
+	a := h.assign(t, ctx, id, unit, at, func(a *scoring.Assignment) {
+		if h.chance(.05) {
+			a.By = scoring.ByForce
+		}
+	})
+	if h.chance(.8) {
+		h.score(t, ctx, a.Run, scoring.Bool("ok", h.chance(map[string]float64{"a": .4, "b": .6}[a.Variant])), at.Add(h.upTo(75*time.Minute)))
+	}
+	if h.chance(.6) {
+		h.score(t, ctx, a.Run, scoring.Number("latency", 1+h.rng.Float64()), at.Add(h.upTo(time.Hour)))
+	}
+	if h.chance(.3) { // of several kinds as time goes
+		values := []scoring.Score{scoring.Bool("stars", true), scoring.Number("stars", .5), scoring.Number("stars", 5)}
+		h.score(t, ctx, a.Run, values[min(n/60, 2)], at.Add(h.upTo(time.Hour)))
+	}
+	if h.chance(.7) {
+		h.flush(t, ctx, a, at, func(f *scoring.Flush) {
+			f.Facts.Status = []scoring.RunStatus{scoring.RunCompleted, scoring.RunFailed, scoring.RunTimedOut}[h.rng.IntN(3)]
+			if h.chance(.05) {
+				f.Facts.Assigned[0].Variant = map[string]string{"a": "b", "b": "a"}[a.Variant]
+			}
+		})
+	}
+	if h.chance(.1) { // a child that inherits
+		child := scoring.Assignment{Run: run(id + "-child"), FirstRunID: id + "-child", OriginalRunID: id + "-child", Variant: a.Variant}
+		h.flush(t, ctx, child, at.Add(time.Minute), func(f *scoring.Flush) { f.Facts.Assigned[0].FirstRunID = a.FirstRunID })
+		h.score(t, ctx, child.Run, scoring.Bool("ok", true), at.Add(h.upTo(time.Hour)))
+	}
+}
+
+// reset resets a run away.
+func (h history) reset(t require.TestingT, ctx context.Context, id string, at time.Time) {
+	name := fmt.Sprint(id, "*", h.rng.IntN(1e9))
+	b := h.assign(t, ctx, name, name, at, func(a *scoring.Assignment) { a.Run.WorkflowID, a.OriginalRunID = "w-"+id, id })
+	h.flush(t, ctx, b, at, func(f *scoring.Flush) { f.Facts.OriginalRunID = id })
+}
+
+func (h history) upTo(d time.Duration) time.Duration { return time.Duration(h.rng.Int64N(int64(d))) }
+
+// learned moves when the store learned of what it has to when that happened, or some hours later.
+func (h history) learned(t require.TestingT, ctx context.Context, late float64) {
+	now := time.Now().UnixMicro()
+	for _, q := range []struct{ table, key, at, columns string }{
+		{"assignments", "id", "assigned_at", "recorded_at"}, {"scores", "id", "said_at", "arrived_at"},
+		{"runs", "id", "COALESCE(started_at, (SELECT MIN(a.assigned_at) FROM assignments a WHERE a.run = runs.id), recorded_at)", "recorded_at"},
+	} {
+		rows, err := h.db.QueryContext(ctx, `SELECT `+q.key+`, `+q.at+` FROM `+q.table+` ORDER BY id`)
+		require.NoError(t, err)
+		type row struct{ id, at int64 }
+		var all []row
+		for rows.Next() {
+			var r row
+			require.NoError(t, rows.Scan(&r.id, &r.at))
+			all = append(all, r)
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+		tx, err := h.db.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		known := int64(0)
+		for _, r := range all {
+			at := r.at + h.rng.Int64N(int64(time.Minute/time.Microsecond))
+			if q.table != "assignments" && h.chance(late) {
+				at += h.rng.Int64N(int64(3 * time.Hour / time.Microsecond))
+			}
+			at = min(at, now)
+			if q.table == "assignments" { // their rows are in the order of arrival
+				at = max(at, known)
+				known = at
+			}
+			set := q.columns + ` = CAST($2 AS BIGINT)`
+			if q.table == "runs" {
+				set = `recorded_at = CAST($2 AS BIGINT), start_recorded_at = CASE WHEN started_at IS NOT NULL THEN CAST($2 AS BIGINT) END, flush_recorded_at = CASE WHEN sequence IS NOT NULL THEN CAST($2 AS BIGINT) + 60000000 END,
+					end_recorded_at = CASE WHEN end_recorded_at IS NOT NULL THEN CAST($2 AS BIGINT) + 90000000 END, superseded_at = CASE WHEN superseded THEN CAST($2 AS BIGINT) + 3600000000 END`
+			}
+			_, err := tx.ExecContext(ctx, `UPDATE `+q.table+` SET `+set+` WHERE id = $1`, r.id, at)
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit())
+	}
+	for _, q := range []string{
+		`UPDATE served SET recorded_at = (SELECT MIN(r.recorded_at) FROM runs r WHERE r.chain = served.chain) + 60000000`, `DELETE FROM touches`,
+	} {
+		_, err := h.db.ExecContext(ctx, q)
+		require.NoError(t, err)
+	}
+}
+
+// later writes about sealed units.
+func (h history) later(t require.TestingT, ctx context.Context, n int) {
+	for range n / 4 {
+		id := fmt.Sprint("r", h.rng.IntN(n))
+		switch h.rng.IntN(4) {
+		case 0:
+			h.score(t, ctx, run(id), scoring.Bool("ok", h.chance(.5)), time.Now())
+		case 1:
+			h.score(t, ctx, run(id), scoring.Number("tone", h.rng.Float64()), time.Now())
+		case 2:
+			if h.ended[id] {
+				continue
+			}
+			a := scoring.Assignment{Run: run(id), FirstRunID: id, OriginalRunID: id, Variant: "a"}
+			h.flush(t, ctx, a, time.Now().Add(-4*time.Hour), func(f *scoring.Flush) { f.Sequence = 20 + int64(h.rng.IntN(9)) })
+		case 3:
+			h.reset(t, ctx, id, time.Now())
+		}
+	}
+}
+
+func shown(t require.TestingT, o analysis.Overview) string {
+	o.Course, o.Report.At = nil, time.Time{}
+	data, err := json.MarshalIndent(o, "", " ")
+	require.NoError(t, err)
+	return string(data)
+}
+
+// equal requires the overview from what is folded to be the one from all rows.
+func (h history) equal(t require.TestingT, ctx context.Context) analysis.Overview {
+	whole, o := h.both(t, ctx)
+	require.Equal(t, shown(t, whole), shown(t, o))
+	return o
+}
+
+func (h history) both(t require.TestingT, ctx context.Context) (whole, o analysis.Overview) {
+	o, err := fold.Overview(ctx, h, h.x, nil, time.Now())
+	require.NoError(t, err)
+	rows, err := h.ExperimentRows(ctx, store.ExperimentKey{Experiment: "x", Version: "1"})
+	require.NoError(t, err)
+	whole, err = analysis.Read(analysis.ScopeOf(h.x.Definition()), rows, o.Report.At).Overview(h.x)
+	require.NoError(t, err)
+	return whole, o
+}
+
+func (h history) seal(t require.TestingT, ctx context.Context) int {
+	n, err := h.Seal(ctx, store.Sealing{ExperimentKey: store.ExperimentKey{Experiment: "x", Version: "1"}, After: window + grace})
+	require.NoError(t, err)
+	return n
+}
+
+// What is folded, with what is not, is what all rows say: before and after seals, and of what becomes of units afterwards.
+func TestAFoldedReportIsTheWhole(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"", "customer"} {
+		t.Run("unit "+unit, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b bench) {
+				const n = 240
+				h := history{b, rand.New(rand.NewPCG(1, 2)), experiment(unit), map[string]bool{}}
+				began := time.Now().Add(-5 * time.Hour)
+				for i := range n {
+					h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/n), .05)
+				}
+				h.learned(t, t.Context(), .1)
+				h.equal(t, t.Context())
+				require.Positive(t, h.seal(t, t.Context()))
+				h.equal(t, t.Context())
+				var again []string
+				for range 2 {
+					require.NoError(t, fold.Advance(t.Context(), h, h.x, func(reason string) { again = append(again, reason) }))
+					before := h.equal(t, t.Context())
+					require.NotNil(t, before.Course, "it is folded")
+					require.Positive(t, before.Report.Seals[0].Sealed)
+					behind, err := h.Unfolded(t.Context())
+					require.NoError(t, err)
+					require.Empty(t, behind)
+					h.later(t, t.Context(), n)
+					after := h.equal(t, t.Context())
+					require.Greater(t, marked(after), marked(before))
+				}
+				require.NotEmpty(t, again)
+				require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
+				h.equal(t, t.Context())
+				// The test would notice what a fold is not told.
+				h.later(t, t.Context(), n)
+				_, err := h.db.ExecContext(t.Context(), `DELETE FROM touches`)
+				require.NoError(t, err)
+				require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
+				whole, folded := h.both(t, t.Context())
+				require.NotEqual(t, shown(t, whole), shown(t, folded))
+			})
+		})
+	}
+}
+
+// marked counts what has become of units after their seals.
+func marked(o analysis.Overview) (n int) {
+	for _, s := range o.Report.Seals {
+		n += s.Reset + s.Corrected
+	}
+	return n
+}
+
+// A worker that is killed while it folds, again and again, and another that folds beside it, count nothing twice.
+func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b bench) {
+		const n = 400
+		h := history{b, rand.New(rand.NewPCG(3, 4)), experiment(""), map[string]bool{}}
+		began := time.Now().Add(-5 * time.Hour)
+		for i := range n {
+			h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/n), 0)
+		}
+		h.learned(t, t.Context(), 0)
+		require.Positive(t, h.seal(t, t.Context()))
+		for kill := range kills {
+			ctx, cancel := context.WithCancel(t.Context())
+			worker := exec.CommandContext(ctx, os.Args[0], "-test.run=TestFoldForever")
+			worker.Env = append(os.Environ(), "FOLD_FOREVER="+b.kind, "FOLD_DSN="+b.dsn)
+			out, err := worker.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, worker.Start())
+			_, err = io.ReadFull(out, make([]byte, 1+h.rng.IntN(6))) // it has begun so many steps, and is in the last of them
+			require.NoError(t, err)
+			if kill%10 == 9 { // all of it again
+				_, err := h.db.ExecContext(t.Context(), `DELETE FROM folds`)
+				require.NoError(t, err)
+			}
+			cancel()
+			require.Error(t, worker.Wait())
+			if kill%20 == 0 {
+				h.equal(t, t.Context())
+			}
+		}
+		require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
+		h.equal(t, t.Context())
+	})
+}
+
+// kills is how often a worker is killed.
+const kills = 100
+
+// TestFoldForever is the worker of TestAWorkerIsKilledWhileItFolds.
+func TestFoldForever(t *testing.T) {
+	kind := os.Getenv("FOLD_FOREVER")
+	if kind == "" {
+		t.Skip("it is a worker of another test")
+	}
+	b := open(t, kind, os.Getenv("FOLD_DSN"))
+	x := experiment("")
+	h := history{b, rand.New(rand.NewPCG(uint64(os.Getpid()), 1)), x, map[string]bool{}}
+	for {
+		fmt.Print("*")
+		h.score(t, t.Context(), run(fmt.Sprint("r", h.rng.IntN(400))), scoring.Bool("ok", h.chance(.5)), time.Now())
+		fmt.Print("*")
+		require.NoError(t, fold.Advance(t.Context(), b, x, nil))
+	}
+}
