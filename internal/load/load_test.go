@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
 
-var scores = flag.Int("scores", 20_000, "scores of the store whose readings are watched")
+var scores = flag.Int("scores", 100_000, "scores of the store whose readings are watched")
 
 var end = time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)
 
@@ -67,7 +67,8 @@ func TestLoadedRowsAreTheStores(t *testing.T) {
 	}
 }
 
-// Nothing that is asked reads a number of rows that grows with the scores: Postgres counts the rows that it looks at. In a large store:
+// Nothing that is asked, and no trigger, reads a number of rows that grows with the scores: Postgres counts the rows that it looks
+// at. In a large store:
 //
 //	go test ./internal/load -run TestReadingsTouchFewRows -v -scores 10000000 -timeout 2h
 func TestReadingsTouchFewRows(t *testing.T) {
@@ -88,7 +89,18 @@ func TestReadingsTouchFewRows(t *testing.T) {
 		_, err := s.Scores(ctx, store.Filter{Name: "quality"})
 		return err
 	}}
-	for _, r := range append(load.Readings(), all) {
+	builds := 0
+	flush := load.Reading{Name: "a flush that moves scores", Do: func(ctx context.Context, s store.Store) error {
+		known, err := s.Runs(ctx, store.RunFilter{Newest: true, Limit: 1})
+		if err != nil {
+			return err
+		}
+		builds++
+		f := scoring.Flush{Facts: known[0], Sequence: int64(100 + builds), Partial: false, At: end}
+		f.Facts.BuildID = fmt.Sprint("other-", builds)
+		return s.Flush(ctx, f)
+	}}
+	for _, r := range append(load.Readings(), flush, all) {
 		// A connection tells what it has read when it ends.
 		before := touched(t, db)
 		s, err := postgres.Open(t.Context(), url)

@@ -148,8 +148,8 @@ func (s *Store) Experiments(ctx context.Context) ([]store.ExperimentKey, error) 
 			FROM version JOIN assignments o ON o.id = version.id
 		)
 		SELECT o.experiment, o.version, COALESCE(
-			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position > 0 ORDER BY a.position LIMIT 1),
-			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position IS NULL ORDER BY a.assigned_at, a.id LIMIT 1),
+			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position > 0 ORDER BY a.experiment, a.version, a.position LIMIT 1),
+			(SELECT a.id FROM assignments a WHERE a.experiment = o.experiment AND a.version = o.version AND a.position IS NULL ORDER BY a.experiment, a.version, a.assigned_at, a.id LIMIT 1),
 			o.id) AS first
 		FROM version JOIN assignments o ON o.id = version.id ORDER BY 3`)
 	// Sorted here, by bytes: how a database compares texts depends on how it was set up.

@@ -101,17 +101,20 @@ CREATE VIEW counted_held AS
 		1 AS n, 0 AS valued, 0.0 AS total, 0.0 AS squares
 	FROM held h;
 
+-- A statement's own rows have no statistics, and a plan is kept while its tables grow: OFFSET 0 and enable_seqscan make the
+-- triggers look up the rows that belong to them one by one, whatever the planner expects.
+
 -- change scores in postgres: counts what statements do to scores
-CREATE FUNCTION verdict_scores_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_scores_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, COUNT(*), SUM(c.valued), SUM(c.total), SUM(c.squares)
-	FROM news s JOIN runs r ON r.id = s.run, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+	FROM news s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
 	WHERE s.latest AND NOT s.retracted AND NOT r.superseded
 	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day;
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_scores_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_scores_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, SUM(s.sign), SUM(s.sign * c.valued), SUM(s.sign * c.total), SUM(s.sign * c.squares)
@@ -121,7 +124,7 @@ BEGIN
 		UNION ALL
 		SELECT 1, n.id, n.run, n.name, n.state, n.source, n.value, n.said_at, n.recorded_at, n.doc FROM olds o JOIN news n ON n.id = o.id
 		WHERE n.latest AND NOT n.retracted AND (o.latest, o.retracted, o.said_at, o.recorded_at, o.state, o.value) IS DISTINCT FROM (n.latest, n.retracted, n.said_at, n.recorded_at, n.state, n.value)
-	) s JOIN runs r ON r.id = s.run, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+	) s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
 	WHERE NOT r.superseded AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
 	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day
 	HAVING SUM(s.sign) <> 0 OR SUM(s.sign * c.valued) <> 0 OR SUM(s.sign * c.total) <> 0;
@@ -132,7 +135,7 @@ CREATE TRIGGER scores_updated AFTER UPDATE ON scores REFERENCING OLD TABLE AS ol
 INSERT INTO count_fills (source, upto, done) SELECT 'scores', COALESCE(MAX(id), 0), 0 FROM scores;
 
 -- change runs in postgres: counts what statements do to runs, and so to their scores
-CREATE FUNCTION verdict_runs_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_runs_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'run', c.key, c.value, c.name, c.step, c.state, c.build, c.day, COUNT(*), 0, 0, 0
@@ -140,7 +143,7 @@ BEGIN
 	GROUP BY c.key, c.value, c.name, c.step, c.state, c.build, c.day;
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_runs_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_runs_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'run', c.key, c.value, c.name, c.step, c.state, c.build, c.day, SUM(r.sign), 0, 0, 0
@@ -161,7 +164,7 @@ BEGIN
 		WHERE NOT v.superseded AND (o.superseded <> n.superseded OR o.doc <> n.doc AND
 			(verdict_json(o.doc) ->> 'build_id', verdict_json(o.doc) ->> 'assigned', verdict_json(o.doc) ->> 'attributes') IS DISTINCT FROM
 			(verdict_json(n.doc) ->> 'build_id', verdict_json(n.doc) ->> 'assigned', verdict_json(n.doc) ->> 'attributes'))
-	) r JOIN scores s ON s.run = r.id AND s.latest AND NOT s.retracted, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+	) r, LATERAL (SELECT * FROM scores s WHERE s.run = r.id AND s.latest AND NOT s.retracted OFFSET 0) s, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
 	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
 	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day HAVING SUM(r.sign) <> 0;
 	RETURN NULL;
@@ -171,7 +174,7 @@ CREATE TRIGGER runs_updated AFTER UPDATE ON runs REFERENCING OLD TABLE AS olds N
 INSERT INTO count_fills (source, upto, done) SELECT 'runs', COALESCE(MAX(id), 0), 0 FROM runs;
 
 -- change outcomes in postgres: counts what statements do to outcomes
-CREATE FUNCTION verdict_outcomes_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_outcomes_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT v.kind, '', '', verdict_json(o.doc) ->> 'name', '', v.state, '', verdict_day(o.received_at), SUM(v.n), 0, 0, 0
@@ -179,7 +182,7 @@ BEGIN
 	GROUP BY v.kind, verdict_json(o.doc) ->> 'name', v.state, verdict_day(o.received_at);
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_outcomes_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_outcomes_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'delivery', '', '', verdict_json(n.doc) ->> 'name', '', '', '', verdict_day(n.received_at), n.deliveries - o.deliveries, 0, 0, 0
@@ -189,19 +192,19 @@ BEGIN
 END $$;
 CREATE TRIGGER outcomes_inserted AFTER INSERT ON outcomes REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION verdict_outcomes_inserted();
 CREATE TRIGGER outcomes_updated AFTER UPDATE ON outcomes REFERENCING OLD TABLE AS olds NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION verdict_outcomes_updated();
-CREATE FUNCTION verdict_matches_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_matches_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'outcome', '', '', verdict_json(o.doc) ->> 'name', '', v.state, '', verdict_day(o.received_at), v.sign, 0, 0, 0
-	FROM (SELECT n.outcome, COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT n.late) AS in_time FROM news n GROUP BY n.outcome) x
-		JOIN outcomes o ON o.id = x.outcome,
+	FROM (SELECT n.outcome, COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT n.late) AS in_time FROM news n GROUP BY n.outcome) x,
+		LATERAL (SELECT * FROM outcomes o WHERE o.id = x.outcome OFFSET 0) o,
 		LATERAL (SELECT COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT m.late) AS in_time FROM matches m WHERE m.outcome = x.outcome) y,
 		LATERAL (VALUES (1, verdict_outcome(y.met, y.in_time)), (-1, verdict_outcome(y.met - x.met, y.in_time - x.in_time))) v (sign, state)
 	WHERE verdict_outcome(y.met, y.in_time) <> verdict_outcome(y.met - x.met, y.in_time - x.in_time)
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'outcomes' AND o.id > f.done AND o.id <= f.upto);
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_matches_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_matches_deleted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	-- While older rows are counted, the lock makes that wait for this statement, or this one for that.
 	IF EXISTS (SELECT 1 FROM count_fills WHERE source = 'outcomes' AND done < upto) THEN
@@ -209,8 +212,8 @@ BEGIN
 	END IF;
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'outcome', '', '', verdict_json(o.doc) ->> 'name', '', v.state, '', verdict_day(o.received_at), v.sign, 0, 0, 0
-	FROM (SELECT n.outcome, COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT n.late) AS in_time FROM olds n GROUP BY n.outcome) x
-		JOIN outcomes o ON o.id = x.outcome,
+	FROM (SELECT n.outcome, COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT n.late) AS in_time FROM olds n GROUP BY n.outcome) x,
+		LATERAL (SELECT * FROM outcomes o WHERE o.id = x.outcome OFFSET 0) o,
 		LATERAL (SELECT COUNT(*) AS met, COUNT(*) FILTER (WHERE NOT m.late) AS in_time FROM matches m WHERE m.outcome = x.outcome) y,
 		LATERAL (VALUES (1, verdict_outcome(y.met, y.in_time)), (-1, verdict_outcome(y.met + x.met, y.in_time + x.in_time))) v (sign, state)
 	WHERE verdict_outcome(y.met, y.in_time) <> verdict_outcome(y.met + x.met, y.in_time + x.in_time)
@@ -222,13 +225,13 @@ CREATE TRIGGER matches_deleted AFTER DELETE ON matches REFERENCING OLD TABLE AS 
 INSERT INTO count_fills (source, upto, done) SELECT 'outcomes', COALESCE(MAX(id), 0), 0 FROM outcomes;
 
 -- change rejections in postgres: counts what statements do to rejections
-CREATE FUNCTION verdict_rejections_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_rejections_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'rejection', '', '', COALESCE(verdict_json(r.doc) ->> 'source', ''), '', 'rejected', '', verdict_day(r.received_at), r.deliveries, 0, 0, 0 FROM news r;
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_rejections_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_rejections_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'rejection', '', '', COALESCE(verdict_json(r.doc) ->> 'source', ''), '', 'rejected', '', verdict_day(r.received_at), r.n, 0, 0, 0
@@ -241,13 +244,13 @@ CREATE TRIGGER rejections_updated AFTER UPDATE ON rejections REFERENCING OLD TAB
 INSERT INTO count_fills (source, upto, done) SELECT 'rejections', COALESCE(MAX(id), 0), 0 FROM rejections;
 
 -- change held in postgres: counts what statements do to held scores
-CREATE FUNCTION verdict_held_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_held_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'held', '', '', '', '', 'held', '', verdict_day(h.at), COUNT(*), 0, 0, 0 FROM news h GROUP BY verdict_day(h.at);
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_held_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_held_deleted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'held', '', '', '', '', 'held', '', verdict_day(h.at), -COUNT(*), 0, 0, 0 FROM olds h
