@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,9 +60,17 @@ func same(t *testing.T, want, got []*historypb.HistoryEvent) {
 // line writes it, as an answer of the API, as a list of events, as the archivers' batches, with a header and in several documents.
 func TestEveryFormOfJSONIsRead(t *testing.T) {
 	t.Parallel()
-	for file, h := range exported(t) {
+	all := exported(t)
+	for i, file := range slices.Sorted(maps.Keys(all)) {
+		h := all[file]
 		data, err := os.ReadFile(file)
 		require.NoError(t, err)
+		if i%8 != 0 { // the other forms of some are enough
+			got, err := collect(history.FromJSON(bytes.NewReader(data)))
+			require.NoError(t, err)
+			same(t, h.Events, got)
+			continue
+		}
 		half := len(h.Events) / 2
 		plain := func(events []*historypb.HistoryEvent) string {
 			data, err := protojson.Marshal(&historypb.History{Events: events})
