@@ -19,9 +19,11 @@ import (
 // Calls that share a transaction leave what they leave one after another.
 func TestTogetherAsOneByOne(t *testing.T) {
 	t.Parallel()
+	one, together := emptyStore(t), emptyStore(t)
+	round := 0
 	rapid.Check(t, func(r *rapid.T) {
-		calls := rapid.SliceOfN(rapid.Custom(anyCall), 1, 30).Draw(r, "calls")
-		one, together := emptyStore(t), emptyStore(t)
+		round++ // has workflow ids, keys, sessions and an experiment of its own
+		calls := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) sqlstore.Call { return anyCall(r, round) }), 1, 30).Draw(r, "calls")
 		for _, c := range calls {
 			require.NoError(r, one.Together(t.Context(), c))
 		}
@@ -30,25 +32,26 @@ func TestTogetherAsOneByOne(t *testing.T) {
 			require.NoError(r, together.Together(t.Context(), calls[:n]...))
 			calls = calls[n:]
 		}
-		require.Equal(r, everythingIn(t, one), everythingIn(t, together))
-		require.NoError(r, one.Close())
-		require.NoError(r, together.Close())
+		require.Equal(r, everythingIn(t, one, round), everythingIn(t, together, round))
 	})
 }
 
 func emptyStore(t *testing.T) *sqlite.Store {
 	s, err := sqlite.Open(t.Context(), sqlite.Memory)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
+
+func workflowOf(round, i int) string { return fmt.Sprint("w", round, "-", i) }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // anyCall is about one of a few runs, some of which are resets of each other.
-func anyCall(r *rapid.T) sqlstore.Call {
+func anyCall(r *rapid.T, round int) sqlstore.Call {
 	pick := func(what string, n int) int { return rapid.IntRange(0, n-1).Draw(r, what) }
 	at := noon.Add(time.Duration(pick("minute", 20)) * time.Minute)
-	run := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w", pick("workflow", 3)), RunID: fmt.Sprint("r", pick("run", 3))}
+	run := scoring.Run{Namespace: "default", WorkflowID: workflowOf(round, pick("workflow", 3)), RunID: fmt.Sprint("r", pick("run", 3))}
 	original := ""
 	if pick("original is known", 4) > 0 {
 		original = run.RunID
@@ -59,7 +62,7 @@ func anyCall(r *rapid.T) sqlstore.Call {
 	record := func(source scoring.Source) scoring.Record {
 		s := scoring.Number(fmt.Sprint("n", pick("name", 3)), float64(pick("value", 2)))
 		if pick("in a session", 3) == 0 {
-			s.Sessions = []scoring.Session{{Key: "chat", ID: "1"}}
+			s.Sessions = []scoring.Session{{Key: "chat", ID: fmt.Sprint(round, "-1")}}
 		}
 		rec := scoring.Record{Score: s, Run: run, OriginalRunID: original, Source: source, RecordedAt: at}
 		if source == scoring.FromActivity {
@@ -72,7 +75,7 @@ func anyCall(r *rapid.T) sqlstore.Call {
 	switch pick("kind", 4) {
 	case 0:
 		a := scoring.Assignment{
-			Experiment: "retriever", Version: fmt.Sprint(pick("version", 2)), Variant: "a", By: scoring.ByWeight, Unit: run.RunID, Vouched: pick("vouched", 2) == 0,
+			Experiment: fmt.Sprint("retriever", round), Version: fmt.Sprint(pick("version", 2)), Variant: "a", By: scoring.ByWeight, Unit: run.RunID, Vouched: pick("vouched", 2) == 0,
 			Probabilities: map[string]float64{"a": .5, "b": .5}, Run: run, FirstRunID: "r0", OriginalRunID: original, At: at, Disowned: pick("disowned", 5) == 0,
 		}
 		call, err = sqlstore.Assign(a)
@@ -91,10 +94,10 @@ func anyCall(r *rapid.T) sqlstore.Call {
 			f.Facts.Status, f.Facts.ClosedAt = scoring.RunCompleted, at
 		}
 		if pick("assigned", 3) == 0 {
-			f.Facts.Assigned = []scoring.Ref{{Experiment: "retriever", Version: "0", Variant: rapid.SampledFrom([]string{"a", "b"}).Draw(r, "variant"), FirstRunID: "r0"}}
+			f.Facts.Assigned = []scoring.Ref{{Experiment: fmt.Sprint("retriever", round), Version: "0", Variant: rapid.SampledFrom([]string{"a", "b"}).Draw(r, "variant"), FirstRunID: "r0"}}
 		}
 		if pick("declares", 3) == 0 {
-			f.Facts.Keys, f.Facts.Sessions = []string{run.WorkflowID + run.RunID}, []scoring.Session{{Key: "chat", ID: "2"}}
+			f.Facts.Keys, f.Facts.Sessions = []string{run.WorkflowID + run.RunID}, []scoring.Session{{Key: "chat", ID: fmt.Sprint(round, "-2")}}
 		}
 		named := map[string]bool{}
 		for range pick("scores", 3) {
@@ -118,16 +121,20 @@ type contents struct {
 	assignments []scoring.Assignment
 }
 
-func everythingIn(t *testing.T, s store.Store) (c contents) {
+func everythingIn(t *testing.T, s store.Store, round int) (c contents) {
 	ctx := t.Context()
-	var err error
-	c.scores, err = s.Scores(ctx, store.Filter{History: true, Retracted: true, Superseded: true})
-	require.NoError(t, err)
+	for i := range 3 {
+		run := scoring.Run{WorkflowID: workflowOf(round, i)}
+		scores, err := s.Scores(ctx, store.Filter{Run: run, History: true, Retracted: true, Superseded: true})
+		require.NoError(t, err)
+		c.scores = append(c.scores, scores...)
+		runs, err := s.Runs(ctx, store.RunFilter{Run: run, Superseded: true})
+		require.NoError(t, err)
+		c.runs = append(c.runs, runs...)
+	}
 	slices.SortFunc(c.scores, func(a, b scoring.Record) int {
 		return cmp.Or(cmp.Compare(a.Run.String(), b.Run.String()), cmp.Compare(a.Mark(), b.Mark()), cmp.Compare(a.Revision, b.Revision))
 	})
-	c.runs, err = s.Runs(ctx, store.RunFilter{Superseded: true})
-	require.NoError(t, err)
 	slices.SortFunc(c.runs, func(a, b scoring.RunFacts) int { return cmp.Compare(a.Run.String(), b.Run.String()) })
 	c.held = map[string]string{}
 	for _, f := range c.runs {
@@ -136,11 +143,12 @@ func everythingIn(t *testing.T, s store.Store) (c contents) {
 		c.held[key] = fmt.Sprint(run, err)
 	}
 	for i := range c.chats {
-		in, err := s.Scores(ctx, store.Filter{Session: scoring.Session{Key: "chat", ID: fmt.Sprint(1 + i)}})
+		in, err := s.Scores(ctx, store.Filter{Session: scoring.Session{Key: "chat", ID: fmt.Sprint(round, "-", 1+i)}})
 		require.NoError(t, err)
 		c.chats[i] = len(in)
 	}
-	c.assignments, err = s.Assignments(ctx, "retriever", "")
+	var err error
+	c.assignments, err = s.Assignments(ctx, fmt.Sprint("retriever", round), "")
 	require.NoError(t, err)
 	slices.SortFunc(c.assignments, func(a, b scoring.Assignment) int {
 		return cmp.Or(cmp.Compare(a.Run.String(), b.Run.String()), cmp.Compare(a.Version, b.Version))
