@@ -36,7 +36,7 @@ var (
 		"id", "hash", "namespace", "workflow_id", "run_id", "first_run_id", "original_run_id", "chain", "origin", "started_at", "sequence", "enrolled",
 		"superseded", "doc", "flushed_at", "ordinal", "recorded_at", "start_recorded_at", "flush_recorded_at", "end_recorded_at",
 	}
-	runExperimentColumns = []string{"experiment", "version", "run"}
+	runExperimentColumns = []string{"experiment", "version", "run", "heir_of"}
 	servedColumns        = []string{"experiment", "version", "chain", "variant", "recorded_at"}
 	assignmentColumns    = []string{"id", "experiment", "version", "chain", "run", "doc", "variant", "recorded_at", "assigned_at", "unit"}
 	scoreColumns         = []string{
@@ -90,7 +90,7 @@ func (r *rows) add(s Shape, i int) error {
 		id, own, run.Namespace, run.WorkflowID, run.RunID, run.RunID, run.RunID, own, own, micros, int64(11), true,
 		false, string(doc), ended, int64(1), micros, micros, ended, ended,
 	})
-	r.runExperiments = append(r.runExperiments, []any{Experiment, Version, id})
+	r.runExperiments = append(r.runExperiments, []any{Experiment, Version, id, ""})
 	r.served = append(r.served, []any{Experiment, Version, own, variant, ended})
 	if doc, err = json.Marshal(a); err != nil {
 		return err

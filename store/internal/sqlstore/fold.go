@@ -173,10 +173,16 @@ func (p parts) touched(ctx context.Context, q store.FoldQuery, f *store.FoldRows
 
 // rest reads the units that have no seal, and the ones that were known too late.
 func (p parts) rest(ctx context.Context, q store.FoldQuery, now int64) (rows rowsOf, err error) {
-	seed, err := p.assignments(ctx, 0, `(a.position IS NULL OR a.position = -1)`)
+	// Two statements: a condition with OR would read all assignments.
+	seed, err := p.assignments(ctx, 0, `a.position IS NULL`)
 	if err != nil {
 		return rows, err
 	}
+	late, err := p.assignments(ctx, 0, `a.position = -1`)
+	if err != nil {
+		return rows, err
+	}
+	seed = append(seed, late...)
 	due, open := now-q.After.Microseconds(), 0
 	for _, a := range seed {
 		if micro(a.At) > due {
