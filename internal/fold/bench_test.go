@@ -55,7 +55,8 @@ func BenchmarkReport(b *testing.B) {
 				tidy()
 			} else {
 				path := filepath.Join(b.TempDir(), "load.db")
-				made, err := sqlite.Open(b.Context(), path)
+				var made *sqlite.Store
+				made, err = sqlite.Open(b.Context(), path)
 				require.NoError(b, err)
 				require.NoError(b, made.Close())
 				require.NoError(b, load.SQLite(b.Context(), path, shape, nil))

@@ -349,9 +349,13 @@ func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 		}
 		h.learned(t, t.Context(), 0)
 		require.Positive(t, h.seal(t, t.Context()))
+		kills := 100
+		if testing.Short() {
+			kills = 10
+		}
 		for kill := range kills {
 			ctx, cancel := context.WithCancel(t.Context())
-			worker := exec.CommandContext(ctx, os.Args[0], "-test.run=TestFoldForever")
+			worker := exec.CommandContext(ctx, os.Args[0])
 			worker.Env = append(os.Environ(), "FOLD_FOREVER="+b.kind, "FOLD_DSN="+b.dsn)
 			out, err := worker.StdoutPipe()
 			require.NoError(t, err)
@@ -373,22 +377,31 @@ func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 	})
 }
 
-// kills is how often a worker is killed.
-const kills = 100
-
-// TestFoldForever is the worker of TestAWorkerIsKilledWhileItFolds.
-func TestFoldForever(t *testing.T) {
-	kind := os.Getenv("FOLD_FOREVER")
-	if kind == "" {
-		t.Skip("it is a worker of another test")
+// foldForever is the worker of TestAWorkerIsKilledWhileItFolds: it writes about sealed units, and folds.
+func foldForever(kind, dsn string) {
+	var s store.Store
+	var err error
+	if kind == "postgres" {
+		s, err = postgres.Open(context.Background(), dsn)
+	} else {
+		s, err = sqlite.Open(context.Background(), dsn)
 	}
-	b := open(t, kind, os.Getenv("FOLD_DSN"))
-	x := experiment("")
-	h := history{b, rand.New(rand.NewPCG(uint64(os.Getpid()), 1)), x, map[string]bool{}}
+	if err != nil {
+		panic(err)
+	}
+	h := history{bench{Store: s}, rand.New(rand.NewPCG(uint64(os.Getpid()), 1)), experiment(""), map[string]bool{}}
 	for {
 		fmt.Print("*")
-		h.score(t, t.Context(), run(fmt.Sprint("r", h.rng.IntN(400))), scoring.Bool("ok", h.chance(.5)), time.Now())
+		h.score(dies{}, context.Background(), run(fmt.Sprint("r", h.rng.IntN(400))), scoring.Bool("ok", h.chance(.5)), time.Now())
 		fmt.Print("*")
-		require.NoError(t, fold.Advance(t.Context(), b, x, nil))
+		if err := fold.Advance(context.Background(), s, h.x, nil); err != nil {
+			panic(err)
+		}
 	}
 }
+
+// dies ends the process of a worker whose write fails.
+type dies struct{}
+
+func (dies) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (dies) FailNow()                          {}

@@ -1,6 +1,7 @@
 package fold_test
 
 import (
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,4 +9,9 @@ import (
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if kind := os.Getenv("FOLD_FOREVER"); kind != "" {
+		foldForever(kind, os.Getenv("FOLD_DSN"))
+	}
+	goleak.VerifyTestMain(pgtest.Main(m))
+}
