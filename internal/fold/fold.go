@@ -5,7 +5,9 @@ package fold
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -107,6 +109,13 @@ func resume(x *experiments.Experiment, rows *store.FoldRows) (*analysis.Fold, er
 
 // restart keeps an empty fold in place of one that does not hold any more.
 func restart(ctx context.Context, s store.Folder, x *experiments.Experiment, f *analysis.Fold, rows store.FoldRows, reason string, again func(string)) (more bool, err error) {
+	first, err := s.FoldRows(ctx, store.FoldQuery{ExperimentKey: rows.ExperimentKey, Again: true, AtMost: 1})
+	if err != nil {
+		return false, err
+	}
+	if first.SealedTo > 0 && !slices.ContainsFunc(first.Sealed.Assignments, func(a scoring.Assignment) bool { return a.Position == 1 }) {
+		return false, fmt.Errorf("%s: it would be folded again, and its rows are pruned: its fold stays as it is", reason)
+	}
 	empty, err := analysis.NewFold(x)
 	if err != nil {
 		return false, err

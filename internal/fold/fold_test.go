@@ -337,6 +337,37 @@ func marked(o analysis.Overview) (n int) {
 	return n
 }
 
+// The fold of rows that are pruned stays, and is not folded again from the rest.
+func TestAPrunedFoldStays(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b bench) {
+		h := history{b, rand.New(rand.NewPCG(5, 6)), experiment(""), map[string]bool{}}
+		for i := range 40 {
+			h.unit(t, t.Context(), i, time.Now().Add(-5*time.Hour+time.Duration(i)*time.Minute), 0)
+		}
+		h.learned(t, t.Context(), 0)
+		require.Positive(t, h.seal(t, t.Context()))
+		require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
+		before := h.equal(t, t.Context())
+		for _, q := range []string{`DELETE FROM touches`, `DELETE FROM assignments WHERE position IS NOT NULL`} {
+			_, err := h.db.ExecContext(t.Context(), q)
+			require.NoError(t, err)
+		}
+		after, ok, err := fold.Folded(t.Context(), h, h.x, nil, time.Now())
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, before.Report.Metrics, after.Report.Metrics)
+		d := h.x.Definition()
+		d.Alpha = .01
+		other, err := experiments.New(d)
+		require.NoError(t, err)
+		require.ErrorContains(t, fold.Advance(t.Context(), h, other, nil), "its rows are pruned")
+		after, _, err = fold.Folded(t.Context(), h, h.x, nil, time.Now())
+		require.NoError(t, err)
+		require.Equal(t, before.Report.Metrics, after.Report.Metrics)
+	})
+}
+
 // A worker that is killed while it folds, again and again, and another that folds beside it, count nothing twice.
 func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 	t.Parallel()
