@@ -145,6 +145,7 @@ func (r *reader) life(e *historypb.HistoryEvent) bool {
 		x := a.WorkflowExecutionContinuedAsNewEventAttributes
 		closed(scoring.RunContinuedAsNew)
 		run.ContinuedTo = x.GetNewExecutionRunId()
+		//lint:ignore SA1019 earlier servers say so
 		run.Failure = r.failure(x.GetFailure())
 	case *historypb.HistoryEvent_WorkflowExecutionCancelRequestedEventAttributes:
 		run.CancelRequestedAt = at
@@ -216,10 +217,12 @@ func (r *reader) task(e *historypb.HistoryEvent) bool {
 func (r *reader) build(x *historypb.WorkflowTaskCompletedEventAttributes) {
 	id := x.GetDeploymentVersion().GetBuildId()
 	if id == "" {
+		//lint:ignore SA1019 earlier SDKs say nothing else
 		id = x.GetWorkerVersion().GetBuildId()
 	}
 	if id == "" {
-		id = x.GetBinaryChecksum() //nolint:staticcheck // earlier SDKs say nothing else
+		//lint:ignore SA1019 as above
+		id = x.GetBinaryChecksum()
 	}
 	if id != "" && r.run.BuildID() != id {
 		r.run.Builds = append(slices.DeleteFunc(r.run.Builds, func(b string) bool { return b == id }), r.names.of(id))

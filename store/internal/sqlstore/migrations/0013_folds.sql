@@ -62,6 +62,8 @@ CREATE INDEX assignments_rows ON assignments (experiment, version, id);
 -- index assignments_late on assignments: the units that were known too late
 CREATE INDEX assignments_late ON assignments (experiment, version, id) WHERE position = -1;
 
+-- A plan is kept while its tables grow: without enable_seqscan a trigger would read all rows of a table that was small.
+
 -- change touches in postgres: notes what statements write of sealed units
 CREATE FUNCTION verdict_touched(changed BIGINT[]) RETURNS TABLE (experiment TEXT, version TEXT, id BIGINT) LANGUAGE sql STABLE AS $$
 	SELECT t.experiment, t.version, t.id FROM (
@@ -73,18 +75,18 @@ CREATE FUNCTION verdict_touched(changed BIGINT[]) RETURNS TABLE (experiment TEXT
 	) t WHERE t.position IS NOT NULL OR EXISTS (SELECT 1 FROM assignments u
 		WHERE u.unit = t.unit AND u.position > 0 AND u.experiment = t.experiment AND u.version = t.version)
 $$;
-CREATE FUNCTION verdict_touch_scores() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_touch_scores() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO touches (experiment, version, assignment) SELECT * FROM verdict_touched(ARRAY(SELECT DISTINCT n.run FROM news n));
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_touch_repeats() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_touch_repeats() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO touches (experiment, version, assignment)
 	SELECT * FROM verdict_touched(ARRAY(SELECT DISTINCT s.run FROM news n JOIN scores s ON s.id = n.score));
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_touch_runs() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_touch_runs() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
 	changed BIGINT[] := ARRAY(SELECT n.id FROM news n JOIN olds o ON o.id = n.id
 		WHERE (o.superseded, o.end_recorded_at, o.flush_recorded_at, o.chain) IS DISTINCT FROM (n.superseded, n.end_recorded_at, n.flush_recorded_at, n.chain));
@@ -94,7 +96,7 @@ BEGIN
 	END IF;
 	RETURN NULL;
 END $$;
-CREATE FUNCTION verdict_touch_served() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION verdict_touch_served() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO touches (experiment, version, assignment)
 	SELECT * FROM verdict_touched(ARRAY(SELECT a.run FROM news n JOIN assignments a ON a.chain = n.chain AND a.experiment = n.experiment AND a.version = n.version
