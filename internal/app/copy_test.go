@@ -11,7 +11,7 @@ import (
 )
 
 // asOf is when a report was made.
-var asOf = regexp.MustCompile(`"(as_of|at)": "[^"]*"`)
+var asOf = regexp.MustCompile(`"(as_of|counted_as_of|at)": "[^"]*"`)
 
 // A report on the copy of a copy says what one on the first store says.
 func TestCopy(t *testing.T) {

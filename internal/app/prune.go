@@ -50,9 +50,9 @@ none of it is deleted; --dry-run counts and deletes nothing.
               any run takes to defer its scorers, and than any scorer's Lookback; starter ledger --state unclaimed
               lists them
 
-What a unit of an experiment is read from stays until the experiment is finished: stopped or promoted, as starter
-experiment status says. One that was not started counts as unfinished, unless --finished names it. The report of a
-finished experiment is made from the rows that are left: print it first.
+What a unit of an experiment is read from stays until the experiment is finished: stopped or promoted, as
+starter experiment status says. One that was not started counts as unfinished, unless --finished names it. The report of
+a finished experiment is made from the rows that are left, unless they are in its fold: print it first.
 
 It deletes some hundred rows a transaction, and may run next to everything else.`,
 		Example: "  starter prune --scores-older-than 2160h --runs-older-than 8760h --dry-run\n" +

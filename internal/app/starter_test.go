@@ -28,7 +28,7 @@ func TestMistakesSayWhatWouldMendThem(t *testing.T) {
 		{[]string{"frobnicate"}, "unknown command \"frobnicate\" for \"starter\": `starter --help` lists the commands"},
 		{[]string{"report", "--nope"}, "unknown flag: --nope: `starter report --help` lists the flags"},
 		{[]string{"report", "a", "b"}, "unexpected argument \"b\": `starter report --help` shows the usage"},
-		{[]string{"report", "--by", "moon"}, `--by: "moon": must be one of variant, step`},
+		{[]string{"report", "--by", "moon"}, `--by: "moon": must be one of variant, step, day, build, attribute=KEY`},
 		{[]string{"report", "--session", "x"}, `--session: "x": must be KEY=ID, such as customer=42`},
 		{[]string{"report", "--db", filepath.Join("no", "such.db")}, "no database at no/such.db; set --db or VERDICT_DB to the worker's database"},
 		{[]string{"report", "-o", "xml"}, `--output: "xml": must be one of text, json, csv`},

@@ -56,6 +56,11 @@ func (memory) ScorePage(context.Context, store.Filter, store.Page) ([]scoring.Re
 	return nil, "", nil
 }
 
+// FoldRows has no fold, and no clock that would let a report begin one.
+func (memory) FoldRows(context.Context, store.FoldQuery) (store.FoldRows, error) {
+	return store.FoldRows{}, nil
+}
+
 func (m memory) Experiments(context.Context) ([]store.ExperimentKey, error) {
 	return []store.ExperimentKey{{Experiment: m.assignments[0].Experiment, Version: m.assignments[0].Version}}, nil
 }
