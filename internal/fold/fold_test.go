@@ -158,7 +158,7 @@ func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Ti
 	}
 	if h.chance(.3) { // of several kinds as time goes
 		values := []scoring.Score{scoring.Bool("stars", true), scoring.Number("stars", .5), scoring.Number("stars", 5)}
-		h.score(t, ctx, a.Run, values[min(n/60, 2)], at.Add(h.upTo(time.Hour)))
+		h.score(t, ctx, a.Run, values[min(n/20, 2)], at.Add(h.upTo(time.Hour)))
 	}
 	if h.chance(.7) {
 		h.flush(t, ctx, a, at, func(f *scoring.Flush) {
@@ -291,11 +291,14 @@ func TestAFoldedReportIsTheWhole(t *testing.T) {
 		t.Run("unit "+unit, func(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, b bench) {
-				const n = 240
+				n := 240
+				if testing.Short() {
+					n = 80
+				}
 				h := history{b, rand.New(rand.NewPCG(1, 2)), experiment(unit), map[string]bool{}}
 				began := time.Now().Add(-5 * time.Hour)
 				for i := range n {
-					h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/n), .05)
+					h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/time.Duration(n)), .05)
 				}
 				h.learned(t, t.Context(), .1)
 				h.equal(t, t.Context())
@@ -372,11 +375,14 @@ func TestAPrunedFoldStays(t *testing.T) {
 func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b bench) {
-		const n = 400
+		n := 400
+		if testing.Short() {
+			n = 60
+		}
 		h := history{b, rand.New(rand.NewPCG(3, 4)), experiment(""), map[string]bool{}}
 		began := time.Now().Add(-5 * time.Hour)
 		for i := range n {
-			h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/n), 0)
+			h.unit(t, t.Context(), i, began.Add(time.Duration(i)*5*time.Hour/time.Duration(n)), 0)
 		}
 		h.learned(t, t.Context(), 0)
 		require.Positive(t, h.seal(t, t.Context()))
@@ -423,7 +429,7 @@ func foldForever(kind, dsn string) {
 	h := history{bench{Store: s}, rand.New(rand.NewPCG(uint64(os.Getpid()), 1)), experiment(""), map[string]bool{}}
 	for {
 		fmt.Print("*")
-		h.score(dies{}, context.Background(), run(fmt.Sprint("r", h.rng.IntN(400))), scoring.Bool("ok", h.chance(.5)), time.Now())
+		h.score(dies{}, context.Background(), run(fmt.Sprint("r", h.rng.IntN(60))), scoring.Bool("ok", h.chance(.5)), time.Now())
 		fmt.Print("*")
 		if err := fold.Advance(context.Background(), s, h.x, nil); err != nil {
 			panic(err)

@@ -21,6 +21,9 @@ func open(t *testing.T, dsn string) *sqlite.Store {
 
 func TestConformanceInMemory(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the race detector takes a second to make each store, and the same code is in TestConformanceInAFile")
+	}
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, sqlite.Memory) })
 }
 
