@@ -33,8 +33,7 @@ type sealer struct {
 	log         *slog.Logger
 
 	found  time.Time
-	failed map[store.ExperimentKey]int           // how often its definition could not be had
-	after  map[store.ExperimentKey]time.Duration // from an assignment to its seal; 0: never
+	failed map[store.ExperimentKey]int // how often its definition could not be had
 	known  map[store.ExperimentKey]*experiments.Experiment
 	// registered has the ones that only the store defines: they may be started yet, with another definition.
 	registered map[store.ExperimentKey]bool
@@ -60,7 +59,11 @@ func (s *sealer) seal(ctx context.Context) error {
 		errs = append(errs, s.find(ctx, unfolded))
 	}
 	for _, x := range all {
-		after := s.after[x.ExperimentKey]
+		known := s.known[x.ExperimentKey]
+		if known == nil {
+			continue
+		}
+		after := afterOf(known.Definition())
 		if after == 0 || x.Age < after {
 			continue // to look for due ones takes a write and the experiment's lock
 		}
@@ -74,10 +77,13 @@ func (s *sealer) seal(ctx context.Context) error {
 // fold folds sealed units. Experiments whose definition is not known yet wait.
 func (s *sealer) fold(ctx context.Context) error {
 	behind, err := s.store.Unfolded(ctx)
-	if err != nil {
+	if err != nil || len(behind) == 0 {
 		return err
 	}
 	var errs []error
+	if _, err := s.store.CloseDue(ctx); err != nil { // no state that is only derived is folded
+		errs = append(errs, err)
+	}
 	for _, key := range behind {
 		x := s.known[key]
 		if x == nil || afterOf(x.Definition()) == 0 {
@@ -96,18 +102,16 @@ func (s *sealer) fold(ctx context.Context) error {
 // it is asked for last, and readers derive its seals meanwhile.
 func (s *sealer) find(ctx context.Context, all []store.ExperimentKey) error {
 	s.found = s.now()
-	if s.after == nil {
-		s.after, s.failed, s.registered = map[store.ExperimentKey]time.Duration{}, map[store.ExperimentKey]int{}, map[store.ExperimentKey]bool{}
-		s.known = map[store.ExperimentKey]*experiments.Experiment{}
+	if s.known == nil {
+		s.known, s.failed, s.registered = map[store.ExperimentKey]*experiments.Experiment{}, map[store.ExperimentKey]int{}, map[store.ExperimentKey]bool{}
 	}
 	for _, x := range s.definitions {
 		d := x.Definition()
-		key := store.ExperimentKey{Experiment: d.Name, Version: d.Version}
-		s.after[key], s.known[key] = afterOf(d), x
+		s.known[store.ExperimentKey{Experiment: d.Name, Version: d.Version}] = x
 	}
 	var keys []store.ExperimentKey
 	for _, x := range all {
-		if _, known := s.after[x]; !known || s.registered[x] {
+		if s.known[x] == nil || s.registered[x] {
 			keys = append(keys, x)
 		}
 	}
@@ -125,7 +129,7 @@ func (s *sealer) find(ctx context.Context, all []store.ExperimentKey) error {
 			s.failed[key]++
 			errs = append(errs, fmt.Errorf("the definition of experiment %s, version %s: %w", key.Experiment, key.Version, err))
 		case x != nil:
-			s.after[key], s.registered[key], s.known[key] = afterOf(x.Experiment.Definition()), x.Registered, x.Experiment
+			s.known[key], s.registered[key] = x.Experiment, x.Registered
 			delete(s.failed, key)
 		}
 		if ctx.Err() != nil {
@@ -135,6 +139,7 @@ func (s *sealer) find(ctx context.Context, all []store.ExperimentKey) error {
 	return errors.Join(errs...)
 }
 
+// afterOf is the time from an assignment to its seal; 0: never.
 func afterOf(d experiments.Definition) time.Duration {
 	if d.Maturity == 0 {
 		return 0

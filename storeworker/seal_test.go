@@ -97,19 +97,19 @@ func TestUnitsAreSealed(t *testing.T) {
 	require.Equal(t, map[string]int{"asked": 2, "no window": 1, "unknown": 2}, asked)
 	require.Equal(t, 2, counted.seals, "nothing is written while nothing is due")
 
-	delete(units.after, store.ExperimentKey{Experiment: "asked", Version: "1"})
+	delete(units.known, store.ExperimentKey{Experiment: "asked", Version: "1"})
 	assign("a broken one")
 	assign("asked")
 	now = now.Add(findEvery)
 	require.ErrorContains(t, units.seal(t.Context()), "a broken one, version 1: it panics")
-	require.Contains(t, units.after, store.ExperimentKey{Experiment: "asked", Version: "1"}, "it stops no other")
+	require.Contains(t, units.known, store.ExperimentKey{Experiment: "asked", Version: "1"}, "it stops no other")
 	require.NoError(t, units.seal(t.Context()), "it is not asked for again at once")
 
 	assign("registered")
 	for i := range 3 {
 		now = now.Add(findEvery)
 		require.ErrorContains(t, units.seal(t.Context()), "a broken one")
-		require.Contains(t, units.after, store.ExperimentKey{Experiment: "registered", Version: "1"})
+		require.Contains(t, units.known, store.ExperimentKey{Experiment: "registered", Version: "1"})
 		require.Equal(t, i+1, asked["registered"], "it may be started with another definition")
 	}
 }

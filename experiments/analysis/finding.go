@@ -1,20 +1,6 @@
 package analysis
 
-import (
-	"time"
-
-	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/experiments/rollout"
-)
-
-// Find returns the result of [Of] as [FindingOf] does.
-func Find(exp *experiments.Experiment, rows experiments.Rows, now time.Time) (rollout.Finding, error) {
-	r, err := Of(exp, rows, now)
-	if err != nil {
-		return rollout.Finding{}, err
-	}
-	return FindingOf(r), nil
-}
+import "github.com/verdict-dev/verdict/experiments/rollout"
 
 // FindingOf returns a report in a size that a history can hold. The policy of a started experiment acts on it.
 func FindingOf(r Report) rollout.Finding {

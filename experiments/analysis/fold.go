@@ -56,7 +56,7 @@ func newFold(exp *experiments.Experiment) *Fold {
 	f.engine = []*aside{newAside(d, engine[0]), newAside(d, engine[1], engine[2])}
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
 		p := Place{m.Step, m.Name}
-		if m, ok := declared(d, p); ok && f.at[p] == nil {
+		if m, ok := Declared(d, p); ok && f.at[p] == nil {
 			x := newAside(d, m)
 			x.place, x.declared = p, true
 			f.keep(x)
@@ -96,11 +96,8 @@ func (f *Fold) Arrive(assignments []scoring.Assignment, known int, now time.Time
 			until = known + i
 			break
 		}
-		f.shadowed = f.shadowed || a.By == scoring.ByShadow && f.scope.assigned(a)
 	}
-	r := &Reader{scope: f.scope, now: now}
-	r.arrive(assignments[:until])
-	f.main.arriveAll(slices.DeleteFunc(r.arrivals, func(x arrival) bool { return x.row < known }))
+	f.ArriveAll(assignments[:until], known, now)
 	return until - known
 }
 

@@ -281,3 +281,50 @@ func inJSON(t require.TestingT, o analysis.Overview) string {
 	require.NoError(t, err)
 	return string(data)
 }
+
+// The course that a fold keeps has at most a hundred points, evenly spread, the last at all units; each is the comparison that
+// a report of so many units makes. Where the weights changed stays.
+func TestACourseIsThinned(t *testing.T) {
+	t.Parallel()
+	d := definition()
+	d.Maturity = day
+	x, err := experiments.New(d)
+	require.NoError(t, err)
+	f, err := analysis.NewFold(x)
+	require.NoError(t, err)
+	whole := analysis.New(x)
+	compared := map[int]*analysis.Comparison{}
+	const n = 470
+	var r rows
+	for i := range n {
+		id, at := run(time.Duration(i).String()).RunID, start.Add(time.Duration(i)*time.Minute)
+		variant := []string{"control", "short"}[i%2]
+		r.assign(id, variant, at, func(a *scoring.Assignment) {
+			a.Epoch, a.Position, a.RecordedAt, a.SealedAt = i/300, int64(i+1), at, at.Add(day+d.WithDefaults().Grace)
+		})
+		r.score(id, scoring.Bool("merged", i%3 == 0 || i%5 == 1), at.Add(time.Hour))
+	}
+	now := start.Add(10 * day)
+	units, err := analysis.Read(analysis.ScopeOf(d), r.all(), now).Units(x)
+	require.NoError(t, err)
+	for i, u := range units {
+		require.NoError(t, whole.Add(u))
+		compared[i+1] = whole.Report(now).Metrics[0].Variants[1].Versus
+	}
+	f.ArriveAll(r.assignments, 0, now)
+	_, err = f.Seal(r.all(), 0, n, now)
+	require.NoError(t, err)
+	o, err := f.Rest(experiments.Rows{}, analysis.Left{}, nil, now)
+	require.NoError(t, err)
+	require.Equal(t, []analysis.CourseChange{{After: 300, Epoch: 1}}, o.Course.Changes)
+	require.Equal(t, n, o.Course.Matured)
+	points := o.Course.Points
+	require.Len(t, points, 59) // every eighth of 470, and the last
+	for i, p := range points[:58] {
+		require.Equal(t, 8*(i+1), p.Units)
+	}
+	require.Equal(t, n, points[58].Units)
+	for _, p := range points {
+		require.Equal(t, compared[p.Units], p.Versus[1], "%d", p.Units)
+	}
+}

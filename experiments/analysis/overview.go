@@ -159,8 +159,8 @@ func (a *Analysis) results(x *aside, j *judge) []MetricReport {
 	return out
 }
 
-// declared returns the metric that a definition has for a place, as one that decides nothing.
-func declared(d experiments.Definition, p Place) (experiments.Metric, bool) {
+// Declared returns the metric that a definition has for a place, as one that decides nothing.
+func Declared(d experiments.Definition, p Place) (experiments.Metric, bool) {
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
 		if m.Name == p.Name && m.Step == p.Step && m.Denominator == "" {
 			m.Required, m.Margin = false, 0

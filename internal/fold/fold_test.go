@@ -21,6 +21,7 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/fold"
+	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
@@ -319,7 +320,7 @@ func TestAFoldedReportIsTheWhole(t *testing.T) {
 				}
 				require.NotEmpty(t, again)
 				require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
-				h.equal(t, t.Context())
+				h.shows(t, h.equal(t, t.Context()))
 				// The test would notice what a fold is not told.
 				h.later(t, t.Context(), n)
 				_, err := h.db.ExecContext(t.Context(), `DELETE FROM touches`)
@@ -330,6 +331,26 @@ func TestAFoldedReportIsTheWhole(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shows requires the report to have the overview's analysis, and a course that ends at it.
+func (h history) shows(t *testing.T, o analysis.Overview) {
+	all, err := report.Build(t.Context(), h, report.Options{Experiment: "x", Definitions: []*experiments.Experiment{h.x}, Sequences: true, Now: time.Now()})
+	require.NoError(t, err)
+	e := all.Experiments[0]
+	o.Report.At, e.Analysis.At = time.Time{}, time.Time{}
+	require.Equal(t, o.Report, *e.Analysis)
+	matured := 0
+	for _, v := range o.Report.Metrics[0].Variants {
+		matured += v.Matured
+	}
+	require.Equal(t, matured, e.Sequence.Units)
+	versus := o.Report.Metrics[0].Variants[1].Versus
+	points := e.Sequence.Lines[0].Points
+	last := points[len(points)-1]
+	require.Equal(t, matured, last.Units)
+	require.Equal(t, versus.Difference, last.Value)
+	require.Equal(t, *versus.DifferenceInterval, last.Interval)
 }
 
 // marked counts what has become of units after their seals.
@@ -371,7 +392,7 @@ func TestAPrunedFoldStays(t *testing.T) {
 	})
 }
 
-// A worker that is killed while it folds, again and again, and another that folds beside it, count nothing twice.
+// A worker that is killed while it folds, again and again, and another one that folds at the same time, count nothing twice.
 func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b bench) {
@@ -386,6 +407,21 @@ func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 		}
 		h.learned(t, t.Context(), 0)
 		require.Positive(t, h.seal(t, t.Context()))
+		done, other := make(chan struct{}), make(chan error)
+		go func() {
+			for {
+				select {
+				case <-done:
+					other <- nil
+					return
+				default:
+				}
+				if err := fold.Advance(context.WithoutCancel(t.Context()), h, h.x, nil); err != nil {
+					other <- err
+					return
+				}
+			}
+		}()
 		kills := 100
 		if testing.Short() {
 			kills = 10
@@ -409,6 +445,8 @@ func TestAWorkerIsKilledWhileItFolds(t *testing.T) {
 				h.equal(t, t.Context())
 			}
 		}
+		close(done)
+		require.NoError(t, <-other)
 		require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
 		h.equal(t, t.Context())
 	})

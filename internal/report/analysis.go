@@ -206,11 +206,8 @@ func roughly(d time.Duration) string {
 
 // metricOf returns the metric that the definition has for a place, or infers one.
 func metricOf(assignments []scoring.Assignment, records []scoring.Record, d experiments.Definition, p place) (experiments.Metric, error) {
-	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
-		if m.Name == p.Name && m.Step == p.Step && m.Denominator == "" {
-			m.Required, m.Margin = false, 0
-			return m, nil
-		}
+	if m, ok := analysis.Declared(d, p); ok {
+		return m, nil
 	}
 	inferred, err := analysis.Infer(assignments, at(records, p), p.Name, d.Control)
 	if analysis.IsUsage(p.Name) {

@@ -156,17 +156,18 @@ func (p parts) touched(ctx context.Context, q store.FoldQuery, f *store.FoldRows
 	if f.Touched, err = p.rows(ctx, units, nil); err != nil {
 		return err
 	}
-	positions := make([]any, len(units))
+	positions, data := make([]any, len(units)), make(map[int64][]byte, len(units))
 	for i, u := range units {
 		positions[i] = u.Position
-		f.Marks = append(f.Marks, store.Mark{Position: u.Position})
 	}
 	is, list := p.dialect.Lists.In(3, Ints, positions)
 	kept, err := collect(ctx, p.q, func(rows *sql.Rows) (m store.Mark, err error) { return m, rows.Scan(&m.Position, &m.Data) },
 		`SELECT position, data FROM marks WHERE experiment = $1 AND version = $2 AND position `+is, p.key.Experiment, p.key.Version, list)
 	for _, m := range kept {
-		i := slices.IndexFunc(f.Marks, func(x store.Mark) bool { return x.Position == m.Position })
-		f.Marks[i].Data = m.Data
+		data[m.Position] = m.Data
+	}
+	for _, u := range units {
+		f.Marks = append(f.Marks, store.Mark{Position: u.Position, Data: data[u.Position]})
 	}
 	return err
 }
