@@ -67,10 +67,15 @@ func (p parts) assignments(ctx context.Context, atMost int, condition string, ar
 }
 
 // assignmentsIn returns the ones for which an expression is in a list.
-func (p parts) assignmentsIn(ctx context.Context, expression string, kind Kind, values []any) (all []assignmentRow, err error) {
+func (p parts) assignmentsIn(ctx context.Context, expression string, kind Kind, values []any) ([]assignmentRow, error) {
+	return inLists(ctx, p, scanAssignments, selectAssignments, expression, kind, values)
+}
+
+// inLists scans the selected columns of the assignments for which an expression is in a list.
+func inLists[T any](ctx context.Context, p parts, scan func(*sql.Rows) (T, error), selected, expression string, kind Kind, values []any) (all []T, err error) {
 	for chunk := range slices.Chunk(values, maxListed) {
 		is, list := p.dialect.Lists.In(3, kind, chunk)
-		found, err := collect(ctx, p.q, scanAssignments, selectAssignments+amongAll+` AND `+expression+` `+is+` ORDER BY a.id`, p.key.Experiment, p.key.Version, list)
+		found, err := collect(ctx, p.q, scan, selected+amongAll+` AND `+expression+` `+is+` ORDER BY a.id`, p.key.Experiment, p.key.Version, list)
 		if err != nil {
 			return nil, err
 		}
@@ -99,8 +104,7 @@ func (p parts) close(ctx context.Context, all []assignmentRow) ([]assignmentRow,
 				asked[origin], origins = true, append(origins, a.origin)
 			}
 		}
-		var found []assignmentRow
-		of, err := p.assignmentsIn(ctx, "a.unit", Blobs, units)
+		of, err := inLists(ctx, p, scanID, `SELECT a.id FROM assignments a WHERE `, "a.unit", Blobs, units)
 		if err != nil {
 			return nil, err
 		}
@@ -108,30 +112,26 @@ func (p parts) close(ctx context.Context, all []assignmentRow) ([]assignmentRow,
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range append(of, again...) {
-			if !have[a.id] {
-				have[a.id] = true
-				found = append(found, a)
+		var others []any
+		for _, id := range append(of, again...) {
+			if !have[id] {
+				have[id] = true
+				others = append(others, id)
 			}
 		}
-		all, fresh = append(all[:len(all):len(all)], found...), found
+		if fresh, err = p.assignmentsIn(ctx, "a.id", Ints, others); err != nil {
+			return nil, err
+		}
+		all = append(all[:len(all):len(all)], fresh...)
 	}
 	slices.SortFunc(all, func(a, b assignmentRow) int { return cmp.Compare(a.id, b.id) })
 	return all, nil
 }
 
 // resets returns the assignments of the runs that resets made of some runs.
-func (p parts) resets(ctx context.Context, origins []any) (all []assignmentRow, err error) {
-	for chunk := range slices.Chunk(origins, maxListed) {
-		is, list := p.dialect.Lists.In(3, Blobs, chunk)
-		found, err := collect(ctx, p.q, scanAssignments, selectAssignments+amongAll+` AND a.run IN (SELECT g.id FROM runs g WHERE g.origin `+is+
-			` AND EXISTS (SELECT 1 FROM runs h WHERE h.origin = g.origin AND h.id <> g.id)) ORDER BY a.id`, p.key.Experiment, p.key.Version, list)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-	}
-	return all, nil
+func (p parts) resets(ctx context.Context, origins []any) ([]int64, error) {
+	return inLists(ctx, p, scanID, `SELECT a.id FROM runs g JOIN assignments a ON a.run = g.id
+		WHERE EXISTS (SELECT 1 FROM runs h WHERE h.origin = g.origin AND h.id <> g.id) AND `, "g.origin", Blobs, origins)
 }
 
 // rows returns the rows of assignments, with the runs and scores of the chains for which full is true, or of all.
@@ -210,7 +210,7 @@ func (p parts) runs(ctx context.Context, chains, firsts []any) (all []partRun, e
 			return nil, err
 		}
 		// A run whose chain became known after its assignment is not in the chain that this one names.
-		if err := add(false, `r.id IN (SELECT run FROM assignments WHERE chain `+is+`)`, list); err != nil {
+		if err := add(false, `r.id IN (SELECT a.run FROM assignments a JOIN runs x ON x.id = a.run WHERE a.chain `+is+` AND x.chain <> a.chain)`, list); err != nil {
 			return nil, err
 		}
 	}
