@@ -9,36 +9,42 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
 )
 
-var record = flag.Bool("record", false, "write testdata/agent.json again")
+var record = flag.Bool("record", false, "write testdata again")
 
-// The history of an agent, which the examples and the documentation read, is one that a server made:
-// go test ./history -run TestAnAgentIsRecorded -record.
+// The histories that examples, documentation and tests read are ones that a server made, and makes: the agent's is made in every run of
+// the tests. go test ./history -run TestAnAgentIsRecorded -record writes it again, and those of a TypeScript worker, which needs Node.js
+// and npm install in testdata/typescript.
 func TestAnAgentIsRecorded(t *testing.T) {
-	if !*record {
-		t.Skip("only with -record")
-	}
+	t.Parallel()
 	b := harness.New(t, nil)
 	b.Worker(b.Queue, worker.Options{}, tools)
 	run := b.Start("agent", question{"what is a bond?", "en"})
 	require.NoError(t, run.Get(t.Context(), nil))
-	export(t, b, "agent.json", run)
+	if *record {
+		export(t, b, "agent.json", run)
+		recordTypeScript(t, b)
+	}
+	file, err := os.Open(filepath.Join("testdata", "agent.json"))
+	require.NoError(t, err)
+	defer file.Close()
+	kept, err := collect(history.FromJSON(file))
+	require.NoError(t, err)
+	require.Equal(t, harness.Shape(b.History(run)), harness.Shape(&historypb.History{Events: kept}))
 }
 
-// The histories of a TypeScript worker: go test ./history -run TestTypeScriptIsRecorded -record, after npm install in
-// testdata/typescript.
-func TestTypeScriptIsRecorded(t *testing.T) {
-	if !*record {
-		t.Skip("only with -record")
-	}
-	b := harness.New(t, nil)
+// recordTypeScript writes the histories of a TypeScript worker.
+func recordTypeScript(t *testing.T, b *harness.Bench) {
+	t.Helper()
 	server := devservertest.ForTest(t)
 	cmd := exec.CommandContext(t.Context(), "node", "record.js", server.Address, server.Namespace)
 	cmd.Dir = filepath.Join("testdata", "typescript")
