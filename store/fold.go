@@ -81,6 +81,8 @@ type FoldRows struct {
 	// no units.
 	Rest experiments.Rows
 	Left Left
+	// Pruned tells that rows of sealed units are deleted: without the state, there is no analysis of them.
+	Pruned bool
 }
 
 // Left counts assignments that are no units: by how they were made, if that does not count, and of runs that were reset away

@@ -442,6 +442,10 @@ func ResumeFold(exp *experiments.Experiment, state []byte) (*Fold, error) {
 	return f, packed.Read(foldForm, state, f.code)
 }
 
+// Outdated tells whether a state is of a form that earlier releases wrote. One that is not can still be of another definition, or of a
+// form that later releases write.
+func Outdated(state []byte) bool { return len(state) > 0 && state[0] < foldForm }
+
 func (f *Fold) code(c *packed.Coder) {
 	f.main.code(c)
 	for _, x := range f.engine {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
@@ -64,7 +63,10 @@ func step(ctx context.Context, s store.Folder, x *experiments.Experiment, last i
 		return false, err
 	}
 	if f == nil {
-		return restart(ctx, s, x, nil, rows, "the definition, or the form of the state, is another one", again)
+		if !analysis.Outdated(rows.State) && rows.Now.Sub(rows.Folded.At) < abandoned {
+			return false, fmt.Errorf("another worker folds it by another definition, or is of a newer release: this one waits until nothing has been folded for %s", abandoned)
+		}
+		return restart(ctx, s, x, nil, rows, another, again)
 	}
 	next := rows.Folded
 	taken := f.Arrive(rows.Assignments, rows.Known, rows.Now)
@@ -107,14 +109,14 @@ func resume(x *experiments.Experiment, rows *store.FoldRows) (*analysis.Fold, er
 	return f, nil
 }
 
+func prunedError(key store.ExperimentKey, reason string) error {
+	return fmt.Errorf("experiment %s, version %s would be read again from its rows, and some of them are pruned: %s", key.Experiment, key.Version, reason)
+}
+
 // restart keeps an empty fold in place of one that does not hold any more.
 func restart(ctx context.Context, s store.Folder, x *experiments.Experiment, f *analysis.Fold, rows store.FoldRows, reason string, again func(string)) (more bool, err error) {
-	first, err := s.FoldRows(ctx, store.FoldQuery{ExperimentKey: rows.ExperimentKey, Again: true, AtMost: 1})
-	if err != nil {
-		return false, err
-	}
-	if first.SealedTo > 0 && !slices.ContainsFunc(first.Sealed.Assignments, func(a scoring.Assignment) bool { return a.Position == 1 }) {
-		return false, fmt.Errorf("%s: it would be folded again, and its rows are pruned: its fold stays as it is", reason)
+	if rows.Pruned {
+		return false, prunedError(rows.ExperimentKey, reason)
 	}
 	empty, err := analysis.NewFold(x)
 	if err != nil {
@@ -152,6 +154,13 @@ func marksOf(all []analysis.Mark) []store.Mark {
 	return out
 }
 
+// another is why a state cannot be resumed.
+const another = "the definition, or the form of the state, is another one"
+
+// abandoned is for how long nothing was folded by another definition, or by a newer release, before a worker folds all again by its
+// own: two workers that disagree do not take turns.
+const abandoned = time.Hour
+
 // slack is by how much the clock of a report and of the store may differ.
 const slack = time.Minute
 
@@ -187,6 +196,9 @@ func Folded(ctx context.Context, s store.Folder, x *experiments.Experiment, aske
 		return o, false, nil
 	}
 	f, err := resume(x, &rows)
+	if err == nil && f == nil && rows.Pruned {
+		return o, false, prunedError(q.ExperimentKey, another)
+	}
 	if err == nil && f == nil {
 		q.Again = true
 		if rows, err = s.FoldRows(ctx, q); err == nil {

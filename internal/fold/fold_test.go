@@ -74,6 +74,8 @@ func each(t *testing.T, test func(t *testing.T, b bench)) {
 
 const window, grace = time.Hour, 10 * time.Minute
 
+var key = store.ExperimentKey{Experiment: "x", Version: "1"}
+
 func experiment(unit string) *experiments.Experiment {
 	return experiments.MustNew(experiments.Definition{
 		Name: "x", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}}, Unit: unit,
@@ -272,7 +274,7 @@ func (h history) equal(t require.TestingT, ctx context.Context) analysis.Overvie
 func (h history) both(t require.TestingT, ctx context.Context) (whole, o analysis.Overview) {
 	o, err := fold.Overview(ctx, h, h.x, nil, time.Now())
 	require.NoError(t, err)
-	rows, err := h.ExperimentRows(ctx, store.ExperimentKey{Experiment: "x", Version: "1"})
+	rows, err := h.ExperimentRows(ctx, key)
 	require.NoError(t, err)
 	whole, err = analysis.Read(analysis.ScopeOf(h.x.Definition()), rows, o.Report.At).Overview(h.x)
 	require.NoError(t, err)
@@ -280,7 +282,7 @@ func (h history) both(t require.TestingT, ctx context.Context) (whole, o analysi
 }
 
 func (h history) seal(t require.TestingT, ctx context.Context) int {
-	n, err := h.Seal(ctx, store.Sealing{ExperimentKey: store.ExperimentKey{Experiment: "x", Version: "1"}, After: window + grace})
+	n, err := h.Seal(ctx, store.Sealing{ExperimentKey: key, After: window + grace})
 	require.NoError(t, err)
 	return n
 }
@@ -368,32 +370,89 @@ func marked(o analysis.Overview) (n int) {
 // The fold of rows that are pruned stays, and is not folded again from the rest.
 func TestAPrunedFoldStays(t *testing.T) {
 	t.Parallel()
+	for _, what := range []string{"scores", "runs"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, b bench) {
+				h := history{b, rand.New(rand.NewPCG(5, 6)), experiment(""), map[string]bool{}}
+				h.sealedUnits(t, 40)
+				require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
+				before := h.equal(t, t.Context())
+				p := store.Pruning{Finished: []store.ExperimentKey{key}}
+				if p.Scores = time.Now().Add(time.Minute); what == "runs" {
+					p.Scores, p.Runs = time.Time{}, p.Scores
+				}
+				done, err := h.Prune(t.Context(), p)
+				require.NoError(t, err)
+				require.Positive(t, done.Scores+done.Runs)
+				after, ok, err := fold.Folded(t.Context(), h, h.x, nil, time.Now())
+				require.NoError(t, err)
+				require.True(t, ok)
+				require.Equal(t, before.Report.Metrics, after.Report.Metrics)
+				other := h.other(t)
+				h.abandon(t)
+				require.ErrorContains(t, fold.Advance(t.Context(), h, other, nil), "are pruned")
+				_, err = fold.Overview(t.Context(), h, other, nil, time.Now())
+				require.ErrorContains(t, err, "are pruned", "it is not read from what is left")
+				after, _, err = fold.Folded(t.Context(), h, h.x, nil, time.Now())
+				require.NoError(t, err)
+				require.Equal(t, before.Report.Metrics, after.Report.Metrics)
+			})
+		})
+	}
+}
+
+// Of two workers that have other definitions of an experiment, one folds, and the other does not begin again.
+func TestTwoDefinitionsDoNotTakeTurns(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, b bench) {
-		h := history{b, rand.New(rand.NewPCG(5, 6)), experiment(""), map[string]bool{}}
-		for i := range 40 {
-			h.unit(t, t.Context(), i, time.Now().Add(-5*time.Hour+time.Duration(i)*time.Minute), 0)
+		h := history{b, rand.New(rand.NewPCG(7, 8)), experiment(""), map[string]bool{}}
+		h.sealedUnits(t, 20)
+		other := h.other(t)
+		var again []string
+		advance := func(x *experiments.Experiment) error {
+			return fold.Advance(t.Context(), h, x, func(reason string) { again = append(again, reason) })
 		}
-		h.learned(t, t.Context(), 0)
-		require.Positive(t, h.seal(t, t.Context()))
-		require.NoError(t, fold.Advance(t.Context(), h, h.x, nil))
-		before := h.equal(t, t.Context())
-		for _, q := range []string{`DELETE FROM touches`, `DELETE FROM assignments WHERE position IS NOT NULL`} {
-			_, err := h.db.ExecContext(t.Context(), q)
-			require.NoError(t, err)
-		}
-		after, ok, err := fold.Folded(t.Context(), h, h.x, nil, time.Now())
+		require.NoError(t, advance(h.x))
+		require.ErrorContains(t, advance(other), "another worker folds it by another definition")
+		h.equal(t, t.Context())
+		h.x = other
+		h.equal(t, t.Context()) // read from all rows
+		require.Empty(t, again)
+		h.abandon(t)
+		require.NoError(t, advance(other))
+		require.Len(t, again, 1, "the first is gone")
+		require.NotNil(t, h.equal(t, t.Context()).Course)
+		_, err := h.db.ExecContext(t.Context(), `UPDATE folds SET state = $1`, []byte{0, 1, 2})
 		require.NoError(t, err)
-		require.True(t, ok)
-		require.Equal(t, before.Report.Metrics, after.Report.Metrics)
-		d := h.x.Definition()
-		d.Alpha = .01
-		other, err := experiments.New(d)
-		require.NoError(t, err)
-		require.ErrorContains(t, fold.Advance(t.Context(), h, other, nil), "its rows are pruned")
-		after, _, err = fold.Folded(t.Context(), h, h.x, nil, time.Now())
-		require.NoError(t, err)
-		require.Equal(t, before.Report.Metrics, after.Report.Metrics)
+		require.NoError(t, advance(other))
+		require.Len(t, again, 2, "the form of an earlier release is folded again at once")
+		require.NotNil(t, h.equal(t, t.Context()).Course)
 	})
+}
+
+// sealedUnits writes units, and seals them.
+func (h history) sealedUnits(t *testing.T, n int) {
+	for i := range n {
+		h.unit(t, t.Context(), i, time.Now().Add(-5*time.Hour+time.Duration(i)*time.Minute), 0)
+	}
+	h.learned(t, t.Context(), 0)
+	require.Positive(t, h.seal(t, t.Context()))
+}
+
+// other is the experiment by another definition.
+func (h history) other(t *testing.T) *experiments.Experiment {
+	d := h.x.Definition()
+	d.Alpha = .01
+	x, err := experiments.New(d)
+	require.NoError(t, err)
+	return x
+}
+
+// abandon makes the fold look as if nobody had folded for long.
+func (h history) abandon(t *testing.T) {
+	_, err := h.db.ExecContext(t.Context(), `UPDATE folds SET folded_at = folded_at - $1`, time.Hour.Microseconds())
+	require.NoError(t, err)
 }
 
 // A worker that is killed while it folds, again and again, and another one that folds at the same time, count nothing twice.

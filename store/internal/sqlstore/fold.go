@@ -68,7 +68,7 @@ func (p parts) fold(ctx context.Context, q store.FoldQuery) (f store.FoldRows, e
 	if err != nil {
 		return f, err
 	}
-	f.Left = last.left
+	f.Left, f.Pruned = last.left, last.pruned
 	if err := p.arrived(ctx, q, &f); err != nil {
 		return f, err
 	}

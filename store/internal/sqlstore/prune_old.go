@@ -195,6 +195,9 @@ var oldRevisions = prunable{
 		c.add(isOver)
 	},
 	erase: func(ctx context.Context, t txn, ids []int64) error {
+		if err := t.pruned(ctx, ids, `SELECT s.run FROM scores s WHERE s.id`); err != nil {
+			return err
+		}
 		return t.each(ctx, ids, `DELETE FROM score_sessions WHERE score`, `DELETE FROM repeats WHERE score`, `DELETE FROM scores WHERE id`)
 	},
 }
@@ -239,6 +242,9 @@ var oldRuns = prunable{
 	},
 	erase: func(ctx context.Context, t txn, ids []int64) error {
 		is, list := in(*t.dialect, 1, Ints, ids)
+		if err := t.pruned(ctx, ids, `SELECT r.id FROM runs r WHERE r.id`); err != nil {
+			return err
+		}
 		scores, err := collect(ctx, t.tx, scanID, `SELECT id FROM scores WHERE run `+is, list)
 		if err != nil {
 			return err
@@ -260,6 +266,19 @@ var oldRuns = prunable{
 		return t.each(ctx, ids, `DELETE FROM run_sessions WHERE run`, `DELETE FROM run_keys WHERE run`, `DELETE FROM run_experiments WHERE run`,
 			`DELETE FROM assignments WHERE run`, `DELETE FROM runs WHERE id`)
 	},
+}
+
+// pruned marks the experiments of runs, by which their assignments, or the ones that they inherited, are sealed.
+func (t txn) pruned(ctx context.Context, ids []int64, runs string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	is, list := in(*t.dialect, 1, Ints, ids)
+	runs = `r.id IN (` + runs + ` ` + is + `)`
+	return t.exec(ctx, `UPDATE sealings SET pruned = TRUE WHERE NOT pruned AND (experiment, version) IN (
+		SELECT a.experiment, a.version FROM runs r JOIN assignments a ON a.chain = r.chain WHERE `+runs+`
+		UNION SELECT a.experiment, a.version FROM runs r JOIN assignments a ON a.run = r.id WHERE `+runs+`
+		UNION SELECT x.experiment, x.version FROM runs r JOIN run_experiments x ON x.run = r.id WHERE `+runs+`)`, list)
 }
 
 // An outcome is needed as long as an expectation that it has met may be decided again.

@@ -163,6 +163,7 @@ func (t txn) seal(ctx context.Context, q store.Sealing, until int64) (done seale
 type lastSeal struct {
 	position, at int64
 	left         store.Left
+	pruned       bool
 }
 
 // time is when the unit was assigned; the zero time: there is none.
@@ -177,12 +178,12 @@ func (p parts) lastSealed(ctx context.Context) (last lastSeal, err error) {
 	last.at = micro(time.Time{})
 	_, _, err = one(ctx, p.q, func(rows *sql.Rows) (n nothing, err error) {
 		var doc string
-		if err = rows.Scan(&last.position, &last.at, &doc); err != nil {
+		if err = rows.Scan(&last.position, &last.at, &last.pruned, &doc); err != nil {
 			return n, err
 		}
 		last.left, err = decode[store.Left](doc)
 		return n, err
-	}, `SELECT position, at, doc FROM sealings WHERE experiment = $1 AND version = $2`, p.key.Experiment, p.key.Version)
+	}, `SELECT position, at, pruned, doc FROM sealings WHERE experiment = $1 AND version = $2`, p.key.Experiment, p.key.Version)
 	if last.left.By == nil {
 		last.left.By = map[scoring.AssignedBy]int{}
 	}

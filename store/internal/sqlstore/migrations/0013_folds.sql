@@ -37,6 +37,7 @@ CREATE TABLE sealings (
 	position   BIGINT NOT NULL, -- of the last sealed unit
 	at         BIGINT NOT NULL, -- when it was assigned
 	doc        TEXT   NOT NULL, -- the others by kind, JSON
+	pruned     BOOLEAN NOT NULL DEFAULT FALSE, -- rows of its units are deleted: they cannot be folded again
 	PRIMARY KEY (experiment, version)
 );
 
