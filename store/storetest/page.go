@@ -15,9 +15,7 @@ var pageTests = []namedTest{
 	{"scores since and until", func(t *testing.T, b bench) {
 		r := freshRun()
 		b.record(t, record(r, scoring.Number("early", 1), 1), record(r, scoring.Number("early_too", 1), 1))
-		counts, err := b.Counts(t.Context(), store.CountFilter{Of: store.CountScores})
-		require.NoError(t, err)
-		between := counts.AsOf
+		between := b.later(t)
 		b.record(t, record(r, scoring.Number("late", 1), 0))
 		for _, each := range []struct {
 			since, until time.Time

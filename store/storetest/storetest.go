@@ -155,6 +155,23 @@ func (b bench) record(t *testing.T, records ...scoring.Record) {
 	require.NoError(t, b.Record(t.Context(), records))
 }
 
+// later returns a time, by the store's clock, after everything that is written: SQLite's moves once a millisecond.
+func (b bench) later(t *testing.T) time.Time {
+	t.Helper()
+	asOf := func() time.Time {
+		counts, err := b.Counts(t.Context(), store.CountFilter{Of: store.CountScores})
+		require.NoError(t, err)
+		return counts.AsOf
+	}
+	now := asOf()
+	for t.Context().Err() == nil {
+		if then := asOf(); then.After(now) {
+			return then
+		}
+	}
+	return now
+}
+
 func (b bench) flush(t *testing.T, f scoring.Flush) {
 	t.Helper()
 	require.NoError(t, b.Flush(t.Context(), f))
