@@ -192,16 +192,15 @@ func TestWritesAndPruneReadNoTables(t *testing.T) {
 					Experiment: "retriever", Version: "1", Variant: "a", By: scoring.ByWeight, Unit: run.WorkflowID,
 					Probabilities: map[string]float64{"a": 1}, Run: run, FirstRunID: "r", OriginalRunID: "r", At: now,
 				}
+				facts := scoring.RunFacts{Run: run, FirstRunID: "r", OriginalRunID: "r", StartedAt: now, Status: scoring.RunCompleted}
 				if i%2 == 0 {
 					if _, err := s.Assign(t.Context(), a); err != nil {
 						return err
 					}
+					facts.Assigned = []scoring.Ref{a.Ref()}
 				}
 				own := scoring.Record{Score: scoring.Bool("good", true), Run: run, Source: scoring.FromWorkflow}
-				return s.Flush(t.Context(), scoring.Flush{
-					Facts:    scoring.RunFacts{Run: run, FirstRunID: "r", OriginalRunID: "r", StartedAt: now, Status: scoring.RunCompleted},
-					Sequence: 11, Ordinal: 1, At: now, Records: []scoring.Record{own},
-				})
+				return s.Flush(t.Context(), scoring.Flush{Facts: facts, Sequence: 11, Ordinal: 1, At: now, Records: []scoring.Record{own}})
 			})
 		}
 		require.NoError(t, all.Wait())

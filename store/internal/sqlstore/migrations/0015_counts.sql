@@ -46,45 +46,49 @@ CREATE TABLE count_fills (
 CREATE FUNCTION verdict_json(doc TEXT) RETURNS JSON LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN strpos(doc, '\u0000') = 0 THEN doc ELSE regexp_replace(doc, '(?<!\\)((?:\\\\)*)\\u0000', '\1', 'g') END::json
 $$;
-CREATE FUNCTION verdict_slices(doc TEXT) RETURNS TABLE (key TEXT, value TEXT) LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION verdict_facts(doc TEXT)
+RETURNS TABLE (workflow_type TEXT, failing_step TEXT, status TEXT, build_id TEXT, assigned TEXT, attributes TEXT) LANGUAGE sql IMMUTABLE AS $$
+	SELECT * FROM json_to_record(verdict_json(doc)) AS x (workflow_type TEXT, failing_step TEXT, status TEXT, build_id TEXT, assigned TEXT, attributes TEXT)
+$$;
+CREATE FUNCTION verdict_slices(assigned TEXT, attributes TEXT) RETURNS TABLE (key TEXT, value TEXT) LANGUAGE sql IMMUTABLE AS $$
 	SELECT '', ''
 	UNION ALL
-	SELECT DISTINCT 'experiment:' || (x ->> 'experiment') || '@' || (x ->> 'version'), COALESCE(x ->> 'variant', '')
-	FROM json_array_elements(CASE WHEN doc LIKE '%"assigned":[%' THEN verdict_json(doc) -> 'assigned' END) x
+	SELECT DISTINCT 'experiment:' || x.experiment || '@' || x.version, COALESCE(x.variant, '')
+	FROM json_to_recordset(CASE WHEN assigned LIKE '[%' THEN assigned::json END) AS x (experiment TEXT, version TEXT, variant TEXT)
 	UNION ALL
-	SELECT DISTINCT CASE WHEN x ->> 'after' = 'true' THEN 'marked:' ELSE 'attribute:' END || (x ->> 'key'), COALESCE(x ->> 'value', '')
-	FROM json_array_elements(CASE WHEN doc LIKE '%"attributes":[%' THEN verdict_json(doc) -> 'attributes' END) x
+	SELECT DISTINCT CASE WHEN x.after = 'true' THEN 'marked:' ELSE 'attribute:' END || x.key, COALESCE(x.value, '')
+	FROM json_to_recordset(CASE WHEN attributes LIKE '[%' THEN attributes::json END) AS x (key TEXT, value TEXT, after TEXT)
 $$;
 CREATE FUNCTION verdict_day(at BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS $$
 	SELECT GREATEST(0, COALESCE(at, 0) / 86400000000)
 $$;
-CREATE FUNCTION verdict_score(step_of TEXT, source TEXT, score DOUBLE PRECISION, said_at BIGINT, recorded_at BIGINT, run TEXT)
+CREATE FUNCTION verdict_score(doc TEXT, source TEXT, score DOUBLE PRECISION, said_at BIGINT, recorded_at BIGINT, build_id TEXT, assigned TEXT, attributes TEXT)
 RETURNS TABLE (key TEXT, value TEXT, step TEXT, build TEXT, day BIGINT, valued BIGINT, total DOUBLE PRECISION, squares DOUBLE PRECISION)
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT k.key, k.value, LEFT(COALESCE(verdict_json(step_of) -> 'step' ->> 'type', ''), 200),
-		CASE WHEN k.key = '' THEN LEFT(COALESCE(CASE WHEN source <> 'scorer' THEN NULLIF(verdict_json(step_of) ->> 'build_id', '') END, verdict_json(run) ->> 'build_id', ''), 200) ELSE '' END,
+	SELECT k.key, k.value, LEFT(COALESCE(d.step ->> 'type', ''), 200),
+		CASE WHEN k.key = '' THEN LEFT(COALESCE(CASE WHEN source <> 'scorer' THEN NULLIF(d.build_id, '') END, verdict_score.build_id, ''), 200) ELSE '' END,
 		verdict_day(CASE WHEN said_at = 0 THEN recorded_at ELSE said_at END),
 		CASE WHEN ABS(score) <= 1e15 THEN 1 ELSE 0 END::bigint, CASE WHEN ABS(score) <= 1e15 THEN score ELSE 0 END,
 		CASE WHEN ABS(score) BETWEEN 1e-100 AND 1e15 THEN score * score ELSE 0 END
-	FROM verdict_slices(run) k
+	FROM json_to_record(verdict_json(doc)) AS d (step JSON, build_id TEXT), verdict_slices(assigned, attributes) k
 $$;
-CREATE FUNCTION verdict_run(doc TEXT, started_at BIGINT)
+CREATE FUNCTION verdict_run(workflow_type TEXT, failing_step TEXT, status TEXT, build_id TEXT, assigned TEXT, attributes TEXT, started_at BIGINT)
 RETURNS TABLE (key TEXT, value TEXT, name TEXT, step TEXT, state TEXT, build TEXT, day BIGINT)
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT k.key, k.value, LEFT(COALESCE(verdict_json(doc) ->> 'workflow_type', ''), 200), LEFT(COALESCE(verdict_json(doc) ->> 'failing_step', ''), 200),
-		COALESCE(verdict_json(doc) ->> 'status', ''), CASE WHEN k.key = '' THEN LEFT(COALESCE(verdict_json(doc) ->> 'build_id', ''), 200) ELSE '' END, verdict_day(started_at)
-	FROM verdict_slices(doc) k
+	SELECT k.key, k.value, LEFT(COALESCE(workflow_type, ''), 200), LEFT(COALESCE(failing_step, ''), 200),
+		COALESCE(status, ''), CASE WHEN k.key = '' THEN LEFT(COALESCE(build_id, ''), 200) ELSE '' END, verdict_day(started_at)
+	FROM verdict_slices(assigned, attributes) k
 $$;
 CREATE FUNCTION verdict_outcome(met BIGINT, in_time BIGINT) RETURNS TEXT LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE WHEN in_time > 0 THEN 'matched' WHEN met > 0 THEN 'late' ELSE 'unclaimed' END
 $$;
 CREATE VIEW counted_scores AS
 	SELECT s.id, 'score' AS kind, c.key, c.value, s.name, c.step, s.state, c.build, c.day, 1 AS n, c.valued, c.total, c.squares
-	FROM scores s JOIN runs r ON r.id = s.run, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+	FROM scores s JOIN runs r ON r.id = s.run, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE s.latest AND NOT s.retracted AND NOT r.superseded;
 CREATE VIEW counted_runs AS
 	SELECT r.id, 'run' AS kind, c.key, c.value, c.name, c.step, c.state, c.build, c.day, 1 AS n, 0 AS valued, 0.0 AS total, 0.0 AS squares
-	FROM runs r, LATERAL verdict_run(r.doc, r.started_at) c WHERE NOT r.superseded;
+	FROM runs r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_run(f.workflow_type, f.failing_step, f.status, f.build_id, f.assigned, f.attributes, r.started_at) c WHERE NOT r.superseded;
 CREATE VIEW counted_outcomes AS
 	SELECT o.id, 'outcome' AS kind, '' AS key, '' AS value, verdict_json(o.doc) ->> 'name' AS name, '' AS step,
 		(SELECT verdict_outcome(COUNT(*), COUNT(*) FILTER (WHERE NOT m.late)) FROM matches m WHERE m.outcome = o.id) AS state,
@@ -102,14 +106,15 @@ CREATE VIEW counted_held AS
 	FROM held h;
 
 -- A statement's own rows have no statistics, and a plan is kept while its tables grow: OFFSET 0 and enable_seqscan make the
--- triggers look up the rows that belong to them one by one, whatever the planner expects.
+-- triggers look up the rows that belong to them one by one, whatever the planner expects. What an update changes comes from grouping
+-- old and new rows: a join of the two would compare each with each.
 
 -- change scores in postgres: counts what statements do to scores
 CREATE FUNCTION verdict_scores_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, COUNT(*), SUM(c.valued), SUM(c.total), SUM(c.squares)
-	FROM news s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+	FROM news s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE s.latest AND NOT s.retracted AND NOT r.superseded
 	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day;
 	RETURN NULL;
@@ -119,15 +124,13 @@ BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, SUM(s.sign), SUM(s.sign * c.valued), SUM(s.sign * c.total), SUM(s.sign * c.squares)
 	FROM (
-		SELECT -1 AS sign, o.id, o.run, o.name, o.state, o.source, o.value, o.said_at, o.recorded_at, o.doc FROM olds o JOIN news n ON n.id = o.id
-		WHERE o.latest AND NOT o.retracted AND (o.latest, o.retracted, o.said_at, o.recorded_at, o.state, o.value) IS DISTINCT FROM (n.latest, n.retracted, n.said_at, n.recorded_at, n.state, n.value)
-		UNION ALL
-		SELECT 1, n.id, n.run, n.name, n.state, n.source, n.value, n.said_at, n.recorded_at, n.doc FROM olds o JOIN news n ON n.id = o.id
-		WHERE n.latest AND NOT n.retracted AND (o.latest, o.retracted, o.said_at, o.recorded_at, o.state, o.value) IS DISTINCT FROM (n.latest, n.retracted, n.said_at, n.recorded_at, n.state, n.value)
-	) s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+		SELECT SUM(u.sign) AS sign, u.id, u.run, u.name, u.state, u.source, u.value, u.said_at, u.recorded_at, u.doc
+		FROM (SELECT -1 AS sign, o.* FROM olds o UNION ALL SELECT 1, n.* FROM news n) u WHERE u.latest AND NOT u.retracted
+		GROUP BY u.id, u.run, u.name, u.state, u.source, u.value, u.said_at, u.recorded_at, u.doc HAVING SUM(u.sign) <> 0
+	) s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE NOT r.superseded AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
 	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day
-	HAVING SUM(s.sign) <> 0 OR SUM(s.sign * c.valued) <> 0 OR SUM(s.sign * c.total) <> 0;
+	HAVING SUM(s.sign) <> 0 OR SUM(s.sign * c.valued) <> 0 OR SUM(s.sign * c.total) <> 0 OR SUM(s.sign * c.squares) <> 0;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER scores_inserted AFTER INSERT ON scores REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION verdict_scores_inserted();
@@ -139,34 +142,35 @@ CREATE FUNCTION verdict_runs_inserted() RETURNS trigger LANGUAGE plpgsql SET ena
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'run', c.key, c.value, c.name, c.step, c.state, c.build, c.day, COUNT(*), 0, 0, 0
-	FROM news r, LATERAL verdict_run(r.doc, r.started_at) c WHERE NOT r.superseded
+	FROM news r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_run(f.workflow_type, f.failing_step, f.status, f.build_id, f.assigned, f.attributes, r.started_at) c WHERE NOT r.superseded
 	GROUP BY c.key, c.value, c.name, c.step, c.state, c.build, c.day;
 	RETURN NULL;
 END $$;
 CREATE FUNCTION verdict_runs_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
+	WITH changed AS MATERIALIZED (
+		SELECT u.sign, u.id, u.started_at, f.*
+		FROM (
+			SELECT SUM(u.sign) AS sign, u.id, u.started_at, u.doc
+			FROM (SELECT -1 AS sign, o.* FROM olds o UNION ALL SELECT 1, n.* FROM news n) u WHERE NOT u.superseded
+			GROUP BY u.id, u.started_at, u.doc HAVING SUM(u.sign) <> 0
+		) u, LATERAL verdict_facts(u.doc) f
+	)
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
 	SELECT 'run', c.key, c.value, c.name, c.step, c.state, c.build, c.day, SUM(r.sign), 0, 0, 0
-	FROM (
-		SELECT -1 AS sign, o.id, o.doc, o.started_at FROM olds o JOIN news n ON n.id = o.id
-		WHERE NOT o.superseded AND (o.superseded, o.doc, o.started_at) IS DISTINCT FROM (n.superseded, n.doc, n.started_at)
-		UNION ALL
-		SELECT 1, n.id, n.doc, n.started_at FROM olds o JOIN news n ON n.id = o.id
-		WHERE NOT n.superseded AND (o.superseded, o.doc, o.started_at) IS DISTINCT FROM (n.superseded, n.doc, n.started_at)
-	) r, LATERAL verdict_run(r.doc, r.started_at) c
+	FROM changed r, LATERAL verdict_run(r.workflow_type, r.failing_step, r.status, r.build_id, r.assigned, r.attributes, r.started_at) c
 	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND r.id > f.done AND r.id <= f.upto)
-	GROUP BY c.key, c.value, c.name, c.step, c.state, c.build, c.day HAVING SUM(r.sign) <> 0;
-	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
+	GROUP BY c.key, c.value, c.name, c.step, c.state, c.build, c.day HAVING SUM(r.sign) <> 0
+	UNION ALL
 	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, SUM(r.sign), SUM(r.sign * c.valued), SUM(r.sign * c.total), SUM(r.sign * c.squares)
 	FROM (
-		SELECT o.id, v.sign, v.doc FROM olds o JOIN news n ON n.id = o.id,
-			LATERAL (VALUES (-1, o.superseded, o.doc), (1, n.superseded, n.doc)) v (sign, superseded, doc)
-		WHERE NOT v.superseded AND (o.superseded <> n.superseded OR o.doc <> n.doc AND
-			(verdict_json(o.doc) ->> 'build_id', verdict_json(o.doc) ->> 'assigned', verdict_json(o.doc) ->> 'attributes') IS DISTINCT FROM
-			(verdict_json(n.doc) ->> 'build_id', verdict_json(n.doc) ->> 'assigned', verdict_json(n.doc) ->> 'attributes'))
-	) r, LATERAL (SELECT * FROM scores s WHERE s.run = r.id AND s.latest AND NOT s.retracted OFFSET 0) s, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.doc) c
+		SELECT SUM(r.sign) AS sign, r.id, r.build_id, r.assigned, r.attributes FROM changed r
+		GROUP BY r.id, r.build_id, r.assigned, r.attributes HAVING SUM(r.sign) <> 0
+	) r, LATERAL (SELECT * FROM scores s WHERE s.run = r.id AND s.latest AND NOT s.retracted OFFSET 0) s,
+		LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.build_id, r.assigned, r.attributes) c
 	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
-	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day HAVING SUM(r.sign) <> 0;
+	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day
+	HAVING SUM(r.sign) <> 0 OR SUM(r.sign * c.valued) <> 0 OR SUM(r.sign * c.total) <> 0 OR SUM(r.sign * c.squares) <> 0;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER runs_inserted AFTER INSERT ON runs REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION verdict_runs_inserted();
@@ -185,9 +189,13 @@ END $$;
 CREATE FUNCTION verdict_outcomes_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'delivery', '', '', verdict_json(n.doc) ->> 'name', '', '', '', verdict_day(n.received_at), n.deliveries - o.deliveries, 0, 0, 0
-	FROM olds o JOIN news n ON n.id = o.id
-	WHERE n.deliveries <> o.deliveries AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'outcomes' AND n.id > f.done AND n.id <= f.upto);
+	SELECT 'delivery', '', '', verdict_json(o.doc) ->> 'name', '', '', '', verdict_day(o.received_at), o.n, 0, 0, 0
+	FROM (
+		SELECT u.id, u.received_at, u.doc, SUM(u.n) AS n
+		FROM (SELECT -o.deliveries AS n, o.* FROM olds o UNION ALL SELECT n.deliveries, n.* FROM news n) u
+		GROUP BY u.id, u.received_at, u.doc HAVING SUM(u.n) <> 0
+	) o
+	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'outcomes' AND o.id > f.done AND o.id <= f.upto);
 	RETURN NULL;
 END $$;
 CREATE TRIGGER outcomes_inserted AFTER INSERT ON outcomes REFERENCING NEW TABLE AS news FOR EACH STATEMENT EXECUTE FUNCTION verdict_outcomes_inserted();
