@@ -198,6 +198,32 @@ func ExampleClient_Deliver() {
 	// 200
 }
 
+// A service acts on what an experiment has shown so far. The client has the worker's address, ClientOptions.Endpoint.
+func ExampleClient_Report() {
+	serve := func(ctx context.Context, c *verdict.Client) (variant string, err error) {
+		r, err := c.Report(ctx, "retriever", "1")
+		var refused *verdict.APIError
+		switch {
+		case errors.Is(err, verdict.ErrNotFound):
+			return "bm25", nil // nothing has been assigned yet
+		case errors.As(err, &refused):
+			return "", fmt.Errorf("the worker answers %d: %w", refused.Status, err) // 401: a wrong token; 503: its store is away
+		case err != nil:
+			return "", err
+		}
+		for _, row := range r.Rows {
+			if row.Mean != nil && row.Interval != nil {
+				fmt.Printf("%s of %s: %.2f, within %.2f and %.2f\n", row.Score, row.Variant, *row.Mean, row.Interval.Lo, row.Interval.Hi)
+			}
+		}
+		if r.Analysis != nil && r.Analysis.Decision.Verdict == experiments.Winner {
+			return r.Analysis.Decision.Variants[0], nil
+		}
+		return r.Control, nil
+	}
+	_ = serve
+}
+
 // A nightly job scores the runs of the day at once.
 func ExampleClient_ScoreAll() {
 	nightly := func(ctx context.Context, c *verdict.Client, graded map[string]float64) error {

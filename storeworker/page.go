@@ -7,8 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/internal/page"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -26,20 +27,15 @@ func (s *Worker) page(cfg Options) http.Handler {
 }
 
 // report returns the results of an experiment's version.
-func (s *Worker) report(cfg Options) func(context.Context, store.ExperimentKey) (any, error) {
-	return func(ctx context.Context, key store.ExperimentKey) (any, error) {
+func (s *Worker) report(cfg Options) func(context.Context, store.ExperimentKey) (results.Experiment, error) {
+	return func(ctx context.Context, key store.ExperimentKey) (results.Experiment, error) {
 		o := s.reports(cfg)
-		o.Experiment, o.Now = key.Experiment, time.Now()
+		o.Experiment, o.Version, o.Now = key.Experiment, key.Version, time.Now()
 		all, err := report.Build(ctx, cfg.Store, o)
 		if err != nil {
-			return nil, err
+			return results.Experiment{}, err
 		}
-		for _, e := range all.Experiments {
-			if e.Version == key.Version {
-				return e, nil
-			}
-		}
-		return nil, store.ErrNotFound
+		return all.Experiments[0], nil
 	}
 }
 

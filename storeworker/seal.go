@@ -13,7 +13,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/fold"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 )
 

@@ -21,7 +21,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/verdict-dev/verdict/internal/harness"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
 	"github.com/verdict-dev/verdict/webhooks"

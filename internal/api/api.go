@@ -34,6 +34,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/internal/endpoint"
 	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/internal/strictjson"
@@ -55,7 +56,7 @@ type Options struct {
 	// Deliver hands over an outcome, and tells whether it was delivered before.
 	Deliver func(context.Context, scoring.Outcome) (duplicate bool, err error)
 	// Report returns the results of an experiment's version; store.ErrNotFound if it has no assignments.
-	Report func(context.Context, store.ExperimentKey) (any, error)
+	Report func(context.Context, store.ExperimentKey) (results.Experiment, error)
 	// Namespace is the client's.
 	Namespace string
 	// TokenKeys open run tokens.

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/internal/api"
-	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -77,9 +76,6 @@ func (s schemas) of(t reflect.Type) object {
 		return object{"type": "number"}
 	case reflect.Struct:
 		name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
-		if pkg := t.PkgPath(); strings.HasSuffix(pkg, "/analysis") && name == "Report" {
-			name = "Analysis"
-		}
 		if s[name] == nil {
 			o := object{"type": "object", "additionalProperties": false}
 			s[name] = o
@@ -156,8 +152,6 @@ func document() object {
 		body := object{"type": "object"}
 		if r.Answer != nil {
 			body = all.of(reflect.TypeOf(r.Answer))
-		} else if strings.Contains(r.Path, "experiments") {
-			body = all.of(reflect.TypeFor[report.Experiment]())
 		}
 		op := object{"summary": r.Summary, "responses": answers(body, http.StatusOK)}
 		if len(list) > 0 {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -43,7 +44,7 @@ func (a *api) readings() []reading {
 		{"/v1/runs/{workflow}/{run}", "everything about a run", store.RunView{}, []string{"namespace"}, a.showRun},
 		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, []string{"cursor", "limit"}, a.showSession},
 		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, nil, a.listExperiments},
-		{"/v1/experiments/{name}/{version}", "the results of a version", nil, nil, a.showExperiment},
+		{"/v1/experiments/{name}/{version}", "the results of a version", results.Experiment{}, nil, a.showExperiment},
 		{openAPIPath, "this document", nil, nil, func(context.Context, *http.Request, url.Values) (any, error) { return openAPI, nil }},
 	}
 }

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -16,8 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/internal/api"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -203,15 +203,13 @@ func TestTheDocumentNamesEveryPath(t *testing.T) {
 }
 
 // reportOf makes reports from a store.
-func reportOf(s store.Store) func(context.Context, store.ExperimentKey) (any, error) {
-	return func(ctx context.Context, key store.ExperimentKey) (any, error) {
-		all, err := report.Build(ctx, s, report.Options{Experiment: key.Experiment, Now: time.Now()})
-		for _, e := range all.Experiments {
-			if e.Version == key.Version {
-				return e, err
-			}
+func reportOf(s store.Store) func(context.Context, store.ExperimentKey) (results.Experiment, error) {
+	return func(ctx context.Context, key store.ExperimentKey) (e results.Experiment, err error) {
+		all, err := report.Build(ctx, s, report.Options{Experiment: key.Experiment, Version: key.Version, Now: time.Now()})
+		if err == nil {
+			e = all.Experiments[0]
 		}
-		return nil, cmp.Or(err, store.ErrNotFound)
+		return e, err
 	}
 }
 

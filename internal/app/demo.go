@@ -11,7 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict/internal/demo/stage"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/internal/display"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )
 
@@ -91,7 +92,7 @@ func (s *starter) connectDemo(d *stage.Options) error {
 	d.Getenv = func(name string) string { v, _ := env.LookupEnv(name); return v }
 	d.JudgeKey = d.Getenv("OPENAI_API_KEY")
 	d.Print = func(r report.Report) error {
-		return s.print(r, func(w io.Writer) error { return r.WriteText(w) })
+		return s.print(r, func(w io.Writer) error { return display.Text(w, r) })
 	}
 	d.Stderr = s.Stderr
 	return nil

@@ -27,8 +27,8 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
-	"github.com/verdict-dev/verdict/internal/report"
 	"github.com/verdict-dev/verdict/judges/judgetest"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 )
 

@@ -12,8 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/verdict-dev/verdict/internal/report"
-	"github.com/verdict-dev/verdict/internal/report/plot"
+	"github.com/verdict-dev/verdict/internal/display"
+	"github.com/verdict-dev/verdict/internal/display/plot"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -33,7 +34,7 @@ func (s *starter) reportCommand() *cobra.Command {
 		Short: "Show the results: by variant, by step, and the decision",
 		Long: "Show the results: by variant, by step, and the decision.\n\n" +
 			"With --output csv there is a line for each experiment, version, score, step and variant, at full precision. A cell is\n" +
-			"empty where there is no value. The columns are, in this order:\n  " + strings.Join(report.Columns, ", ") + "\n\n" +
+			"empty where there is no value. The columns are, in this order:\n  " + strings.Join(display.Columns, ", ") + "\n\n" +
 			"With --by day, build or attribute, and with --since or --until, it counts scores and runs, and decides nothing: no experiment\n" +
 			"was planned for a part of its days, and neither builds nor attributes are randomised. Days are whole, and in UTC.\n\n" +
 			"With --plot it writes sequence and forest, each as .svg and .png, to DIR/<experiment>/<version>: how the variants\n" +
@@ -90,9 +91,9 @@ func (s *starter) report(ctx context.Context, db store.Store, o report.Options, 
 		}
 	}
 	if s.output == csvOutput {
-		return r.WriteCSV(s.Stdout)
+		return display.CSV(s.Stdout, r)
 	}
-	return s.print(r, func(w io.Writer) error { return r.WriteText(w) })
+	return s.print(r, func(w io.Writer) error { return display.Text(w, r) })
 }
 
 // plot writes the figures of each experiment, and says where.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/internal/display"
 )
 
 func TestReportAsCSV(t *testing.T) {
@@ -21,11 +21,11 @@ func TestReportAsCSV(t *testing.T) {
 		require.NoError(t, got.err)
 		lines, err := csv.NewReader(strings.NewReader(got.stdout)).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, report.Columns, lines[0])
+		require.Equal(t, display.Columns, lines[0])
 		require.Equal(t, []string{"prompt", "1", "quality", "", "new"}, lines[1][1:6])
 	}
 	help := call(t, RunStarter, nil, "report", "--help")
-	require.Contains(t, help.stdout, strings.Join(report.Columns, ", "))
+	require.Contains(t, help.stdout, strings.Join(display.Columns, ", "))
 	require.Contains(t, help.stdout, "text|json|csv")
 
 	got := call(t, RunStarter, nil, "ledger", "--db", db, "-o", "csv")

@@ -25,7 +25,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/devserver"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/internal/harness"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/webhooks"

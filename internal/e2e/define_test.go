@@ -14,8 +14,9 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/display"
 	"github.com/verdict-dev/verdict/internal/harness"
-	results "github.com/verdict-dev/verdict/internal/report"
+	reporting "github.com/verdict-dev/verdict/report"
 )
 
 // aboutAcceptance is an experiment about whether an answer is accepted, though "done" comes before it by name.
@@ -41,13 +42,13 @@ func answers(x *experiments.Experiment) func(worker.Worker) {
 }
 
 // reported returns the report of the bench's store, made without any definition, and its text.
-func reported(b *harness.Bench, name string) (e results.Experiment, text string, err error) {
-	r, err := results.Build(b.T.Context(), b.Store, results.Options{Experiment: name, Define: results.DefinedByControl(b.Client), Now: time.Now().Add(time.Minute)})
+func reported(b *harness.Bench, name string) (e reporting.Experiment, text string, err error) {
+	r, err := reporting.Build(b.T.Context(), b.Store, reporting.Options{Experiment: name, Define: reporting.DefinedByControl(b.Client), Now: time.Now().Add(time.Minute)})
 	if err != nil {
 		return e, "", err
 	}
 	var out bytes.Buffer
-	err = r.WriteText(&out)
+	err = display.Text(&out, r)
 	return r.Experiments[0], out.String(), err
 }
 

@@ -26,7 +26,7 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/internal/harness"
-	reporting "github.com/verdict-dev/verdict/internal/report"
+	reporting "github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/workflows"

@@ -19,7 +19,7 @@ import (
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/harness"
-	reporting "github.com/verdict-dev/verdict/internal/report"
+	reporting "github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )

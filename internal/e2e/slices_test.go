@@ -14,8 +14,9 @@ import (
 
 	"github.com/verdict-dev/verdict"
 	"github.com/verdict-dev/verdict/experiments"
+	"github.com/verdict-dev/verdict/internal/display"
 	"github.com/verdict-dev/verdict/internal/harness"
-	results "github.com/verdict-dev/verdict/internal/report"
+	reporting "github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -85,17 +86,17 @@ func TestAPlantedDipIsNamed(t *testing.T) {
 		}
 		return err
 	})
-	r, err := results.Build(t.Context(), b.Store, results.Options{Now: noon.AddDate(0, 0, 6)})
+	r, err := reporting.Build(t.Context(), b.Store, reporting.Options{Now: noon.AddDate(0, 0, 6)})
 	require.NoError(t, err)
 	require.Len(t, r.Deviations, 1)
 	d := r.Deviations[0]
 	require.Equal(t, []string{"good", "Rank", "2026-03-04", "b2"}, []string{d.Score, d.Step, d.Day, d.Build})
 	require.InDelta(t, 0.4, d.Mean, 1e-9)
 	var text bytes.Buffer
-	require.NoError(t, r.WriteText(&text))
+	require.NoError(t, display.Text(&text, r))
 	require.Contains(t, text.String(), "stands out: good of Rank on 2026-03-04 in build b2: mean 0.4 of 80, elsewhere 0.9")
 
-	r, err = results.Build(t.Context(), b.Store, results.Options{Now: noon, By: results.ByAttribute("prompt")})
+	r, err = reporting.Build(t.Context(), b.Store, reporting.Options{Now: noon, By: reporting.ByAttribute("prompt")})
 	require.NoError(t, err)
 	require.Len(t, r.Scores, 3*2)
 	for _, row := range r.Scores {

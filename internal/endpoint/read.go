@@ -3,12 +3,12 @@ package endpoint
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -38,7 +38,13 @@ func (e *Endpoint) Scores(ctx context.Context, run scoring.Run) (scores []scorin
 	}
 }
 
-// get reads what a path answers. An error tells what the worker says of it.
+// Report returns the results of an experiment's version.
+func (e *Endpoint) Report(ctx context.Context, name, version string) (x results.Experiment, err error) {
+	err = e.get(ctx, "/v1/experiments/"+url.PathEscape(name)+"/"+url.PathEscape(version), &x)
+	return x, err
+}
+
+// get reads what a path answers. Another answer than success is a [Refusal].
 func (e *Endpoint) get(ctx context.Context, path string, to any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.base+path, nil)
 	if err != nil {
@@ -57,7 +63,7 @@ func (e *Endpoint) get(ctx context.Context, path string, to any) error {
 	case err != nil:
 		return err
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("%s: %s", response.Status, scoring.Clip(string(answer), 500))
+		return refusal(response, answer)
 	}
 	return json.Unmarshal(answer, to)
 }

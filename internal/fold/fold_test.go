@@ -21,7 +21,7 @@ import (
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
 	"github.com/verdict-dev/verdict/internal/fold"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
@@ -341,7 +341,7 @@ func (h history) shows(t *testing.T, o analysis.Overview) {
 	require.NoError(t, err)
 	e := all.Experiments[0]
 	o.Report.At, e.Analysis.At = time.Time{}, time.Time{}
-	require.Equal(t, o.Report, *e.Analysis)
+	require.Equal(t, written(t, o.Report), written(t, e.Analysis))
 	matured := 0
 	for _, v := range o.Report.Metrics[0].Variants {
 		matured += v.Matured
@@ -356,7 +356,14 @@ func (h history) shows(t *testing.T, o analysis.Overview) {
 	last := points[len(points)-1]
 	require.Equal(t, matured, last.Units)
 	require.Equal(t, versus.Difference, last.Value)
-	require.Equal(t, *versus.DifferenceInterval, last.Interval)
+	require.EqualValues(t, *versus.DifferenceInterval, last.Interval)
+}
+
+// written is a value as JSON.
+func written(t *testing.T, v any) string {
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(data)
 }
 
 // marked counts what has become of units after their seals.

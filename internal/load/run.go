@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/sqlite"

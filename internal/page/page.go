@@ -16,8 +16,9 @@ import (
 	"time"
 
 	"github.com/verdict-dev/verdict/experiments"
-	"github.com/verdict-dev/verdict/internal/report"
-	"github.com/verdict-dev/verdict/internal/report/plot"
+	"github.com/verdict-dev/verdict/internal/display"
+	"github.com/verdict-dev/verdict/internal/display/plot"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -84,9 +85,11 @@ func New(o Options) http.Handler {
 	}
 	p := &page{Options: o}
 	p.template = template.Must(template.New("page").Funcs(template.FuncMap{
-		"run": p.link, "number": report.Number, "probability": report.Probability, "interval": report.Range,
-		"more": report.MoreCounts, "plots": plotsOf,
-		"liftUndefined": func() string { return report.LiftUndefined },
+		"run": p.link, "number": display.Number, "probability": display.Probability, "interval": display.Range, "difference": display.Difference,
+		"differenceRange": display.DifferenceRange, "lift": display.Lift, "liftRange": display.LiftRange, "pairs": display.Pairs, "deviation": display.Deviation,
+		"scores": display.Scores, "runs": display.Runs, "facts": display.Facts, "methods": display.Methods, "liftsUndefined": display.LiftsUndefined,
+		"more": display.MoreCounts, "plots": plotsOf,
+		"liftUndefined": func() string { return display.LiftUndefined },
 		"time": func(t time.Time) string {
 			if t.IsZero() {
 				return "-"

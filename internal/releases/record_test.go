@@ -19,8 +19,9 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
+	"github.com/verdict-dev/verdict/internal/display"
 	"github.com/verdict-dev/verdict/internal/releases/user"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/postgres"
 	"github.com/verdict-dev/verdict/store/postgres/pgtest"
@@ -129,7 +130,7 @@ func reported(t *testing.T, db report.Reader, f facts) (asJSON, asText []byte) {
 	asJSON, err = json.MarshalIndent(r, "", " ")
 	require.NoError(t, err)
 	var text bytes.Buffer
-	require.NoError(t, r.WriteText(&text))
+	require.NoError(t, display.Text(&text, r))
 	return append(asJSON, '\n'), text.Bytes()
 }
 

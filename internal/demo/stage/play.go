@@ -23,7 +23,7 @@ import (
 	"github.com/verdict-dev/verdict/internal/demo"
 	"github.com/verdict-dev/verdict/internal/demo/stdlibqa"
 	"github.com/verdict-dev/verdict/internal/devserver"
-	"github.com/verdict-dev/verdict/internal/report"
+	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 	"github.com/verdict-dev/verdict/store/sqlite"
