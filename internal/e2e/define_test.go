@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +41,20 @@ func answers(x *experiments.Experiment) func(worker.Worker) {
 			return pick.Variant, nil
 		}, workflow.RegisterOptions{Name: "answers"})
 	}
+}
+
+// events waits for a run of the workflow and counts its events. A run waits a quarter of a second at most, or one second in a local
+// activity, until what it says is taken. A busy machine may be slower: then the run carries it by a child, which adds five events, and a
+// workflow task may be tried again. Nothing else makes two runs differ.
+func events(b *harness.Bench, run client.WorkflowRun) int {
+	b.T.Helper()
+	require.NoError(b.T, run.Get(b.T.Context(), nil))
+	shape := harness.Shape(b.History(run))
+	own := slices.DeleteFunc(slices.Clone(shape), func(kind string) bool {
+		return strings.HasPrefix(kind, "WorkflowTask") || strings.Contains(kind, "ChildWorkflowExecution")
+	})
+	require.Len(b.T, own, 8, "%v", shape)
+	return len(shape)
 }
 
 // reported returns the report of the bench's store, made without any definition, and its text.
@@ -84,17 +100,25 @@ func TestADeclaredMetricReachesTheReport(t *testing.T) {
 				//lint:ignore SA1019 the build of a worker without a deployment
 				o.BuildID = build
 				defer b.Worker(b.Queue, o, answers(x))()
-				least := 100 // events: on a busy machine a run may have to carry what nobody took in time
+				least := 100
 				for range (units + 9) / 10 {
 					var all []client.WorkflowRun
 					for range min(units, 10) {
 						all = append(all, b.Start("answers"))
 					}
 					for _, run := range all {
-						require.NoError(t, run.Get(t.Context(), nil))
-						least = min(least, len(harness.Shape(b.History(run))))
+						least = min(least, events(b, run))
 					}
 				}
+				// The claim is about a run that is taken in time. On a busy machine none of ten that start at once may be, and so
+				// further ones start one by one. If each run had one event more, none would ever have 11.
+				b.Eventually(func() error {
+					if least > 11 {
+						least = min(least, events(b, b.Start("answers")))
+						return fmt.Errorf("each run has %d events at least", least)
+					}
+					return nil
+				})
 				require.Equal(t, 11, least)
 			}
 			name := aboutAcceptance(b.Queue, func(*experiments.Definition) {}).Definition().Name
