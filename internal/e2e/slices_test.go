@@ -55,6 +55,7 @@ func TestAPlantedDipIsNamed(t *testing.T) {
 	b := harness.New(t, nil)
 	b.StoreWorker()
 	const runs = 8
+	id := func(build string, i int) string { return fmt.Sprintf("%s-%s-%d", b.Queue, build, i) }
 	for _, build := range []string{"b1", "b2"} {
 		cfg := b.Config()
 		cfg.Attributes = []string{"prompt", "model"}
@@ -69,7 +70,7 @@ func TestAPlantedDipIsNamed(t *testing.T) {
 		})
 		var all []client.WorkflowRun
 		for i := range runs {
-			run, err := b.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: fmt.Sprintf("%s-%s-%d", b.Queue, build, i), TaskQueue: b.Queue}, "Answer", answered{build, i})
+			run, err := b.Client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id(build, i), TaskQueue: b.Queue}, "Answer", answered{build, i})
 			require.NoError(t, err)
 			all = append(all, run)
 		}
@@ -102,10 +103,23 @@ func TestAPlantedDipIsNamed(t *testing.T) {
 	for _, row := range r.Scores {
 		require.Equal(t, runs*50, row.Scored, "%+v", row)
 	}
-	known, err := b.Store.Runs(t.Context(), store.RunFilter{Newest: true, Limit: 1})
+	known, err := b.Store.Runs(t.Context(), store.RunFilter{})
 	require.NoError(t, err)
-	require.Contains(t, []string{"b1", "b2"}, known[0].BuildID) // whose flush came last
-	require.Equal(t, "prompt", known[0].Attributes[0].Key)
+	type made struct {
+		build      string
+		attributes []scoring.Attribute
+	}
+	is, want := map[string]made{}, map[string]made{}
+	for _, r := range known {
+		is[r.Run.WorkflowID] = made{r.BuildID, r.Attributes}
+	}
+	for _, build := range []string{"b1", "b2"} {
+		for i := range runs {
+			want[id(build, i)] = made{build, []scoring.Attribute{{Key: "prompt", Value: fmt.Sprint("v", i%2)}}}
+		}
+	}
+	require.Len(t, known, 2*runs)
+	require.Equal(t, want, is)
 }
 
 // An attribute that is said after the run's assignment is marked, and is no command: nothing is added to the history.
