@@ -50,7 +50,7 @@ type Progress struct {
 	// StartedAt is when the first run of the workflow began.
 	StartedAt time.Time `json:"started_at"`
 	Paused    bool      `json:"paused,omitempty"`
-	// Ended says why it has ended: "done", "max_runs" or "canceled"; empty: it has not.
+	// Ended says why it has ended: "done" or "max_runs"; empty: it has not, or somebody ended it, which the server knows.
 	Ended string `json:"ended,omitempty"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -222,12 +223,19 @@ func (s *starter) steerBackfill(ctx context.Context, what, name string) error {
 	if err != nil {
 		return err
 	}
-	p, err := progressOf(ctx, c, name)
+	d, err := c.DescribeWorkflowExecution(ctx, backfillPrefix+name, "")
 	if errors.As(err, &none) {
 		return fmt.Errorf("there is no backfill %s", name)
 	}
 	if err != nil {
 		return err
+	}
+	p, err := progressOf(ctx, c, name)
+	if err != nil {
+		return err
+	}
+	if status := d.GetWorkflowExecutionInfo().GetStatus(); p.Ended == "" && status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		p.Ended = strings.ToLower(status.String()) // by somebody, before its end
 	}
 	if what == "pause" {
 		p.Paused = true // the signal may be on its way

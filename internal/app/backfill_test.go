@@ -72,6 +72,11 @@ func TestBackfill(t *testing.T) {
 	require.Zero(t, again.Scored)
 	require.Contains(t, p.starter("backfill", "status", "first"), "backfill first: done\n12 scored, 0 skipped")
 
+	backfill("--scorer", "retries", "--name", "slow", "--rate", "0.1", "--detach")
+	require.Contains(t, p.starter("backfill", "pause", "slow"), "backfill slow: paused\n")
+	require.NoError(t, c.TerminateWorkflow(t.Context(), backfillPrefix+"slow", "", "enough"))
+	require.Contains(t, p.starter("backfill", "status", "slow"), "backfill slow: terminated\n")
+
 	none := p.starter("backfill", "--scorer", "succeeded", "--query", "WorkflowType = 'Agnet'")
 	require.Contains(t, none, "The query itself matches no run at all")
 	require.Contains(t, none, "Without the query ")
