@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
+	"github.com/verdict-dev/verdict/activities"
 	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
 	"github.com/verdict-dev/verdict/scoring"
@@ -45,12 +48,15 @@ func TestRunsAreRecheckedAgainstTheTruth(t *testing.T) {
 		Name: "orders" + b.Queue, Query: ofQueue(b) + " AND ExecutionStatus = 'Completed'", Hour: 3, Back: time.Hour,
 		Scorers: []history.Scorer{history.Against("right", "1", truth, history.WorkflowID, history.RunResult(""), nil)},
 	}
-	w, err := storeworker.Start(t.Context(), storeworker.Options{
-		Client: client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger()},
-		Store:  keptOpen{b.Store}, TaskQueue: b.VerdictQueue, Rechecks: []storeworker.Recheck{nightly}, Logger: harnessLog(b),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, w.Stop()) })
+	serve := func() {
+		w, err := storeworker.Start(t.Context(), storeworker.Options{
+			Client: client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger()},
+			Store:  keptOpen{b.Store}, TaskQueue: b.VerdictQueue, Rechecks: []storeworker.Recheck{nightly}, Logger: harnessLog(b),
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, w.Stop()) })
+	}
+	serve()
 
 	schedule := b.Client.ScheduleClient().GetHandle(t.Context(), nightly.ScheduleID())
 	nights := 0
@@ -97,5 +103,24 @@ func TestRunsAreRecheckedAgainstTheTruth(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, d.Schedule.Spec.Calendars[0].Hour[0].Start)
 	require.Equal(t, 7*24*time.Hour, d.Schedule.Policy.CatchupWindow)
+
+	// A worker that has other settings changes the schedule, whichever they are.
+	for _, change := range []func(){func() { nightly.Back = 2 * time.Hour }, func() { nightly.Hour = 4 }} {
+		change()
+		serve()
+		b.Eventually(func() error {
+			d, err := schedule.Describe(t.Context())
+			if err != nil {
+				return err
+			}
+			var input activities.Backfill
+			args := d.Schedule.Action.(*client.ScheduleWorkflowAction).Args
+			require.NoError(t, converter.GetDefaultDataConverter().FromPayload(args[0].(*commonpb.Payload), &input))
+			if hour := d.Schedule.Spec.Calendars[0].Hour[0].Start; hour != nightly.Hour || input.Back != nightly.Back {
+				return fmt.Errorf("it is at %d and looks back %s", hour, input.Back)
+			}
+			return nil
+		})
+	}
 	require.NoError(t, schedule.Delete(t.Context()))
 }
