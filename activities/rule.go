@@ -146,6 +146,6 @@ func (r Rule) Preview(ctx context.Context, c interface {
 
 // share is the record of the probability with which a rule scores a run.
 func (r Rule) share(run *history.Run) scoring.Record {
-	s := history.Scorer{Name: "sampled", Version: "1", Key: scoring.Clip("rule:"+r.Name, scoring.MaxKey), Score: func(context.Context, *history.Run) ([]history.Scored, error) { return nil, nil }}
+	s := history.Scorer{Name: "sampled", Version: "1", Key: scoring.Clip("rule:"+r.Name, scoring.MaxKey)}
 	return s.Record(run, scoring.Number("sampled", r.Sample))
 }

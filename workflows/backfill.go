@@ -27,7 +27,6 @@ func BackfillRuns(ctx workflow.Context, b activities.Backfill) (activities.Progr
 	workflow.Go(ctx, f.listen)
 	options := storeActivity("")
 	options.StartToCloseTimeout = 10 * time.Minute // the heartbeat notices a lost worker
-	options.HeartbeatTimeout = 10 * time.Second
 	options.RetryPolicy = &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second}
 	ctx = workflow.WithActivityOptions(ctx, options)
 	if p.StartedAt.IsZero() {
