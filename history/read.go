@@ -13,7 +13,6 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -270,13 +269,11 @@ func merge(to *map[string]*commonpb.Payload, fields map[string]*commonpb.Payload
 	}
 }
 
-func when(e *historypb.HistoryEvent) time.Time { return stamp(e.GetEventTime()) }
-
-func stamp(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
+func when(e *historypb.HistoryEvent) time.Time {
+	if t := e.GetEventTime(); t != nil {
+		return t.AsTime()
 	}
-	return t.AsTime()
+	return time.Time{}
 }
 
 func execution(namespace string, e *commonpb.WorkflowExecution) scoring.Run {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -47,6 +48,19 @@ func (r *reader) fail(begun int64, e *historypb.HistoryEvent, status Status, f *
 	}
 }
 
+// failed is [reader.fail] for what was scheduled: an activity or a Nexus operation.
+func (r *reader) failed(e *historypb.HistoryEvent, status Status, x interface {
+	GetScheduledEventId() int64
+	GetFailure() *failurepb.Failure
+}) {
+	r.fail(x.GetScheduledEventId(), e, status, x.GetFailure())
+}
+
+// notStarted ends a step that never began, because the server refused it.
+func (r *reader) notStarted(begun int64, e *historypb.HistoryEvent, cause fmt.Stringer) {
+	r.end(begun, e, Failed).Failure = &Failure{Type: TypeNotStarted, Message: cause.String()}
+}
+
 // activity reads activities and timers.
 func (r *reader) activity(e *historypb.HistoryEvent) bool {
 	switch a := e.GetAttributes().(type) {
@@ -65,11 +79,9 @@ func (r *reader) activity(e *historypb.HistoryEvent) bool {
 		x := a.ActivityTaskCompletedEventAttributes
 		r.end(x.GetScheduledEventId(), e, Completed).Result = r.values(x.GetResult())
 	case *historypb.HistoryEvent_ActivityTaskFailedEventAttributes:
-		x := a.ActivityTaskFailedEventAttributes
-		r.fail(x.GetScheduledEventId(), e, Failed, x.GetFailure())
+		r.failed(e, Failed, a.ActivityTaskFailedEventAttributes)
 	case *historypb.HistoryEvent_ActivityTaskTimedOutEventAttributes:
-		x := a.ActivityTaskTimedOutEventAttributes
-		r.fail(x.GetScheduledEventId(), e, TimedOut, x.GetFailure())
+		r.failed(e, TimedOut, a.ActivityTaskTimedOutEventAttributes)
 	case *historypb.HistoryEvent_ActivityTaskCancelRequestedEventAttributes:
 		r.open(a.ActivityTaskCancelRequestedEventAttributes.GetScheduledEventId()).CancelRequested = true
 	case *historypb.HistoryEvent_ActivityTaskCanceledEventAttributes:
@@ -96,7 +108,7 @@ func (r *reader) child(e *historypb.HistoryEvent) bool {
 		s.Run.Namespace, s.Run.WorkflowID = r.names.of(x.GetNamespace()), s.ID
 	case *historypb.HistoryEvent_StartChildWorkflowExecutionFailedEventAttributes:
 		x := a.StartChildWorkflowExecutionFailedEventAttributes
-		r.end(x.GetInitiatedEventId(), e, Failed).Failure = &Failure{Type: TypeNotStarted, Message: x.GetCause().String()}
+		r.notStarted(x.GetInitiatedEventId(), e, x.GetCause())
 	case *historypb.HistoryEvent_ChildWorkflowExecutionStartedEventAttributes:
 		x := a.ChildWorkflowExecutionStartedEventAttributes
 		s := r.open(x.GetInitiatedEventId())
@@ -140,7 +152,7 @@ func (r *reader) message(e *historypb.HistoryEvent) bool {
 		other(SignalOther, x.GetSignalName(), x.GetNamespace(), x.GetWorkflowExecution(), x.GetInput())
 	case *historypb.HistoryEvent_SignalExternalWorkflowExecutionFailedEventAttributes:
 		x := a.SignalExternalWorkflowExecutionFailedEventAttributes
-		r.end(x.GetInitiatedEventId(), e, Failed).Failure = &Failure{Type: TypeNotStarted, Message: x.GetCause().String()}
+		r.notStarted(x.GetInitiatedEventId(), e, x.GetCause())
 	case *historypb.HistoryEvent_ExternalWorkflowExecutionSignaledEventAttributes:
 		arrived(a.ExternalWorkflowExecutionSignaledEventAttributes.GetInitiatedEventId())
 	case *historypb.HistoryEvent_RequestCancelExternalWorkflowExecutionInitiatedEventAttributes:
@@ -148,7 +160,7 @@ func (r *reader) message(e *historypb.HistoryEvent) bool {
 		other(CancelOther, "", x.GetNamespace(), x.GetWorkflowExecution(), nil)
 	case *historypb.HistoryEvent_RequestCancelExternalWorkflowExecutionFailedEventAttributes:
 		x := a.RequestCancelExternalWorkflowExecutionFailedEventAttributes
-		r.end(x.GetInitiatedEventId(), e, Failed).Failure = &Failure{Type: TypeNotStarted, Message: x.GetCause().String()}
+		r.notStarted(x.GetInitiatedEventId(), e, x.GetCause())
 	case *historypb.HistoryEvent_ExternalWorkflowExecutionCancelRequestedEventAttributes:
 		arrived(a.ExternalWorkflowExecutionCancelRequestedEventAttributes.GetInitiatedEventId())
 	default:
@@ -165,18 +177,11 @@ func (r *reader) update(e *historypb.HistoryEvent) bool {
 		r.updated(e, x.GetMeta().GetUpdateId(), x)
 	case *historypb.HistoryEvent_WorkflowExecutionUpdateAcceptedEventAttributes:
 		x := a.WorkflowExecutionUpdateAcceptedEventAttributes
-		id := x.GetProtocolInstanceId()
-		if _, ok := r.updates[id]; !ok {
-			r.updated(e, id, x.GetAcceptedRequest())
-		}
-		r.run.Steps[r.updates[id]].start(when(e))
+		r.updated(e, x.GetProtocolInstanceId(), x.GetAcceptedRequest()).start(when(e))
 	case *historypb.HistoryEvent_WorkflowExecutionUpdateRejectedEventAttributes:
 		x := a.WorkflowExecutionUpdateRejectedEventAttributes
-		id := x.GetProtocolInstanceId()
-		if _, ok := r.updates[id]; !ok {
-			r.updated(e, id, x.GetRejectedRequest())
-		}
-		r.fail(r.run.Steps[r.updates[id]].EventID, e, Failed, x.GetFailure())
+		s := r.updated(e, x.GetProtocolInstanceId(), x.GetRejectedRequest())
+		r.fail(s.EventID, e, Failed, x.GetFailure())
 	case *historypb.HistoryEvent_WorkflowExecutionUpdateCompletedEventAttributes:
 		x := a.WorkflowExecutionUpdateCompletedEventAttributes
 		i, ok := r.updates[x.GetMeta().GetUpdateId()]
@@ -195,9 +200,13 @@ func (r *reader) update(e *historypb.HistoryEvent) bool {
 	return true
 }
 
-func (r *reader) updated(e *historypb.HistoryEvent, id string, x *updatepb.Request) {
-	r.begin(e, Step{Kind: Update, ID: id, Type: x.GetInput().GetName(), Input: r.values(x.GetInput().GetArgs()), Worker: x.GetMeta().GetIdentity()})
-	r.updates[id] = len(r.run.Steps) - 1
+// updated returns the step of an update, which begins with its first event.
+func (r *reader) updated(e *historypb.HistoryEvent, id string, x *updatepb.Request) *Step {
+	if i, ok := r.updates[id]; ok {
+		return &r.run.Steps[i]
+	}
+	r.updates[id] = len(r.run.Steps)
+	return r.begin(e, Step{Kind: Update, ID: id, Type: x.GetInput().GetName(), Input: r.values(x.GetInput().GetArgs()), Worker: x.GetMeta().GetIdentity()})
 }
 
 // nexus reads Nexus operations.
@@ -213,14 +222,11 @@ func (r *reader) nexus(e *historypb.HistoryEvent) bool {
 		s := r.end(x.GetScheduledEventId(), e, Completed)
 		s.Result, s.Attempts = r.value(x.GetResult()), max(s.Attempts, 1)
 	case *historypb.HistoryEvent_NexusOperationFailedEventAttributes:
-		x := a.NexusOperationFailedEventAttributes
-		r.fail(x.GetScheduledEventId(), e, Failed, x.GetFailure())
+		r.failed(e, Failed, a.NexusOperationFailedEventAttributes)
 	case *historypb.HistoryEvent_NexusOperationCanceledEventAttributes:
-		x := a.NexusOperationCanceledEventAttributes
-		r.fail(x.GetScheduledEventId(), e, Canceled, x.GetFailure())
+		r.failed(e, Canceled, a.NexusOperationCanceledEventAttributes)
 	case *historypb.HistoryEvent_NexusOperationTimedOutEventAttributes:
-		x := a.NexusOperationTimedOutEventAttributes
-		r.fail(x.GetScheduledEventId(), e, TimedOut, x.GetFailure())
+		r.failed(e, TimedOut, a.NexusOperationTimedOutEventAttributes)
 	case *historypb.HistoryEvent_NexusOperationCancelRequestedEventAttributes:
 		r.open(a.NexusOperationCancelRequestedEventAttributes.GetScheduledEventId()).CancelRequested = true
 	case *historypb.HistoryEvent_NexusOperationCancelRequestCompletedEventAttributes, *historypb.HistoryEvent_NexusOperationCancelRequestFailedEventAttributes:
