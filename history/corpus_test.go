@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
@@ -436,16 +435,6 @@ func firstActivity(r *history.Run) string {
 	return ""
 }
 
-func reset(t *testing.T, b *harness.Bench, run scoring.Run, event int64) string {
-	t.Helper()
-	answer, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID, RunId: run.RunID},
-		Reason: "again", WorkflowTaskFinishEventId: event, RequestId: uuid.NewString(),
-	})
-	require.NoError(t, err)
-	return answer.RunId
-}
-
 // A chain is read from any of its runs: through continue-as-new, retries, and resets, whose runs are set apart.
 func TestAChainIsReadFromAnyOfItsRuns(t *testing.T) {
 	t.Parallel()
@@ -523,10 +512,10 @@ func TestAChainIsReadFromAnyOfItsRuns(t *testing.T) {
 		require.NoError(t, run.Get(t.Context(), nil))
 		base := fetch(t, b, run)
 		agrees(t, b, base)
-		again := reset(t, b, base.ID, 4)
-		require.NoError(t, b.Client.GetWorkflow(t.Context(), run.GetID(), again).Get(t.Context(), nil))
-		r, err := history.Fetch(t.Context(), server, scoring.Run{WorkflowID: run.GetID(), RunID: again}, history.Options{})
-		require.NoError(t, err)
+		reset := b.In(t).Reset(run, 4)
+		require.NoError(t, reset.Get(t.Context(), nil))
+		again := reset.GetRunID()
+		r := fetch(t, b, reset)
 		agrees(t, b, r)
 		require.Len(t, r.Resets, 1)
 		require.Equal(t, base.ID.RunID, r.Resets[0].BaseRunID)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -67,12 +66,7 @@ func TestWhatNobodyTookTravelsWithTheRun(t *testing.T) {
 				w.RegisterWorkflowWithOptions(says(1), workflow.RegisterOptions{Name: "said"})
 			})
 			defer stop()
-			reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-				Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()}, RequestId: uuid.NewString(), Reason: "test",
-				WorkflowTaskFinishEventId: 4,
-			})
-			require.NoError(t, err)
-			again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+			again := b.Reset(run, 4)
 			require.NoError(t, again.Get(t.Context(), nil))
 			require.ElementsMatch(t, []string{"declared=true", "quality=0.5"}, b.Scores(again, 2))
 		})

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -227,12 +226,7 @@ func TestResetAgainAndAgain(t *testing.T) {
 		}
 	}
 	for range 9 {
-		reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-			Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-			WorkflowTaskFinishEventId: before, RequestId: uuid.NewString(), Reason: "again",
-		})
-		require.NoError(t, err)
-		again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+		again := b.Reset(run, before)
 		require.NoError(t, again.Get(t.Context(), &id))
 		require.NotContains(t, seen, id)
 		seen = append(seen, id)

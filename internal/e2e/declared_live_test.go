@@ -8,8 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -166,12 +164,7 @@ func TestDeclaredAfterAReset(t *testing.T) {
 				event = e.EventId + 3 // its workflow task completes
 			}
 		}
-		reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-			Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: event, RequestId: uuid.NewString(),
-			WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-		})
-		require.NoError(t, err)
-		again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+		again := b.Reset(run, event)
 		require.NoError(t, again.Get(t.Context(), nil))
 		b.Eventually(func() error {
 			open, err := b.Store.Waiting(t.Context(), time.Now().Add(time.Hour))

@@ -11,8 +11,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -148,12 +146,7 @@ func TestAResetSaysItAgain(t *testing.T) {
 			second = e.EventId + 2 // its workflow task starts
 		}
 	}
-	reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: second + 1, RequestId: uuid.NewString(),
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-	})
-	require.NoError(t, err)
-	again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+	again := b.Reset(run, second+1)
 	require.NoError(t, again.Get(t.Context(), nil))
 	_, after := w.named(b, again, 2)
 	require.Equal(t, run.GetRunID(), after[0].OriginalRunID)

@@ -14,10 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	sdkpb "go.temporal.io/api/sdk/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -274,12 +272,7 @@ func TestResetSupersedes(t *testing.T) {
 	require.Equal(t, []string{"quality=3"}, b.Scores(run, 1))
 
 	quality.Store(7)
-	reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: 4, RequestId: "reset-" + run.GetRunID(),
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-	})
-	require.NoError(t, err)
-	again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
+	again := b.Reset(run, 4)
 	require.NoError(t, again.Get(t.Context(), nil))
 	require.Equal(t, []string{"quality=7"}, b.Scores(again, 1))
 	require.Empty(t, b.Scores(run, 0), "the run that was reset away is out of the statistics")

@@ -9,9 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -197,13 +195,8 @@ func TestScorerAndReset(t *testing.T) {
 				if where == "before" {
 					at = 4
 				}
-				reset, err := b.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-					Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: at, RequestId: uuid.NewString(),
-					WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-				})
-				require.NoError(t, err)
-				again := b.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId)
-				require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), reset.RunId, "end", nil))
+				again := b.Reset(run, at)
+				require.NoError(t, b.Client.SignalWorkflow(t.Context(), run.GetID(), again.GetRunID(), "end", nil))
 				require.NoError(t, again.Get(t.Context(), nil))
 				if !settled {
 					deliver()

@@ -7,10 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -215,12 +213,7 @@ func TestShadowIsStartedOnce(t *testing.T) {
 
 	run = s.Start("served", uuid.NewString())
 	require.NoError(t, run.Get(t.Context(), nil))
-	reset, err := s.Client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: "default", Reason: "test", WorkflowTaskFinishEventId: 4, RequestId: uuid.NewString(),
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
-	})
-	require.NoError(t, err)
-	require.NoError(t, s.Client.GetWorkflow(t.Context(), run.GetID(), reset.RunId).Get(t.Context(), nil))
+	require.NoError(t, s.Reset(run, 4).Get(t.Context(), nil))
 	s.goOn(s.shadow(run))
 	assigned, err := s.Store.Assignments(t.Context(), s.one.Definition().Name, "")
 	require.NoError(t, err)

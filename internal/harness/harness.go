@@ -15,9 +15,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -183,6 +185,17 @@ func (b *Bench) History(run client.WorkflowRun) *historypb.History {
 		h.Events = append(h.Events, e)
 	}
 	return h
+}
+
+// Reset resets a run to a workflow task, by the event that ended the task, and returns the run that goes on from there.
+func (b *Bench) Reset(run client.WorkflowRun, event int64) client.WorkflowRun {
+	b.T.Helper()
+	reset, err := b.Client.ResetWorkflowExecution(b.T.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace: devservertest.ForTest(b.T).Namespace, Reason: "test", WorkflowTaskFinishEventId: event, RequestId: uuid.NewString(),
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+	})
+	require.NoError(b.T, err)
+	return b.Client.GetWorkflow(b.T.Context(), run.GetID(), reset.RunId)
 }
 
 // Shape returns the event types of a history, without their common prefix.
