@@ -48,7 +48,7 @@ func (r *reader) fail(begun int64, e *historypb.HistoryEvent, status Status, f *
 	}
 }
 
-// failed is [reader.fail] for what was scheduled: an activity or a Nexus operation.
+// failed is [reader.fail] for the events of activities and Nexus operations.
 func (r *reader) failed(e *historypb.HistoryEvent, status Status, x interface {
 	GetScheduledEventId() int64
 	GetFailure() *failurepb.Failure

@@ -187,7 +187,7 @@ func (b *Bench) History(run client.WorkflowRun) *historypb.History {
 	return h
 }
 
-// Reset resets a run to a workflow task, by the event that ended the task, and returns the run that goes on from there.
+// Reset resets a run to a workflow task, by the event that ended the task, and returns the run that continues from there.
 func (b *Bench) Reset(run client.WorkflowRun, event int64) client.WorkflowRun {
 	b.T.Helper()
 	reset, err := b.Client.ResetWorkflowExecution(b.T.Context(), &workflowservice.ResetWorkflowExecutionRequest{
