@@ -20,6 +20,7 @@ import (
 	_ "github.com/verdict-dev/verdict"
 	_ "github.com/verdict-dev/verdict/history"
 	_ "github.com/verdict-dev/verdict/judges/openai"
+	_ "github.com/verdict-dev/verdict/judges/schema"
 	_ "github.com/verdict-dev/verdict/store/sqlite"
 	_ "github.com/verdict-dev/verdict/storeworker"
 	_ "github.com/verdict-dev/verdict/verdicttest"
@@ -39,6 +40,7 @@ var known = map[string]string{
 	"log":         "log",
 	"openai":      "github.com/verdict-dev/verdict/judges/openai",
 	"os":          "os",
+	"schema":      "github.com/verdict-dev/verdict/judges/schema",
 	"scoring":     "github.com/verdict-dev/verdict/scoring",
 	"sql":         "database/sql",
 	"sqlite":      "github.com/verdict-dev/verdict/store/sqlite",

@@ -3,6 +3,8 @@ package judges
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/verdict-dev/verdict/internal/strictjson"
 )
 
 // The fields of a reply.
@@ -17,7 +19,7 @@ const (
 // choice that was not offered and a number outside the scale are declined as [OffMenu]. The Judge and Usage of the
 // verdict are the caller's to fill in.
 func (r Rubric) Read(reply string) Verdict {
-	value, err := decode(reply)
+	value, err := strictjson.Value(reply)
 	if err != nil {
 		return Declined(Malformed, "the reply is not one JSON value: "+err.Error())
 	}

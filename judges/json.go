@@ -2,12 +2,12 @@ package judges
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/verdict-dev/verdict/internal/strictjson"
 )
 
 // ValidJSON tells whether output is, as a whole, one JSON object or array in valid UTF-8. A bare number, string,
@@ -20,65 +20,12 @@ func ValidJSON(output string) bool {
 // (1, 1.0, 1e0) do not matter, the order in arrays does. Numbers are compared exactly, not as floats, so long ids that
 // differ in the last digit differ. An object that has a key twice is ambiguous and never the same as another.
 func SameJSON(output, expected string) bool {
-	a, err := decode(output)
+	a, err := strictjson.Value(output)
 	if err != nil {
 		return false
 	}
-	b, err := decode(expected)
+	b, err := strictjson.Value(expected)
 	return err == nil && same(a, b)
-}
-
-// decode reads text as one JSON value, keeping the spelling of numbers. It refuses an object that has a key twice; the
-// standard decoder silently picks one.
-func decode(text string) (any, error) {
-	if !utf8.ValidString(text) {
-		return nil, errors.New("not valid UTF-8")
-	}
-	// The decoder's tokens are laxer than the grammar and know no limit of depth; this is neither.
-	if !json.Valid([]byte(text)) {
-		return nil, errors.New("not valid JSON")
-	}
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	return value(dec)
-}
-
-func value(dec *json.Decoder) (any, error) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch token {
-	case json.Delim('['):
-		list := []any{}
-		for dec.More() {
-			v, err := value(dec)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		_, err := dec.Token()
-		return list, err
-	case json.Delim('{'):
-		object := map[string]any{}
-		for dec.More() {
-			key, err := dec.Token()
-			if err != nil {
-				return nil, err
-			}
-			name := key.(string) // the grammar was checked
-			if _, twice := object[name]; twice {
-				return nil, fmt.Errorf("key %.40q appears twice", name)
-			}
-			if object[name], err = value(dec); err != nil {
-				return nil, err
-			}
-		}
-		_, err := dec.Token()
-		return object, err
-	}
-	return token, nil
 }
 
 func same(a, b any) bool {

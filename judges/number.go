@@ -26,6 +26,21 @@ func NumericDiff(output, expected float64) (float64, error) {
 	return 1 - math.Abs(b-a)/(math.Abs(b)+math.Abs(a)), nil
 }
 
+// NumericWithin tells whether output is as near to expected as the larger of two tolerances: an absolute one, in the unit of the
+// numbers, and a relative one, a share of |expected|. Both ends count as near. It refuses NaN, the infinities and negative
+// tolerances.
+func NumericWithin(output, expected, absolute, relative float64) (bool, error) {
+	for _, v := range []float64{output, expected, absolute, relative} {
+		if _, err := scoring.NumberValue(v); err != nil {
+			return false, err
+		}
+	}
+	if absolute < 0 || relative < 0 {
+		return false, scoring.Invalid("tolerance", "must not be negative")
+	}
+	return math.Abs(output-expected) <= max(absolute, relative*math.Abs(expected)), nil
+}
+
 // Place says which number of a text counts.
 type Place uint8
 

@@ -19,6 +19,51 @@ func Of[T bool | float64](id ID, compare func(output, expected string) T) (Judge
 	return comparison[T]{id, compare}, nil
 }
 
+// OfOutput returns a [Judge] that looks at the output alone with a deterministic function, such as [ValidJSON]. The version must change
+// when the function's answers do. It refuses an invalid id and a nil function.
+func OfOutput[T bool | float64](id ID, score func(output string) T) (Judge, error) {
+	if err := id.Validate(); err != nil {
+		return nil, err
+	}
+	if score == nil {
+		return nil, scoring.Invalid("score", "must not be nil")
+	}
+	return outputJudge[T]{id, score}, nil
+}
+
+type outputJudge[T bool | float64] struct {
+	id    ID
+	score func(output string) T
+}
+
+func (j outputJudge[T]) ID() ID { return j.id }
+
+func (j outputJudge[T]) Judge(ctx context.Context, s Sample) (Verdict, error) {
+	if err := ctx.Err(); err != nil {
+		return Verdict{}, err
+	}
+	if err := s.Validate(); err != nil {
+		return Verdict{}, err
+	}
+	return finished(j.id, valueOf(j.score(s.Output)))
+}
+
+func valueOf(x any) Verdict {
+	if b, ok := x.(bool); ok {
+		return Bool(b, "")
+	}
+	return Number(x.(float64), "")
+}
+
+// finished returns the verdict as the judge's, if it is valid.
+func finished(id ID, v Verdict) (Verdict, error) {
+	v.Judge = id
+	if err := v.Validate(); err != nil {
+		return Verdict{}, err
+	}
+	return v, nil
+}
+
 type comparison[T bool | float64] struct {
 	id      ID
 	compare func(output, expected string) T
@@ -35,21 +80,11 @@ func (c comparison[T]) Judge(ctx context.Context, s Sample) (Verdict, error) {
 	}
 	best := Declined(NoReference, "there is no expected answer to compare with")
 	for _, expected := range s.Expected {
-		var v Verdict
-		switch x := any(c.compare(s.Output, expected)).(type) {
-		case bool:
-			v = Bool(x, "")
-		case float64:
-			v = Number(x, "")
-		}
+		v := valueOf(c.compare(s.Output, expected))
 		was, ok := best.Value.Float()
 		if is, _ := v.Value.Float(); !ok || is > was {
 			best = v
 		}
 	}
-	best.Judge = c.id
-	if err := best.Validate(); err != nil {
-		return Verdict{}, err
-	}
-	return best, nil
+	return finished(c.id, best)
 }
