@@ -1,12 +1,11 @@
 package load
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -49,18 +48,6 @@ type rows struct {
 	runs, runExperiments, served, assignments, scores [][]any
 }
 
-// digest is how the store identifies things by texts: see hash in its package.
-func digest(parts ...string) []byte {
-	h := sha256.New()
-	var n [8]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
-	}
-	return h.Sum(nil)
-}
-
 // add adds run number i, from 0, with everything that it has said.
 func (r *rows) add(s Shape, i int) error {
 	id := int64(i + 1)
@@ -81,7 +68,7 @@ func (r *rows) add(s Shape, i int) error {
 		facts.Status, facts.FailingStep, facts.FailureType = scoring.RunFailed, steps[i/50%3], "Timeout"
 	}
 	micros, ended := at.UnixMicro(), facts.ClosedAt.UnixMicro()
-	own := digest(run.Namespace, run.WorkflowID, run.RunID)
+	own := wire.Digest(run.Namespace, run.WorkflowID, run.RunID)
 	doc, err := json.Marshal(facts)
 	if err != nil {
 		return err
@@ -95,7 +82,7 @@ func (r *rows) add(s Shape, i int) error {
 	if doc, err = json.Marshal(a); err != nil {
 		return err
 	}
-	r.assignments = append(r.assignments, []any{id, Experiment, Version, own, id, string(doc), variant, micros, micros, digest("unit", a.Unit)})
+	r.assignments = append(r.assignments, []any{id, Experiment, Version, own, id, string(doc), variant, micros, micros, wire.Digest("unit", a.Unit)})
 	for n := range min(perRun, s.Scores-i*perRun) {
 		rec := scoring.Record{Run: run, OriginalRunID: run.RunID, Source: scoring.FromWorkflow, BuildID: facts.BuildID, RecordedAt: facts.ClosedAt}
 		switch {
@@ -112,7 +99,7 @@ func (r *rows) add(s Shape, i int) error {
 		}
 		value, _ := rec.Value.Float()
 		r.scores = append(r.scores, []any{
-			int64(i*perRun + n + 1), id, digest(run.Namespace, run.WorkflowID, run.RunID, rec.Step.ID, rec.Name, rec.Key), int64(1), true, false,
+			int64(i*perRun + n + 1), id, wire.Digest(run.Namespace, run.WorkflowID, run.RunID, rec.Step.ID, rec.Name, rec.Key), int64(1), true, false,
 			string(rec.Source), rec.Name, string(rec.State), value, int64(0), ended, string(doc), ended, ended,
 		})
 	}

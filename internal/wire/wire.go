@@ -1,4 +1,4 @@
-// Package wire makes texts fit for where the SDK and the Temporal server take them.
+// Package wire makes texts fit for where the SDK, the Temporal server and the indexes of databases take them.
 package wire
 
 import (

@@ -1,26 +1,16 @@
 package sqlstore
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// hash returns a digest of a list of texts, each with its length before it so that no two lists are written alike. Ids
-// may be longer than an index entry may be; a digest never is.
-func hash(parts ...string) []byte {
-	h := sha256.New()
-	var n [8]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
-	}
-	return h.Sum(nil)
-}
+// hash is how the store identifies things by texts.
+func hash(parts ...string) []byte { return wire.Digest(parts...) }
 
 func runHash(r scoring.Run) []byte      { return hash(r.Namespace, r.WorkflowID, r.RunID) }
 func workflowHash(r scoring.Run) []byte { return hash(r.Namespace, r.WorkflowID) }
