@@ -123,26 +123,32 @@ func TestABackfillScoresEachRunOnce(t *testing.T) {
 		})
 	}
 	run := backfill(t, b, activities.Backfill{Scorers: []string{"succeeded", "even@1", "steps"}})
-	done := make(chan error, 1)
-	go func() { done <- run.Get(t.Context(), nil) }()
-	deaths := 0
-	for dying := true; dying; {
-		stop := serve()
-		select {
-		case err := <-done:
-			require.NoError(t, err)
-			dying = false
-		case <-time.After(time.Duration(500+deaths*500) * time.Millisecond):
-			deaths++
-		}
-		stop()
+	recorded := func() int {
+		all, err := b.Store.Scores(t.Context(), store.Filter{Name: "succeeded"})
+		require.NoError(t, err)
+		return len(all)
 	}
-	t.Logf("workers stopped %d times, visibility was asked %d times", deaths, calls.Load())
+	// The first worker dies once it has asked visibility, and each further one once it has recorded something. A time to live would be
+	// too short for any progress on a machine that is busy enough.
+	deaths := 0
+	for was := 0; was < runs && deaths < 5; was = recorded() {
+		stop := serve()
+		b.Eventually(func() error {
+			if calls.Load() == 0 || deaths > 0 && recorded() == was {
+				return fmt.Errorf("worker %d has done nothing", deaths)
+			}
+			return nil
+		})
+		stop()
+		deaths++
+	}
+	defer serve()()
 	var p activities.Progress
 	require.NoError(t, run.Get(t.Context(), &p))
 	require.Equal(t, "done", p.Ended)
 	require.EqualValues(t, runs, p.Total)
 	require.EqualValues(t, runs, p.Done())
+	t.Logf("workers stopped %d times, visibility was asked %d times", deaths, calls.Load())
 	check := func(name, key string, want int) {
 		all, err := b.Store.Scores(t.Context(), store.Filter{Name: name, History: true})
 		require.NoError(t, err)
@@ -164,7 +170,6 @@ func TestABackfillScoresEachRunOnce(t *testing.T) {
 	check("succeeded", "succeeded@1", runs)
 	check("even", "even@1", runs)
 
-	defer serve()()
 	var again activities.Progress
 	require.NoError(t, backfill(t, b, activities.Backfill{Scorers: []string{"succeeded", "even@1"}}).Get(t.Context(), &again))
 	require.EqualValues(t, runs, again.Skipped)
