@@ -14,7 +14,7 @@ const module = "github.com/verdict-dev/verdict"
 func TestRootPackageIsLight(t *testing.T) {
 	t.Parallel()
 	deptest.Forbid(t, module, deptest.Heavy...)
-	deptest.Forbid(t, module, module+"/store/", module+"/storeworker", module+"/webhooks", module+"/judges/openai", module+"/judges/schema", "github.com/santhosh-tekuri/", module+"/experiments/analysis", module+"/report", module+"/internal/estimate")
+	deptest.Forbid(t, module, module+"/store/", module+"/storeworker", module+"/webhooks", module+"/judges/openai", module+"/judges/schema", module+"/judges/agreement", "github.com/santhosh-tekuri/", module+"/experiments/analysis", module+"/report", module+"/internal/estimate")
 	require.Contains(t, deptest.Deps(t, module), "go.temporal.io/sdk/workflow") // the list is a real one
 }
 

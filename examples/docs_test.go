@@ -19,6 +19,7 @@ import (
 	// What snippets use: go test must not take the result of an earlier run for this one when they have changed.
 	_ "github.com/verdict-dev/verdict"
 	_ "github.com/verdict-dev/verdict/history"
+	_ "github.com/verdict-dev/verdict/judges/agreement"
 	_ "github.com/verdict-dev/verdict/judges/openai"
 	_ "github.com/verdict-dev/verdict/judges/schema"
 	_ "github.com/verdict-dev/verdict/store/sqlite"
@@ -29,6 +30,7 @@ import (
 
 // known are the packages that a snippet may use without importing them, by the name that it uses.
 var known = map[string]string{
+	"agreement":   "github.com/verdict-dev/verdict/judges/agreement",
 	"client":      "go.temporal.io/sdk/client",
 	"context":     "context",
 	"errors":      "errors",
@@ -44,6 +46,7 @@ var known = map[string]string{
 	"scoring":     "github.com/verdict-dev/verdict/scoring",
 	"sql":         "database/sql",
 	"sqlite":      "github.com/verdict-dev/verdict/store/sqlite",
+	"strconv":     "strconv",
 	"strings":     "strings",
 	"temporal":    "go.temporal.io/sdk/temporal",
 	"testing":     "testing",
