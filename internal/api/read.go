@@ -42,9 +42,9 @@ func (a *api) readings() []reading {
 		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"state", "since"}, list), a.listOutcomes},
 		{"/v1/counts", "how many scores, runs or outcomes there are, as of when", countList{}, []string{"of", "name", "since", "until", "by", "experiment", "version", "attribute", "format"}, a.count},
 		{"/v1/runs/{workflow}/{run}", "everything about a run", store.RunView{}, []string{"namespace"}, a.showRun},
-		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, []string{"cursor", "limit"}, a.showSession},
-		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, nil, a.listExperiments},
-		{"/v1/experiments/{name}/{version}", "the results of a version", results.Experiment{}, nil, a.showExperiment},
+		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, list, a.showSession},
+		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, []string{"format"}, a.listExperiments},
+		{"/v1/experiments/{name}/{version}", "the results of a version", results.Experiment{}, []string{"format"}, a.showExperiment},
 		{openAPIPath, "this document", nil, nil, func(context.Context, *http.Request, url.Values) (any, error) { return openAPI, nil }},
 	}
 }
@@ -249,12 +249,15 @@ func (a *api) listExperiments(ctx context.Context, _ *http.Request, _ url.Values
 }
 
 func (a *api) showExperiment(ctx context.Context, r *http.Request, _ url.Values) (any, error) {
-	answer, err := a.Report(ctx, store.ExperimentKey{Experiment: r.PathValue("name"), Version: r.PathValue("version")})
+	e, err := a.Report(ctx, store.ExperimentKey{Experiment: r.PathValue("name"), Version: r.PathValue("version")})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, problem(http.StatusNotFound, notFound, "", "there is no such version of an experiment with assignments")
 	}
-	return answer, err
+	return experimentView{e}, err
 }
+
+// experimentView has the results of a version.
+type experimentView struct{ results.Experiment }
 
 // orEmpty makes an empty list of none, which JSON would call null.
 func orEmpty[T any](list []T) []T {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/internal/display"
 	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -87,6 +89,30 @@ func TestScoresAreListed(t *testing.T) {
 		require.Len(t, answered[scoresPage](b, b.get("/v1/scores?"+query)).Scores, want, query)
 	}
 	require.Contains(t, b.get("/v1/scores?name=none").Body.String(), `"scores":[]`)
+}
+
+func TestResultsAsCSV(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	b.compared("retriever", 60)
+	for path, want := range map[string]int{"/v1/experiments": 2, "/v1/experiments/retriever/1": 10, "/v1/sessions/customer/1": 2} {
+		w := b.get(path + "?format=csv")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, "text/csv; charset=utf-8", w.Header().Get("Content-Type"))
+		lines, err := csv.NewReader(w.Body).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, lines, 1+want, path)
+	}
+	e := answered[results.Experiment](b, b.get("/v1/experiments/retriever/1"))
+	var want bytes.Buffer
+	require.NoError(t, display.CSV(&want, report.Report{AsOf: e.Analysis.At, Experiments: []results.Experiment{e}}))
+	lines, err := csv.NewReader(b.get("/v1/experiments/retriever/1?format=csv").Body).ReadAll()
+	require.NoError(t, err)
+	as, err := csv.NewReader(&want).ReadAll()
+	require.NoError(t, err)
+	for i := range lines {
+		require.Equal(t, as[i][1:], lines[i][1:], "as the command line has it, at another time")
+	}
 }
 
 func TestListsAsCSV(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/verdict-dev/verdict/internal/display"
 	"github.com/verdict-dev/verdict/store"
 )
 
@@ -69,6 +70,21 @@ func (l outcomeList) table() (columns []string, rows [][]string, next store.Curs
 		})
 	}
 	return columns, rows, l.Next
+}
+
+func (l experimentList) table() (columns []string, rows [][]string, next store.Cursor) {
+	for _, k := range l.Experiments {
+		rows = append(rows, []string{k.Experiment, k.Version})
+	}
+	return []string{"experiment", "version"}, rows, ""
+}
+
+func (v experimentView) table() (columns []string, rows [][]string, next store.Cursor) {
+	asOf := time.Now()
+	if v.Analysis != nil {
+		asOf = v.Analysis.At
+	}
+	return display.Columns, display.Lines(asOf, v.Experiment), ""
 }
 
 func timeText(t time.Time) string {

@@ -35,25 +35,30 @@ func CSV(out io.Writer, r report.Report) error {
 		experiments = []results.Experiment{{Rows: r.Scores}}
 	}
 	for _, e := range experiments {
-		for i, rows := range [][]results.Row{e.Rows, e.Engine, e.Shadows} {
-			for _, row := range rows {
-				line := append([]string{r.AsOf.UTC().Format(time.RFC3339Nano)}, cells(e, row)...)
-				line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed, row.Capped)...)
-				line = append(line, strconv.FormatBool(liftUndefined(row)), string(row.IntervalMethod))
-				if v := row.Versus; v != nil {
-					line = append(line, string(v.Method), exact(v.HarmAtLeast))
-				} else {
-					line = append(line, "", "")
-				}
-				line = append(append(line, row.Day, row.Build, row.Value), strconv.Itoa(row.Marked))
-				if err := w.Write(line); err != nil {
-					return err
-				}
-			}
+		if err := w.WriteAll(Lines(r.AsOf, e)); err != nil {
+			return err
 		}
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// Lines are an experiment's lines of [CSV].
+func Lines(asOf time.Time, e results.Experiment) (lines [][]string) {
+	for i, rows := range [][]results.Row{e.Rows, e.Engine, e.Shadows} {
+		for _, row := range rows {
+			line := append([]string{asOf.UTC().Format(time.RFC3339Nano)}, cells(e, row)...)
+			line = append(append(line, strconv.FormatBool(i == 2)), counts(row.Matured, row.Imputed, row.Capped)...)
+			line = append(line, strconv.FormatBool(liftUndefined(row)), string(row.IntervalMethod))
+			if v := row.Versus; v != nil {
+				line = append(line, string(v.Method), exact(v.HarmAtLeast))
+			} else {
+				line = append(line, "", "")
+			}
+			lines = append(lines, append(append(line, row.Day, row.Build, row.Value), strconv.Itoa(row.Marked)))
+		}
+	}
+	return lines
 }
 
 // cells are the columns after the first.
