@@ -60,7 +60,7 @@ func failuresOf(o analysis.Overview) []Failure {
 	for _, end := range o.Endings {
 		switch end.Status {
 		case scoring.RunFailed, scoring.RunTimedOut, scoring.RunTerminated:
-			counts[Failure{Variant: end.Variant, Status: end.Status, Step: end.Step}] += end.Chains
+			counts[Failure{Variant: end.Variant, Status: end.Status, Step: end.Step, Type: end.Type}] += end.Chains
 		}
 	}
 	all := make([]Failure, 0, len(counts))
@@ -70,7 +70,7 @@ func failuresOf(o analysis.Overview) []Failure {
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b Failure) int {
-		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Step, b.Step))
+		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Type, b.Type))
 	})
 	return all
 }

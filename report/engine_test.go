@@ -30,11 +30,14 @@ func ran(t require.TestingT, s store.Store, id, variant string, status scoring.R
 	require.NoError(t, s.Flush(ctx, scoring.Flush{
 		Facts: scoring.RunFacts{
 			Run: a.Run, FirstRunID: a.FirstRunID, OriginalRunID: a.FirstRunID, StartedAt: start, ClosedAt: start.Add(took), Attempt: attempt,
-			Status: status, FailingStep: step, Assigned: []scoring.Ref{a.Ref()},
+			Status: status, FailingStep: step, FailureType: errorOf[step], Assigned: []scoring.Ref{a.Ref()},
 		},
 		Sequence: 1, At: start.Add(took),
 	}))
 }
+
+// errorOf is the type of the error that a step fails with.
+var errorOf = map[string]string{"Retrieve": "NoIndex"}
 
 func empty(t require.TestingT) store.Store {
 	s, err := sqlite.Open(context.Background(), sqlite.Memory)
@@ -127,11 +130,11 @@ func TestEngineNeedsNoScore(t *testing.T) {
 	require.Equal(t, 2, took.Scored, "the server was not asked when the run ended")
 	require.InDelta(t, 2, *engineRow(t, e, experiments.RunAttempts, "bm25").Mean, 1e-12)
 	require.Equal(t, []report.Failure{
-		{Variant: "bm25", Status: scoring.RunFailed, Step: "Retrieve", Runs: 1},
+		{Variant: "bm25", Status: scoring.RunFailed, Step: "Retrieve", Type: "NoIndex", Runs: 1},
 		{Variant: "bm25", Status: scoring.RunTerminated, Runs: 1},
 		{Variant: "substring", Status: scoring.RunTimedOut, Runs: 1},
 	}, e.Failures)
-	require.Contains(t, text, "failed runs: bm25 1 failed in Retrieve, bm25 1 terminated, substring 1 timed out")
+	require.Contains(t, text, "failed runs: bm25 1 failed in Retrieve (NoIndex), bm25 1 terminated, substring 1 timed out")
 	require.Contains(t, text, "3/5")
 
 	e, _ = build(t, s, report.Options{})
@@ -173,7 +176,7 @@ func TestEngineWaitsForTheWindow(t *testing.T) {
 		}
 		require.InDelta(t, .5, *row.Mean, 1e-12)
 		require.Equal(t, 1, row.Late)
-		require.Equal(t, []report.Failure{{Variant: "bm25", Status: scoring.RunFailed, Step: "Retrieve", Runs: 1}}, e.Failures)
+		require.Equal(t, []report.Failure{{Variant: "bm25", Status: scoring.RunFailed, Step: "Retrieve", Type: "NoIndex", Runs: 1}}, e.Failures)
 	}
 }
 
@@ -188,6 +191,7 @@ func TestFailuresAddUp(t *testing.T) {
 			facts := scoring.RunFacts{Run: a.Run, FirstRunID: a.FirstRunID, Status: rapid.SampledFrom(statuses).Draw(t, "status"), StartedAt: start}
 			if facts.Status != "" {
 				facts.ClosedAt, facts.FailingStep = start.Add(time.Second), rapid.SampledFrom([]string{"", "Retrieve"}).Draw(t, "step")
+				facts.FailureType = rapid.SampledFrom([]string{"", "NoIndex", "Refused"}).Draw(t, "type")
 			}
 			s.assignments, s.runs = append(s.assignments, a), append(s.runs, facts)
 		}

@@ -304,9 +304,25 @@ func (f *Fold) add(r *Reader, s *subject, u Unit) (m mark) {
 		m.aside(x.add(r, s, at, v, p, sealed))
 	}
 	for _, e := range r.endings(s) {
-		f.endings[e]++
+		f.ended(e)
 	}
 	return m
+}
+
+// ended counts an ending. The state stays small although code may put an id into the type of an error.
+func (f *Fold) ended(e Ending) {
+	if f.endings[e] == 0 && e.Type != "" {
+		kinds := 0
+		for other := range f.endings {
+			if other.Variant == e.Variant && other.Type != "" && other.Type != FurtherTypes {
+				kinds++
+			}
+		}
+		if kinds >= maxEndings {
+			e.Type = FurtherTypes
+		}
+	}
+	f.endings[e]++
 }
 
 // asides are all asides, in the order in which marks have them.
@@ -471,6 +487,7 @@ func (f *Fold) code(c *packed.Coder) {
 		c.Text(&e.Variant)
 		c.Text((*string)(&e.Status))
 		c.Text(&e.Step)
+		c.Text(&e.Type)
 		packed.Int(c, n)
 	})
 	f.course.code(c)

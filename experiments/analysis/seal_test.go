@@ -327,9 +327,10 @@ func drawEvents(t *rapid.T, units int) []event {
 				flushed = ended
 			}
 			status := rapid.SampledFrom([]scoring.RunStatus{scoring.RunCompleted, scoring.RunFailed, scoring.RunContinuedAsNew}).Draw(t, "status")
+			kind := rapid.SampledFrom([]string{"", "NoIndex", "Refused"}).Draw(t, "type")
 			learn(flushed, func(r *rows, known time.Time) {
 				f := facts(r)
-				f.Status, f.ClosedAt, f.Learned.End = status, ended, known
+				f.Status, f.FailureType, f.ClosedAt, f.Learned.End = status, kind, ended, known
 			})
 			for revision := range rapid.IntRange(0, 3).Draw(t, "revisions") {
 				observed, value := began.Add(minutes("observed", long/2)), rapid.Bool().Draw(t, "value")

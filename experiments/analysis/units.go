@@ -298,10 +298,16 @@ func (c chainID) compare(d chainID) int {
 // Ending is how an assigned chain ended.
 type Ending struct {
 	Variant string
-	// Status is of its last run, and Step the activity type that made it fail, where that is known.
+	// Status is of its last run, Step the activity type that made it fail, and Type the type of its last error, where they are known.
 	Status scoring.RunStatus
 	Step   string
+	Type   string
 }
+
+// FurtherTypes stands for the types of errors beyond the first 100 kinds of endings of a variant that have one.
+const FurtherTypes = "further types"
+
+const maxEndings = 100
 
 // Endings returns how the chains of the units ended, as [experiments.RunFailed] counts them: within the window, and once
 // it has closed. A unit of several chains has several.
@@ -321,7 +327,7 @@ func (r *Reader) endings(s *subject) (out []Ending) {
 		if n := len(g.own.runs); n > 0 {
 			last := g.own.runs[n-1]
 			if status := s.status(last); over(status) {
-				out = append(out, Ending{s.first.Variant, status, last.FailingStep})
+				out = append(out, Ending{s.first.Variant, status, last.FailingStep, last.FailureType})
 			}
 		}
 	}
@@ -329,5 +335,5 @@ func (r *Reader) endings(s *subject) (out []Ending) {
 }
 
 func (e Ending) compare(o Ending) int {
-	return cmp.Or(cmp.Compare(e.Variant, o.Variant), cmp.Compare(e.Status, o.Status), cmp.Compare(e.Step, o.Step))
+	return cmp.Or(cmp.Compare(e.Variant, o.Variant), cmp.Compare(e.Status, o.Status), cmp.Compare(e.Step, o.Step), cmp.Compare(e.Type, o.Type))
 }

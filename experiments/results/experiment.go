@@ -90,6 +90,9 @@ type Failure struct {
 	Status scoring.RunStatus `json:"status"`
 	// Step is the activity type that made the run fail. Empty: the workflow's own code did, or it is not known.
 	Step string `json:"step,omitempty"`
+	// Type is the type of the last error, an application's own. Empty: it has none, or it is not known. "further types" stands for
+	// the ones beyond the first hundred of a variant.
+	Type string `json:"type,omitempty"`
 	Runs int    `json:"runs"`
 }
 
@@ -101,6 +104,9 @@ func (f Failure) String() string {
 	how := strings.ReplaceAll(string(f.Status), "_", " ")
 	if f.Step != "" {
 		how += " in " + f.Step
+	}
+	if f.Type != "" {
+		how += " (" + f.Type + ")"
 	}
 	return how
 }

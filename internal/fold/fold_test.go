@@ -166,6 +166,7 @@ func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Ti
 	if h.chance(.7) {
 		h.flush(t, ctx, a, at, func(f *scoring.Flush) {
 			f.Facts.Status = []scoring.RunStatus{scoring.RunCompleted, scoring.RunFailed, scoring.RunTimedOut}[h.rng.IntN(3)]
+			f.Facts.FailureType = []string{"", "NoIndex", "Refused"}[h.rng.IntN(3)]
 			if h.chance(.05) {
 				f.Facts.Assigned[0].Variant = map[string]string{"a": "b", "b": "a"}[a.Variant]
 			}

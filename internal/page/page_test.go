@@ -61,7 +61,7 @@ func compared(t *testing.T, name string) store.Store {
 		require.NoError(t, err)
 		facts := scoring.RunFacts{Run: run, FirstRunID: run.RunID, StartedAt: at, ClosedAt: at.Add(time.Duration(10+i%7) * time.Second), Attempt: 1, Status: scoring.RunCompleted}
 		if i%10 == 3 {
-			facts.Status, facts.FailingStep = scoring.RunFailed, "Retrieve"
+			facts.Status, facts.FailingStep, facts.FailureType = scoring.RunFailed, "Retrieve", "NoIndex"
 		}
 		require.NoError(t, s.Flush(t.Context(), scoring.Flush{Facts: facts, Sequence: 1, At: facts.ClosedAt}))
 		beside := scoring.Run{Namespace: "default", WorkflowID: fmt.Sprintf("s%d", i), RunID: fmt.Sprintf("s%d", i)}
@@ -90,7 +90,7 @@ func TestPageComparesAndDraws(t *testing.T) {
 	require.Contains(t, body, "run.duration")
 	require.Contains(t, body, "differences are to old on the same units")
 	require.Regexp(t, `<tr><td>paid</td><th scope="row">newest</th><td class="n">100</td><td class="n">100</td>.*<td class="n">0\.75<small>.*</small></td><td class="n">50</td><td class="n">&#43;0\.\d+<small>`, body)
-	require.Contains(t, body, "Failed runs: old 10 failed in Retrieve")
+	require.Contains(t, body, "Failed runs: old 10 failed in Retrieve (NoIndex)")
 	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/sequence\.svg" alt="Difference to old in paid, with its 95% interval, as 100 units matured\. new: `, body)
 	require.Regexp(t, `<img src="experiments/prompt%20%2F%20%3Cb%3E/1/forest\.svg" alt="Each variant against old, `, body)
 
