@@ -6,9 +6,9 @@ import (
 )
 
 // BLEU returns how much of output's wording occurs in a reference, from 0 to 1: the geometric mean of the modified
-// precisions of 1- to 4-grams, times a penalty for brevity (Papineni et al. 2002, ACL P02-1040, §2.3). There is no smoothing:
-// if no 4-gram of output occurs in a reference it is 0, and so a text of fewer than four words has 0 even against itself;
-// [GLEU] is the measure for short texts.
+// precisions of 1- to 4-grams, times a penalty for brevity (Papineni et al. 2002, ACL P02-1040, §2.3). There is no
+// smoothing: if no 4-gram of output occurs in a reference it is 0, and so a text of fewer than four words has 0 even
+// against itself; [GLEU] is the measure for short texts.
 //
 // Words are separated by spaces, and case and punctuation count: prepare the texts if they should not. An n-gram counts
 // at most as often as in the reference that has it most often. Without references it is 0. [BLEU4] compares with one.
@@ -54,15 +54,16 @@ func CorpusBLEU(outputs []string, references [][]string) float64 {
 	return brevity(length, reference) * math.Exp(logs)
 }
 
-// ModifiedPrecision returns how many n-grams of output occur in a reference, each at most as often as in the reference that
-// has it most often, and how many n-grams output has; their quotient is the modified precision (Papineni et al. 2002, §2.1).
-// Both are 0 where output has fewer than n words, or n is not positive.
+// ModifiedPrecision returns how many n-grams of output occur in a reference, each at most as often as in the reference
+// that has it most often, and how many n-grams output has; their quotient is the modified precision (Papineni et al.
+// 2002, §2.1). Both are 0 where output has fewer than n words, or n is not positive.
 func ModifiedPrecision(output string, references []string, n int) (matched, total int) {
 	if n < 1 {
 		return 0, 0
 	}
 	most := map[string]int{}
 	for _, r := range references {
+		//workflowcheck:ignore the largest of each
 		for g, count := range ngrams(strings.Fields(r), n) {
 			most[g] = max(most[g], count)
 		}

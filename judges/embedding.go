@@ -58,9 +58,9 @@ func direction[F float32 | float64](v []F) ([]float64, error) {
 	return unit, nil
 }
 
-// ScaleCosine maps a cosine to a score from 0 to 1: (cosine − floor)/(1 − floor), 0 at and below the floor. Models differ in how
-// large the cosine of unrelated texts is, so the floor belongs to the model; there is no default that fits all. It refuses a cosine
-// outside [−1, 1] and a floor outside [−1, 1).
+// ScaleCosine maps a cosine to a score from 0 to 1: (cosine − floor)/(1 − floor), 0 at and below the floor. Models
+// differ in how large the cosine of unrelated texts is, so the floor belongs to the model; there is no default that
+// fits all. It refuses a cosine outside [−1, 1] and a floor outside [−1, 1).
 func ScaleCosine(cosine, floor float64) (float64, error) {
 	if !(cosine >= -1 && cosine <= 1) {
 		return 0, scoring.Invalid("cosine", "%v is not from -1 to 1", cosine)
@@ -78,9 +78,10 @@ func checkFloor(floor float64) error {
 	return nil
 }
 
-// OfEmbeddings returns a [Judge] that compares the meaning of the output with the expected answers': the largest cosine of their
-// vectors, scaled from the floor by [ScaleCosine]. A sample without an expected answer is declined with [NoReference]. It embeds all texts of a
-// sample in one call. The version must change with the model, because vectors of two models do not compare.
+// OfEmbeddings returns a [Judge] that compares the meaning of the output with the expected answers': the largest cosine
+// of their vectors, scaled from the floor by [ScaleCosine]. A sample without an expected answer is declined with
+// [NoReference]. It embeds all texts of a sample in one call. The version must change with the model, because vectors
+// of two models do not compare.
 func OfEmbeddings(id ID, e Embedder, floor float64) (Judge, error) {
 	if err := id.Validate(); err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ func same(a, b any) bool {
 		if !ok || len(x) != len(y) {
 			return false
 		}
+		//workflowcheck:ignore all must hold, in any order
 		for k, v := range x {
 			w, ok := y[k]
 			if !ok || !same(v, w) {

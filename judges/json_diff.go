@@ -69,23 +69,26 @@ func likeness(a, b any) float64 {
 }
 
 func objectLikeness(a, b map[string]any) float64 {
-	// The order of the keys is fixed: a sum in another order differs in its last bit.
-	keys := slices.Sorted(maps.Keys(a))
+	n := len(a)
+	//workflowcheck:ignore keys are counted
 	for key := range b {
 		if _, ok := a[key]; !ok {
-			keys = append(keys, key)
+			n++
 		}
 	}
-	if len(keys) == 0 {
+	if n == 0 {
 		return 1
 	}
+	// The order of the keys is fixed: a sum in another order differs in its last bit.
+	keys := slices.Sorted(maps.Keys(a)) //workflowcheck:ignore sorted
+
 	sum := 0.0
-	for _, key := range keys[:len(a)] {
+	for _, key := range keys {
 		if v, ok := b[key]; ok {
 			sum += likeness(a[key], v)
 		}
 	}
-	return sum / float64(len(keys))
+	return sum / float64(n)
 }
 
 func numberLikeness(a, b json.Number) float64 {
@@ -119,6 +122,7 @@ func compact(v any) string {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
+	//workflowcheck:ignore keys are sorted
 	if err := enc.Encode(v); err != nil {
 		panic("judges: " + err.Error()) // of what Value returned
 	}

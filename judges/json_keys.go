@@ -11,13 +11,13 @@ import (
 // KeyMatch has, for each pair of objects that [JSONKeys] compared, which keys match.
 type KeyMatch []map[string]bool
 
-// JSONKeys compares a JSON object with the expected one key by key, or a list of objects with an expected list. A key matches
-// if both objects have it with the same value, by the rules of [SameJSON]; a key that only one of them has does not.
-// Keys that are excluded do not count.
+// JSONKeys compares a JSON object with the expected one key by key, or a list of objects with an expected list. A key
+// matches if both objects have it with the same value, by the rules of [SameJSON]; a key that only one of them has does
+// not. Keys that are excluded do not count.
 //
-// The objects of two lists are paired one to one so that most keys match; the keys of an object without a partner do not
-// match. An output without objects (no JSON, a number, a text in a list) has no keys there, and so matches nothing. It
-// refuses an expected text that is neither an object nor a list of objects.
+// The objects of two lists are paired one to one so that most keys match; the keys of an object without a partner do
+// not match. An output without objects (no JSON, a number, a text in a list) has no keys there, and so matches nothing.
+// It refuses an expected text that is neither an object nor a list of objects.
 func JSONKeys(output, expected string, exclude ...string) (KeyMatch, error) {
 	v, err := strictjson.Value(expected)
 	if err != nil {
@@ -41,7 +41,8 @@ func JSONKeys(output, expected string, exclude ...string) (KeyMatch, error) {
 	return pairKeys(got, want), nil
 }
 
-// objects returns the objects of a document; an element of a list that is no object counts as an empty one, and whole is false.
+// objects returns the objects of a document; an element of a list that is no object counts as an empty one, and whole
+// is false.
 func objects(v any) (list []map[string]any, whole bool) {
 	switch x := v.(type) {
 	case map[string]any:
@@ -68,6 +69,7 @@ func pairKeys(got, want []map[string]any) KeyMatch {
 	for i, r := range rows {
 		cost[i] = make([]float64, len(columns))
 		for j, c := range columns {
+			//workflowcheck:ignore matches are counted
 			for key, v := range r {
 				if w, ok := c[key]; ok && same(v, w) {
 					cost[i][j]--
@@ -94,12 +96,16 @@ func pairKeys(got, want []map[string]any) KeyMatch {
 
 func matchKeys(a, b map[string]any) map[string]bool {
 	match := map[string]bool{}
+	//workflowcheck:ignore it only fills a map
 	for key, v := range a {
 		w, ok := b[key]
 		match[key] = ok && same(v, w)
 	}
+	//workflowcheck:ignore it only fills a map
 	for key := range b {
-		match[key] = match[key] // false where a does not have it
+		if _, ok := a[key]; !ok {
+			match[key] = false
+		}
 	}
 	return match
 }
@@ -108,11 +114,13 @@ func matchKeys(a, b map[string]any) map[string]bool {
 func (m KeyMatch) Keys(over Reducer) (map[string]float64, error) {
 	values := map[string][]float64{}
 	for _, pair := range m {
-		for key, ok := range pair {
-			values[key] = append(values[key], number01(ok))
+		//workflowcheck:ignore sorted
+		for _, key := range slices.Sorted(maps.Keys(pair)) {
+			values[key] = append(values[key], number01(pair[key]))
 		}
 	}
 	scores := map[string]float64{}
+	//workflowcheck:ignore sorted
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		score, err := over(values[key])
 		if err != nil {
@@ -123,8 +131,8 @@ func (m KeyMatch) Keys(over Reducer) (map[string]float64, error) {
 	return scores, nil
 }
 
-// Score returns one score: over the keys of each pair, and then over the pairs. [Mean] and [Every] are of use. Pairs without keys
-// do not count; it is [ErrUndefined] where nothing was compared.
+// Score returns one score: over the keys of each pair, and then over the pairs. [Mean] and [Every] are of use. Pairs
+// without keys do not count; it is [ErrUndefined] where nothing was compared.
 func (m KeyMatch) Score(keys, pairs Reducer) (float64, error) {
 	var scores []float64
 	for _, pair := range m {
@@ -132,8 +140,9 @@ func (m KeyMatch) Score(keys, pairs Reducer) (float64, error) {
 			continue
 		}
 		var values []float64
-		for _, ok := range pair {
-			values = append(values, number01(ok))
+		//workflowcheck:ignore sorted
+		for _, key := range slices.Sorted(maps.Keys(pair)) {
+			values = append(values, number01(pair[key]))
 		}
 		score, err := keys(values)
 		if err != nil {

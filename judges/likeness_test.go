@@ -124,6 +124,7 @@ func TestWordsInCommon(t *testing.T) {
 	require.Equal(t, judges.Overlap{}, judges.RougeN(2, "a", "b"))
 	require.Equal(t, judges.Overlap{Precision: 0.75, Recall: 0.75, F1: 0.75}, judges.RougeL("police kill the gunman", "police killed the gunman"), "Lin 2004, §3.1")
 	require.Equal(t, 0.5, judges.RougeL("the gunman kill police", "police killed the gunman").F1, "Lin 2004, §3.1")
+	require.Equal(t, 0.8, judges.RougeLsum("w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5", "w1 w2 w3 w4 w5").Recall, "Lin 2004, §3.2")
 	// The expected sentence a b c d e has a b in one sentence and c d in another.
 	sum := judges.RougeLsum("a b x\nc d y", "a b c d e")
 	require.InDelta(t, 4./6, sum.Precision, 1e-12)

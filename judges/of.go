@@ -19,8 +19,8 @@ func Of[T bool | float64](id ID, compare func(output, expected string) T) (Judge
 	return comparison[T]{id, compare}, nil
 }
 
-// OfOutput returns a [Judge] that looks at the output alone with a deterministic function, such as [ValidJSON]. The version must change
-// when the function's answers do. It refuses an invalid id and a nil function.
+// OfOutput returns a [Judge] that looks at the output alone with a deterministic function, such as [ValidJSON]. The
+// version must change when the function's answers do. It refuses an invalid id and a nil function.
 func OfOutput[T bool | float64](id ID, score func(output string) T) (Judge, error) {
 	if err := id.Validate(); err != nil {
 		return nil, err

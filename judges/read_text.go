@@ -11,13 +11,14 @@ import (
 // gradeMark is where a verdict in free text begins.
 var gradeMark = regexp.MustCompile(`(?i)(?:^|[^\p{L}\p{N}_])grade\s*[:：]`)
 
-// ReadText returns the verdict that a reply in free text gives, for servers that cannot be held to a schema: [Rubric.Read] is safer, because
-// a text that the model only quotes can look like a verdict here. The verdict is the word GRADE, a colon and a choice or number of the rubric,
-// in any case. Invisible characters, and Markdown, quotes and brackets around the choice, do not matter.
+// ReadText returns the verdict that a reply in free text gives, for servers that cannot be held to a schema:
+// [Rubric.Read] is safer, because a text that the model only quotes can look like a verdict here. The verdict is the
+// word GRADE, a colon and a choice or number of the rubric, in any case. Invisible characters, and Markdown, quotes and
+// brackets around the choice, do not matter.
 //
-// The last GRADE counts, since a model reasons before it decides. If it does not name exactly one choice that was offered the verdict is
-// declined as [OffMenu], also if an earlier one does; a reply without any is declined as [Malformed]. The rationale is the whole
-// reply.
+// The last GRADE counts, since a model reasons before it decides. If it does not name exactly one choice that was
+// offered the verdict is declined as [OffMenu], also if an earlier one does; a reply without any is declined as
+// [Malformed]. The rationale is the whole reply.
 func (r Rubric) ReadText(reply string) Verdict {
 	text := visible(reply)
 	found := gradeMark.FindAllStringIndex(text, -1)
@@ -36,7 +37,8 @@ func (r Rubric) ReadText(reply string) Verdict {
 	return r.choice(label, reply)
 }
 
-// named returns the choice that an answer begins with: the longest one, and of two that differ in case only the one in the answer's case.
+// named returns the choice that an answer begins with: the longest one, and of two that differ in case only the one in
+// the answer's case.
 func (r Rubric) named(answer string) (label string, ok bool) {
 	longest, exact := 0, false
 	for _, l := range r.labels() {

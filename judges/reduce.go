@@ -152,9 +152,9 @@ func AtLeast(k int, threshold float64) Reducer {
 	return counted(k, threshold, func(_, passed int) (float64, error) { return number01(passed >= k), nil })
 }
 
-// PassAt is the probability that at least one of k values drawn from the given n without replacement is threshold or more: pass@k,
-// estimated without bias by 1 − C(n−c, k)/C(n, k) where c values are (Chen et al. 2021, arXiv:2107.03374, eq. 1).
-// [ErrUndefined] for fewer than k values.
+// PassAt is the probability that at least one of k values drawn from the given n without replacement is threshold or
+// more: pass@k, estimated without bias by 1 − C(n−c, k)/C(n, k) where c values are (Chen et al. 2021, arXiv:2107.03374,
+// eq. 1). [ErrUndefined] for fewer than k values.
 func PassAt(k int, threshold float64) Reducer {
 	return counted(k, threshold, func(n, passed int) (float64, error) {
 		if n < k {

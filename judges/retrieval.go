@@ -2,6 +2,7 @@ package judges
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -9,8 +10,8 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Ranking is a list of documents as a search returned them, best first. A document that is repeated counts where it is first; its other
-// places count as irrelevant.
+// Ranking is a list of documents as a search returned them, best first. A document that is repeated counts where it is
+// first; its other places count as irrelevant.
 type Ranking []string
 
 // hits tells, for the first k places (all where k is 0), which have a relevant document that no earlier place has.
@@ -30,9 +31,9 @@ func (r Ranking) depth(k int) int {
 	return min(k, len(r))
 }
 
-// Precision is the share of the first k places that have a relevant document, from 0 to 1 (Manning, Raghavan and Schütze 2008, §8.4). Places that
-// a shorter ranking does not have count as irrelevant; k = 0 stands for the places that it has. [ErrUndefined] for an empty
-// ranking with k = 0; a negative k is refused.
+// Precision is the share of the first k places that have a relevant document, from 0 to 1 (Manning, Raghavan and
+// Schütze 2008, §8.4). Places that a shorter ranking does not have count as irrelevant; k = 0 stands for the places
+// that it has. [ErrUndefined] for an empty ranking with k = 0; a negative k is refused.
 func (r Ranking) Precision(relevant []string, k int) (float64, error) {
 	if err := checkDepth(k); err != nil {
 		return 0, err
@@ -63,8 +64,8 @@ func (r Ranking) Recall(relevant []string, k int) (float64, error) {
 	return float64(count(r.hits(relevant, k))) / float64(len(different)), nil
 }
 
-// ReciprocalRank is one over the place of the first relevant document, and 0 where there is none (Voorhees 1999, TREC-8). Its mean over
-// queries is MRR: see [Mean]. [ErrUndefined] where no document is relevant.
+// ReciprocalRank is one over the place of the first relevant document, and 0 where there is none (Voorhees 1999,
+// TREC-8). Its mean over queries is MRR: see [Mean]. [ErrUndefined] where no document is relevant.
 func (r Ranking) ReciprocalRank(relevant []string) (float64, error) {
 	if len(relevant) == 0 {
 		return 0, undefined("no document is relevant")
@@ -75,16 +76,19 @@ func (r Ranking) ReciprocalRank(relevant []string) (float64, error) {
 	return 0, nil
 }
 
-// NDCG is the normalized discounted cumulative gain of the first k places, or of all where k is 0, from 0 to 1: Σ gain/log2(place + 1), over the
-// same sum of the best ranking (Järvelin and Kekäläinen 2002, doi 10.1145/582415.582418). gains has the documents that are of use; pass 2^grade − 1 for
-// the exponential variant (Burges et al. 2005). [ErrUndefined] where no document has a gain; negative and infinite gains and a negative k are refused.
+// NDCG is the normalized discounted cumulative gain of the first k places, or of all where k is 0, from 0 to 1: Σ
+// gain/log2(place + 1), over the same sum of the best ranking (Järvelin and Kekäläinen 2002, doi
+// 10.1145/582415.582418). gains has the documents that are of use; pass 2^grade − 1 for the exponential variant (Burges
+// et al. 2005). [ErrUndefined] where no document has a gain; negative and infinite gains and a negative k are refused.
 func (r Ranking) NDCG(gains map[string]float64, k int) (float64, error) {
 	if err := checkDepth(k); err != nil {
 		return 0, err
 	}
 	var ideal []float64
 	largest := 0.0
-	for document, gain := range gains {
+	//workflowcheck:ignore sorted
+	for _, document := range slices.Sorted(maps.Keys(gains)) {
+		gain := gains[document]
 		if !finite(gain) || gain < 0 {
 			return 0, scoring.Invalid("gain", "%v of %.40q is not a finite number of 0 or more", gain, document)
 		}
@@ -134,9 +138,10 @@ func count(found []bool) int {
 	return n
 }
 
-// AveragePrecision is the mean of the precisions at the places with a relevant document, from 0 to 1: Σ P@k·v_k / Σ v_k, where
-// v_k says whether the document at place k is relevant. It only looks at the retrieved documents, which RAG evaluations call context precision (ragas, DeepEval);
-// it is 0 where none is relevant, and [ErrUndefined] where nothing was retrieved.
+// AveragePrecision is the mean of the precisions at the places with a relevant document, from 0 to 1: Σ P@k·v_k / Σ
+// v_k, where v_k says whether the document at place k is relevant. It only looks at the retrieved documents, which RAG
+// evaluations call context precision (ragas, DeepEval); it is 0 where none is relevant, and [ErrUndefined] where
+// nothing was retrieved.
 func AveragePrecision(relevant []bool) (float64, error) {
 	if len(relevant) == 0 {
 		return 0, undefined("nothing was retrieved")
@@ -154,8 +159,8 @@ func AveragePrecision(relevant []bool) (float64, error) {
 	return sum / float64(hits), nil
 }
 
-// ContextRelevancy is the share of a context, by code points, that a judge found relevant: the length of its relevant sentences over the
-// context's, at most 1. [ErrUndefined] for an empty context.
+// ContextRelevancy is the share of a context, by code points, that a judge found relevant: the length of its relevant
+// sentences over the context's, at most 1. [ErrUndefined] for an empty context.
 func ContextRelevancy(context string, sentences []string) (float64, error) {
 	whole := utf8.RuneCountInString(context)
 	if whole == 0 {
@@ -168,10 +173,10 @@ func ContextRelevancy(context string, sentences []string) (float64, error) {
 	return min(float64(part)/float64(whole), 1), nil
 }
 
-// FBeta is the weighted harmonic mean of precision and recall from counts of true positives, false positives and false negatives, from 0 to 1:
-// (1 + β²)·tp / ((1 + β²)·tp + β²·fn + fp) (van Rijsbergen 1979, ch. 7). β over 1 favors recall; F1 has β = 1, and over the claims of an answer it
-// is the factuality part of answer correctness. [ErrUndefined] where all counts are 0; negative counts and a β that is not positive and
-// finite are refused.
+// FBeta is the weighted harmonic mean of precision and recall from counts of true positives, false positives and false
+// negatives, from 0 to 1: (1 + β²)·tp / ((1 + β²)·tp + β²·fn + fp) (van Rijsbergen 1979, ch. 7). β over 1 favors
+// recall; F1 has β = 1, and over the claims of an answer it is the factuality part of answer correctness.
+// [ErrUndefined] where all counts are 0; negative counts and a β that is not positive and finite are refused.
 func FBeta(beta, tp, fp, fn float64) (float64, error) {
 	for _, v := range []float64{tp, fp, fn} {
 		if !finite(v) || v < 0 {

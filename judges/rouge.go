@@ -30,9 +30,9 @@ func share(part, whole int) float64 {
 	return float64(part) / float64(whole)
 }
 
-// RougeN returns how many runs of n words output and expected have in common, with repetitions (Lin 2004, ACL W04-1013, §2). Words
-// are runs of letters and digits of any script, in lower case, without stemming. Texts with the same words have 1, also where they are
-// too short to have such a run; otherwise a text without one has 0. n below 1 counts as 1.
+// RougeN returns how many runs of n words output and expected have in common, with repetitions (Lin 2004, ACL W04-1013,
+// §2). Words are runs of letters and digits of any script, in lower case, without stemming. Texts with the same words
+// have 1, also where they are too short to have such a run; otherwise a text without one has 0. n below 1 counts as 1.
 func RougeN(n int, output, expected string) Overlap {
 	a, b := rougeWords(output), rougeWords(expected)
 	if slices.Equal(a, b) {
@@ -42,8 +42,9 @@ func RougeN(n int, output, expected string) Overlap {
 	return overlapOf(overlap(x, y), size(x), size(y))
 }
 
-// RougeL returns the length of the longest common subsequence of words over the lengths of the texts (Lin 2004, §3.1, with
-// β = 1). Words are as in [RougeN]; texts with the same words have 1. The time is proportional to the product of the lengths.
+// RougeL returns the length of the longest common subsequence of words over the lengths of the texts (Lin 2004, §3.1,
+// with β = 1). Words are as in [RougeN]; texts with the same words have 1. The time is proportional to the product of
+// the lengths.
 func RougeL(output, expected string) Overlap {
 	a, b := rougeWords(output), rougeWords(expected)
 	if slices.Equal(a, b) {
@@ -52,9 +53,9 @@ func RougeL(output, expected string) Overlap {
 	return overlapOf(len(commonSubsequence(a, b)), len(a), len(b))
 }
 
-// RougeLsum is [RougeL] for texts of several sentences, one a line: a word of an expected sentence counts if it is in the
-// longest common subsequence with any sentence of output, and at most as often as output has it (Lin 2004, §3.2, the union of
-// longest common subsequences).
+// RougeLsum is [RougeL] for texts of several sentences, one a line: a word of an expected sentence counts if it is in
+// the longest common subsequence with any sentence of output, and at most as often as output has it (Lin 2004, §3.2,
+// the union of longest common subsequences).
 func RougeLsum(output, expected string) Overlap {
 	a, b := rougeSentences(output), rougeSentences(expected)
 	if slices.EqualFunc(a, b, slices.Equal) {

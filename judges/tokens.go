@@ -6,8 +6,8 @@ import "strings"
 // value. Words are separated by spaces and hyphens, so that a text in a script without spaces is one word.
 // The zero Tokens is the measure of SQuAD.
 type Tokens struct {
-	// Set counts a word once, also where a text repeats it, as DROP does (Dua et al. 2019, arXiv:1903.00161, §5). By default
-	// a word counts as often as it is repeated, as in SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250, §6.1).
+	// Set counts a word once, also where a text repeats it, as DROP does (Dua et al. 2019, arXiv:1903.00161, §5). By
+	// default a word counts as often as it is repeated, as in SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250, §6.1).
 	Set bool
 	// Stop are words that do not count.
 	Stop []string
@@ -43,6 +43,7 @@ func (t Tokens) bag(text string) map[string]int {
 // overlap returns how many elements two bags have in common, with repetitions.
 func overlap(a, b map[string]int) int {
 	n := 0
+	//workflowcheck:ignore integers are added up
 	for word, count := range a {
 		n += min(count, b[word])
 	}
@@ -51,6 +52,7 @@ func overlap(a, b map[string]int) int {
 
 func size(bag map[string]int) int {
 	n := 0
+	//workflowcheck:ignore integers are added up
 	for _, count := range bag {
 		n += count
 	}
@@ -66,8 +68,8 @@ func bagF1(common, a, b int) float64 {
 }
 
 // FuzzyMatch tells whether one of the texts contains the other once both are normalized as by [Normalized]. Parts of
-// words count: 5 is contained in 15. It is the match of openai/evals (elsuite/basic/fuzzy_match.py). A text of which nothing
-// remains only matches another such text.
+// words count: 5 is contained in 15. It is the match of openai/evals (elsuite/basic/fuzzy_match.py). A text of which
+// nothing remains only matches another such text.
 func FuzzyMatch(output, expected string) bool {
 	a, b := normalize(output), normalize(expected)
 	if a == "" || b == "" {

@@ -28,8 +28,9 @@ func args(c ToolCall) string {
 	return c.Args
 }
 
-// ToolF1 compares the calls made with the expected ones as sets: regardless of order and repetitions, a call counts with its name, its
-// kind and its arguments (by the rules of [Exact]), and one that is not expected costs as much as one that is missing. Two empty sets agree.
+// ToolF1 compares the calls made with the expected ones as sets: regardless of order and repetitions, a call counts
+// with its name, its kind and its arguments (by the rules of [Exact]), and one that is not expected costs as much as
+// one that is missing. Two empty sets agree.
 func ToolF1(called, expected []ToolCall) Overlap {
 	a, b := distinct(called), distinct(expected)
 	if len(a)+len(b) == 0 {
@@ -53,8 +54,9 @@ func distinct(calls []ToolCall) (set []ToolCall) {
 	return set
 }
 
-// ToolRecall returns the share of the expected calls, from 0 to 1, whose tool was called, by name and kind, regardless of order, arguments and
-// calls that were not expected. A tool that is expected twice must be called twice. Where none is expected it is 1.
+// ToolRecall returns the share of the expected calls, from 0 to 1, whose tool was called, by name and kind, regardless
+// of order, arguments and calls that were not expected. A tool that is expected twice must be called twice. Where none
+// is expected it is 1.
 func ToolRecall(called, expected []ToolCall) float64 {
 	if len(expected) == 0 {
 		return 1
@@ -80,9 +82,9 @@ const (
 	AnyOrder                // the share of the expected steps that were taken, with repetitions; others are free
 )
 
-// Trajectory compares the steps that an agent took, such as the names of the tools it called, with the expected ones. It returns a number
-// from 0 to 1. Two empty lists agree, 1; where nothing is expected, AnyOrder is 1, and the other orders are 0 for any
-// step.
+// Trajectory compares the steps that an agent took, such as the names of the tools it called, with the expected ones.
+// It returns a number from 0 to 1. Two empty lists agree, 1; where nothing is expected, AnyOrder is 1, and the other
+// orders are 0 for any step.
 func Trajectory(taken, expected []string, order Order) float64 {
 	switch order {
 	case ExactOrder:

@@ -33,11 +33,11 @@ const (
 // minProbability is the probability under which G-Eval ignores a token.
 const minProbability = 0.01
 
-// WeightedScore returns a grade as the mean of the grades that the model could have given, weighted by their probabilities: Σ p·grade / Σ p
-// (Liu et al. 2023, G-Eval, arXiv:2303.16634, §2). The grade's place is the last token that is equal to it, because a rationale before it may have the same number. Of
-// the likeliest tokens there, whole numbers of the scale with a probability of at least 1 % count. The
-// method is [AsGiven], and the score the grade itself, where the place is not found or no token counts.
-// It refuses a grade that is not a whole number of the scale.
+// WeightedScore returns a grade as the mean of the grades that the model could have given, weighted by their
+// probabilities: Σ p·grade / Σ p (Liu et al. 2023, G-Eval, arXiv:2303.16634, §2). The grade's place is the last token
+// that is equal to it, because a rationale before it may have the same number. Of the likeliest tokens there, whole
+// numbers of the scale with a probability of at least 1 % count. The method is [AsGiven], and the score the grade
+// itself, where the place is not found or no token counts. It refuses a grade that is not a whole number of the scale.
 func WeightedScore(grade float64, scale Scale, tokens []Token) (float64, Method, error) {
 	if grade != math.Trunc(grade) || !(grade >= scale.Min && grade <= scale.Max) {
 		return 0, "", scoring.Invalid("grade", "%v is not a whole number from %v to %v", grade, scale.Min, scale.Max)

@@ -304,6 +304,11 @@ func TestShare(t *testing.T) {
 	require.ErrorIs(t, err, judges.ErrUndefined)
 	require.Equal(t, 1.0, agreement.McNemar(0, 0))
 	require.Equal(t, 1.0, agreement.McNemar(4, 4))
+	require.InDelta(t, 1, agreement.McNemarMidP(4, 4), 1e-12)
+	require.InDelta(t, 2*(1+12+66)/4096.-66/4096., agreement.McNemarMidP(10, 2), 1e-12)
+	require.Equal(t, agreement.McNemarMidP(2, 10), agreement.McNemarMidP(10, 2))
+	require.Equal(t, 1.0, agreement.McNemarMidP(0, 0))
+	require.InDelta(t, 1, agreement.McNemar(1_000_000, 1_000_000), 1e-9)
 	require.InDelta(t, 2*math.Pow(.5, 10), agreement.McNemar(0, 10), 1e-15)
 	require.Equal(t, agreement.McNemar(0, 3), agreement.McNemar(-2, 3))
 }

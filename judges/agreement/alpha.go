@@ -20,13 +20,15 @@ const (
 // maxGroups bounds the number of times that the jackknife computes alpha again.
 const maxGroups = 200
 
-// Alpha returns Krippendorff's alpha of any number of raters, of whom some may have skipped some units: 1 − Do/De, with Do the observed disagreement and De the one
-// expected if all ratings were dealt to the units at random (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", sections C to F). It is 1
-// for perfect agreement and 0 for chance, and can be negative.
+// Alpha returns Krippendorff's alpha of any number of raters, of whom some may have skipped some units: 1 − Do/De, with
+// Do the observed disagreement and De the one expected if all ratings were dealt to the units at random (Krippendorff
+// 2011, "Computing Krippendorff's Alpha-Reliability", sections C to F). It is 1 for perfect agreement and 0 for chance,
+// and can be negative.
 //
-// ratings has one list for each unit, in any order of the raters; NaN is a rating that is missing. Units with fewer than two ratings do not count. The
-// interval is the jackknife's over units. [judges.ErrUndefined] where no unit has two ratings, and where all of them are the same, because then
-// nothing shows that the raters can tell units from each other. Infinite ratings are refused.
+// ratings has one list for each unit, in any order of the raters; NaN is a rating that is missing. Units with fewer
+// than two ratings do not count. The interval is the jackknife's over units. [judges.ErrUndefined] where no unit has
+// two ratings, and where all of them are the same, because then nothing shows that the raters can tell units from each
+// other. Infinite ratings are refused.
 func Alpha(ratings [][]float64, scale Scale, level float64) (Estimate, error) {
 	z, err := quantile(level)
 	if err != nil {
@@ -138,8 +140,9 @@ func (r reliability) alpha(in func(u int) bool) (float64, bool) {
 	return 1 - observed*(n-1)/expected, true
 }
 
-// positions returns where the values are, so that the square of a distance is the difference of the scale. For ranks that is the number of ratings below, and
-// half of those at the same rank: then the square is Krippendorff's ordinal difference.
+// positions returns where the values are, so that the square of a distance is the difference of the scale. For ranks
+// that is the number of ratings below, and half of those at the same rank: then the square is Krippendorff's ordinal
+// difference.
 func (r reliability) positions(counts []float64) []float64 {
 	positions := make([]float64, len(counts))
 	if r.scale == Ordinal {

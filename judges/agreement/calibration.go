@@ -12,7 +12,8 @@ type Bin struct {
 	To   float64 `json:"to"`
 	// Judged is the mean of the judgements.
 	Judged float64 `json:"judged"`
-	// Outcome is the share of good outcomes, with its Wilson interval. Where a judge is calibrated, Judged is in it about as often as the level says.
+	// Outcome is the share of good outcomes, with its Wilson interval. Where a judge is calibrated, Judged is in it
+	// about as often as the level says.
 	Outcome Estimate `json:"outcome"`
 }
 
@@ -20,8 +21,8 @@ type Bin struct {
 type Calibration struct {
 	// Bins has the parts with judgements, in order.
 	Bins []Bin `json:"bins"`
-	// Error is the expected calibration error, from 0 to 1: the mean of |Judged − Outcome| over the bins, weighted by their sizes (Naeini, Cooper and
-	// Hauskrecht 2015). It depends on the number of bins.
+	// Error is the expected calibration error, from 0 to 1: the mean of |Judged − Outcome| over the bins, weighted by
+	// their sizes (Naeini, Cooper and Hauskrecht 2015). It depends on the number of bins.
 	Error float64 `json:"error"`
 	// Brier is the mean of (judgement − outcome)², from 0 to 1 (Brier 1950).
 	Brier float64 `json:"brier"`
@@ -29,8 +30,8 @@ type Calibration struct {
 	Base Estimate `json:"base"`
 }
 
-// Skill returns 1 − Brier/(p(1 − p)), with p the share of good outcomes: over 0 the judge predicts better than p does for every unit, 1 is perfect.
-// [judges.ErrUndefined] where all outcomes are the same.
+// Skill returns 1 − Brier/(p(1 − p)), with p the share of good outcomes: over 0 the judge predicts better than p does
+// for every unit, 1 is perfect. [judges.ErrUndefined] where all outcomes are the same.
 func (c Calibration) Skill() (float64, error) {
 	spread := c.Base.Value * (1 - c.Base.Value)
 	if spread <= rounding {
@@ -39,8 +40,9 @@ func (c Calibration) Skill() (float64, error) {
 	return 1 - c.Brier/spread, nil
 }
 
-// Calibrate sorts judgements from 0 to 1 into bins of the same width and compares them with the outcomes. [judges.ErrUndefined] without judgements; lists of different lengths,
-// judgements outside [0, 1] and fewer than one bin are refused.
+// Calibrate sorts judgements from 0 to 1 into bins of the same width and compares them with the outcomes.
+// [judges.ErrUndefined] without judgements; lists of different lengths, judgements outside [0, 1] and fewer than one
+// bin are refused.
 func Calibrate(judgements []float64, outcomes []bool, bins int, level float64) (Calibration, error) {
 	if _, err := quantile(level); err != nil {
 		return Calibration{}, err

@@ -29,19 +29,23 @@ const (
 
 // PPI is prediction-powered inference. The zero PPI finds λ by itself.
 type PPI struct {
-	// Lambda fixes λ, from 0 to 1: 0 is the mean of the outcomes, 1 the mean of Angelopoulos et al. 2023 (arXiv:2301.09633, algorithm 1).
+	// Lambda fixes λ, from 0 to 1: 0 is the mean of the outcomes, 1 the mean of Angelopoulos et al. 2023
+	// (arXiv:2301.09633, algorithm 1).
 	Lambda *float64
 	// Convention is for comparing with other programs.
 	Convention Convention
 }
 
-// Mean returns the mean outcome of units whose outcomes are mostly not known. It has not got the judge's bias, and its interval is narrower the better the judge predicts:
-// λ·mean(unlabelled) + mean(outcome − λ·judged), with λ = cov/((1 + n/N)·var) (Angelopoulos, Duchi and Zrnic 2023, PPI++, arXiv:2311.01453, example 6.1), var over all of
-// the judge's scores. A useless judge, and one that says the same of all units, leaves the mean of the outcomes.
+// Mean returns the mean outcome of units whose outcomes are mostly not known. It has not got the judge's bias, and its
+// interval is narrower the better the judge predicts: λ·mean(unlabelled) + mean(outcome − λ·judged), with λ = cov/((1 +
+// n/N)·var) (Angelopoulos, Duchi and Zrnic 2023, PPI++, arXiv:2311.01453, example 6.1), var over all of the judge's
+// scores. A useless judge, and one that says the same of all units, leaves the mean of the outcomes.
 //
-// Units with outcomes must be a random draw. outcomes and judged are theirs, in the same order; unlabelled are the judge's scores of all other units. The interval is normal, and so
-// only good for 30 outcomes or more; where they are 0 and 1, and fewer than 5 of them differ from the others, it is at least Wilson's for the outcomes alone,
-// because it could be empty (not in the conventions of other programs). It needs two units of each kind; numbers that are not finite are refused.
+// Units with outcomes must be a random draw. outcomes and judged are theirs, in the same order; unlabelled are the
+// judge's scores of all other units. The interval is normal, and so only good for 30 outcomes or more; where they are 0
+// and 1, and fewer than 5 of them differ from the others, it is at least Wilson's for the outcomes alone, because it
+// could be empty (not in the conventions of other programs). It needs two units of each kind; numbers that are not
+// finite are refused.
 func (i PPI) Mean(outcomes, judged, unlabelled []float64, level float64) (Corrected, error) {
 	p, err := newPrediction(outcomes, judged, unlabelled)
 	if err != nil {
@@ -116,7 +120,8 @@ func newPrediction(outcomes, judged, unlabelled []float64) (p prediction, err er
 	return p, nil
 }
 
-// tuned returns the λ with the least variance, with n − less in the denominator of the covariance; 0 for a judge that says the same of all units.
+// tuned returns the λ with the least variance, with n − less in the denominator of the covariance; 0 for a judge that
+// says the same of all units.
 func (p prediction) tuned(less float64) float64 {
 	v := p.judged.Variance()
 	if v == 0 {
@@ -141,9 +146,11 @@ func (p prediction) mean(lambda, less, level float64) (Corrected, error) {
 	return Corrected{Estimate{Value: value, SE: se, Lo: value - z*se, Hi: value + z*se, N: n}, lambda}, nil
 }
 
-// RoganGladen returns the true share of good units from the share that a judge with a known sensitivity and specificity calls good, from 0 to 1: (observed + specificity − 1)/(sensitivity +
-// specificity − 1), moved into [0, 1] (Rogan and Gladen 1978, doi 10.1093/oxfordjournals.aje.a112510). It treats both as exact, and is wrong where they are not the same
-// in the units at question. [judges.ErrUndefined] for a judge that is no better than chance, sensitivity + specificity ≤ 1.
+// RoganGladen returns the true share of good units from the share that a judge with a known sensitivity and specificity
+// calls good, from 0 to 1: (observed + specificity − 1)/(sensitivity + specificity − 1), moved into [0, 1] (Rogan and
+// Gladen 1978, doi 10.1093/oxfordjournals.aje.a112510). It treats both as exact, and is wrong where they are not the
+// same in the units at question. [judges.ErrUndefined] for a judge that is no better than chance, sensitivity +
+// specificity ≤ 1.
 func RoganGladen(observed, sensitivity, specificity float64) (float64, error) {
 	for _, v := range []float64{observed, sensitivity, specificity} {
 		if !(v >= 0 && v <= 1) {
@@ -157,9 +164,11 @@ func RoganGladen(observed, sensitivity, specificity float64) (float64, error) {
 	return min(max((observed+specificity-1)/skill, 0), 1), nil
 }
 
-// Drawn returns the mean over all units from the drawn ones, each with its own probability: the mean of value/probability, 0 for units that were not drawn (Horvitz and Thompson
-// 1952, doi 10.1080/01621459.1952.10483446), with a normal interval from the sample variance of these. NaN stands for the value of a unit that was not drawn. N is the number
-// of units drawn. It needs two units. Probabilities outside (0, 1], also of units that were not drawn, and infinite values are refused: a unit that cannot be drawn is in no estimate.
+// Drawn returns the mean over all units from the drawn ones, each with its own probability: the mean of
+// value/probability, 0 for units that were not drawn (Horvitz and Thompson 1952, doi 10.1080/01621459.1952.10483446),
+// with a normal interval from the sample variance of these. NaN stands for the value of a unit that was not drawn. N is
+// the number of units drawn. It needs two units. Probabilities outside (0, 1], also of units that were not drawn, and
+// infinite values are refused: a unit that cannot be drawn is in no estimate.
 func Drawn(values, probabilities []float64, level float64) (Estimate, error) {
 	z, err := quantile(level)
 	if err != nil {

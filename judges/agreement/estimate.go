@@ -16,7 +16,8 @@ type Estimate struct {
 	SE float64 `json:"se"`
 	Lo float64 `json:"lo"`
 	Hi float64 `json:"hi"`
-	// N is the number of pairs or units that it rests on; with weights the number of equal ones that would say as much, (Σw)²/Σw² (Kish 1965).
+	// N is the number of pairs or units that it rests on; with weights the number of equal ones that would say as much,
+	// (Σw)²/Σw² (Kish 1965).
 	N float64 `json:"n"`
 }
 
@@ -32,9 +33,9 @@ func quantile(level float64) (float64, error) {
 	return math.Sqrt2 * math.Erfinv(level), nil
 }
 
-// Share returns a share with its Wilson interval at a level such as 0.95 (Wilson 1927, JASA 22:209): it stays within [0, 1], and is not empty where all
-// or none of the trials succeeded. Successes and trials may be effective numbers, and need not be whole. [judges.ErrUndefined] without
-// trials; successes outside [0, trials] are refused.
+// Share returns a share with its Wilson interval at a level such as 0.95 (Wilson 1927, JASA 22:209): it stays within
+// [0, 1], and is not empty where all or none of the trials succeeded. Successes and trials may be effective numbers,
+// and need not be whole. [judges.ErrUndefined] without trials; successes outside [0, trials] are refused.
 func Share(successes, trials, level float64) (Estimate, error) {
 	z, err := quantile(level)
 	if err != nil {
@@ -59,9 +60,10 @@ func Share(successes, trials, level float64) (Estimate, error) {
 	return e, nil
 }
 
-// chanceCorrected returns the interval of a coefficient whose value is 1 for perfect agreement and 0 for chance, given its large-sample
-// variance. A variance that is estimated near perfect agreement is near 0 however few the pairs, so z² pairs at chance are added, which have the value
-// 0 and the variance 1, before it is taken: Agresti and Coull's interval (1998) for a share, carried over. The interval contains the value.
+// chanceCorrected returns the interval of a coefficient whose value is 1 for perfect agreement and 0 for chance, given
+// its large-sample variance. A variance that is estimated near perfect agreement is near 0 however few the pairs, so z²
+// pairs at chance are added, which have the value 0 and the variance 1, before it is taken: Agresti and Coull's
+// interval (1998) for a share, carried over. The interval contains the value.
 func chanceCorrected(value, variance, n, z float64) Estimate {
 	z2 := z * z
 	m := n + z2

@@ -5,10 +5,11 @@ import (
 	"math"
 )
 
-// Kappa returns Cohen's kappa, from −1 to 1: how much more often two sides agree than if each said its labels as often, but at random: (Po − Pe)/(1 − Pe), with
-// Po the observed agreement and Pe = Σ p_judge(k)·p_outcome(k) (Cohen 1960, doi 10.1177/001316446002000104). Its variance is the one for large
-// samples (Fleiss, Cohen and Everitt 1969, doi 10.1037/h0028106). [judges.ErrUndefined] without pairs, and where Pe is 1, because both sides have
-// only said one and the same label: neither 1 nor 0 would be known.
+// Kappa returns Cohen's kappa, from −1 to 1: how much more often two sides agree than if each said its labels as often,
+// but at random: (Po − Pe)/(1 − Pe), with Po the observed agreement and Pe = Σ p_judge(k)·p_outcome(k) (Cohen 1960, doi
+// 10.1177/001316446002000104). Its variance is the one for large samples (Fleiss, Cohen and Everitt 1969, doi
+// 10.1037/h0028106). [judges.ErrUndefined] without pairs, and where Pe is 1, because both sides have only said one and
+// the same label: neither 1 nor 0 would be known.
 func Kappa[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	return kappa(t, level, func(i, j int) float64 {
 		if i == j {
@@ -18,9 +19,10 @@ func Kappa[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	})
 }
 
-// QuadraticKappa returns the weighted kappa of Cohen (1968, doi 10.1037/h0026256) for grades, from −1 to 1, in which a disagreement costs the square of its size:
-// 1 − Σ (a − b)² observed / Σ (a − b)² expected at random. The size is the difference of the grades themselves, so that grades that
-// nobody gave change nothing. [judges.ErrUndefined] without pairs, and where all grades are the same.
+// QuadraticKappa returns the weighted kappa of Cohen (1968, doi 10.1037/h0026256) for grades, from −1 to 1, in which a
+// disagreement costs the square of its size: 1 − Σ (a − b)² observed / Σ (a − b)² expected at random. The size is the
+// difference of the grades themselves, so that grades that nobody gave change nothing. [judges.ErrUndefined] without
+// pairs, and where all grades are the same.
 func QuadraticKappa(t Table[float64], level float64) (Estimate, error) {
 	if len(t.labels) == 0 {
 		return kappa(t, level, func(int, int) float64 { return 1 })
@@ -84,10 +86,11 @@ func kappa[T cmp.Ordered](t Table[T], level float64, agree func(i, j int) float6
 // rounding is the error of 1 − 1 after sums of many shares.
 const rounding = 1e-12
 
-// AC1 returns Gwet's first-order agreement coefficient, from −1 to 1: (Po − Pe)/(1 − Pe) with Pe = Σ π(1 − π)/(K − 1), π the mean of both sides' shares of each of
-// the K labels of the table (Gwet 2008, doi 10.1348/000711006X126600, eq. 4 and 9; variance to first order). Unlike [Kappa] it stays near the observed
-// agreement where one label is rare. [judges.ErrUndefined] without pairs, and for fewer than two labels: give [Tabulate] the labels that
-// could have been said.
+// AC1 returns Gwet's first-order agreement coefficient, from −1 to 1: (Po − Pe)/(1 − Pe) with Pe = Σ π(1 − π)/(K − 1),
+// π the mean of both sides' shares of each of the K labels of the table (Gwet 2008, doi 10.1348/000711006X126600, eq. 4
+// and 9; variance to first order). Unlike [Kappa] it stays near the observed agreement where one label is rare.
+// [judges.ErrUndefined] without pairs, and for fewer than two labels: give [Tabulate] the labels that could have been
+// said.
 func AC1[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	z, err := quantile(level)
 	if err != nil {
@@ -121,18 +124,31 @@ func AC1[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	return chanceCorrected(min(max((observed-chance)/room, -1), 1), v, n, z), nil
 }
 
-// McNemar returns the two-sided p-value of the exact test that two judges pass the same share of the same units, from the numbers that only one of them passes
-// (McNemar 1947, doi 10.1007/BF02295996): 2·P(X ≤ min) for X binomial with probability 1/2, at most 1. Units that both pass or both
-// fail say nothing about it. Negative numbers count as 0.
+// McNemar returns the two-sided p-value of the exact test that two judges pass the same share of the same units, from
+// the numbers that only one of them passes (McNemar 1947, doi 10.1007/BF02295996): 2·P(X ≤ min) for X binomial with
+// probability 1/2, at most 1. Units that both pass or both fail say nothing about it. Negative numbers count as 0.
 func McNemar(onlyA, onlyB int) float64 {
+	p, _ := upTo(onlyA, onlyB)
+	return min(2*p, 1)
+}
+
+// McNemarMidP is [McNemar] with half of the probability of the numbers seen: 2·P(X ≤ min) − P(X = min). It is less
+// cautious than the exact test, and rarely too bold (Fagerland, Lydersen and Laake 2013, doi 10.1186/1471-2288-13-91).
+func McNemarMidP(onlyA, onlyB int) float64 {
+	p, last := upTo(onlyA, onlyB)
+	return min(2*p-last, 1)
+}
+
+// upTo returns P(X ≤ min) and P(X = min).
+func upTo(onlyA, onlyB int) (p, last float64) {
 	a, b := max(onlyA, 0), max(onlyB, 0)
 	n := float64(a + b)
 	total, _ := math.Lgamma(n + 1)
-	p := 0.0
 	for x := range min(a, b) + 1 {
 		below, _ := math.Lgamma(float64(x) + 1)
 		above, _ := math.Lgamma(n - float64(x) + 1)
-		p += math.Exp(total - below - above - n*math.Ln2)
+		last = math.Exp(total - below - above - n*math.Ln2)
+		p += last
 	}
-	return min(2*p, 1)
+	return p, last
 }

@@ -8,9 +8,11 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// Mean returns the mean of values with Student's interval; the values of one cluster, such as the samples of one run, may be alike, and values of two clusters must
-// not be. cluster has a name for each value; nil stands for a cluster each. The variance is C/(C − 1)·Σ(Σ residuals of a cluster)²/n², with C − 1 degrees of freedom for C clusters (Miller 2024,
-// arXiv:2411.00640, §2.2, with the correction for few clusters); without clusters it is the usual one. N is the number of clusters. It needs two; NaN and infinities are refused.
+// Mean returns the mean of values with Student's interval; the values of one cluster, such as the samples of one run,
+// may be alike, and values of two clusters must not be. cluster has a name for each value; nil stands for a cluster
+// each. The variance is C/(C − 1)·Σ(Σ residuals of a cluster)²/n², with C − 1 degrees of freedom for C clusters (Miller
+// 2024, arXiv:2411.00640, §2.2, with the correction for few clusters); without clusters it is the usual one. N is the
+// number of clusters. It needs two; NaN and infinities are refused.
 func Mean(values []float64, cluster []string, level float64) (Estimate, error) {
 	if _, err := quantile(level); err != nil {
 		return Estimate{}, err

@@ -13,7 +13,8 @@ import (
 type Pair[T cmp.Ordered] struct {
 	Judge   T
 	Outcome T
-	// Probability is the probability that the pair is drawn, in (0, 1]; the pair counts 1/Probability times. 0 stands for 1.
+	// Probability is the probability that the pair is drawn, in (0, 1]; the pair counts 1/Probability times. 0 stands
+	// for 1.
 	Probability float64
 }
 
@@ -27,11 +28,12 @@ type Table[T cmp.Ordered] struct {
 // cell has the sums of the weights of its pairs, and of their squares.
 type cell struct{ w, w2 float64 }
 
-// maxLabels bounds a table, which has a cell for each two. Scores that are not grades belong into bins first, or into [Alpha].
+// maxLabels bounds a table, which has a cell for each two. Scores that are not grades belong into bins first, or into
+// [Alpha].
 const maxLabels = 1000
 
-// Tabulate counts pairs. Labels that could have been said belong to the table also if nobody said them; [AC1] depends on their number. It
-// refuses labels that are NaN, more than 1,000 labels, and probabilities outside [0, 1].
+// Tabulate counts pairs. Labels that could have been said belong to the table also if nobody said them; [AC1] depends
+// on their number. It refuses labels that are NaN, more than 1,000 labels, and probabilities outside [0, 1].
 func Tabulate[T cmp.Ordered](pairs []Pair[T], labels ...T) (Table[T], error) {
 	all := slices.Clone(labels)
 	for _, p := range pairs {
@@ -121,8 +123,8 @@ func (t Table[T]) share(in, among func(i, j int) bool, level float64) (Estimate,
 
 func all(int, int) bool { return true }
 
-// Observed returns the share of the pairs whose labels are the same, also called agreement or accuracy, from 0 to 1. Level is the interval's, such
-// as 0.95. [judges.ErrUndefined] without pairs.
+// Observed returns the share of the pairs whose labels are the same, also called agreement or accuracy, from 0 to 1.
+// Level is the interval's, such as 0.95. [judges.ErrUndefined] without pairs.
 func Observed[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	return t.share(func(i, j int) bool { return i == j }, all, level)
 }
@@ -157,7 +159,8 @@ func Precision[T cmp.Ordered](t Table[T], label T, level float64) (Estimate, err
 	return t.share(func(_, j int) bool { return j == l }, func(i, _ int) bool { return i == l }, level)
 }
 
-// proportions returns the cells as shares, with the judge's and the outcomes' totals, and how many equal pairs would say as much.
+// proportions returns the cells as shares, with the judge's and the outcomes' totals, and how many equal pairs would
+// say as much.
 func (t Table[T]) proportions() (p [][]float64, judge, outcome []float64, n float64, err error) {
 	whole, squares := t.sums(all)
 	if whole == 0 {
@@ -175,8 +178,8 @@ func (t Table[T]) proportions() (p [][]float64, judge, outcome []float64, n floa
 	return p, judge, outcome, whole * whole / squares, nil
 }
 
-// variance returns the variance of a statistic whose value changes by influence(i, j), to first order, with a pair of the labels i and j (the delta
-// method).
+// variance returns the variance of a statistic whose value changes by influence(i, j), to first order, with a pair of
+// the labels i and j (the delta method).
 func (t Table[T]) variance(influence func(i, j int) float64) float64 {
 	whole, _ := t.sums(all)
 	v := 0.0

@@ -1,4 +1,5 @@
-// Package schema judges JSON by a JSON Schema. It is a package of its own so that programs without schemas do not link the validator.
+// Package schema judges JSON by a JSON Schema. It is a package of its own so that programs without schemas do not link
+// the validator.
 package schema
 
 import (
@@ -21,9 +22,9 @@ type Schema struct{ compiled *jsonschema.Schema }
 // address stands for the schema's own. A relative reference becomes another one with the same scheme, which nothing loads.
 const address = "verdict:///schema"
 
-// Compile reads a JSON Schema of draft 4 to 2020-12; without a $schema it is of 2020-12. It refuses, with a [scoring.InvalidError], an invalid schema
-// and a reference out of it: nothing is read from files or the network, except the standard's own schemas, which are built in. Formats are not checked, as
-// the standard has it by default.
+// Compile reads a JSON Schema of draft 4 to 2020-12; without a $schema it is of 2020-12. It refuses, with a
+// [scoring.InvalidError], an invalid schema and a reference out of it: nothing is read from files or the network,
+// except the standard's own schemas, which are built in. Formats are not checked, as the standard has it by default.
 func Compile(text string) (*Schema, error) {
 	document, err := read(text)
 	if err != nil {
@@ -41,12 +42,12 @@ func Compile(text string) (*Schema, error) {
 	return &Schema{compiled}, nil
 }
 
-// Valid tells whether output is, as a whole, one JSON value that the schema allows; unlike for judges.ValidJSON a number or a text may
-// be one. [judges.OfOutput] makes a judge of it.
+// Valid tells whether output is, as a whole, one JSON value that the schema allows; unlike for judges.ValidJSON a
+// number or a text may be one. [judges.OfOutput] makes a judge of it.
 func (s *Schema) Valid(output string) bool { return s.Check(output) == nil }
 
-// Check returns nil for an output that is [Schema.Valid], and else an error that says what the schema does not allow, or why the output is not JSON, or has a number whose exponent is beyond ±400. It
-// quotes the output.
+// Check returns nil for an output that is [Schema.Valid], and else an error that says what the schema does not allow,
+// or why the output is not JSON, or has a number whose exponent is beyond ±400. It quotes the output.
 func (s *Schema) Check(output string) error {
 	value, err := read(output)
 	if err != nil {
@@ -67,7 +68,8 @@ func read(text string) (any, error) {
 	return value, nil
 }
 
-// maxExponent bounds numbers. The validator compares them as fractions: it takes megabytes for some exponents and panics at larger ones.
+// maxExponent bounds numbers. The validator compares them as fractions: it takes megabytes for some exponents and
+// panics at larger ones.
 const maxExponent = 400
 
 // bounded tells whether the validator can compare all numbers in a value.
