@@ -13,8 +13,8 @@
 //		fmt.Println(e.Name, e.Version, e.Decision)
 //	}
 //
-// What the store does not know a Temporal server does: whether a run that has handed over nothing is open still ([AskTemporal]), which
-// runs ended without a word ([ClosedOnTemporal]), and what a started experiment is defined as ([DefinedByControl]).
+// What the store does not know a Temporal server does, if [Options.WithTemporal] has a client: whether a run that has handed over nothing
+// is open still, which runs ended without a word, and what a started experiment is defined as.
 package report
 
 import (
@@ -23,6 +23,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/fold"
@@ -102,6 +104,12 @@ type Ledger struct {
 	Rejected   int `json:"rejected"`       // deliveries
 	Held       int `json:"held,omitempty"` // scores about keys that no run has declared yet
 	Duplicates int `json:"duplicates"`     // deliveries beyond the first of an outcome
+}
+
+// WithTemporal returns o with what a server says, by a client of a namespace: [AskTemporal], [DefinedByControl] and [ClosedOnTemporal].
+func (o Options) WithTemporal(c client.Client, namespace string) Options {
+	o.Ask, o.Define, o.Closed = AskTemporal(c), DefinedByControl(c), ClosedOnTemporal(c, namespace)
+	return o
 }
 
 // about tells whether a version of an experiment is asked for.

@@ -42,27 +42,26 @@ func (s *Worker) report(cfg Options) func(context.Context, store.ExperimentKey) 
 // reports are how reports are made. While Temporal is down it is not asked, because viewers would wait for it.
 func (s *Worker) reports(cfg Options) report.Options {
 	away := func(ctx context.Context) bool { return slices.Contains(s.parts.look(ctx), "temporal") }
-	ask, define := report.AskTemporal(s.temporal), report.DefinedByControl(s.temporal)
-	closed := report.ClosedOnTemporal(s.temporal, cfg.Client.Namespace)
+	of := report.Options{}.WithTemporal(s.temporal, cfg.Client.Namespace)
 	return report.Options{
 		Definitions: cfg.Definitions,
 		Ask: func(ctx context.Context, run scoring.Run) (report.RunState, error) {
 			if away(ctx) {
 				return "", errAway
 			}
-			return ask(ctx, run)
+			return of.Ask(ctx, run)
 		},
 		Define: func(ctx context.Context, name, version string) (*report.Defined, error) {
 			if away(ctx) {
 				return nil, errAway
 			}
-			return define(ctx, name, version)
+			return of.Define(ctx, name, version)
 		},
 		Closed: func(ctx context.Context, types []string) ([]report.Ended, error) {
 			if away(ctx) {
 				return nil, errAway
 			}
-			return closed(ctx, types)
+			return of.Closed(ctx, types)
 		},
 	}
 }

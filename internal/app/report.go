@@ -71,7 +71,7 @@ func (s *starter) report(ctx context.Context, db store.Store, o report.Options, 
 	defer cancel()
 	if c, connection, err := s.dial(connect); err == nil {
 		defer c.Close()
-		o.Ask, o.Define, o.Closed = report.AskTemporal(c), report.DefinedByControl(c), report.ClosedOnTemporal(c, connection.Namespace)
+		o = o.WithTemporal(c, connection.Namespace)
 	}
 	// Where no worker keeps the store nobody adds counts up. It changes no figure, so a database that takes no writes is no obstacle.
 	_, _ = db.FoldCounts(ctx)
