@@ -69,9 +69,7 @@ type api struct{ Options }
 // New answers the routes, each behind the guard.
 func New(g Guard, o Options) http.Handler {
 	a := &api{o}
-	posts := map[string]http.Handler{
-		"/v1/scores": a.post(maxBody, a.scores), "/v1/outcomes": a.post(maxBody, a.outcomes), endpoint.Path: a.post(endpoint.MaxBody, a.bundles),
-	}
+	posts := a.writings()
 	gets := map[string]http.Handler{}
 	for _, route := range a.readings() {
 		gets[route.path] = a.get(route)
@@ -86,6 +84,13 @@ func New(g Guard, o Options) http.Handler {
 		}
 	}
 	return mux
+}
+
+// writings are the routes that write, by path.
+func (a *api) writings() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/v1/scores": a.post(maxBody, a.scores), "/v1/outcomes": a.post(maxBody, a.outcomes), endpoint.Path: a.post(endpoint.MaxBody, a.bundles),
+	}
 }
 
 // methods answers a path. It may lack GET or POST.

@@ -1,5 +1,10 @@
 package api
 
+import (
+	"maps"
+	"slices"
+)
+
 // Reading is a route that reads.
 type Reading struct {
 	Path, Summary string
@@ -14,6 +19,9 @@ func Readings() (all []Reading) {
 	}
 	return all
 }
+
+// Writings are the paths that take a POST.
+func Writings() []string { return slices.Collect(maps.Keys((&api{}).writings())) }
 
 // Bodies of requests and answers.
 type (

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/verdict-dev/verdict/internal/api"
+	"github.com/verdict-dev/verdict/internal/endpoint"
 	"github.com/verdict-dev/verdict/internal/strictjson"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
@@ -239,6 +240,13 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		}
 	}
 	require.Len(t, api.Readings(), seen)
+	var posts []string
+	for path, operations := range doc["paths"].(object) {
+		if operations.(object)["post"] != nil {
+			posts = append(posts, path)
+		}
+	}
+	require.ElementsMatch(t, api.Writings(), append(posts, endpoint.Path), "every POST is described, except the one of verdict.Client, which changes")
 	for path, body := range map[string]string{
 		"/v1/scores": `{"workflow_id":"order-7","name":"quality","value":0.5}`, "/v1/outcomes": `{"id":"x","name":"paid","key":"7","value":true}`,
 	} {
