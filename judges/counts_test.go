@@ -34,6 +34,20 @@ func TestJSONKeys(t *testing.T) {
 	// The first object fits both, the second only the first: taking the first best pair would lose one.
 	require.Equal(t, 0.5, mean(`[{"a":1,"b":1},{"a":1,"b":2}]`, `[{"a":1,"b":3},{"a":2,"b":1}]`))
 
+	paired := func(lists judges.Pairing, output, expected string) float64 {
+		m, err := judges.Keys{Lists: lists}.Compare(output, expected)
+		require.NoError(t, err)
+		score, err := m.Score(judges.Mean, judges.Mean)
+		require.NoError(t, err)
+		return score
+	}
+	require.Equal(t, 1.0, paired(judges.ExtraAllowed, `[{"a":3},{"a":2},{"a":1}]`, `[{"a":1},{"a":2}]`))
+	require.Equal(t, 0.5, paired(judges.ExtraAllowed, `[{"a":1}]`, `[{"a":1},{"a":2}]`))
+	require.Equal(t, 1.0, paired(judges.SomeAllowed, `[{"a":1}]`, `[{"a":2},{"a":1}]`))
+	require.Equal(t, 0.5, paired(judges.SomeAllowed, `[{"a":1},{"a":2}]`, `[{"a":2}]`))
+	require.Equal(t, 0.0, paired(judges.ByPosition, `[{"a":1},{"a":2}]`, `[{"a":2},{"a":1}]`))
+	require.Equal(t, 0.5, paired(judges.ByPosition, `[{"a":2}]`, `[{"a":2},{"a":1}]`))
+
 	m, err := judges.JSONKeys(`{"a":1}`, `{"a":2}`, "a")
 	require.NoError(t, err)
 	_, err = m.Score(judges.Mean, judges.Mean)

@@ -11,14 +11,38 @@ import (
 // KeyMatch has, for each pair of objects that [JSONKeys] compared, which keys match.
 type KeyMatch []map[string]bool
 
-// JSONKeys compares a JSON object with the expected one key by key, or a list of objects with an expected list. A key
-// matches if both objects have it with the same value, by the rules of [SameJSON]; a key that only one of them has does
-// not. Keys that are excluded do not count.
-//
-// The objects of two lists are paired one to one so that most keys match; the keys of an object without a partner do
-// not match. An output without objects (no JSON, a number, a text in a list) has no keys there, and so matches nothing.
-// It refuses an expected text that is neither an object nor a list of objects.
+// Keys says how objects are compared. The zero Keys compares all keys, and lists in any order.
+type Keys struct {
+	// Exclude are keys that do not count.
+	Exclude []string
+	// Lists says which object of a list is compared with which.
+	Lists Pairing
+}
+
+// Pairing says which objects of two lists are compared with each other.
+type Pairing uint8
+
+// The pairings. Objects are paired one to one so that most keys match, except ByPosition. The keys of an object without
+// a partner do not match.
+const (
+	SameObjects  Pairing = iota // each object has a partner
+	ExtraAllowed                // objects of the output without a partner are free
+	SomeAllowed                 // expected objects without a partner are free
+	ByPosition                  // the first with the first, and so on
+)
+
+// JSONKeys is Compare of the [Keys] that exclude these.
 func JSONKeys(output, expected string, exclude ...string) (KeyMatch, error) {
+	return Keys{Exclude: exclude}.Compare(output, expected)
+}
+
+// Compare compares a JSON object with the expected one key by key, or a list of objects with an expected list. A key
+// matches if both objects have it with the same value, by the rules of [SameJSON]; a key that only one of them has does
+// not. An object is a list of one.
+//
+// An output without objects (no JSON, a number, a text in a list) has no keys there, and so matches nothing. It refuses
+// an expected text that is neither an object nor a list of objects.
+func (k Keys) Compare(output, expected string) (KeyMatch, error) {
 	v, err := strictjson.Value(expected)
 	if err != nil {
 		return nil, scoring.Invalid("expected", "%v", err)
@@ -33,12 +57,35 @@ func JSONKeys(output, expected string, exclude ...string) (KeyMatch, error) {
 	}
 	for _, list := range [][]map[string]any{got, want} {
 		for _, object := range list {
-			for _, key := range exclude {
+			for _, key := range k.Exclude {
 				delete(object, key)
 			}
 		}
 	}
-	return pairKeys(got, want), nil
+	var match KeyMatch
+	aloneGot, aloneWant := map[int]bool{}, map[int]bool{}
+	for i := range got {
+		aloneGot[i] = true
+	}
+	for j := range want {
+		aloneWant[j] = true
+	}
+	for _, pair := range k.pairs(got, want) {
+		delete(aloneGot, pair[0])
+		delete(aloneWant, pair[1])
+		match = append(match, matchKeys(got[pair[0]], want[pair[1]]))
+	}
+	for i := range got {
+		if aloneGot[i] && k.Lists != ExtraAllowed {
+			match = append(match, matchKeys(got[i], nil))
+		}
+	}
+	for j := range want {
+		if aloneWant[j] && k.Lists != SomeAllowed {
+			match = append(match, matchKeys(nil, want[j]))
+		}
+	}
+	return match, nil
 }
 
 // objects returns the objects of a document; an element of a list that is no object counts as an empty one, and whole
@@ -59,10 +106,18 @@ func objects(v any) (list []map[string]any, whole bool) {
 	return nil, false
 }
 
-func pairKeys(got, want []map[string]any) KeyMatch {
-	// The shorter list chooses. The time is proportional to the longer one and to the square of the shorter one.
+// pairs returns which object of got is compared with which of want. The time is proportional to the length of the
+// longer list and to the square of the shorter one's.
+func (k Keys) pairs(got, want []map[string]any) (pairs [][2]int) {
+	if k.Lists == ByPosition {
+		for i := range min(len(got), len(want)) {
+			pairs = append(pairs, [2]int{i, i})
+		}
+		return pairs
+	}
 	rows, columns := want, got
-	if len(rows) > len(columns) {
+	swapped := len(rows) > len(columns)
+	if swapped {
 		rows, columns = got, want
 	}
 	cost := make([][]float64, len(rows))
@@ -77,18 +132,11 @@ func pairKeys(got, want []map[string]any) KeyMatch {
 			}
 		}
 	}
-	var pairs KeyMatch
-	alone := make([]bool, len(columns))
-	for j := range alone {
-		alone[j] = true
-	}
 	for i, j := range assign(cost) {
-		alone[j] = false
-		pairs = append(pairs, matchKeys(rows[i], columns[j]))
-	}
-	for j, c := range columns {
-		if alone[j] {
-			pairs = append(pairs, matchKeys(nil, c))
+		if swapped {
+			pairs = append(pairs, [2]int{i, j})
+		} else {
+			pairs = append(pairs, [2]int{j, i})
 		}
 	}
 	return pairs

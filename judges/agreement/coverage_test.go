@@ -61,7 +61,10 @@ func (w world) truth(t *testing.T, statistic func([]agreement.Pair[float64]) (ag
 // The intervals contain the truth about as often as they say, also where the pairs are few or nearly all agree.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
-	const draws = 400
+	draws, least := 400, .87
+	if testing.Short() {
+		draws, least = 100, .8
+	}
 	table := func(f func(agreement.Table[float64], float64) (agreement.Estimate, error)) func([]agreement.Pair[float64]) (agreement.Estimate, error) {
 		return func(pairs []agreement.Pair[float64]) (agreement.Estimate, error) {
 			table, err := agreement.Tabulate(pairs, 0, 1)
@@ -85,7 +88,7 @@ func TestCoverage(t *testing.T) {
 				t.Parallel()
 				n := draws
 				if name == "alpha" {
-					n = 150 // each is computed once for every unit
+					n = draws * 3 / 8 // each is computed once for every unit
 				}
 				rng, truth := rand.New(rand.NewPCG(13, 2)), w.truth(t, func(pairs []agreement.Pair[float64]) (agreement.Estimate, error) {
 					return statistic(pairs)
@@ -106,8 +109,8 @@ func TestCoverage(t *testing.T) {
 				require.Greater(t, defined, n*9/10)
 				share := float64(covered) / float64(defined)
 				t.Logf("truth %.3f, covered %.3f, mean width %.3f", truth, share, width)
-				// With 1,000 draws (alpha: 200) it is .921 to .985; the standard error of these is .011 and .018.
-				require.Greater(t, share, .87)
+				// With 1,000 draws (alpha: 200) it is .921 to .985; the standard error of 400 is .011, of 150 .018.
+				require.Greater(t, share, least)
 			})
 		}
 	}
