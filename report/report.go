@@ -51,6 +51,9 @@ type Options struct {
 	By                  By
 	// Since and Until keep to counts of whole days: see store.CountFilter. Zero: no limit.
 	Since, Until time.Time
+	// Build and Against compare two builds of a worker, on every score, over the runs that the store has learned of from Since, by default
+	// seven days before, to Until.
+	Build, Against string
 	// Definitions are the definitions of known experiments. Define returns what the workflow says that manages an experiment:
 	// the definition of every other one, and promotions against the verdict; nil, nil for an unknown one, whose definition is
 	// then the one that workers registered first, or inferred. For inferred ones Metric and Control name the primary metric and the control, instead
@@ -87,6 +90,8 @@ type Report struct {
 	Runs        []RunCount       `json:"runs,omitempty"`
 	CountedAsOf time.Time        `json:"counted_as_of,omitzero"`
 	Deviations  []Deviation      `json:"deviations,omitempty"`
+	// Builds are set if two builds are compared, and then nothing else is.
+	Builds *Builds `json:"builds,omitempty"`
 	// Unflushed are runs that ended without handing over their scores.
 	Unflushed []Ended `json:"unflushed"`
 	// UnflushedCut tells that there may be more of them: the server is asked about the newest.
@@ -125,6 +130,14 @@ func Build(ctx context.Context, s Reader, o Options) (Report, error) {
 	r := Report{AsOf: o.Now.UTC(), Session: o.Session, Experiments: []Experiment{}, Unflushed: []Ended{}}
 	if o.Version != "" && o.Experiment == "" {
 		return r, scoring.Invalid("version", "of which experiment?")
+	}
+	if o.Build != "" || o.Against != "" {
+		if err := o.checkBuilds(); err != nil {
+			return r, err
+		}
+		var err error
+		r.Builds, err = compareBuilds(ctx, s, o)
+		return r, err
 	}
 	if o.Counted() {
 		return r, r.count(ctx, s, o)

@@ -270,10 +270,12 @@ type RunFilter struct {
 	Run        scoring.Run
 	Session    scoring.Session
 	Experiment string // runs of chains assigned in the experiment
-	Unflushed  bool   // only runs known from an assignment, a step score or an expectation that never flushed
-	Superseded bool   // also runs that were reset away
-	Newest     bool   // the newest first, instead of the order of arrival
-	Limit      int
+	// Since and Until select runs that the store has learned of since a time and before another, by its own clock where it has kept that.
+	Since, Until time.Time
+	Unflushed    bool // only runs known from an assignment, a step score or an expectation that never flushed
+	Superseded   bool // also runs that were reset away
+	Newest       bool // the newest first, instead of the order of arrival
+	Limit        int
 }
 
 // OutcomeState is what became of an outcome so far.

@@ -37,12 +37,16 @@ func (s *starter) reportCommand() *cobra.Command {
 			"empty where there is no value. The columns are, in this order:\n  " + strings.Join(display.Columns, ", ") + "\n\n" +
 			"With --by day, build or attribute, and with --since or --until, it counts scores and runs, and decides nothing: no experiment\n" +
 			"was planned for a part of its days, and neither builds nor attributes are randomised. Days are whole, and in UTC.\n\n" +
+			"With --build and --against it compares two builds of a worker on every score, over the hours in which both ran: of the last\n" +
+			"seven days, or from --since to --until, and of 200,000 runs at most. Nothing was randomised, so it decides nothing. Its columns are, with --output csv:\n  " +
+			strings.Join(display.BuildColumns, ", ") + "\n\n" +
 			"With --plot it writes sequence and forest, each as .svg and .png, to DIR/<experiment>/<version>: how the variants\n" +
 			"differed from the control as units matured, and how they differ now in every metric.",
 		Example: `  starter report
   starter report retriever --by step --output json
   starter report --by day --since 168h
   starter report --by attribute=prompt
+  starter report --build 2.4.0 --against 2.3.1 --since 48h
   starter report retriever --output csv > retriever.csv
   starter report retriever --plot plots
   starter report --session customer=42`,
@@ -51,8 +55,10 @@ func (s *starter) reportCommand() *cobra.Command {
 		{flag: "output", short: "o", fallback: "text", kind: "text|json|csv", usage: "form of the results", read: oneOf(&s.output, "text", "json", csvOutput)},
 		s.database(),
 		{flag: "by", kind: "variant|step|day|build|attribute=KEY", usage: "only scores of runs, or of steps; or counts by day, build or an attribute of runs", read: byOf(&o.By)},
-		{flag: "since", kind: "DAY|duration", usage: "only counts since a day (2026-03-01), or of the last days (168h)", read: dayOf(&o.Since)},
-		{flag: "until", kind: "DAY|duration", usage: "only counts before a day, or up to some time ago", read: dayOf(&o.Until)},
+		{flag: "since", kind: "DAY|duration", usage: "only counts, or runs of builds, since a day (2026-03-01), or of the last days (168h)", read: dayOf(&o.Since)},
+		{flag: "until", kind: "DAY|duration", usage: "only counts, or runs of builds, before a day, or up to some time ago", read: dayOf(&o.Until)},
+		{flag: "build", kind: "BUILD", usage: "compare this build of a worker, on every score", read: textOf(&o.Build)},
+		{flag: "against", kind: "BUILD", usage: "the build that it is compared with", read: textOf(&o.Against)},
 		{flag: "metric", kind: "SCORE", usage: "the score that a decision is about, where the report would have to guess", read: textOf(&o.Metric)},
 		{flag: "control", kind: "VARIANT", usage: "the variant that the others are compared with (default the one with the lowest mean)", read: textOf(&o.Control)},
 		{flag: "plot", kind: "DIR", usage: "directory to write plots to", read: textOf(&plots)},
@@ -69,7 +75,10 @@ func (s *starter) reportCommand() *cobra.Command {
 func (s *starter) report(ctx context.Context, db store.Store, o report.Options, plots string) error {
 	connect, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	if c, connection, err := s.dial(connect); err == nil {
+	builds := o.Build != "" || o.Against != ""
+	if builds {
+		cancel() // the server has nothing to say of them
+	} else if c, connection, err := s.dial(connect); err == nil {
 		defer c.Close()
 		o = o.WithTemporal(c, connection.Namespace)
 	}
@@ -78,6 +87,9 @@ func (s *starter) report(ctx context.Context, db store.Store, o report.Options, 
 	r, err := report.Build(ctx, db, o)
 	if errors.Is(err, store.ErrNotFound) {
 		return s.noExperiment(ctx, db, o.Experiment)
+	}
+	if invalid := new(scoring.InvalidError); builds && errors.As(err, &invalid) {
+		return usage("--%s: %s", invalid.Field, invalid.Reason)
 	}
 	if err != nil {
 		return err

@@ -25,8 +25,13 @@ var Columns = []string{
 // for the variant that the others are compared with. The engine's facts are the scores run.failed, run.duration (in
 // seconds) and run.attempts. The rows of shadow variants have true in the column shadow, and there the difference is to
 // the control on the same units.
+//
+// A comparison of builds has a line for each score and step, under [BuildColumns].
 func CSV(out io.Writer, r report.Report) error {
 	w := csv.NewWriter(out)
+	if r.Builds != nil {
+		return buildsCSV(w, r)
+	}
 	if err := w.Write(Columns); err != nil {
 		return err
 	}

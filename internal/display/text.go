@@ -22,6 +22,11 @@ const maxBehind = 5 * time.Second
 // Text writes the report for a terminal.
 func Text(out io.Writer, r report.Report) error {
 	w := bufio.NewWriter(out)
+	if r.Builds != nil {
+		writeBuilds(w, *r.Builds)
+		fmt.Fprintf(w, "as of %s\n", r.AsOf.UTC().Format(time.DateTime+" MST"))
+		return w.Flush()
+	}
 	for _, e := range r.Experiments {
 		if r.CountedAsOf.IsZero() || len(r.Scores) > 0 || e.Units > 0 {
 			writeExperiment(w, e)

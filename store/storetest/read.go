@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -108,6 +109,17 @@ var readTests = []namedTest{
 		all, err := b.Runs(t.Context(), store.RunFilter{})
 		require.NoError(t, err)
 		require.Equal(t, []scoring.RunFacts{all[len(all)-1], all[len(all)-2]}, newest)
+	}},
+	{"runs since a time", func(t *testing.T, b bench) {
+		b.flush(t, flush(freshRun(), 10))
+		for since, want := range map[time.Duration]int{-time.Hour: 1, time.Hour: 0} {
+			runs, err := b.Runs(t.Context(), store.RunFilter{Since: time.Now().Add(since)})
+			require.NoError(t, err)
+			require.Len(t, runs, want)
+			runs, err = b.Runs(t.Context(), store.RunFilter{Until: time.Now().Add(since)})
+			require.NoError(t, err)
+			require.Len(t, runs, 1-want)
+		}
 	}},
 	{"the run of a key", func(t *testing.T, b bench) {
 		r, other := freshRun(), freshRun()

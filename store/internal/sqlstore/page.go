@@ -76,7 +76,7 @@ func (s *Store) newestScores(ctx context.Context, f store.Filter, p store.Page) 
 	}
 	c := s.scoreConditions(f, false)
 	c.add("s.id < ?", before)
-	if err := s.near(ctx, &c, f); err != nil {
+	if err := s.near(ctx, &c, "s.id", oldScores, f.Since, f.Until); err != nil {
 		return nil, "", err
 	}
 	scores, places, err := s.scoresWhere(ctx, c, ` ORDER BY s.id DESC`+limit(p.Limit+1), false)
@@ -90,21 +90,21 @@ func (s *Store) newestScores(ctx context.Context, f store.Filter, p store.Page) 
 // and a closer may be late.
 const outOfOrder = 10_000
 
-// near keeps to the ids around the times of a filter, so that a page does not look for scores where there are none.
-func (s *Store) near(ctx context.Context, c *conditions, f store.Filter) error {
+// near keeps to the ids around the times of a filter, so that nobody looks for rows where there are none.
+func (s *Store) near(ctx context.Context, c *conditions, id string, of prunable, since, until time.Time) error {
 	for _, bound := range []struct {
 		at     time.Time
 		clause string
 		slack  int64
-	}{{f.Since, "s.id >= ?", -outOfOrder}, {f.Until, "s.id < ?", outOfOrder}} {
+	}{{since, id + " >= ?", -outOfOrder}, {until, id + " < ?", outOfOrder}} {
 		if bound.at.IsZero() {
 			continue
 		}
-		id, err := eraser{Store: s}.firstSince(ctx, oldScores, micro(bound.at))
+		first, err := eraser{Store: s}.firstSince(ctx, of, micro(bound.at))
 		if err != nil {
 			return err
 		}
-		c.add(bound.clause, id+bound.slack)
+		c.add(bound.clause, first+bound.slack)
 	}
 	return nil
 }

@@ -273,6 +273,15 @@ func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}
+	if !f.Since.IsZero() {
+		c.add(runLearned+" >= ?", micro(f.Since))
+	}
+	if !f.Until.IsZero() {
+		c.add(runLearned+" < ?", micro(f.Until))
+	}
+	if err := s.near(ctx, &c, "r.id", oldRuns, f.Since, f.Until); err != nil {
+		return nil, err
+	}
 	order := ` ORDER BY r.id`
 	if f.Newest {
 		order += ` DESC`
