@@ -32,33 +32,33 @@ func TestBuildsAreCompared(t *testing.T) {
 	t.Parallel()
 	s := empty(t)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	steps(t, s, 100, func(_ int, build, step string) int {
+	steps(t, s, 40, func(_ int, build, step string) int {
 		if build == "b2" && step == "Rank" {
-			return 50
+			return 60
 		}
 		return 10
 	})
 	r, said := text(t, s, report.Options{Build: "b2", Against: "b1"})
 	b := r.Builds
-	require.Equal(t, []int{500, 500, 1000, 0}, []int{b.Runs, b.AgainstRuns, b.Read, b.NoBuild})
+	require.Equal(t, []int{200, 200, 400, 0}, []int{b.Runs, b.AgainstRuns, b.Read, b.NoBuild})
 	// All runs of a day start at once; each day is a row of hours of its own, whose ends are left out.
-	require.Equal(t, []int{480, 480}, []int{b.Compared, b.AgainstCompared})
+	require.Equal(t, []int{180, 180}, []int{b.Compared, b.AgainstCompared})
 	require.False(t, b.Cut)
 	for _, step := range []string{"Retrieve", "Rank", "Write"} {
 		good := buildScoreOf(t, b, step, "good")
-		require.Equal(t, []int{480, 480}, []int{good.Scored, good.AgainstScored})
+		require.Equal(t, []int{180, 180}, []int{good.Scored, good.AgainstScored})
 		if step != "Rank" {
 			require.Empty(t, good.Shown)
 			require.True(t, good.DifferenceInterval.Contains(0))
 			continue
 		}
 		require.Equal(t, "lower", good.Shown)
-		require.InDelta(t, -.4, *good.Difference, .1)
+		require.InDelta(t, -.5, *good.Difference, .12)
 		require.True(t, good.DifferenceInterval.Contains(*good.Difference))
 		require.Less(t, *good.PValue, .05)
 	}
 	require.Empty(t, buildScoreOf(t, b, "", experiments.RunFailed).Shown)
-	require.Regexp(t, `(?m)^b2 is lower than b1 by 0\.\d+ \(0\.\d+ to 0\.\d+\) on good of Rank, over the 960 runs of the times in which both ran$`, said)
+	require.Regexp(t, `(?m)^b2 is lower than b1 by 0\.\d+ \(0\.\d+ to 0\.\d+\) on good of Rank, over the 360 runs of the times in which both ran$`, said)
 	require.Contains(t, said, "nothing was randomised: what else changed with the build is in it too")
 	require.NotContains(t, said, "WINNER")
 

@@ -91,8 +91,12 @@ func writeBuilds(w io.Writer, b report.Builds) {
 		if s.Shown == "lower" {
 			by, lo, hi = -by, -hi, -lo
 		}
-		fmt.Fprintf(w, "%s is %s than %s by %s (%s to %s) on %s of %s, over the %d runs of the times in which both ran\n",
-			b.Build, s.Shown, b.Against, short(by), short(lo), short(hi), s.Score, cmp.Or(s.Step, "run"), s.Scored+s.AgainstScored)
+		on := s.Score
+		if s.Step != "" {
+			on += " of " + s.Step
+		}
+		fmt.Fprintf(w, "%s is %s than %s by %s (%s to %s) on %s, over the %d runs of the times in which both ran\n",
+			b.Build, s.Shown, b.Against, short(by), short(lo), short(hi), on, s.Scored+s.AgainstScored)
 	}
 	if !shown {
 		fmt.Fprintln(w, "no difference is shown")
