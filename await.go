@@ -48,6 +48,18 @@ func Bool(name string, b bool) scoring.Score { return scoring.Bool(name, b) }
 // Number returns a score with a number, which must be finite. A scorer may leave its name empty: it is the scorer's.
 func Number(name string, v float64) scoring.Score { return scoring.Number(name, v) }
 
+// MustCategories declares the categories that a score can have, for a variable of a package:
+//
+//	var intent = verdict.MustCategories("intent", "refund", "question", "complaint")
+//
+//	verdict.Record(ctx, intent.Score(answer.Intent))
+//
+// A category that is not in the list makes a score in state error. At most 100 of at most 64 bytes each; it panics if the list is not
+// one ([scoring.NewCategories] returns an error).
+func MustCategories(name string, categories ...string) scoring.Categories {
+	return scoring.MustCategories(name, categories...)
+}
+
 // Decline returns a score that says: I looked, and there is nothing to score. Its state is not applicable.
 func Decline(name, reason string) scoring.Score { return scoring.Decline(name, reason) }
 

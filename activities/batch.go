@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
@@ -79,10 +80,18 @@ func (b Batch) Apply(ctx context.Context, s Taker) (kept *scoring.Assignment, er
 	return kept, nil
 }
 
-// waits tells whether declared expectations or attributes are in b. A worker of a release that knows neither would lose them without a
-// word, so b goes by names that only a later release has: the older worker's tasks fail, and wait for the upgrade.
+// waits tells whether declared expectations, attributes or categories are in b. A worker of a release that does not know them would lose
+// them without a word, so b goes by names that only a later release has: the older worker's tasks fail, and wait for the upgrade.
 func (b Batch) waits() bool {
-	return len(b.Waits) > 0 || b.Flush != nil && (len(b.Flush.Waits) > 0 || len(b.Flush.Facts.Attributes) > 0)
+	if len(b.Waits) > 0 || categorical(b.Records) {
+		return true
+	}
+	f := b.Flush
+	return f != nil && (len(f.Waits) > 0 || len(f.Facts.Attributes) > 0 || categorical(f.Records))
+}
+
+func categorical(records []scoring.Record) bool {
+	return slices.ContainsFunc(records, func(r scoring.Record) bool { return r.Category != "" })
 }
 
 // recordWorkflow is the workflow type that hands b over. A definition, too, waits for a release that knows it.

@@ -331,12 +331,12 @@ func (d Definition) checkMetrics() error {
 	if d.Primary.Required || d.Primary.Margin != 0 {
 		errs = append(errs, scoring.Invalid("primary", "required and margin are for guardrails; the definition has its own margin"))
 	}
-	type key struct{ name, step, per string }
-	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Denominator}: true}
+	type key struct{ name, step, per, equals string }
+	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Denominator, d.Primary.Category}: true}
 	for i, g := range d.Guardrails {
 		field := fmt.Sprintf("guardrail %d", i+1)
 		errs = append(errs, g.check(field))
-		k := key{g.Name, g.Step, g.Denominator}
+		k := key{g.Name, g.Step, g.Denominator, g.Category}
 		if seen[k] {
 			errs = append(errs, scoring.Invalid(field, "%q appears twice", g.String()))
 		}

@@ -68,6 +68,9 @@ type Metric struct {
 
 	// Step is the activity type for scores of steps; a unit's value is the mean over its steps. Empty: scores of the run.
 	Step string `json:"step,omitempty"`
+	// Category makes a boolean metric of a categorical score: whether it is this category. A score without a category is an error. See
+	// [Metric.Equals].
+	Category string `json:"equals,omitempty"`
 	// Lo and Hi bound a [Bounded] metric. [0, 1] when both are 0.
 	Lo float64 `json:"lo,omitempty"`
 	Hi float64 `json:"hi,omitempty"`
@@ -92,6 +95,12 @@ type Metric struct {
 	// Margin is how much worse a required guardrail may be, in units of the metric (for an unbounded one: as a share of the
 	// control). 0 is no worse at all.
 	Margin float64 `json:"margin,omitempty"`
+}
+
+// Equals returns m as the boolean metric that tells whether a categorical score is a category: Metric{Name: "intent"}.Equals("refund").
+func (m Metric) Equals(category string) Metric {
+	m.Type, m.Category = Boolean, category
+	return m
 }
 
 // withDefaults returns m with every default filled in.
@@ -134,6 +143,14 @@ func (m Metric) check(field string) error {
 	}
 	if m.Denominator != "" && m.Covariate != "" {
 		bad("covariate", "a ratio has none")
+	}
+	if m.Category != "" {
+		if err := scoring.CheckCategory(m.Category); err != nil {
+			bad("equals", "%s", err)
+		}
+		if m.Type != Boolean || m.Denominator != "" {
+			bad("equals", "only a boolean metric that is no ratio equals a category")
+		}
 	}
 	switch m.Type {
 	case Boolean, Bounded, Capped, Unbounded:
@@ -188,6 +205,9 @@ func (m Metric) String() string {
 	}
 	if m.Step != "" {
 		s += " of " + m.Step
+	}
+	if m.Category != "" {
+		s += " = " + m.Category
 	}
 	return s
 }

@@ -131,7 +131,7 @@ func (s statement) order(t statement) int {
 	return cmp.Or(cmp.Compare(waits(s.r), waits(t.r)), s.At().Compare(t.At()), s.RecordedAt.Compare(t.RecordedAt),
 		// Said at the same moment: compare the contents, so that every reader decides alike.
 		cmp.Compare(s.r.Source, t.r.Source), cmp.Compare(s.r.State, t.r.State), cmp.Compare(s.r.Value.String(), t.r.Value.String()),
-		cmp.Compare(s.r.Reason, t.r.Reason), cmp.Compare(s.r.Revision, t.r.Revision))
+		cmp.Compare(s.r.Category, t.r.Category), cmp.Compare(s.r.Reason, t.r.Reason), cmp.Compare(s.r.Revision, t.r.Revision))
 }
 
 // lastWord returns the statement that counts, before the given time, from a source that revises itself.
@@ -172,11 +172,12 @@ func firstCall(own []statement) {
 	type identical struct {
 		state    State
 		value    Value
+		category string
 		reason   string
 		observed int64
 	}
 	id := func(s statement) identical {
-		return identical{s.r.State, s.r.Value, s.r.Reason, s.ObservedAt.UnixMicro()}
+		return identical{s.r.State, s.r.Value, s.r.Category, s.r.Reason, s.ObservedAt.UnixMicro()}
 	}
 	first := make(map[identical]time.Time, len(own))
 	for _, s := range own {

@@ -6,11 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Score is one statement about a run or a step: a name, a state and, when the state is [Scored], a value.
+// Score is one statement about a run or a step: a name, a state and, when the state is [Scored], a value or a category.
 type Score struct {
 	Name  string `json:"name"`
 	State State  `json:"state"`
 	Value Value  `json:"value"`
+	// Category is the value of a categorical score, at most [MaxCategory] bytes; Value is not set then. See [NewCategories].
+	Category string `json:"category,omitempty"`
 	// Reason says why, in words. Optional, at most [MaxReason] bytes.
 	Reason string `json:"reason,omitempty"`
 	// Key tells scores of one name on one subject apart. Empty for a score made inside the run; the id and version of
@@ -74,9 +76,20 @@ func (s Score) Validate() error {
 	if !s.State.Valid() {
 		return Invalid("state", "%q is not a state", s.State)
 	}
+	switch {
+	case s.Category == "":
+	case s.State != Scored:
+		return Invalid("category", "a score that is %s has no category", s.State)
+	case s.Value.IsSet():
+		return Invalid("category", "a score has a value or a category, not both")
+	default:
+		if err := CheckCategory(s.Category); err != nil {
+			return err
+		}
+	}
 	if s.State == Scored {
-		if !s.Value.IsSet() {
-			return Invalid("value", "a scored score has a number or a boolean")
+		if !s.Value.IsSet() && s.Category == "" {
+			return Invalid("value", "a scored score has a number, a boolean or a category")
 		}
 		if s.Value.kind == NumberKind {
 			if _, err := NumberValue(s.Value.num); err != nil {
@@ -97,5 +110,13 @@ func (s Score) Validate() error {
 
 // Same tells whether s and t say the same, so that writing t after s changes nothing.
 func (s Score) Same(t Score) bool {
-	return s.State == t.State && s.Value.Equal(t.Value) && s.Reason == t.Reason
+	return s.State == t.State && s.Value.Equal(t.Value) && s.Category == t.Category && s.Reason == t.Reason
+}
+
+// ValueText returns the value or the category as text; empty: it has neither.
+func (s Score) ValueText() string {
+	if s.Category != "" {
+		return s.Category
+	}
+	return s.Value.String()
 }

@@ -218,8 +218,8 @@ func requireScore(t testing.TB, all []scoring.Record, name string, value any) {
 
 // text is a score's value, or its state where it has none.
 func text(s scoring.Score) string {
-	if s.Value.IsSet() {
-		return s.Value.String()
+	if text := s.ValueText(); text != "" {
+		return text
 	}
 	return string(s.State)
 }

@@ -28,9 +28,12 @@ const (
 )
 
 // Bucket returns the coarse form of a score's value that is put into visibility: a boolean unchanged, a number in [-1,
-// 1] cut to one decimal, any other number to two significant digits, and the state of a score without a value. A number
+// 1] cut to one decimal, any other number to two significant digits, a category unchanged, and the state of a score without a value. A number
 // that a float32 can hold counts as the float32's decimal, because it probably was a float32 before.
 func Bucket(s scoring.Score) string {
+	if s.Category != "" {
+		return s.Category
+	}
 	f, ok := s.Value.Float()
 	if !ok {
 		return string(s.State)

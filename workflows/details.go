@@ -49,8 +49,8 @@ func (r *run) details(current string) string {
 		return true
 	}
 	for i, rec := range r.records {
-		line := fmt.Sprintf("- %s = %s", rec.Name, rec.Value)
-		if !rec.Value.IsSet() {
+		line := fmt.Sprintf("- %s = %s", rec.Name, rec.ValueText())
+		if rec.ValueText() == "" {
 			line = fmt.Sprintf("- %s: %s", rec.Name, rec.State)
 		}
 		if !rec.Step.IsZero() {

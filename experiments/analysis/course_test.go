@@ -26,7 +26,7 @@ type course struct {
 	turn  int
 	// Shares of units. By variant where one alone raises an alarm.
 	late, more, moved      float64
-	corrected, skew        float64
+	corrected, skew, named float64
 	reset, unserved, unset map[string]float64
 	changes                []int // units at which the weights change
 	events                 []event
@@ -48,10 +48,13 @@ func drawCourse(t *rapid.T) *course {
 		{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower},
 		{Name: "cost", Denominator: "tickets", Type: experiments.Unbounded},
 	}
+	if rapid.IntRange(0, 3).Draw(t, "category") == 0 {
+		d.Guardrails = append(d.Guardrails, experiments.Metric{Name: "intent", Missing: experiments.MissingNegative}.Equals("refund"))
+	}
 	share := func(what string, of ...float64) float64 { return rapid.SampledFrom(of).Draw(t, what) }
 	c := &course{
 		rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), d: d, turn: rapid.SampledFrom([]int{0, 100, 200, 400}).Draw(t, "turn"),
-		late: share("late", 0, .05, .4), more: share("more", 0, .02, .3), moved: share("moved", 0, 0, .02, .5), corrected: share("corrected", 0, .1), skew: share("skew", 0, 0, 0, .1, .4),
+		late: share("late", 0, .05, .4), more: share("more", 0, .02, .3), moved: share("moved", 0, 0, .02, .5), corrected: share("corrected", 0, .1), skew: share("skew", 0, 0, 0, .1, .4), named: share("named", 0, 0, .7),
 		reset: map[string]float64{}, unserved: map[string]float64{}, unset: map[string]float64{},
 	}
 	for i := range c.shift {
@@ -195,6 +198,9 @@ func (c *course) scores(i int, id, variant string, at time.Time, change ...func(
 	say(scoring.Number("latency", math.Exp(z+by)), observed, 1)
 	say(scoring.Number("cost", 1+z+by), observed, 1)
 	say(scoring.Number("tickets", 1+y), observed, 1)
+	if c.chance(c.named) {
+		say(scoring.Score{Name: "intent", State: scoring.Scored, Category: []string{"refund", "question", "other"}[c.rng.IntN(3)]}, observed, 1)
+	}
 }
 
 // Any course of an experiment, read at any times: the verdict only moves up while every variant gets units, its time and its

@@ -18,9 +18,9 @@ func designOf(exp *experiments.Experiment) *design {
 		e.index[v.Name] = i
 	}
 	e.control = e.index[e.def.Control]
-	e.metrics = []metric{{e.def.Primary}}
+	e.metrics = []metric{{Metric: e.def.Primary}}
 	for _, g := range e.def.Guardrails {
-		e.metrics = append(e.metrics, metric{g})
+		e.metrics = append(e.metrics, metric{Metric: g})
 	}
 	return e
 }

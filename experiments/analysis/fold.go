@@ -228,7 +228,7 @@ func (f *Fold) find(r *Reader, s *subject) {
 						continue
 					}
 					if _, ok := c.record(rec); ok {
-						x.kind = x.kind.or(kindOf(rec.Value))
+						x.kind = x.kind.or(kindOf(rec.Score))
 					}
 				}
 			}
@@ -258,10 +258,10 @@ func (f *Fold) settle() {
 		}
 		m := x.kind.metric(x.place)
 		switch {
-		case x.exp != nil && x.exp.metrics[0].Type == m.Type:
+		case x.exp != nil && x.exp.metrics[0].Type == m.Type && x.exp.metrics[0].any == x.kind.categories:
 			continue
 		case x.exp != nil && x.scored():
-			f.stale = "the scores " + x.place.Name + " are of another kind than they were: " + string(m.Type)
+			f.stale = "the scores " + x.place.Name + " are of another kind than they were: " + x.kind.String()
 			continue
 		}
 		x.about(f.def, m)
@@ -477,7 +477,7 @@ func (f *Fold) code(c *packed.Coder) {
 	})
 	for _, p := range places {
 		x := f.found(p)
-		c.Bool(&x.said, &x.kind.numbers, &x.kind.beyond)
+		c.Bool(&x.said, &x.kind.numbers, &x.kind.beyond, &x.kind.categories)
 		if c.Reading() && !x.declared {
 			x.about(f.def, x.kind.metric(p))
 		}
@@ -503,4 +503,7 @@ func (x *aside) code(c *packed.Coder) {
 		return
 	}
 	packed.Fixed(c, x.metrics, func(m **tally) { (*m).code(c) })
+	if x.shares != nil {
+		x.shares.code(c)
+	}
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // metric is a metric of a definition, as its scores are read.
-type metric struct{ experiments.Metric }
+type metric struct {
+	experiments.Metric
+	any bool // of a categorical score: 1 for each category
+}
 
 // engine tells whether the engine knows the metric of every run.
 func (m metric) engine() bool {

@@ -44,7 +44,7 @@ func (w window) read(m metric, groups []group) Outcome {
 		return out
 	}
 	for _, g := range groups {
-		if s := w.said(g.own, m.Covariate, ""); s.state == scoring.Scored && measurable(s.value) {
+		if s := w.said(g.own, asked{Place: Place{Name: m.Covariate}}); s.state == scoring.Scored && measurable(s.value) {
 			out.Covariate, out.HasCovariate = s.value, true
 			break
 		}
@@ -108,9 +108,9 @@ func rank(s scoring.State) int {
 func (w window) chain(m metric, c view) Outcome {
 	per := statement{}
 	if m.Denominator != "" {
-		per = w.said(c, m.Denominator, m.Step)
+		per = w.said(c, asked{Place: Place{m.Step, m.Denominator}})
 	}
-	return w.outcome(m, w.said(c, m.Name, m.Step), per)
+	return w.outcome(m, w.said(c, m.asked()), per)
 }
 
 // outcome turns statements into an outcome. A value that the metric cannot have is an error, not a score.
@@ -196,9 +196,9 @@ func average(values []float64) float64 {
 	return min(max(math.Ldexp(small/n, 64), -math.MaxFloat64), math.MaxFloat64)
 }
 
-// said returns the statement of the newest run of a chain that has scores of a name. scoring.Holding decides which
+// said returns the statement of the newest run of a chain that has scores of a place. scoring.Holding decides which
 // revision of each score holds, here at the end of the window and in the store now.
-func (w window) said(c view, name, step string) statement {
+func (w window) said(c view, q asked) statement {
 	type identity struct {
 		run       scoring.Run
 		step, key string
@@ -206,7 +206,7 @@ func (w window) said(c view, name, step string) statement {
 	type history struct{ known, all []scoring.Record } // known by the seal, and now
 	histories := map[identity]*history{}
 	var order []identity
-	for _, r := range c.records[name] {
+	for _, r := range c.records[q.Name] {
 		known, ok := w.record(r)
 		if w.gone(r.Superseded, r.SupersededAt) || c.out[r.Run] {
 			continue
@@ -232,7 +232,7 @@ func (w window) said(c view, name, step string) statement {
 	for _, id := range order {
 		h := histories[id]
 		r, since, ok := scoring.Holding(h.known, w.until)
-		ok = ok && stepType(r.Step) == step
+		ok = ok && stepType(r.Step) == q.Step
 		if ok {
 			holding = append(holding, held{id, r, since})
 		}
@@ -240,7 +240,7 @@ func (w window) said(c view, name, step string) statement {
 			continue
 		}
 		now, _, scored := scoring.Holding(h.all, time.Time{})
-		late = late || scored && stepType(now.Step) == step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+		late = late || scored && stepType(now.Step) == q.Step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
 	}
 	if len(holding) == 0 {
 		return statement{late: late}
@@ -258,14 +258,20 @@ func (w window) said(c view, name, step string) statement {
 	s := statement{late: late}
 	for _, h := range holding {
 		s.known = latest(s.known, h.r.FirstRecorded())
-		if y, ok := h.r.Value.Float(); ok && h.r.State == scoring.Scored {
+		state := h.r.State
+		if y, ok := q.number(h.r.Score); ok && state == scoring.Scored {
 			s.values = append(s.values, y)
 			s.value += y
 			if h.since.After(s.at) {
 				s.at = h.since
 			}
-		} else if rank(h.r.State) > rank(s.state) {
-			s.state = h.r.State
+			continue
+		}
+		if state == scoring.Scored {
+			state = scoring.Failed // it is of another kind
+		}
+		if rank(state) > rank(s.state) {
+			s.state = state
 		}
 	}
 	if n := len(s.values); n > 0 {

@@ -40,6 +40,9 @@ type EndingCount struct {
 type PlaceReport struct {
 	Place
 	Variants []Result
+	// Scored counts the units of each variant that have a category, and Shares has the categories, if the score is categorical.
+	Scored []int
+	Shares []Share
 }
 
 // About returns a definition as if the experiment were about other metrics.
@@ -72,24 +75,36 @@ func IsUsage(score string) bool {
 
 // kind is which values the scores of a place have.
 type kind struct {
-	numbers bool // one is no boolean
-	beyond  bool // one is outside of 0 to 1
+	numbers    bool // one is no boolean
+	beyond     bool // one is outside of 0 to 1
+	categories bool // one is a category: the others are errors
 }
 
-func (k kind) or(o kind) kind { return kind{k.numbers || o.numbers, k.beyond || o.beyond} }
+func (k kind) or(o kind) kind {
+	return kind{k.numbers || o.numbers, k.beyond || o.beyond, k.categories || o.categories}
+}
 
-func kindOf(v scoring.Value) (k kind) {
-	if y, ok := v.Float(); ok {
-		k.numbers = v.Kind() != scoring.BoolKind
+func kindOf(s scoring.Score) (k kind) {
+	k.categories = s.Category != ""
+	if y, ok := s.Value.Float(); ok {
+		k.numbers = s.Value.Kind() != scoring.BoolKind
 		k.beyond = k.numbers && (y < 0 || y > 1)
 	}
 	return k
+}
+
+func (k kind) String() string {
+	if k.categories {
+		return "categories"
+	}
+	return string(k.metric(Place{}).Type)
 }
 
 // metric is the metric of a place that the definition does not have. The meaning of a failed run is unknown.
 func (k kind) metric(p Place) experiments.Metric {
 	m := experiments.Metric{Name: p.Name, Step: p.Step, Type: experiments.Boolean, FailureUnknown: true}
 	switch {
+	case k.categories:
 	case k.numbers && k.beyond:
 		m.Type = experiments.Unbounded
 	case k.numbers:
@@ -109,6 +124,7 @@ type aside struct {
 	kind     kind
 	exp      *design
 	metrics  []*tally
+	shares   *shares // nil: the score is not categorical
 }
 
 // newAside returns the empty state of metrics; exp is nil if they are no metrics of an experiment.
@@ -123,7 +139,13 @@ func (x *aside) about(d experiments.Definition, metrics ...experiments.Metric) {
 	if err != nil {
 		return
 	}
-	x.exp = designOf(exp)
+	x.exp, x.shares = designOf(exp), nil
+	if x.kind.categories {
+		x.exp.metrics[0].any = true
+	}
+	if x.kind.categories || metrics[0].Category != "" {
+		x.shares = newShares(len(x.exp.names))
+	}
 	x.metrics = x.exp.analysis().metrics
 	for _, m := range x.metrics {
 		m.beside = true
@@ -135,6 +157,9 @@ func (x *aside) add(r *Reader, s *subject, at stratum, v int, p []float64, seale
 	u := r.unit(s, x.exp.metrics)
 	for i, m := range x.metrics {
 		m.add(at, v, u, u.Outcomes[i], p, sealed)
+	}
+	if x.shares != nil && u.Mature {
+		x.shares.add(v, r.categories(s, x.place))
 	}
 	return u
 }
@@ -215,7 +240,11 @@ func (f *Fold) overview(now time.Time, left Left) Overview {
 	}
 	for _, x := range slices.SortedFunc(slices.Values(f.places), func(a, b *aside) int { return a.place.compare(b.place) }) {
 		if x.said && x.exp != nil {
-			o.Places = append(o.Places, PlaceReport{x.place, f.main.results(x, j)[0].Variants})
+			p := PlaceReport{Place: x.place, Variants: f.main.results(x, j)[0].Variants}
+			if x.shares != nil {
+				p.Scored, p.Shares = slices.Clone(x.shares.scored), x.shares.list()
+			}
+			o.Places = append(o.Places, p)
 		}
 	}
 	return o

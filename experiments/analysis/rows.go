@@ -470,7 +470,7 @@ func (w window) known(m metric, groups []group) (at time.Time) {
 	}
 	for _, g := range groups {
 		for _, c := range append([]view{g.own}, g.others...) {
-			at = latest(at, w.said(c, m.Name, m.Step).known)
+			at = latest(at, w.said(c, m.asked()).known)
 		}
 	}
 	return at

@@ -183,8 +183,10 @@ type Tally struct {
 	Place
 	Variant string
 	Counts
-	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none.
+	// Mean is over the scored units, with true as 1 and false as 0; nil if there is none, and of a categorical score.
 	Mean *float64
+	// Shares counts the scored units of a categorical score by category.
+	Shares map[string]float64
 }
 
 // Tallies counts each unit once, in each place where a unit has a score, of any value. They are in the
@@ -205,32 +207,31 @@ func (r *Reader) Tallies() []Tally {
 	for _, p := range all {
 		of := map[string]*plainTally{}
 		for _, name := range r.names {
-			of[name] = &plainTally{}
+			of[name] = &plainTally{categorical: found[p]}
 		}
 		said := false
 		for _, s := range r.order {
 			if s.tooLate {
 				continue
 			}
-			u := r.unit(s, []metric{plainMetric(p)})
-			of[u.Variant].add(u)
+			u := of[s.first.Variant].add(r, s, p)
 			said = said || u.Outcomes[0].State != "" || u.Outcomes[0].Late
 		}
 		if !said {
 			continue // all of it was taken back
 		}
 		for _, name := range r.names {
-			out = append(out, Tally{p, name, of[name].Counts, of[name].mean()})
+			out = append(out, of[name].tally(p, name))
 		}
 	}
 	return out
 }
 
-// places adds the places of a chain's scores.
+// places adds the places of a chain's scores, and whether they are categorical.
 func (c *chain) places(found map[Place]bool) {
 	for _, records := range c.records {
 		for _, r := range records {
-			found[PlaceOf(r)] = true
+			found[PlaceOf(r)] = found[PlaceOf(r)] || r.Category != ""
 		}
 	}
 }
@@ -239,27 +240,44 @@ func (c *chain) places(found map[Place]bool) {
 const plain experiments.Type = ""
 
 func plainMetric(p Place) metric {
-	return metric{experiments.Metric{Name: p.Name, Step: p.Step, Type: plain, FailureUnknown: true}}
+	return metric{Metric: experiments.Metric{Name: p.Name, Step: p.Step, Type: plain, FailureUnknown: true}}
 }
 
+// plainTally counts the units of a place.
 type plainTally struct {
 	Counts
-	values []float64
+	categorical bool
+	values      []float64
+	shares      map[string]float64
 }
 
-func (t *plainTally) add(u Unit) {
+func (t *plainTally) add(r *Reader, s *subject, p Place) Unit {
+	m := plainMetric(p)
+	m.any = t.categorical
+	u := r.unit(s, []metric{m})
 	o := u.Outcomes[0]
 	t.count(u, o)
-	if u.Mature && o.State == scoring.Scored {
+	switch {
+	case !u.Mature || o.State != scoring.Scored:
+	case !t.categorical:
 		t.values = append(t.values, o.Value)
+	default:
+		if t.shares == nil {
+			t.shares = map[string]float64{}
+		}
+		for category, share := range r.categories(s, p) {
+			t.shares[category] += share
+		}
 	}
+	return u
 }
 
-func (t *plainTally) mean() *float64 {
-	if len(t.values) == 0 {
-		return nil
+func (t *plainTally) tally(p Place, variant string) Tally {
+	out := Tally{Place: p, Variant: variant, Counts: t.Counts, Shares: t.shares}
+	if len(t.values) > 0 {
+		out.Mean = number(average(t.values))
 	}
-	return number(average(t.values))
+	return out
 }
 
 // Scores counts all scores by place, a run being a unit, whether it is in an experiment or not. Assigned counts the runs
@@ -268,10 +286,12 @@ func Scores(records []scoring.Record) []Tally {
 	r := &Reader{chains: map[chainID]*chain{}, runs: map[scoring.Run]chainID{}}
 	of := map[Place]map[chainID]*subject{}
 	var order []Place
+	categorical := map[Place]bool{}
 	for _, rec := range records {
 		id := chainID{rec.Run.Namespace, rec.Run.WorkflowID, rec.Run.RunID}
 		c, p := r.chain(id), PlaceOf(rec)
 		c.records[rec.Name] = append(c.records[rec.Name], rec)
+		categorical[p] = categorical[p] || rec.Category != ""
 		if of[p] == nil {
 			of[p] = map[chainID]*subject{}
 			order = append(order, p)
@@ -282,11 +302,11 @@ func Scores(records []scoring.Record) []Tally {
 	}
 	var out []Tally
 	for _, p := range order {
-		t := &plainTally{}
+		t := &plainTally{categorical: categorical[p]}
 		for _, id := range slices.SortedFunc(maps.Keys(of[p]), chainID.compare) {
-			t.add(r.unit(of[p][id], []metric{plainMetric(p)}))
+			t.add(r, of[p][id], p)
 		}
-		out = append(out, Tally{Place: p, Counts: t.Counts, Mean: t.mean()})
+		out = append(out, t.tally(p, ""))
 	}
 	return out
 }

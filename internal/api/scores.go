@@ -26,6 +26,8 @@ type scoreRequest struct {
 	// State is "scored" when empty. Only a scored score has a value.
 	State scoring.State `json:"state,omitempty"`
 	Value value         `json:"value"`
+	// Category is in place of a value.
+	Category string `json:"category,omitempty"`
 	// Key tells scores of one name on one subject apart. The same key again is a revision.
 	Key        string            `json:"key,omitempty"`
 	Reason     string            `json:"reason,omitempty"`
@@ -37,12 +39,13 @@ type scoreRequest struct {
 
 // scoreAnswer describes the recorded score.
 type scoreAnswer struct {
-	Run   scoring.Run   `json:"run,omitzero"`
-	Step  scoring.Step  `json:"step,omitzero"`
-	Name  string        `json:"name"`
-	Key   string        `json:"key,omitempty"`
-	State scoring.State `json:"state"`
-	Value scoring.Value `json:"value"`
+	Run      scoring.Run   `json:"run,omitzero"`
+	Step     scoring.Step  `json:"step,omitzero"`
+	Name     string        `json:"name"`
+	Key      string        `json:"key,omitempty"`
+	State    scoring.State `json:"state"`
+	Value    scoring.Value `json:"value"`
+	Category string        `json:"category,omitempty"`
 	// Held tells that no run has declared the key yet: the first to declare it gets the score.
 	Held bool `json:"held,omitempty"`
 	// Repeated tells that the same request was answered before.
@@ -67,7 +70,7 @@ func (a *api) scores(r *http.Request, body []byte) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := scoreAnswer{Run: rec.Run, Step: rec.Step, Name: rec.Name, Key: rec.Key, State: rec.State, Value: rec.Value}
+	answer := scoreAnswer{Run: rec.Run, Step: rec.Step, Name: rec.Name, Key: rec.Key, State: rec.State, Value: rec.Value, Category: rec.Category}
 	switch {
 	case in.RunKey != "":
 		err = a.recordKeyed(r.Context(), in.RunKey, rec, key, hash, &answer)
@@ -105,7 +108,7 @@ func (a *api) recordKeyed(ctx context.Context, runKey string, rec scoring.Record
 // record makes the record that a request means.
 func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, error) {
 	said := scoring.Score{
-		Name: in.Name, State: cmp.Or(in.State, scoring.Scored), Value: in.Value.Value, Key: in.Key, Reason: in.Reason,
+		Name: in.Name, State: cmp.Or(in.State, scoring.Scored), Value: in.Value.Value, Category: in.Category, Key: in.Key, Reason: in.Reason,
 		ObservedAt: in.ObservedAt.Time, Sessions: in.Sessions,
 	}
 	rec := scoring.NewRecord(said, scoring.FromClient, scoring.Run{}, in.Step, time.Now().UTC())

@@ -44,12 +44,8 @@ func (l scoreList) table() (columns []string, rows [][]string, next store.Cursor
 		"build_id", "observed_at", "recorded_at", "revision", "retracted", "superseded",
 	}
 	for _, r := range l.Scores {
-		value := ""
-		if r.Value.IsSet() {
-			value = r.Value.String()
-		}
 		rows = append(rows, []string{
-			r.Run.Namespace, r.Run.WorkflowID, r.Run.RunID, r.Step.ID, r.Step.Type, r.Name, r.Key, string(r.State), value, r.Reason, string(r.Source),
+			r.Run.Namespace, r.Run.WorkflowID, r.Run.RunID, r.Step.ID, r.Step.Type, r.Name, r.Key, string(r.State), r.ValueText(), r.Reason, string(r.Source),
 			r.Scorer, r.ScorerVersion, r.BuildID, timeText(r.ObservedAt), timeText(r.RecordedAt), strconv.Itoa(r.Revision),
 			strconv.FormatBool(r.Retracted), strconv.FormatBool(r.Superseded),
 		})

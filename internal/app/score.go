@@ -23,10 +23,11 @@ type scoreFlags struct {
 func (s *starter) scoreCommand() *cobra.Command {
 	var f scoreFlags
 	return s.command(&cobra.Command{
-		Use:   "score (--workflow-id ID [--run-id ID] | --key KEY | --token TOKEN) --name NAME (--value VALUE | --not-applicable)",
+		Use:   "score (--workflow-id ID [--run-id ID] | --key KEY | --token TOKEN) --name NAME (--value VALUE | --category TEXT | --not-applicable)",
 		Short: "Score a run, open or long closed",
 		Example: `  starter score --workflow-id order-7 --name thumbs_up --value true
   starter score --key message-12 --name quality --value 0.8 --reason "missed one point"
+  starter score --workflow-id order-7 --name intent --category refund
   starter score --workflow-id order-7 --name quality --not-applicable`,
 	}, settings{
 		{flag: "workflow-id", kind: "string", usage: "workflow id of the run", read: textOf(&f.workflowID)},
@@ -38,6 +39,7 @@ func (s *starter) scoreCommand() *cobra.Command {
 		{flag: "step-type", kind: "string", usage: "activity type of the step", read: textOf(&f.stepType)},
 		{flag: "name", kind: "string", usage: "name of the score", read: nonEmpty(&f.score.Name)},
 		{flag: "value", kind: "true|false|number", usage: "value of the score", read: valueOf(&f.score.Value)},
+		{flag: "category", kind: "string", usage: "category, in place of a value", read: textOf(&f.score.Category)},
 		{flag: "not-applicable", kind: "bool", fallback: "false", usage: "there is nothing to score", read: boolOf(&f.notApplicable)},
 		{flag: "reason", kind: "string", usage: "why", read: textOf(&f.score.Reason)},
 		{flag: "score-key", kind: "string", usage: "distinguishes scores of one name on one run", read: textOf(&f.score.Key)},
@@ -51,8 +53,14 @@ func (s *starter) score(ctx context.Context, f scoreFlags) error {
 		f.score.State = scoring.Declined
 	}
 	about, err := f.target()
-	if f.notApplicable == f.score.Value.IsSet() {
-		err = errors.Join(err, usage("give either --value or --not-applicable"))
+	given := 0
+	for _, is := range []bool{f.notApplicable, f.score.Value.IsSet(), f.score.Category != ""} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		err = errors.Join(err, usage("give one of --value, --category and --not-applicable"))
 	}
 	if err == nil {
 		err = f.score.Validate()
@@ -110,8 +118,8 @@ func (f scoreFlags) target() (verdict.Target, error) {
 
 // said is a score in a word.
 func said(s scoring.Score) string {
-	if s.Value.IsSet() {
-		return s.Value.String()
+	if text := s.ValueText(); text != "" {
+		return text
 	}
 	return string(s.State)
 }

@@ -75,7 +75,7 @@ func writeScores(w io.Writer, scores []scoring.Record) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "score\tvalue\tstep\tsource\tobserved\trevision\t"+when(!one, "workflow id\trun id\t")+"reason")
 	for _, r := range scores {
-		value := r.Value.String()
+		value := r.ValueText()
 		if r.State != scoring.Scored {
 			value = string(r.State)
 		}

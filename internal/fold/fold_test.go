@@ -163,6 +163,13 @@ func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Ti
 		values := []scoring.Score{scoring.Bool("stars", true), scoring.Number("stars", .5), scoring.Number("stars", 5)}
 		h.score(t, ctx, a.Run, values[min(n/20, 2)], at.Add(h.upTo(time.Hour)))
 	}
+	if h.chance(.4) { // of which there are more as time goes, and at last one that is none
+		topic := scoring.Score{Name: "topic", State: scoring.Scored, Category: fmt.Sprint("about ", h.rng.IntN(2+n/20))}
+		if n == 70 {
+			topic = scoring.Number("topic", 3)
+		}
+		h.score(t, ctx, a.Run, topic, at.Add(h.upTo(time.Hour)))
+	}
 	if h.chance(.7) {
 		h.flush(t, ctx, a, at, func(f *scoring.Flush) {
 			f.Facts.Status = []scoring.RunStatus{scoring.RunCompleted, scoring.RunFailed, scoring.RunTimedOut}[h.rng.IntN(3)]

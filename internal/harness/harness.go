@@ -273,8 +273,8 @@ func (b *Bench) Scores(run client.WorkflowRun, n int) []string {
 		got = nil
 		pending := 0
 		for _, s := range scores {
-			text := s.Name + "=" + s.Value.String()
-			if !s.Value.IsSet() {
+			text := s.Name + "=" + s.ValueText()
+			if s.ValueText() == "" {
 				text = s.Name + ":" + string(s.State)
 			}
 			if s.State == "pending" {

@@ -219,7 +219,7 @@ func (b bench) said(t *testing.T, f store.Filter) []string {
 	t.Helper()
 	var said []string
 	for _, r := range b.scores(t, f) {
-		text := r.Name + "=" + r.Value.String()
+		text := r.Name + "=" + r.ValueText()
 		if r.State != scoring.Scored {
 			text = r.Name + ":" + string(r.State)
 		}
