@@ -53,6 +53,8 @@ const (
 	ByStep  Dimension = "step"
 	ByBuild Dimension = "build" // not within a Slice
 	ByDay   Dimension = "day"
+	// ByCategory is of scores that have categories.
+	ByCategory Dimension = "category"
 )
 
 // CountFilter says what to count. The zero filter is refused: Of is needed.
@@ -92,6 +94,8 @@ type Count struct {
 	Name  string `json:"name"`
 	Step  string `json:"step,omitempty"`
 	State string `json:"state,omitempty"`
+	// Category is of a categorical score.
+	Category string `json:"category,omitempty"`
 	// Value is of the slice.
 	Value string `json:"value,omitempty"`
 	Build string `json:"build,omitempty"`

@@ -97,7 +97,7 @@ func (b bench) recounted(t *testing.T) {
 		slice(store.CountRuns, f, c, scoring.Value{})
 	}
 	for _, r := range b.scores(t, store.Filter{}) {
-		c := store.Count{Name: r.Name, Step: r.Step.Type, State: string(r.State), Build: r.BuildID, Day: midnight(r.LastSaid())}
+		c := store.Count{Name: r.Name, Step: r.Step.Type, State: string(r.State), Category: r.Category, Build: r.BuildID, Day: midnight(r.LastSaid())}
 		if c.Build == "" || r.Source == scoring.FromScorer {
 			c.Build = facts[r.Run].BuildID
 		}
@@ -121,11 +121,11 @@ func (b bench) recounted(t *testing.T) {
 		}
 	}
 	for of, want := range all {
-		b.counts(t, want, store.CountFilter{Of: of, By: []store.Dimension{store.ByStep, store.ByBuild, store.ByDay}})
+		b.counts(t, want, store.CountFilter{Of: of, By: []store.Dimension{store.ByStep, store.ByBuild, store.ByDay, store.ByCategory}})
 	}
 	for of, by := range sliced {
 		for key, want := range by {
-			b.counts(t, want, store.CountFilter{Of: of, By: []store.Dimension{store.ByStep, store.ByDay}, Slice: key})
+			b.counts(t, want, store.CountFilter{Of: of, By: []store.Dimension{store.ByStep, store.ByDay, store.ByCategory}, Slice: key})
 		}
 	}
 }
@@ -165,6 +165,41 @@ var countTests = []namedTest{
 		g.Facts.OriginalRunID, g.Facts.FirstRunID, g.Facts.StartedAt = first.RunID, first.RunID, at(3)
 		b.flush(t, g)
 		b.counts(t, recount{{Name: "n", State: "scored"}: {1, 1, 4}}, store.CountFilter{Of: store.CountScores, By: []store.Dimension{store.ByBuild}})
+	}},
+	{"categories", func(t *testing.T, b bench) {
+		intent := scoring.MustCategories("intent", "refund", "question", `a "quoted" one`)
+		var all []scoring.Run
+		for i, category := range []string{"refund", "refund", `a "quoted" one`} {
+			r := freshRun()
+			all = append(all, r)
+			f := flush(r, 5, inWorkflow(r, intent.Score(category).WithReason(`"category":"question"`), i))
+			f.Facts.Assigned = []scoring.Ref{{Experiment: "e", Version: "1", Variant: "a"}}
+			b.flush(t, f)
+		}
+		b.record(t, record(all[1], scoring.Number("intent", 2).WithReason(`{"category":"no"}`), 4))
+		kept := b.scores(t, store.Filter{Run: all[0]})
+		require.Equal(t, "refund", kept[0].Category)
+		require.False(t, kept[0].Value.IsSet())
+		one := tally{n: 1}
+		by := store.CountFilter{Of: store.CountScores, By: []store.Dimension{store.ByCategory}}
+		name := func(category string) store.Count { return store.Count{Name: "intent", State: "scored", Category: category} }
+		b.counts(t, recount{name("refund"): one, name(`a "quoted" one`): one, name(""): {1, 1, 2}}, by)
+		b.counts(t, recount{name(""): {3, 1, 2}}, store.CountFilter{Of: store.CountScores})
+		b.record(t, record(all[0], intent.Score("question"), 5), record(all[1], intent.Score("refund"), 5))
+		for _, slice := range []string{"", store.SliceOfExperiment("e", "1")} {
+			by.Slice = slice
+			want := recount{}
+			for _, category := range []string{"question", "refund", `a "quoted" one`} {
+				c := name(category)
+				if slice != "" {
+					c.Value = "a"
+				}
+				want[c] = one
+			}
+			b.counts(t, want, by)
+		}
+		require.Len(t, b.scores(t, store.Filter{Run: all[0], History: true}), 2)
+		b.counted(t)
 	}},
 	{"build and variant may be known later", func(t *testing.T, b bench) {
 		r := freshRun()

@@ -107,18 +107,29 @@ func (s *Store) Counts(ctx context.Context, f store.CountFilter) (counts store.C
 	if !f.Until.IsZero() {
 		c.add("day > 0 AND day <= ?", dayOf(f.Until.Add(-time.Microsecond)))
 	}
+	category := "''"
+	if shown[store.ByCategory] != "" {
+		category = categoryOf
+	}
 	read := `SELECT ` + countColumns + ` FROM %s` + c.String()
-	counts.Rows, err = collect(ctx, s.read, scanCount, `SELECT name, `+column(store.ByStep, "''")+` AS step, state, value, `+column(store.ByBuild, "''")+` AS build, `+column(store.ByDay, "0")+` AS day,
+	counts.Rows, err = collect(ctx, s.read, scanCount, `SELECT name, `+column(store.ByStep, "''")+` AS step, `+stateOf+` AS state, `+category+` AS category, value, `+column(store.ByBuild, "''")+` AS build, `+column(store.ByDay, "0")+` AS day,
 		CAST(SUM(n) AS BIGINT), CAST(SUM(CASE WHEN key LIKE 'marked:%' THEN n ELSE 0 END) AS BIGINT), CAST(SUM(valued) AS BIGINT), SUM(total), SUM(squares)
 		FROM (`+fmt.Sprintf(read, "counts")+` UNION ALL `+fmt.Sprintf(read, "count_deltas")+`) AS c
-		GROUP BY 1, 2, 3, 4, 5, 6 HAVING SUM(n) <> 0`, c.args...)
+		GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING SUM(n) <> 0`, c.args...)
 	// Sorted here, by bytes: how a database compares texts depends on how it was set up.
 	slices.SortFunc(counts.Rows, compareCounts)
 	return counts, err
 }
 
+// The state of a score with a category is counted as scored=CATEGORY.
+const (
+	hasCategory = `SUBSTR(state, 1, 7) = 'scored='`
+	stateOf     = `CASE WHEN ` + hasCategory + ` THEN 'scored' ELSE state END`
+	categoryOf  = `CASE WHEN ` + hasCategory + ` THEN SUBSTR(state, 8) ELSE '' END`
+)
+
 func compareCounts(a, b store.Count) int {
-	for _, texts := range [][2]string{{a.Name, b.Name}, {a.Step, b.Step}, {a.State, b.State}, {a.Value, b.Value}, {a.Build, b.Build}} {
+	for _, texts := range [][2]string{{a.Name, b.Name}, {a.Step, b.Step}, {a.State, b.State}, {a.Category, b.Category}, {a.Value, b.Value}, {a.Build, b.Build}} {
 		if c := strings.Compare(texts[0], texts[1]); c != 0 {
 			return c
 		}
@@ -128,7 +139,7 @@ func compareCounts(a, b store.Count) int {
 
 func scanCount(rows *sql.Rows) (c store.Count, err error) {
 	var day int64
-	err = rows.Scan(&c.Name, &c.Step, &c.State, &c.Value, &c.Build, &day, &c.N, &c.Marked, &c.Valued, &c.Sum, &c.Squares)
+	err = rows.Scan(&c.Name, &c.Step, &c.State, &c.Category, &c.Value, &c.Build, &day, &c.N, &c.Marked, &c.Valued, &c.Sum, &c.Squares)
 	if day > 0 {
 		c.Day = time.Unix(0, 0).UTC().AddDate(0, 0, int(day))
 	}
@@ -152,7 +163,7 @@ func checkCounts(f store.CountFilter) error {
 	}
 	for _, d := range f.By {
 		switch d {
-		case store.ByStep, store.ByDay, store.ByBuild:
+		case store.ByStep, store.ByDay, store.ByBuild, store.ByCategory:
 		default:
 			return scoring.Invalid("by", "%q is not a dimension", string(d))
 		}

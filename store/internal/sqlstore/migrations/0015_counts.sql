@@ -8,7 +8,7 @@ CREATE TABLE counts (
 	value   TEXT   NOT NULL, -- of the slice: the variant, or the attribute's value
 	name    TEXT   NOT NULL, -- of the score or outcome; of a run its workflow type
 	step    TEXT   NOT NULL, -- activity type; of a run the one that made it fail
-	state   TEXT   NOT NULL,
+	state   TEXT   NOT NULL, -- of a score with a category scored=CATEGORY
 	build   TEXT   NOT NULL, -- empty in slices
 	day     BIGINT NOT NULL, -- days since 1970, UTC; 0: not known
 	n       BIGINT NOT NULL,
@@ -63,14 +63,14 @@ CREATE FUNCTION verdict_day(at BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS 
 	SELECT GREATEST(0, COALESCE(at, 0) / 86400000000)
 $$;
 CREATE FUNCTION verdict_score(doc TEXT, source TEXT, score DOUBLE PRECISION, said_at BIGINT, recorded_at BIGINT, build_id TEXT, assigned TEXT, attributes TEXT)
-RETURNS TABLE (key TEXT, value TEXT, step TEXT, build TEXT, day BIGINT, valued BIGINT, total DOUBLE PRECISION, squares DOUBLE PRECISION)
+RETURNS TABLE (key TEXT, value TEXT, step TEXT, category TEXT, build TEXT, day BIGINT, valued BIGINT, total DOUBLE PRECISION, squares DOUBLE PRECISION)
 LANGUAGE sql IMMUTABLE AS $$
-	SELECT k.key, k.value, LEFT(COALESCE(d.step ->> 'type', ''), 200),
+	SELECT k.key, k.value, LEFT(COALESCE(d.step ->> 'type', ''), 200), COALESCE('=' || d.category, ''),
 		CASE WHEN k.key = '' THEN LEFT(COALESCE(CASE WHEN source <> 'scorer' THEN NULLIF(d.build_id, '') END, verdict_score.build_id, ''), 200) ELSE '' END,
 		verdict_day(CASE WHEN said_at = 0 THEN recorded_at ELSE said_at END),
 		CASE WHEN ABS(score) <= 1e15 THEN 1 ELSE 0 END::bigint, CASE WHEN ABS(score) <= 1e15 THEN score ELSE 0 END,
 		CASE WHEN ABS(score) BETWEEN 1e-100 AND 1e15 THEN score * score ELSE 0 END
-	FROM json_to_record(verdict_json(doc)) AS d (step JSON, build_id TEXT), verdict_slices(assigned, attributes) k
+	FROM json_to_record(verdict_json(doc)) AS d (step JSON, category TEXT, build_id TEXT), verdict_slices(assigned, attributes) k
 $$;
 CREATE FUNCTION verdict_run(workflow_type TEXT, failing_step TEXT, status TEXT, build_id TEXT, assigned TEXT, attributes TEXT, started_at BIGINT)
 RETURNS TABLE (key TEXT, value TEXT, name TEXT, step TEXT, state TEXT, build TEXT, day BIGINT)
@@ -83,7 +83,7 @@ CREATE FUNCTION verdict_outcome(met BIGINT, in_time BIGINT) RETURNS TEXT LANGUAG
 	SELECT CASE WHEN in_time > 0 THEN 'matched' WHEN met > 0 THEN 'late' ELSE 'unclaimed' END
 $$;
 CREATE VIEW counted_scores AS
-	SELECT s.id, 'score' AS kind, c.key, c.value, s.name, c.step, s.state, c.build, c.day, 1 AS n, c.valued, c.total, c.squares
+	SELECT s.id, 'score' AS kind, c.key, c.value, s.name, c.step, s.state || c.category AS state, c.build, c.day, 1 AS n, c.valued, c.total, c.squares
 	FROM scores s JOIN runs r ON r.id = s.run, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE s.latest AND NOT s.retracted AND NOT r.superseded;
 CREATE VIEW counted_runs AS
@@ -113,23 +113,23 @@ CREATE VIEW counted_held AS
 CREATE FUNCTION verdict_scores_inserted() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, COUNT(*), SUM(c.valued), SUM(c.total), SUM(c.squares)
+	SELECT 'score', c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day, COUNT(*), SUM(c.valued), SUM(c.total), SUM(c.squares)
 	FROM news s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE s.latest AND NOT s.retracted AND NOT r.superseded
-	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day;
+	GROUP BY c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day;
 	RETURN NULL;
 END $$;
 CREATE FUNCTION verdict_scores_updated() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	INSERT INTO count_deltas (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, SUM(s.sign), SUM(s.sign * c.valued), SUM(s.sign * c.total), SUM(s.sign * c.squares)
+	SELECT 'score', c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day, SUM(s.sign), SUM(s.sign * c.valued), SUM(s.sign * c.total), SUM(s.sign * c.squares)
 	FROM (
 		SELECT SUM(u.sign) AS sign, u.id, u.run, u.name, u.state, u.source, u.value, u.said_at, u.recorded_at, u.doc
 		FROM (SELECT -1 AS sign, o.* FROM olds o UNION ALL SELECT 1, n.* FROM news n) u WHERE u.latest AND NOT u.retracted
 		GROUP BY u.id, u.run, u.name, u.state, u.source, u.value, u.said_at, u.recorded_at, u.doc HAVING SUM(u.sign) <> 0
 	) s, LATERAL (SELECT r.superseded, r.doc FROM runs r WHERE r.id = s.run OFFSET 0) r, LATERAL verdict_facts(r.doc) f, LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, f.build_id, f.assigned, f.attributes) c
 	WHERE NOT r.superseded AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
-	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day
+	GROUP BY c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day
 	HAVING SUM(s.sign) <> 0 OR SUM(s.sign * c.valued) <> 0 OR SUM(s.sign * c.total) <> 0 OR SUM(s.sign * c.squares) <> 0;
 	RETURN NULL;
 END $$;
@@ -162,14 +162,14 @@ BEGIN
 	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'runs' AND r.id > f.done AND r.id <= f.upto)
 	GROUP BY c.key, c.value, c.name, c.step, c.state, c.build, c.day HAVING SUM(r.sign) <> 0
 	UNION ALL
-	SELECT 'score', c.key, c.value, s.name, c.step, s.state, c.build, c.day, SUM(r.sign), SUM(r.sign * c.valued), SUM(r.sign * c.total), SUM(r.sign * c.squares)
+	SELECT 'score', c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day, SUM(r.sign), SUM(r.sign * c.valued), SUM(r.sign * c.total), SUM(r.sign * c.squares)
 	FROM (
 		SELECT SUM(r.sign) AS sign, r.id, r.build_id, r.assigned, r.attributes FROM changed r
 		GROUP BY r.id, r.build_id, r.assigned, r.attributes HAVING SUM(r.sign) <> 0
 	) r, LATERAL (SELECT * FROM scores s WHERE s.run = r.id AND s.latest AND NOT s.retracted OFFSET 0) s,
 		LATERAL verdict_score(s.doc, s.source, s.value, s.said_at, s.recorded_at, r.build_id, r.assigned, r.attributes) c
 	WHERE NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
-	GROUP BY c.key, c.value, s.name, c.step, s.state, c.build, c.day
+	GROUP BY c.key, c.value, s.name, c.step, s.state || c.category, c.build, c.day
 	HAVING SUM(r.sign) <> 0 OR SUM(r.sign * c.valued) <> 0 OR SUM(r.sign * c.total) <> 0 OR SUM(r.sign * c.squares) <> 0;
 	RETURN NULL;
 END $$;
@@ -272,15 +272,15 @@ INSERT INTO count_fills (source, upto, done) SELECT 'held', COALESCE(MAX(id), 0)
 
 -- change counts in sqlite: what a row counts as
 CREATE VIEW counted_scores AS
-	SELECT s.id, s.run, 'score' AS kind, '' AS key, '' AS value, s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) AS step, s.state,
+	SELECT s.id, s.run, 'score' AS kind, '' AS key, '' AS value, s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) AS step, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END AS state,
 		SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' THEN NULLIF(s.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200) AS build,
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000) AS day, 1 AS n, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END AS valued, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END AS total, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END AS squares
 	FROM scores s JOIN runs r ON r.id = s.run WHERE s.latest AND NOT s.retracted AND NOT r.superseded
 	UNION ALL
-	SELECT DISTINCT s.id, s.run, 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200), s.state, '', MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
+	SELECT DISTINCT s.id, s.run, 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200), s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '', MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
 	FROM scores s JOIN runs r ON r.id = s.run, json_each(r.doc, '$.assigned') x WHERE s.latest AND NOT s.retracted AND NOT r.superseded
 	UNION ALL
-	SELECT DISTINCT s.id, s.run, 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200), s.state, '', MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
+	SELECT DISTINCT s.id, s.run, 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), s.name, SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200), s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '', MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
 	FROM scores s JOIN runs r ON r.id = s.run, json_each(r.doc, '$.attributes') x WHERE s.latest AND NOT s.retracted AND NOT r.superseded;
 CREATE VIEW counted_runs AS
 	SELECT r.id, 'run' AS kind, '' AS key, '' AS value, SUBSTR(COALESCE(r.doc ->> '$.workflow_type', ''), 1, 200) AS name, SUBSTR(COALESCE(r.doc ->> '$.failing_step', ''), 1, 200) AS step, COALESCE(r.doc ->> '$.status', '') AS state, SUBSTR(COALESCE(r.doc ->> '$.build_id', ''), 1, 200) AS build,
@@ -312,7 +312,7 @@ CREATE VIEW counted_held AS
 -- change scores in sqlite: counts what statements do to scores
 CREATE TRIGGER scores_inserted AFTER INSERT ON scores WHEN NEW.latest AND NOT NEW.retracted BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -321,14 +321,14 @@ CREATE TRIGGER scores_inserted AFTER INSERT ON scores WHEN NEW.latest AND NOT NE
 END;
 CREATE TRIGGER scores_inserted_sliced AFTER INSERT ON scores WHEN NEW.latest AND NOT NEW.retracted AND EXISTS (SELECT 1 FROM runs r WHERE r.id = NEW.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -337,7 +337,7 @@ CREATE TRIGGER scores_inserted_sliced AFTER INSERT ON scores WHEN NEW.latest AND
 END;
 CREATE TRIGGER scores_left AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN OLD.latest AND NOT OLD.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND OLD.id > f.done AND OLD.id <= f.upto) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', '', '', OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, SUBSTR(COALESCE(CASE WHEN OLD.source <> 'scorer' AND instr(OLD.doc, '"build_id"') THEN NULLIF(OLD.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+	SELECT 'score', '', '', OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state || CASE WHEN instr(OLD.doc, '"category":') THEN COALESCE('=' || (OLD.doc ->> '$.category'), '') ELSE '' END, SUBSTR(COALESCE(CASE WHEN OLD.source <> 'scorer' AND instr(OLD.doc, '"build_id"') THEN NULLIF(OLD.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
 		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
 	FROM runs r WHERE r.id = OLD.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -346,14 +346,14 @@ CREATE TRIGGER scores_left AFTER UPDATE OF latest, retracted, said_at, recorded_
 END;
 CREATE TRIGGER scores_left_sliced AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN OLD.latest AND NOT OLD.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND OLD.id > f.done AND OLD.id <= f.upto) AND EXISTS (SELECT 1 FROM runs r WHERE r.id = OLD.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, '',
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state || CASE WHEN instr(OLD.doc, '"category":') THEN COALESCE('=' || (OLD.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = OLD.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state, '',
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), OLD.name, CASE WHEN instr(OLD.doc, '"step":{') THEN SUBSTR(COALESCE(OLD.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, OLD.state || CASE WHEN instr(OLD.doc, '"category":') THEN COALESCE('=' || (OLD.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN OLD.said_at = 0 THEN OLD.recorded_at ELSE OLD.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(OLD.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value ELSE 0 END, CASE WHEN ABS(OLD.value) <= 1e15 THEN -OLD.value * OLD.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = OLD.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -362,7 +362,7 @@ CREATE TRIGGER scores_left_sliced AFTER UPDATE OF latest, retracted, said_at, re
 END;
 CREATE TRIGGER scores_came AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN NEW.latest AND NOT NEW.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND NEW.id > f.done AND NEW.id <= f.upto) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
+	SELECT 'score', '', '', NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, SUBSTR(COALESCE(CASE WHEN NEW.source <> 'scorer' AND instr(NEW.doc, '"build_id"') THEN NULLIF(NEW.doc ->> '$.build_id', '') END, r.doc ->> '$.build_id', ''), 1, 200),
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -371,14 +371,14 @@ CREATE TRIGGER scores_came AFTER UPDATE OF latest, retracted, said_at, recorded_
 END;
 CREATE TRIGGER scores_came_sliced AFTER UPDATE OF latest, retracted, said_at, recorded_at, state, value ON scores WHEN NEW.latest AND NOT NEW.retracted AND (OLD.latest, OLD.retracted, OLD.said_at, OLD.recorded_at, OLD.state, OLD.value) IS NOT (NEW.latest, NEW.retracted, NEW.said_at, NEW.recorded_at, NEW.state, NEW.value) AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND NEW.id > f.done AND NEW.id <= f.upto) AND EXISTS (SELECT 1 FROM runs r WHERE r.id = NEW.run AND (instr(r.doc, '"assigned":[') OR instr(r.doc, '"attributes":['))) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+	SELECT DISTINCT 'score', 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version'), COALESCE(x.value ->> '$.variant', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.assigned') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state, '',
+	SELECT DISTINCT 'score', CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key'), COALESCE(x.value ->> '$.value', ''), NEW.name, CASE WHEN instr(NEW.doc, '"step":{') THEN SUBSTR(COALESCE(NEW.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, NEW.state || CASE WHEN instr(NEW.doc, '"category":') THEN COALESCE('=' || (NEW.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN NEW.said_at = 0 THEN NEW.recorded_at ELSE NEW.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(NEW.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value ELSE 0 END, CASE WHEN ABS(NEW.value) <= 1e15 THEN NEW.value * NEW.value ELSE 0 END
 	FROM runs r, json_each(r.doc, '$.attributes') x WHERE r.id = NEW.run AND NOT r.superseded
 	ON CONFLICT (kind, key, value, name, step, state, build, day) DO UPDATE SET n = n + excluded.n, valued = valued + excluded.valued,
@@ -456,7 +456,7 @@ CREATE TRIGGER runs_came_sliced AFTER UPDATE OF superseded, doc, started_at ON r
 END;
 CREATE TRIGGER runs_scores_left AFTER UPDATE OF superseded, doc ON runs WHEN NOT OLD.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = OLD.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, OLD.doc ->> '$.build_id', ''), 1, 200),
+	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, OLD.doc ->> '$.build_id', ''), 1, 200),
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
 	FROM scores s WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
@@ -466,7 +466,7 @@ CREATE TRIGGER runs_scores_left AFTER UPDATE OF superseded, doc ON runs WHEN NOT
 END;
 CREATE TRIGGER runs_scores_left_sliced AFTER UPDATE OF superseded, doc ON runs WHEN NOT OLD.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = OLD.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) AND (instr(OLD.doc, '"assigned":[') OR instr(OLD.doc, '"attributes":[')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
 	FROM scores s, (SELECT DISTINCT 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version') AS key, COALESCE(x.value ->> '$.variant', '') AS value FROM json_each(OLD.doc, '$.assigned') x) k WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
@@ -474,7 +474,7 @@ CREATE TRIGGER runs_scores_left_sliced AFTER UPDATE OF superseded, doc ON runs W
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), -1, CASE WHEN ABS(s.value) <= 1e15 THEN -1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN -s.value * s.value ELSE 0 END
 	FROM scores s, (SELECT DISTINCT CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key') AS key, COALESCE(x.value ->> '$.value', '') AS value FROM json_each(OLD.doc, '$.attributes') x) k WHERE s.run = OLD.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
@@ -484,7 +484,7 @@ CREATE TRIGGER runs_scores_left_sliced AFTER UPDATE OF superseded, doc ON runs W
 END;
 CREATE TRIGGER runs_scores_came AFTER UPDATE OF superseded, doc ON runs WHEN NOT NEW.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = NEW.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, NEW.doc ->> '$.build_id', ''), 1, 200),
+	SELECT 'score', '', '', s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, SUBSTR(COALESCE(CASE WHEN s.source <> 'scorer' AND instr(s.doc, '"build_id"') THEN NULLIF(s.doc ->> '$.build_id', '') END, NEW.doc ->> '$.build_id', ''), 1, 200),
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
 	FROM scores s WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
@@ -494,7 +494,7 @@ CREATE TRIGGER runs_scores_came AFTER UPDATE OF superseded, doc ON runs WHEN NOT
 END;
 CREATE TRIGGER runs_scores_came_sliced AFTER UPDATE OF superseded, doc ON runs WHEN NOT NEW.superseded AND EXISTS (SELECT 1 FROM scores s WHERE s.run = NEW.id) AND (OLD.superseded IS NOT NEW.superseded OR OLD.doc IS NOT NEW.doc AND (OLD.doc ->> '$.build_id', OLD.doc ->> '$.assigned', OLD.doc ->> '$.attributes') IS NOT (NEW.doc ->> '$.build_id', NEW.doc ->> '$.assigned', NEW.doc ->> '$.attributes')) AND (instr(NEW.doc, '"assigned":[') OR instr(NEW.doc, '"attributes":[')) BEGIN
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
 	FROM scores s, (SELECT DISTINCT 'experiment:' || (x.value ->> '$.experiment') || '@' || (x.value ->> '$.version') AS key, COALESCE(x.value ->> '$.variant', '') AS value FROM json_each(NEW.doc, '$.assigned') x) k WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
@@ -502,7 +502,7 @@ CREATE TRIGGER runs_scores_came_sliced AFTER UPDATE OF superseded, doc ON runs W
 		total = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE total + excluded.total END,
 		squares = CASE WHEN valued + excluded.valued = 0 THEN 0 ELSE squares + excluded.squares END;
 	INSERT INTO counts (kind, key, value, name, step, state, build, day, n, valued, total, squares)
-	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state, '',
+	SELECT 'score', k.key, k.value, s.name, CASE WHEN instr(s.doc, '"step":{') THEN SUBSTR(COALESCE(s.doc ->> '$.step.type', ''), 1, 200) ELSE '' END, s.state || CASE WHEN instr(s.doc, '"category":') THEN COALESCE('=' || (s.doc ->> '$.category'), '') ELSE '' END, '',
 		MAX(0, COALESCE(CASE WHEN s.said_at = 0 THEN s.recorded_at ELSE s.said_at END, 0) / 86400000000), 1, CASE WHEN ABS(s.value) <= 1e15 THEN 1 ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value ELSE 0 END, CASE WHEN ABS(s.value) <= 1e15 THEN s.value * s.value ELSE 0 END
 	FROM scores s, (SELECT DISTINCT CASE WHEN x.value ->> '$.after' THEN 'marked:' ELSE 'attribute:' END || (x.value ->> '$.key') AS key, COALESCE(x.value ->> '$.value', '') AS value FROM json_each(NEW.doc, '$.attributes') x) k WHERE s.run = NEW.id AND s.latest AND NOT s.retracted
 		AND NOT EXISTS (SELECT 1 FROM count_fills f WHERE f.source = 'scores' AND s.id > f.done AND s.id <= f.upto)
