@@ -188,3 +188,19 @@ func TestPartsOfWaits(t *testing.T) {
 		require.Len(rt, scores, 24, "12 that are scored, 12 that are pending")
 	})
 }
+
+// A release that does not know categories would take such a score for one without a value.
+func TestCategoriesWaitForARelease(t *testing.T) {
+	t.Parallel()
+	run := scoring.Run{WorkflowID: "w", RunID: "r"}
+	plain := []scoring.Record{scoring.NewRecord(scoring.Bool("ok", true), scoring.FromWorkflow, run, scoring.Step{}, time.Unix(0, 0))}
+	named := append(plain, scoring.NewRecord(scoring.MustCategories("intent", "refund").Score("refund"), scoring.FromWorkflow, run, scoring.Step{}, time.Unix(0, 0)))
+	for want, batches := range map[string][]Batch{
+		RecordWorkflow: {{Records: plain}, {Flush: &scoring.Flush{Records: plain}}, {Part: &scoring.Flush{}, Records: plain}},
+		WaitWorkflow:   {{Records: named}, {Flush: &scoring.Flush{Records: named}}, {Part: &scoring.Flush{}, Records: named}},
+	} {
+		for _, b := range batches {
+			require.Equal(t, want, b.recordWorkflow(), "%+v", b)
+		}
+	}
+}

@@ -81,11 +81,38 @@ func (e *draft) show(o analysis.Overview, x *experiments.Experiment, options Opt
 func rowsOf(o analysis.Overview) []Row {
 	rows := []Row{}
 	for _, b := range o.Places {
+		if b.Shares != nil {
+			rows = append(rows, sharesOf(b, o.Places)...)
+			continue
+		}
 		for _, r := range b.Variants {
 			rows = append(rows, Row{
-				Step: b.Step, Score: b.Name, Variant: r.Variant, Counts: results.Counts(r.Counts), Errors: r.Error, Mean: r.Mean, Best: r.Best,
+				Step: b.Step, Score: b.Name, Category: b.Category, Variant: r.Variant, Counts: results.Counts(r.Counts), Errors: r.Error, Mean: r.Mean, Best: r.Best,
 				Versus: comparisonOf(r.Versus), Interval: bounded(r.Interval), IntervalMethod: results.Method(r.IntervalMethod),
 			})
+		}
+	}
+	return rows
+}
+
+// sharesOf are the categories of a score. A category that a metric of the definition equals has rows of its own.
+func sharesOf(p analysis.PlaceReport, all []analysis.PlaceReport) (rows []Row) {
+	for _, s := range p.Shares {
+		is := p.Place
+		is.Category = s.Category
+		if s.Category != "" && slices.ContainsFunc(all, func(o analysis.PlaceReport) bool { return o.Place == is }) {
+			continue
+		}
+		for v, r := range p.Variants {
+			row := Row{
+				Step: p.Step, Score: p.Name, Category: cmp.Or(s.Category, results.OtherCategories), Variant: r.Variant,
+				Counts: results.Counts(r.Counts), Errors: r.Error,
+			}
+			if p.Scored[v] > 0 {
+				share := s.Units[v] / float64(p.Scored[v])
+				row.Mean = &share
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows

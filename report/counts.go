@@ -65,7 +65,7 @@ func (o Options) dimensions() []store.Dimension {
 
 // countScores counts scores, in an experiment or not. They are scores, and not units: a run may have several in one place.
 func countScores(ctx context.Context, s Reader, o Options) ([]Row, time.Time, error) {
-	f := store.CountFilter{Of: store.CountScores, Since: o.Since, Until: o.Until, By: o.dimensions()}
+	f := store.CountFilter{Of: store.CountScores, Since: o.Since, Until: o.Until, By: append(o.dimensions(), store.ByCategory)}
 	if key, is := o.By.attribute(); is {
 		f.Slice = store.SliceOfAttribute(key)
 	}
@@ -77,7 +77,7 @@ func countScores(ctx context.Context, s Reader, o Options) ([]Row, time.Time, er
 func countVersion(ctx context.Context, s Reader, key store.ExperimentKey, o Options) (Experiment, time.Time, error) {
 	e := Experiment{Name: key.Experiment, Version: key.Version}
 	counts, err := s.Counts(ctx, store.CountFilter{
-		Of: store.CountScores, Since: o.Since, Until: o.Until, By: o.dimensions(), Slice: store.SliceOfExperiment(key.Experiment, key.Version),
+		Of: store.CountScores, Since: o.Since, Until: o.Until, By: append(o.dimensions(), store.ByCategory), Slice: store.SliceOfExperiment(key.Experiment, key.Version),
 	})
 	rows := countRows(counts.Rows)
 	for i := range rows {
@@ -94,6 +94,7 @@ func countRows(counts []store.Count) []Row {
 		row    Row
 		valued int64
 		sum    float64
+		named  map[string]int64 // by category
 	}
 	by := map[place]*sums{}
 	for _, c := range counts {
@@ -109,6 +110,12 @@ func countRows(counts []store.Count) []Row {
 		b.row.Assigned += n
 		b.row.Marked += int(c.Marked)
 		b.valued, b.sum = b.valued+c.Valued, b.sum+c.Sum
+		if c.Category != "" {
+			if b.named == nil {
+				b.named = map[string]int64{}
+			}
+			b.named[c.Category] += c.N
+		}
 		switch scoring.State(c.State) {
 		case scoring.Scored:
 			b.row.Scored += n
@@ -130,7 +137,19 @@ func countRows(counts []store.Count) []Row {
 			mean := b.sum / float64(b.valued)
 			b.row.Mean = &mean
 		}
-		rows = append(rows, b.row)
+		if b.named == nil {
+			rows = append(rows, b.row)
+			continue
+		}
+		all := int64(0)
+		for _, n := range b.named {
+			all += n
+		}
+		for category, n := range b.named {
+			share := float64(n) / float64(all)
+			b.row.Category, b.row.Mean = category, &share
+			rows = append(rows, b.row)
+		}
 	}
 	sortRows(rows)
 	return rows
@@ -204,7 +223,7 @@ type RunCount struct {
 func tallied(records []scoring.Record) []Row {
 	rows := []Row{}
 	for _, t := range analysis.Scores(records) {
-		rows = append(rows, rowOf(t))
+		rows = append(rows, rowsOfTally(t)...)
 	}
 	sortRows(rows)
 	return rows

@@ -302,7 +302,7 @@ func (b By) of(rows []Row) []Row {
 // sortRows orders rows for reading: run before steps, then by score and variant.
 func sortRows(rows []Row) {
 	slices.SortFunc(rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Variant, b.Variant),
+		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Score, b.Score), cmp.Compare(a.Category, b.Category), cmp.Compare(a.Variant, b.Variant),
 			cmp.Compare(a.Day, b.Day), cmp.Compare(a.Build, b.Build), cmp.Compare(a.Value, b.Value))
 	})
 }

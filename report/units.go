@@ -2,6 +2,8 @@ package report
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
@@ -77,16 +79,29 @@ func inSession(ctx context.Context, s store.Reader, key store.ExperimentKey, ses
 	return in, nil
 }
 
-// rowOf is a tally as a row.
-func rowOf(t analysis.Tally) Row {
-	return Row{Step: t.Step, Score: t.Name, Variant: t.Variant, Counts: results.Counts(t.Counts), Errors: t.Error, Mean: t.Mean}
+// rowsOfTally are a tally as a row, or, of a categorical score, a row for each category.
+func rowsOfTally(t analysis.Tally) (rows []Row) {
+	row := Row{Step: t.Step, Score: t.Name, Variant: t.Variant, Counts: results.Counts(t.Counts), Errors: t.Error, Mean: t.Mean}
+	if len(t.Shares) == 0 {
+		return []Row{row}
+	}
+	of := 0.0
+	for _, n := range t.Shares {
+		of += n
+	}
+	for _, category := range slices.Sorted(maps.Keys(t.Shares)) {
+		share := t.Shares[category] / of
+		row.Category, row.Mean = category, &share
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // rows counts every unit once in each place where any unit has a score.
 func (ev evidence) tallies() []Row {
 	rows := []Row{}
 	for _, t := range ev.units.Tallies() {
-		rows = append(rows, rowOf(t))
+		rows = append(rows, rowsOfTally(t)...)
 	}
 	return rows
 }

@@ -12,18 +12,17 @@ import (
 
 // asked says which scores are read, and which number each of them is.
 type asked struct {
-	Place
-	category string // 1 if it is this one, 0 if it is another one
-	any      bool   // 1 for each category
+	Place      // with a category: 1 if it is that one, 0 if it is another one
+	any   bool // 1 for each category
 }
 
-func (m metric) asked() asked { return asked{Place{m.Step, m.Name}, m.Category, m.any} }
+func (m metric) asked() asked { return asked{Place{m.Step, m.Name, m.Category}, m.any} }
 
 func (q asked) number(s scoring.Score) (y float64, ok bool) {
 	switch {
-	case q.any || q.category != "" && s.Category == q.category:
+	case q.any || q.Category != "" && s.Category == q.Category:
 		return 1, s.Category != ""
-	case q.category != "":
+	case q.Category != "":
 		return 0, s.Category != ""
 	}
 	return s.Value.Float()

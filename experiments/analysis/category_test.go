@@ -42,7 +42,9 @@ func TestACategoryDecides(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, experiments.Winner, o.Report.Decision.Verdict)
 	require.InDelta(t, .2, *o.Report.Metrics[0].Variants[0].Mean, 1e-9)
-	require.Len(t, o.Places, 1)
+	require.Len(t, o.Places, 2)
+	require.Equal(t, "refund", o.Places[1].Category)
+	require.Equal(t, o.Report.Metrics[0].Variants[0].Mean, o.Places[1].Variants[0].Mean)
 	require.Equal(t, []int{600, 600}, o.Places[0].Scored)
 	for _, s := range o.Places[0].Shares {
 		require.Equal(t, want[s.Category], s.Units, s.Category)

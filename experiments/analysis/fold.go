@@ -55,7 +55,7 @@ func newFold(exp *experiments.Experiment) *Fold {
 	f := &Fold{def: d, scope: ScopeOf(d), main: New(exp), at: map[Place]*aside{}, endings: map[Ending]int{}}
 	f.engine = []*aside{newAside(d, engine[0]), newAside(d, engine[1], engine[2])}
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
-		p := Place{m.Step, m.Name}
+		p := Place{m.Step, m.Name, m.Category}
 		if m, ok := Declared(d, p); ok && f.at[p] == nil {
 			x := newAside(d, m)
 			x.place, x.declared = p, true
@@ -474,6 +474,7 @@ func (f *Fold) code(c *packed.Coder) {
 	packed.List(c, &places, func(p *Place) {
 		c.Text(&p.Step)
 		c.Text(&p.Name)
+		c.Text(&p.Category)
 	})
 	for _, p := range places {
 		x := f.found(p)

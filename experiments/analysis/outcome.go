@@ -108,7 +108,7 @@ func rank(s scoring.State) int {
 func (w window) chain(m metric, c view) Outcome {
 	per := statement{}
 	if m.Denominator != "" {
-		per = w.said(c, asked{Place: Place{m.Step, m.Denominator}})
+		per = w.said(c, asked{Place: Place{Step: m.Step, Name: m.Denominator}})
 	}
 	return w.outcome(m, w.said(c, m.asked()), per)
 }

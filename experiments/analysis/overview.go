@@ -40,7 +40,8 @@ type EndingCount struct {
 type PlaceReport struct {
 	Place
 	Variants []Result
-	// Scored counts the units of each variant that have a category, and Shares has the categories, if the score is categorical.
+	// Scored counts the units of each variant that have a category, and Shares has the categories, if the score is categorical. Then
+	// the values of Variants are 1 for each category, and say nothing.
 	Scored []int
 	Shares []Share
 }
@@ -141,10 +142,7 @@ func (x *aside) about(d experiments.Definition, metrics ...experiments.Metric) {
 	}
 	x.exp, x.shares = designOf(exp), nil
 	if x.kind.categories {
-		x.exp.metrics[0].any = true
-	}
-	if x.kind.categories || metrics[0].Category != "" {
-		x.shares = newShares(len(x.exp.names))
+		x.exp.metrics[0].any, x.shares = true, newShares(len(x.exp.names))
 	}
 	x.metrics = x.exp.analysis().metrics
 	for _, m := range x.metrics {
@@ -187,7 +185,7 @@ func (a *Analysis) results(x *aside, j *judge) []MetricReport {
 // Declared returns the metric that a definition has for a place, as one that decides nothing.
 func Declared(d experiments.Definition, p Place) (experiments.Metric, bool) {
 	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
-		if m.Name == p.Name && m.Step == p.Step && m.Denominator == "" {
+		if m.Name == p.Name && m.Step == p.Step && m.Category == p.Category && m.Denominator == "" {
 			m.Required, m.Margin = false, 0
 			return m, true
 		}
@@ -196,7 +194,7 @@ func Declared(d experiments.Definition, p Place) (experiments.Metric, bool) {
 }
 
 func (p Place) compare(q Place) int {
-	return cmp.Or(cmp.Compare(p.Step, q.Step), cmp.Compare(p.Name, q.Name))
+	return cmp.Or(cmp.Compare(p.Step, q.Step), cmp.Compare(p.Name, q.Name), cmp.Compare(p.Category, q.Category))
 }
 
 // Overview returns the overview of an experiment.

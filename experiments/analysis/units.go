@@ -162,13 +162,15 @@ func (r *Reader) OfShadow(run scoring.Run) bool {
 type Place struct {
 	Step string // activity type; empty: the run
 	Name string
+	// Category is the one that a metric equals: see [experiments.Metric.Equals]. Empty: all scores of the name.
+	Category string
 }
 
 // Unnamed is the step type of scores of steps whose type is not known.
 const Unnamed = "(unnamed)"
 
 // PlaceOf returns the place of a record.
-func PlaceOf(r scoring.Record) Place { return Place{stepType(r.Step), r.Name} }
+func PlaceOf(r scoring.Record) Place { return Place{Step: stepType(r.Step), Name: r.Name} }
 
 // stepType is how a step is grouped: ids shift when code changes.
 func stepType(s scoring.Step) string {
@@ -240,7 +242,7 @@ func (c *chain) places(found map[Place]bool) {
 const plain experiments.Type = ""
 
 func plainMetric(p Place) metric {
-	return metric{Metric: experiments.Metric{Name: p.Name, Step: p.Step, Type: plain, FailureUnknown: true}}
+	return metric{Metric: experiments.Metric{Name: p.Name, Step: p.Step, Category: p.Category, Type: plain, FailureUnknown: true}}
 }
 
 // plainTally counts the units of a place.

@@ -58,9 +58,12 @@ type Experiment struct {
 
 // Row is about the scores of one name, in one place, of one variant.
 type Row struct {
-	Step    string `json:"step,omitempty"` // activity type; empty: the run
-	Score   string `json:"score"`
-	Variant string `json:"variant,omitempty"`
+	Step  string `json:"step,omitempty"` // activity type; empty: the run
+	Score string `json:"score"`
+	// Category is of a categorical score, which has a row for each: Mean is its share of the scored units, and the counts are of the
+	// whole score. [OtherCategories] stands for the ones beyond the first [scoring.MaxCategories].
+	Category string `json:"category,omitempty"`
+	Variant  string `json:"variant,omitempty"`
 	// Day, Build and Value (of an attribute) are what counts are broken down by, if they are. Marked is how many of Assigned have
 	// an attribute that was said after their run's first assignment.
 	Day    string `json:"day,omitempty"`
@@ -97,7 +100,12 @@ type Failure struct {
 }
 
 // Place is the row's score, and its step type if it has one, as a metric is called.
-func (r Row) Place() string { return experiments.Metric{Name: r.Score, Step: r.Step}.String() }
+func (r Row) Place() string {
+	return experiments.Metric{Name: r.Score, Step: r.Step, Category: r.Category}.String()
+}
+
+// OtherCategories are the categories that a report does not tell apart.
+const OtherCategories = "(others)"
 
 // String says how and where the runs failed.
 func (f Failure) String() string {

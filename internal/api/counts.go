@@ -63,7 +63,7 @@ func timeIn(q url.Values, name string) (t time.Time, err error) {
 }
 
 func (l countList) table() (columns []string, rows [][]string, next store.Cursor) {
-	columns = []string{"as_of", "name", "step", "state", "value", "build", "day", "n", "marked", "valued", "sum", "squares"}
+	columns = []string{"as_of", "name", "step", "state", "value", "build", "day", "n", "marked", "valued", "sum", "squares", "category"}
 	for _, c := range l.Counts {
 		day := ""
 		if !c.Day.IsZero() {
@@ -71,7 +71,7 @@ func (l countList) table() (columns []string, rows [][]string, next store.Cursor
 		}
 		rows = append(rows, []string{
 			timeText(l.AsOf), c.Name, c.Step, c.State, c.Value, c.Build, day, strconv.FormatInt(c.N, 10), strconv.FormatInt(c.Marked, 10),
-			strconv.FormatInt(c.Valued, 10), strconv.FormatFloat(c.Sum, 'g', -1, 64), strconv.FormatFloat(c.Squares, 'g', -1, 64),
+			strconv.FormatInt(c.Valued, 10), strconv.FormatFloat(c.Sum, 'g', -1, 64), strconv.FormatFloat(c.Squares, 'g', -1, 64), c.Category,
 		})
 	}
 	return columns, rows, ""

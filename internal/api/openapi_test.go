@@ -42,7 +42,7 @@ var params = map[string]object{
 	"since":       {"description": "only what the store has learned of since this time; of counts only days since this day, or the one of this time", "schema": object{"type": "string"}},
 	"of":          {"description": "the rows to count", "schema": object{"enum": []string{"score", "run", "outcome", "delivery", "rejection", "held"}, "default": "score"}},
 	"until":       {"description": "only what the store has learned of before this time; of counts only days before this day, or up to the one of this time", "schema": object{"type": "string"}},
-	"by":          {"description": "what to break down by, in addition to name and state; several may be given, and build not with an experiment or attribute", "schema": object{"type": "array", "items": object{"enum": []string{"step", "build", "day"}}}},
+	"by":          {"description": "what to break down by, in addition to name and state; several may be given, and build not with an experiment or attribute", "schema": object{"type": "array", "items": object{"enum": []string{"step", "build", "day", "category"}}}},
 	"attribute":   {"description": "only runs that have this attribute, by its values", "schema": object{"type": "string"}},
 	"cursor":      {"description": "next of the page before", "schema": object{"type": "string"}},
 	"limit":       {"description": "rows of a page", "schema": object{"type": "integer", "minimum": 1, "maximum": store.MaxPage, "default": 100}},

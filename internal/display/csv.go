@@ -17,7 +17,7 @@ var Columns = []string{
 	"mean", "mean_lo", "mean_hi",
 	"difference", "difference_lo", "difference_hi",
 	"lift", "lift_lo", "lift_hi",
-	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined", "mean_method", "method", "harm_at_least", "day", "build", "value", "marked",
+	"p_best", "p_value", "log_e_better", "log_e_worse", "shadow", "matured", "imputed", "capped", "lift_undefined", "mean_method", "method", "harm_at_least", "day", "build", "value", "marked", "category",
 }
 
 // CSV writes a line for each experiment, version, score, step and variant, under a header of [Columns]. Numbers
@@ -60,7 +60,7 @@ func Lines(asOf time.Time, e results.Experiment) (lines [][]string) {
 			} else {
 				line = append(line, "", "")
 			}
-			lines = append(lines, append(append(line, row.Day, row.Build, row.Value), strconv.Itoa(row.Marked)))
+			lines = append(lines, append(append(line, row.Day, row.Build, row.Value), strconv.Itoa(row.Marked), row.Category))
 		}
 	}
 	return lines

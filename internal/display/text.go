@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/report"
 	"github.com/verdict-dev/verdict/scoring"
@@ -126,7 +127,7 @@ func writeRows(w io.Writer, rows []results.Row, unit string) {
 		t.rows[0] = append(t.rows[0], "said late")
 	}
 	for _, r := range rows {
-		line := []string{r.Score, cmp.Or(r.Step, "run")}
+		line := []string{experiments.Metric{Name: r.Score, Category: r.Category}.String(), cmp.Or(r.Step, "run")}
 		for _, l := range labels {
 			line = append(line, cmp.Or(l.of(r), "-"))
 		}
@@ -185,6 +186,7 @@ func writeCounts(w io.Writer, e results.Experiment, rows []results.Row) {
 		header = append(header, c.Name)
 	}
 	t := table{left: 1, rows: [][]string{header}}
+	rows = onceCounted(rows)
 	for i, r := range rows {
 		t.place(rows, i)
 		line := append([]string{"  " + r.Variant}, counts(r.Assigned, r.Scored, r.Pending, r.Expired, r.Missing, r.NotApplicable, r.Errors)...)
@@ -194,6 +196,26 @@ func writeCounts(w io.Writer, e results.Experiment, rows []results.Row) {
 		t.rows = append(t.rows, line)
 	}
 	t.write(w)
+}
+
+// onceCounted leaves out the rows of further categories of a score that have the same counts.
+func onceCounted(rows []results.Row) (once []results.Row) {
+	type place struct{ step, score, variant string }
+	seen := map[place]results.Counts{}
+	for _, r := range rows {
+		if r.Category != "" {
+			p := place{r.Step, r.Score, r.Variant}
+			counts, ok := seen[p]
+			if ok && counts == r.Counts {
+				continue
+			}
+			if !ok {
+				seen[p], r.Category = r.Counts, ""
+			}
+		}
+		once = append(once, r)
+	}
+	return once
 }
 
 // Counted is a count of a row that is shown where it says something.
@@ -317,7 +339,7 @@ type table struct {
 
 // place adds a heading before the first of the rows that are about one score in one place.
 func (t *table) place(rows []results.Row, i int) {
-	if r := rows[i]; i == 0 || rows[i-1].Score != r.Score || rows[i-1].Step != r.Step {
+	if r := rows[i]; i == 0 || rows[i-1].Place() != r.Place() {
 		t.rows = append(t.rows, []string{r.Place()})
 	}
 }
