@@ -182,7 +182,9 @@ var countTests = []namedTest{
 		require.False(t, kept[0].Value.IsSet())
 		one := tally{n: 1}
 		by := store.CountFilter{Of: store.CountScores, By: []store.Dimension{store.ByCategory}}
-		name := func(category string) store.Count { return store.Count{Name: "intent", State: "scored", Category: category} }
+		name := func(category string) store.Count {
+			return store.Count{Name: "intent", State: "scored", Category: category}
+		}
 		b.counts(t, recount{name("refund"): one, name(`a "quoted" one`): one, name(""): {1, 1, 2}}, by)
 		b.counts(t, recount{name(""): {3, 1, 2}}, store.CountFilter{Of: store.CountScores})
 		b.record(t, record(all[0], intent.Score("question"), 5), record(all[1], intent.Score("refund"), 5))
