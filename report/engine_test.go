@@ -134,7 +134,7 @@ func TestEngineNeedsNoScore(t *testing.T) {
 		{Variant: "bm25", Status: scoring.RunTerminated, Runs: 1},
 		{Variant: "substring", Status: scoring.RunTimedOut, Runs: 1},
 	}, e.Failures)
-	require.Contains(t, text, "failed runs: bm25 1 failed in Retrieve (NoIndex), bm25 1 terminated, substring 1 timed out")
+	require.Contains(t, text, "failed runs: bm25 1 failed in Retrieve, bm25 1 terminated, substring 1 timed out\ntheir last errors: bm25 1 NoIndex in Retrieve\n")
 	require.Contains(t, text, "3/5")
 
 	e, _ = build(t, s, report.Options{})

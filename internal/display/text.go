@@ -94,6 +94,9 @@ func writeExperiment(w io.Writer, e results.Experiment) {
 	}
 	if failed := failures(e); failed != "" && len(e.Engine) > 0 {
 		fmt.Fprintf(w, "failed runs: %s\n", failed)
+		if errors := lastErrors(e); errors != "" {
+			fmt.Fprintf(w, "their last errors: %s\n", errors)
+		}
 	}
 	writeShadows(w, e)
 	if e.Decision != "" {
@@ -293,8 +296,32 @@ func Pairs(r results.Row) int {
 // failures says how many runs failed where, by variant.
 func failures(e results.Experiment) string {
 	var all []string
+	runs := map[results.Failure]int{}
+	untyped := func(f results.Failure) results.Failure { f.Type, f.Runs = "", 0; return f }
 	for _, f := range e.Failures {
-		all = append(all, fmt.Sprintf("%s %d %s", f.Variant, f.Runs, f))
+		runs[untyped(f)] += f.Runs
+	}
+	for _, f := range e.Failures {
+		if f = untyped(f); runs[f] > 0 {
+			all = append(all, fmt.Sprintf("%s %d %s", f.Variant, runs[f], f))
+			delete(runs, f)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// lastErrors says by errors of which types runs failed, by variant.
+func lastErrors(e results.Experiment) string {
+	var all []string
+	for _, f := range e.Failures {
+		if f.Type == "" {
+			continue
+		}
+		where := f.Type
+		if f.Step != "" {
+			where += " in " + f.Step
+		}
+		all = append(all, fmt.Sprintf("%s %d %s", f.Variant, f.Runs, where))
 	}
 	return strings.Join(all, ", ")
 }
