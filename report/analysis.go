@@ -65,9 +65,9 @@ func (e *draft) show(o analysis.Overview, x *experiments.Experiment, options Opt
 	e.Units, e.Unvouched, e.Excluded, e.Unserved = o.Report.Units, o.Unvouched, o.Left.Assignments(), o.Left.Unserved
 	e.Rows = rowsOf(o)
 	e.Engine, e.Failures = engineOf(o), failuresOf(o)
-	r := analysisOf(o.Report)
+	r := o.Report
 	r.Decision = r.Decision.Voided(options.known.void())
-	e.Analysis = r
+	e.Analysis = &r
 	d := x.Definition()
 	e.Primary, e.Control, e.Level = d.Primary.String(), r.Control, 1-d.Alpha
 	e.Decision = words(r.Decision)
@@ -87,8 +87,8 @@ func rowsOf(o analysis.Overview) []Row {
 		}
 		for _, r := range b.Variants {
 			rows = append(rows, Row{
-				Step: b.Step, Score: b.Name, Category: b.Category, Variant: r.Variant, Counts: results.Counts(r.Counts), Errors: r.Error, Mean: r.Mean, Best: r.Best,
-				Versus: comparisonOf(r.Versus), Interval: bounded(r.Interval), IntervalMethod: results.Method(r.IntervalMethod),
+				Step: b.Step, Score: b.Name, Category: b.Category, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Best: r.Best,
+				Versus: r.Versus, Interval: bounded(r.Interval), IntervalMethod: r.IntervalMethod,
 			})
 		}
 	}
@@ -106,7 +106,7 @@ func sharesOf(p analysis.PlaceReport, all []analysis.PlaceReport) (rows []Row) {
 		for v, r := range p.Variants {
 			row := Row{
 				Step: p.Step, Score: p.Name, Category: cmp.Or(s.Category, results.OtherCategories), Variant: r.Variant,
-				Counts: results.Counts(r.Counts), Errors: r.Error,
+				Counts: r.Counts, Errors: r.Error,
 			}
 			if p.Scored[v] > 0 {
 				share := s.Units[v] / float64(p.Scored[v])
@@ -249,5 +249,5 @@ func bounded(in *analysis.Interval) *results.Interval {
 	if in == nil || math.IsInf(in.Lo, 0) || math.IsInf(in.Hi, 0) {
 		return nil
 	}
-	return intervalOf(in)
+	return in
 }

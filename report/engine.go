@@ -7,7 +7,6 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
-	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -16,8 +15,8 @@ func engineOf(o analysis.Overview) (rows []Row) {
 	for _, m := range o.Engine {
 		for _, r := range m.Variants {
 			rows = append(rows, Row{
-				Score: m.Name, Variant: r.Variant, Counts: results.Counts(r.Counts), Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval),
-				IntervalMethod: results.Method(r.IntervalMethod), Versus: comparisonOf(r.Versus),
+				Score: m.Name, Variant: r.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval),
+				IntervalMethod: r.IntervalMethod, Versus: r.Versus,
 			})
 		}
 	}

@@ -54,14 +54,14 @@ func sequence(x *experiments.Experiment, of *analysis.Reader, now time.Time) (*S
 	for _, r := range last {
 		versus = append(versus, r.Versus)
 	}
-	s.Lift = results.OnLift(comparisonsOf(versus))
+	s.Lift = results.OnLift(versus)
 	for v, r := range last {
 		if r.Variant == d.Control {
 			continue
 		}
 		line := Line{Variant: r.Variant}
 		for i, read := range reads {
-			if value, interval, ok := comparisonOf(read.Metrics[0].Variants[v].Versus).Effect(s.Lift); ok {
+			if value, interval, ok := read.Metrics[0].Variants[v].Versus.Effect(s.Lift); ok {
 				line.Points = append(line.Points, Point{Units: at[i], Value: value, Interval: interval})
 			}
 		}
@@ -80,14 +80,14 @@ func course(x *experiments.Experiment, o analysis.Overview) *Sequence {
 	if len(c.Points) == 0 {
 		return s
 	}
-	s.Lift = results.OnLift(comparisonsOf(c.Points[len(c.Points)-1].Versus))
+	s.Lift = results.OnLift(c.Points[len(c.Points)-1].Versus)
 	for v, r := range o.Report.Metrics[0].Variants {
 		if r.Variant == d.Control {
 			continue
 		}
 		line := Line{Variant: r.Variant}
 		for _, p := range c.Points {
-			if value, interval, ok := comparisonOf(p.Versus[v]).Effect(s.Lift); ok {
+			if value, interval, ok := p.Versus[v].Effect(s.Lift); ok {
 				line.Points = append(line.Points, Point{Units: p.Units, Value: value, Interval: interval})
 			}
 		}

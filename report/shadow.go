@@ -43,7 +43,7 @@ func shadowRows(units *analysis.Reader, d experiments.Definition, metric experim
 			continue // no shadow says anything of it
 		}
 		row := Row{
-			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: results.Counts(r.Counts), Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval),
+			Score: metric.Name, Step: metric.Step, Variant: s.Variant, Counts: r.Counts, Errors: r.Error, Mean: r.Mean, Interval: bounded(r.Interval),
 		}
 		if r.Difference != nil {
 			row.Versus = &results.Comparison{

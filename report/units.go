@@ -7,7 +7,6 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/experiments/analysis"
-	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -81,7 +80,7 @@ func inSession(ctx context.Context, s store.Reader, key store.ExperimentKey, ses
 
 // rowsOfTally are a tally as a row, or, of a categorical score, a row for each category.
 func rowsOfTally(t analysis.Tally) (rows []Row) {
-	row := Row{Step: t.Step, Score: t.Name, Variant: t.Variant, Counts: results.Counts(t.Counts), Errors: t.Error, Mean: t.Mean}
+	row := Row{Step: t.Step, Score: t.Name, Variant: t.Variant, Counts: t.Counts, Errors: t.Error, Mean: t.Mean}
 	if len(t.Shares) == 0 {
 		return []Row{row}
 	}

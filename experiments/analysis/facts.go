@@ -5,33 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/verdict-dev/verdict/internal/exact"
 )
-
-// Fact is a statement that was shown once, at the unit at which its evidence first reached what it needed. A verdict is
-// made of facts. The guarantee is of this crossing: a fact stays although its evidence may fall again.
-type Fact struct {
-	// Kind is better, ahead (better, but perhaps not by the margin), not_worse (by the ROPE), not_better (by the margin, or by
-	// the MDE), harm, or guardrail (passed).
-	Kind    string `json:"kind"`
-	Metric  string `json:"metric"`
-	Variant string `json:"variant"`
-	Versus  string `json:"versus"`
-	// Bound is the difference that the statement is about, in units of the metric.
-	Bound float64 `json:"bound,omitempty"`
-	// Unit is the number of the unit, in the order of assignment from 1, and At the end of its window.
-	Unit int       `json:"unit"`
-	At   time.Time `json:"at"`
-	// LogE is the natural logarithm of the evidence at that unit, Needs what the evidence had to reach, and LogENow the
-	// logarithm of what it is now. LogE and LogENow are left out for a ratio, which has an interval alone.
-	LogE    *float64 `json:"log_e,omitempty"`
-	Needs   float64  `json:"needs"`
-	LogENow *float64 `json:"log_e_now,omitempty"`
-	// Text says it in words.
-	Text string `json:"text"`
-}
 
 // facts lists the facts by now, in the order of their times.
 func (j *judge) facts() []Fact {

@@ -3,26 +3,12 @@ package analysis
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/verdict-dev/verdict/internal/betting"
 	"github.com/verdict-dev/verdict/internal/estimate"
 	"github.com/verdict-dev/verdict/internal/exact"
 	"github.com/verdict-dev/verdict/scoring"
 )
-
-// SampleRatio tests whether units arrived in the ratio of their assignment.
-type SampleRatio struct {
-	// LogE is the natural logarithm of the e-value against the ratio. It may be looked at after every unit.
-	LogE float64 `json:"log_e"`
-	// ChiSquareP is the classical p-value, shown only: under repeated looks it cries wolf.
-	ChiSquareP float64 `json:"chi_square_p"`
-	// Alarm and Warn tell whether the e-value has ever reached 100 and 20.
-	Alarm bool `json:"alarm"`
-	Warn  bool `json:"warn"`
-	// Since is when it first reached 100.
-	Since time.Time `json:"since,omitzero"`
-}
 
 // Thresholds of the checks that make an experiment invalid.
 const (

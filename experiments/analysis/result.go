@@ -91,7 +91,7 @@ func ends(i estimate.Interval) *Interval {
 	if lo == nil || hi == nil {
 		return nil
 	}
-	return &Interval{*lo, *hi}
+	return &Interval{Lo: *lo, Hi: *hi}
 }
 
 // quantiles are of a variant, over all epochs.
@@ -103,7 +103,7 @@ func (m *tally) quantiles(v int) *Quantiles {
 	if err != nil {
 		return nil
 	}
-	return &Quantiles{significant(q[0]), significant(q[1]), significant(q[2])}
+	return &Quantiles{P50: significant(q[0]), P95: significant(q[1]), P99: significant(q[2])}
 }
 
 // rounded cuts figures that are only shown to nine decimals: below that, mathematical functions differ between

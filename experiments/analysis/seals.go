@@ -2,20 +2,6 @@ package analysis
 
 import "fmt"
 
-// SealCounts are numbers of units of a variant with a window.
-type SealCounts struct {
-	Variant string `json:"variant"`
-	Sealed  int    `json:"sealed"`
-	// InGrace are units whose window has closed and whose grace has not passed.
-	InGrace int `json:"in_grace"`
-	// Of the sealed: Reset counts units whose run was reset away after the seal or was found then to have been served
-	// something else, and Corrected units with a score after the window or the seal. They count as they were sealed.
-	Reset     int `json:"reset"`
-	Corrected int `json:"corrected"`
-	// TooLate are units whose assignment the store learned of after their seal: they are in the sample ratio alone.
-	TooLate int `json:"too_late"`
-}
-
 // seals counts what became of units at and after their seals, and tests whether the variants are reset equally often.
 type seals struct {
 	counts []SealCounts

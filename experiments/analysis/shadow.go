@@ -132,5 +132,5 @@ func cut(i *Interval, lo, hi float64) *Interval {
 	if i == nil {
 		return nil
 	}
-	return &Interval{max(i.Lo, lo), min(i.Hi, hi)}
+	return &Interval{Lo: max(i.Lo, lo), Hi: min(i.Hi, hi)}
 }

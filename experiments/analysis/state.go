@@ -125,7 +125,7 @@ func (s *seals) code(c *packed.Coder) {
 }
 
 func (m *tally) code(c *packed.Coder) {
-	packed.Fixed(c, m.counts, func(n *Counts) { n.code(c) })
+	packed.Fixed(c, m.counts, func(n *Counts) { codeCounts(c, n) })
 	packed.Map(c, &m.cells, stratum.compare, func(at *stratum, cells *[]cell) {
 		if c.Reading() {
 			*cells = make([]cell, len(m.counts))
@@ -153,7 +153,7 @@ func (m *tally) code(c *packed.Coder) {
 	c.Bool(&m.signed, &m.bare, &m.broken)
 }
 
-func (n *Counts) code(c *packed.Coder) {
+func codeCounts(c *packed.Coder, n *Counts) {
 	for _, x := range []*int{
 		&n.Assigned, &n.Matured, &n.Pending, &n.InGrace, &n.Scored, &n.Missing, &n.Expired, &n.NotApplicable, &n.Error, &n.Imputed, &n.Capped, &n.Late,
 	} {

@@ -44,7 +44,7 @@ func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, sealed mo
 	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
 		o.State = scoring.Failed
 	}
-	m.counts[v].count(u, o)
+	count(&m.counts[v], u, o)
 	if !u.Mature {
 		return
 	}

@@ -258,7 +258,7 @@ func (t *plainTally) add(r *Reader, s *subject, p Place) Unit {
 	m.any = t.categorical
 	u := r.unit(s, []metric{m})
 	o := u.Outcomes[0]
-	t.count(u, o)
+	count(&t.Counts, u, o)
 	switch {
 	case !u.Mature || o.State != scoring.Scored:
 	case !t.categorical:

@@ -176,6 +176,22 @@ type Counts struct {
 	Late          int `json:"late"`             // of the matured: had a score after the window or the seal, which is not counted
 }
 
+// Add adds the numbers of other units.
+func (c *Counts) Add(o Counts) {
+	c.Assigned += o.Assigned
+	c.Matured += o.Matured
+	c.Pending += o.Pending
+	c.InGrace += o.InGrace
+	c.Scored += o.Scored
+	c.Missing += o.Missing
+	c.Expired += o.Expired
+	c.NotApplicable += o.NotApplicable
+	c.Error += o.Error
+	c.Imputed += o.Imputed
+	c.Capped += o.Capped
+	c.Late += o.Late
+}
+
 // SampleRatio tests whether units arrived in the ratio of their assignment.
 type SampleRatio struct {
 	// LogE is the natural logarithm of the e-value against the ratio. It may be looked at after every unit.
