@@ -204,7 +204,7 @@ func (l *lifeLane) play(ctx context.Context, p life) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("seed %d: %s: %w\nto repeat it: go test ./internal/e2e -run TestDeclaredOrders -interleaving %d", p.seed, p, err, p.seed)
+			return fmt.Errorf("%w: seed %d: %s\nto repeat it: go test ./internal/e2e -run TestDeclaredOrders -interleaving %d", err, p.seed, p, p.seed)
 		}
 		l.played = append(l.played, y)
 		return nil

@@ -207,7 +207,7 @@ func (x *interleavings) play(ctx context.Context, l *lane, p plan, patience time
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("seed %d: %s: %w\nto repeat it: go test ./internal/e2e -run TestInterleavings -interleaving %d", p.seed, p, err, p.seed)
+			return fmt.Errorf("%w: seed %d: %s\nto repeat it: go test ./internal/e2e -run TestInterleavings -interleaving %d", err, p.seed, p, p.seed)
 		}
 		return nil
 	}
