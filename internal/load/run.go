@@ -98,6 +98,21 @@ func Readings() []Reading {
 			_, _, err := s.ScorePage(ctx, store.Filter{}, store.Page{Limit: 100})
 			return err
 		}},
+		{"an experiment's scores", func(ctx context.Context, s store.Store) error {
+			_, _, err := s.ScorePage(ctx, store.Filter{Experiment: Experiment, Version: Version}, store.Page{Limit: 100})
+			return err
+		}},
+		{"a run", func(ctx context.Context, s store.Store) error {
+			newest, _, err := s.ScorePage(ctx, store.Filter{}, store.Page{Limit: 1})
+			if err == nil && len(newest) > 0 {
+				_, err = s.RunView(ctx, newest[0].Run)
+			}
+			return err
+		}},
+		{"the outcomes", func(ctx context.Context, s store.Store) error {
+			_, _, err := s.LedgerPage(ctx, store.LedgerFilter{}, store.Page{Limit: 100})
+			return err
+		}},
 		{"the experiments", func(ctx context.Context, s store.Store) error {
 			_, err := s.Experiments(ctx)
 			return err

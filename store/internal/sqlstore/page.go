@@ -207,8 +207,10 @@ func (s *Store) RunView(ctx context.Context, run scoring.Run) (v store.RunView, 
 	if v.Scores, err = s.Scores(ctx, store.Filter{Run: run, History: true, Retracted: true, Superseded: true}); err != nil {
 		return v, err
 	}
-	if v.Assignments, err = collect(ctx, s.read, scanAssignment, selectAssignment+` WHERE a.chain IN (SELECT chain FROM runs WHERE hash = $1)
-		OR a.run IN (SELECT id FROM runs WHERE hash = $1) ORDER BY a.id`, runHash(run)); err != nil {
+	// One set of ids: with OR between the two, Postgres would read all assignments.
+	if v.Assignments, err = collect(ctx, s.read, scanAssignment, selectAssignment+` WHERE a.id IN (
+		SELECT own.id FROM runs of JOIN assignments own ON own.chain = of.chain WHERE of.hash = $1 UNION ALL
+		SELECT own.id FROM runs of JOIN assignments own ON own.run = of.id WHERE of.hash = $1) ORDER BY a.id`, runHash(run)); err != nil {
 		return v, err
 	}
 	var pending [][]byte
