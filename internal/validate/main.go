@@ -39,6 +39,7 @@ var checks = []struct {
 }{
 	{"V1", typeI}, {"V2", typeIUneven}, {"V3", coverage}, {"V4", samples}, {"V5", ratioAlarms}, {"V6", ratioDetection},
 	{"V7", delays}, {"V8", drift}, {"V9", clusters}, {"V10", manyArms}, {"V11", bandits}, {"V12", endToEnd}, {"V13", exact}, {"V14", widths}, {"V15", leaving},
+	{"V16", trust}, {"V17", corrections}, {"V18", divergence}, {"V19", powered},
 }
 
 // run prints the table and tells whether every rule held.

@@ -10,7 +10,8 @@ import (
 // Corrected is the mean of an outcome, from a judge's scores of all units and the outcomes of a few.
 type Corrected struct {
 	Estimate
-	// Lambda is how much the judge's scores count, from 0 (only the outcomes do) to 1.
+	// Lambda is how much the judge's scores count: 0 if only the outcomes do, over 1 for a judge whose scores differ less than
+	// the outcomes that they predict.
 	Lambda float64 `json:"lambda"`
 }
 
@@ -19,9 +20,10 @@ type Convention uint8
 
 // The conventions.
 const (
-	// Unbiased takes the covariance over n and the variances of the interval over n − 1, and keeps λ within [0, 1].
+	// Unbiased takes the covariance over n and the variances of the interval over n − 1, and keeps λ from being negative. A
+	// bound of 1, which others have, makes a judge that compresses need up to 1.4 times the outcomes of [OutcomesNeeded].
 	Unbiased Convention = iota
-	// PPIPy takes both over n, as ppi_py does; its intervals are a little too narrow for few outcomes.
+	// PPIPy takes both over n and keeps λ within [0, 1], as ppi_py does; its intervals are a little too narrow for few outcomes.
 	PPIPy
 	// Glide takes both over n − 1 and does not keep λ within [0, 1], as glide does.
 	Glide
@@ -59,7 +61,10 @@ func (i PPI) Mean(outcomes, judged, unlabelled []float64, level float64) (Correc
 		covariance = 1
 	}
 	lambda := p.tuned(covariance)
-	if i.Convention != Glide {
+	switch i.Convention {
+	case Unbiased:
+		lambda = max(lambda, 0)
+	case PPIPy:
 		lambda = min(max(lambda, 0), 1)
 	}
 	if i.Lambda != nil {
