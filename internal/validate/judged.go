@@ -105,7 +105,7 @@ func trust(s size) []row {
 	return append(rows, agreementGate(s))
 }
 
-// agreementGate is what the test of skill replaces: to trust whoever agrees with 70% of 200 outcomes or more, at any look.
+// agreementGate is the rule that the test of skill replaces: to trust a judge that agrees with 70% of 200 outcomes or more, at any look.
 func agreementGate(s size) row {
 	var r rate
 	for i := range s.pick(100, 500) {

@@ -11,7 +11,7 @@ import (
 // MinShare is the least share of units whose outcomes are drawn for a [Correction].
 const MinShare = 0.05
 
-// Correction makes corrected values, one a unit, whose mean is the mean outcome whatever the judge does: g + R/q·(Y − g), with q
+// Correction makes corrected values, one a unit, whose mean is the mean outcome even if the judge is wrong: g + R/q·(Y − g), with q
 // the share of units whose outcome is drawn, R 1 for a unit that was drawn and 0 for another one, Y the outcome, and g what
 // the unit's judgement makes one expect, from the outcomes that were drawn before (Robins, Rotnitzky and Zhao 1994,
 // augmented inverse probability weighting; with g = λJ it is the term of a prediction-powered mean). A judge that predicts

@@ -33,8 +33,8 @@ const (
 // The skill of a pair is (1 − [TrustBar])(Y − b)² − (Y − J)², with J what the judge said, Y the outcome, both in [0, 1],
 // and b the share of good outcomes among the pairs before: over 0 on average if the judge's squared error (Brier 1950) is
 // less than 0.8 of the base rate's. Bets on "more than 0" and on "less" multiply a wealth that reaches [TrustE] at any
-// time with a probability of at most 1/[TrustE] where the bet is on what is false (Ville): each of trusted and revoked is
-// wrong with a probability of at most 5 %, however often one looks. A judge is trusted from [TrustPairs] pairs on. It is
+// time with a probability of at most 1/[TrustE] where the bet is on a falsehood (Ville): each of trusted and revoked is
+// wrong with a probability of at most 5 %, over any number of looks. A judge is trusted from [TrustPairs] pairs on. It is
 // revoked by the mean of two wealths, one of the pairs before it was trusted and one of the pairs since, so that old
 // merits do not hide that it has changed.
 type Trust struct {
