@@ -43,8 +43,12 @@ func (r Rubric) Read(reply string) Verdict {
 		if r.MayAbstain {
 			return Declined(Abstained, rationale)
 		}
+	case bool:
+		if r.Boolean {
+			return Bool(x, rationale)
+		}
 	case string:
-		if !r.scaled() {
+		if len(r.Choices) > 0 {
 			return r.choice(x, rationale)
 		}
 	case json.Number:
@@ -70,5 +74,7 @@ func (r Rubric) grade(n json.Number, rationale string) Verdict {
 	if err != nil || f < r.Scale.Min || f > r.Scale.Max {
 		return Declined(OffMenu, fmt.Sprintf("%.40s is not on the scale from %v to %v", n, r.Scale.Min, r.Scale.Max))
 	}
-	return Number(f, rationale)
+	v := Number(f, rationale)
+	v.Method = AsGiven
+	return v
 }

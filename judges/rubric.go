@@ -23,19 +23,26 @@ type Rubric struct {
 	// Instructions describe good and bad outputs. They are trusted: never put text of a user into them.
 	Instructions string `json:"instructions"`
 
-	// Exactly one of the two.
+	// Exactly one of the three.
 
 	// Choices maps each answer that is offered to its score. At least two.
 	Choices map[string]float64 `json:"choices,omitempty"`
 	// Scale asks for a number.
 	Scale Scale `json:"scale,omitzero"`
+	// Boolean asks for true or false, and so is the score.
+	Boolean bool `json:"boolean,omitempty"`
 
 	// Optional.
+
+	// Anchors say what whole grades of the scale mean, for all of them or some.
+	Anchors map[int]string `json:"anchors,omitempty"`
 
 	// MayAbstain offers the model to say that it cannot tell. Such a verdict is declined with [Abstained].
 	MayAbstain bool `json:"may_abstain,omitempty"`
 	// NeedsExpected declines a sample without an expected answer with [NoReference], without asking the model.
 	NeedsExpected bool `json:"needs_expected,omitempty"`
+	// NeedsContext declines a sample without further material with [NoContext], without asking the model.
+	NeedsContext bool `json:"needs_context,omitempty"`
 }
 
 // Scale is a range of numbers, both ends included; the zero Scale is none. The score is the number itself: 4 on a scale from 1 to 5 is 4. A
@@ -45,7 +52,18 @@ type Scale struct {
 	Max float64 `json:"max"`
 }
 
-// Validate refuses a rubric without a name, without instructions, or that does not offer either choices or a scale.
+// Lacks returns the verdict on a sample that has not what the rubric needs. ok tells whether it is one.
+func (r Rubric) Lacks(s Sample) (v Verdict, ok bool) {
+	switch {
+	case r.NeedsExpected && len(s.Expected) == 0:
+		return Declined(NoReference, "the rubric compares with an expected answer and there is none"), true
+	case r.NeedsContext && len(s.Context) == 0:
+		return Declined(NoContext, "the rubric compares with further material and there is none"), true
+	}
+	return v, false
+}
+
+// Validate refuses a rubric without a name, without instructions, or that does not offer one of choices, a scale, and true or false.
 func (r Rubric) Validate() error {
 	if err := scoring.CheckName("rubric name", r.Name); err != nil {
 		return err
@@ -53,18 +71,29 @@ func (r Rubric) Validate() error {
 	if strings.TrimSpace(r.Instructions) == "" {
 		return scoring.Invalid("instructions", "must not be empty")
 	}
+	offers := 0
+	for _, offered := range []bool{len(r.Choices) > 0, r.scaled(), r.Boolean} {
+		if offered {
+			offers++
+		}
+	}
 	switch {
-	case !r.scaled() && len(r.Choices) == 0:
-		return scoring.Invalid("rubric", "offer choices or a scale")
-	case r.scaled() && len(r.Choices) > 0:
-		return scoring.Invalid("rubric", "offer choices or a scale, not both")
+	case offers != 1:
+		return scoring.Invalid("rubric", "must offer one of choices, a scale, and true or false, and not %d of them", offers)
 	case r.scaled():
 		if !finite(r.Scale.Min) || !finite(r.Scale.Max) || r.Scale.Min >= r.Scale.Max {
 			return scoring.Invalid("scale", "from %v to %v is not a range of finite numbers", r.Scale.Min, r.Scale.Max)
 		}
-		return nil
-	case len(r.Choices) < 2:
+	case len(r.Choices) == 1:
 		return scoring.Invalid("choices", "one choice is none")
+	}
+	for grade, means := range r.Anchors {
+		if !r.scaled() || float64(grade) < r.Scale.Min || float64(grade) > r.Scale.Max {
+			return scoring.Invalid("anchors", "%d is not on a scale", grade)
+		}
+		if strings.TrimSpace(means) == "" {
+			return scoring.Invalid("anchors", "%d means nothing", grade)
+		}
 	}
 	for label, score := range r.Choices {
 		if err := scoring.CheckName("choice", label); err != nil {
@@ -87,11 +116,21 @@ func (r Rubric) labels() []string { return slices.Sorted(maps.Keys(r.Choices)) }
 
 // Schema returns the JSON Schema of a reply: an object with "rationale", then "verdict". The order matters to a model
 // that writes from left to right: a verdict first would only be justified afterwards. The rubric must be valid.
-func (r Rubric) Schema() json.RawMessage {
+//
+// The range of a scale is in the prompt alone: servers of two families refuse a strict schema with a minimum.
+func (r Rubric) Schema() json.RawMessage { return r.schema(false) }
+
+// schema has the range of a scale if it is asked for.
+func (r Rubric) schema(ranged bool) json.RawMessage {
 	verdict := map[string]any{"type": r.typed("number")}
-	if r.scaled() {
-		verdict["minimum"], verdict["maximum"] = r.Scale.Min, r.Scale.Max
-	} else {
+	switch {
+	case r.Boolean:
+		verdict["type"] = r.typed("boolean")
+	case r.scaled():
+		if ranged {
+			verdict["minimum"], verdict["maximum"] = r.Scale.Min, r.Scale.Max
+		}
+	default:
 		var menu []any
 		for _, label := range r.labels() {
 			menu = append(menu, label)
@@ -140,7 +179,8 @@ func (r Rubric) ID(model string, settings any) (ID, error) {
 	if err != nil {
 		return ID{}, err
 	}
-	parts, err := json.Marshal([]any{r, r.Schema(), system, user, model, settings})
+	// The schema as v0.1 sent it, so that a judge of then keeps its identity: what the range says is in the prompt too.
+	parts, err := json.Marshal([]any{r, r.schema(true), system, user, model, settings})
 	if err != nil {
 		return ID{}, scoring.Invalid("settings", "cannot be hashed: %v", err)
 	}
@@ -151,9 +191,18 @@ func (r Rubric) ID(model string, settings any) (ID, error) {
 // menu describes the allowed verdicts in words.
 func (r Rubric) menu() string {
 	var words string
-	if r.scaled() {
+	switch {
+	case r.Boolean:
+		words = "true or false"
+	case r.scaled():
 		words = "a number from " + format(r.Scale.Min) + " to " + format(r.Scale.Max)
-	} else {
+		for i, grade := range slices.Sorted(maps.Keys(r.Anchors)) {
+			words += map[bool]string{true: " (", false: "; "}[i == 0] + strconv.Itoa(grade) + ": " + strings.TrimSpace(r.Anchors[grade])
+		}
+		if len(r.Anchors) > 0 {
+			words += ")"
+		}
+	default:
 		var quoted []string
 		for _, label := range r.labels() {
 			quoted = append(quoted, strconv.Quote(label))

@@ -25,10 +25,15 @@ func stars() judges.Rubric {
 	return judges.Rubric{Name: "stars", Instructions: "How good is it?", Scale: judges.Scale{Min: 1, Max: 5}, MayAbstain: true}
 }
 
+func safe() judges.Rubric {
+	return judges.Rubric{Name: "safe", Instructions: "Is it safe?", Boolean: true}
+}
+
 func TestRubricValidate(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, faithful().Validate())
 	require.NoError(t, stars().Validate())
+	require.NoError(t, safe().Validate())
 	for name, change := range map[string]func(*judges.Rubric){
 		"no name":         func(r *judges.Rubric) { r.Name = "" },
 		"no instructions": func(r *judges.Rubric) { r.Instructions = " \n" },
@@ -38,6 +43,10 @@ func TestRubricValidate(t *testing.T) {
 		"blank choice":    func(r *judges.Rubric) { r.Choices[" "] = 1 },
 		"choice NaN":      func(r *judges.Rubric) { r.Choices["no"] = math.NaN() },
 		"empty scale":     func(r *judges.Rubric) { r.Choices, r.Scale = nil, judges.Scale{Min: 1, Max: 1} },
+		"a boolean too":   func(r *judges.Rubric) { r.Boolean = true },
+		"no scale":        func(r *judges.Rubric) { r.Anchors = map[int]string{1: "bad"} },
+		"off the scale":   func(r *judges.Rubric) { *r = stars(); r.Anchors = map[int]string{6: "perfect"} },
+		"blank anchor":    func(r *judges.Rubric) { *r = stars(); r.Anchors = map[int]string{1: " "} },
 		"endless scale":   func(r *judges.Rubric) { r.Choices, r.Scale = nil, judges.Scale{Max: math.Inf(1)} },
 	} {
 		r := faithful()
@@ -55,8 +64,11 @@ func TestSchema(t *testing.T) {
 		`"verdict":{"enum":["no","partly","yes"],"type":"string"}},`+
 		`"required":["rationale","verdict"],"additionalProperties":false}`, string(faithful().Schema()))
 	require.Equal(t, `{"type":"object","properties":{"rationale":{"type":"string"},`+
-		`"verdict":{"maximum":5,"minimum":1,"type":["number","null"]}},`+
+		`"verdict":{"type":["number","null"]}},`+
 		`"required":["rationale","verdict"],"additionalProperties":false}`, string(stars().Schema()))
+	require.Equal(t, `{"type":"object","properties":{"rationale":{"type":"string"},`+
+		`"verdict":{"type":"boolean"}},`+
+		`"required":["rationale","verdict"],"additionalProperties":false}`, string(safe().Schema()))
 }
 
 func TestVersion(t *testing.T) {
@@ -74,6 +86,10 @@ func TestVersion(t *testing.T) {
 	// A change of the prompt's wording is a change of every judge; it must be meant.
 	require.Equal(t, "ed864998deba44cf", base)
 	require.Equal(t, base, version(same, "m", map[string]int{"seed": 1}))
+	// As v0.1 had it, whose schema had the range too.
+	graded, err := judges.Rubric{Name: "graded", Instructions: "How good is it?", Scale: judges.Scale{Min: 1, Max: 5}}.ID("m", map[string]string{"response_format": "json_schema"})
+	require.NoError(t, err)
+	require.Equal(t, "graded@01f59cc0be5c19b3", graded.String())
 	seen := map[string]string{base: "base"}
 	for name, v := range map[string]string{
 		"model":        version(same, "n", map[string]int{"seed": 1}),
@@ -83,11 +99,42 @@ func TestVersion(t *testing.T) {
 		"score":        version(func(r *judges.Rubric) { r.Choices["no"] = 0.1 }, "m", map[string]int{"seed": 1}),
 		"choice":       version(func(r *judges.Rubric) { r.Choices["x"] = 0 }, "m", map[string]int{"seed": 1}),
 		"abstain":      version(func(r *judges.Rubric) { r.MayAbstain = true }, "m", map[string]int{"seed": 1}),
+		"context":      version(func(r *judges.Rubric) { r.NeedsContext = true }, "m", map[string]int{"seed": 1}),
+		"scale":        version(func(r *judges.Rubric) { *r = stars() }, "m", map[string]int{"seed": 1}),
+		"anchors":      version(func(r *judges.Rubric) { *r = stars(); r.Anchors = map[int]string{1: "bad"} }, "m", map[string]int{"seed": 1}),
+		"boolean":      version(func(r *judges.Rubric) { r.Choices, r.Boolean = nil, true }, "m", map[string]int{"seed": 1}),
 		"reference":    version(func(r *judges.Rubric) { r.NeedsExpected = true }, "m", map[string]int{"seed": 1}),
 	} {
 		require.NotContains(t, seen, v, name)
 		seen[v] = name
 	}
+}
+
+func TestMenu(t *testing.T) {
+	t.Parallel()
+	graded := stars()
+	graded.Anchors = map[int]string{5: "perfect", 1: "useless"}
+	for want, r := range map[string]judges.Rubric{
+		`"verdict": true or false.`:                              safe(),
+		"a number from 1 to 5 (1: useless; 5: perfect), or null": graded,
+		"a number from 1 to 5, or null":                          stars(),
+	} {
+		system, _, err := r.Prompt("K", judges.Sample{})
+		require.NoError(t, err)
+		require.Contains(t, system, want)
+	}
+	for reply, want := range map[string]scoring.State{
+		`{"rationale":"r","verdict":true}`: scoring.Scored, `{"rationale":"r","verdict":"true"}`: scoring.Declined, `{"rationale":"r","verdict":1}`: scoring.Declined,
+	} {
+		v := safe().Read(reply)
+		require.Equal(t, want, v.State, reply)
+		if want == scoring.Scored {
+			require.Equal(t, scoring.BoolValue(true), v.Value)
+			require.Empty(t, v.Method)
+		}
+	}
+	require.Equal(t, judges.AsGiven, stars().Read(`{"rationale":"r","verdict":4}`).Method)
+	require.Equal(t, judges.Malformed, faithful().Read(`{"rationale":"r","verdict":true}`).Cause)
 }
 
 func TestPrompt(t *testing.T) {

@@ -13,6 +13,8 @@ type Cause string
 // The causes.
 const (
 	NoReference Cause = "no_reference" // the judge compares with an expected answer and there is none
+	NoContext   Cause = "no_context"   // the judge compares with further material and there is none
+	Unweighted  Cause = "unweighted"   // the grade was to be weighted by probabilities and there are none
 	Abstained   Cause = "abstained"    // the judge said that it cannot tell
 	Refused     Cause = "refused"      // the model refused to answer
 	Filtered    Cause = "filtered"     // the provider's content filter withheld the question or the answer
@@ -31,6 +33,8 @@ type Verdict struct {
 	State scoring.State `json:"state"`
 	// Value is set if and only if the verdict is scored.
 	Value scoring.Value `json:"value"`
+	// Method is how a grade on a scale was found. Empty where there is no scale, and in v0.1's verdicts.
+	Method Method `json:"method,omitempty"`
 	// Label is the choice that the value stands for, if the rubric has choices.
 	Label string `json:"label,omitempty"`
 	// Cause is set if and only if the judge declined, or failed and it is known why.

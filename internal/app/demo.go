@@ -38,7 +38,7 @@ The embedded Temporal server is built once, which takes about 5 minutes on two c
 			}
 			return urlOf(&d.JudgeURL)(t)
 		}},
-		{flag: "judge-model", fallback: "gpt-4o-mini", kind: "name", usage: "the model's name; its key is read from OPENAI_API_KEY", read: nonEmpty(&d.JudgeModel)},
+		{flag: "judge-model", fallback: "gpt-5.4-mini", kind: "name", usage: "the model's name; its key is read from OPENAI_API_KEY", read: nonEmpty(&d.JudgeModel)},
 	}, func(ctx context.Context, _ []string) error {
 		if err := s.connectDemo(&d); err != nil {
 			return err

@@ -1,9 +1,9 @@
 package openai
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"net"
 	"net/http"
@@ -28,34 +28,47 @@ const maxRetryAfter = time.Hour
 // but waiting does not help.
 var spent = []string{"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 
+// statuses are what well-known codes mean, for servers that answer an error with the status 200.
+var statuses = map[string]int{
+	"rate_limit_exceeded": http.StatusTooManyRequests, "rate_limit_error": http.StatusTooManyRequests, "RESOURCE_EXHAUSTED": http.StatusTooManyRequests,
+	"invalid_api_key": http.StatusUnauthorized, "authentication_error": http.StatusUnauthorized, "permission_error": http.StatusForbidden,
+	"invalid_request_error": http.StatusBadRequest, "model_not_found": http.StatusNotFound, "not_found_error": http.StatusNotFound,
+	"overloaded_error": http.StatusServiceUnavailable, "server_error": http.StatusInternalServerError, "api_error": http.StatusInternalServerError,
+}
+
 // failure turns the error of a call into a verdict or a [judges.Error]. If the provider's content filter stops the
 // question, that is a property of the sample and not a failure, so it is a verdict.
-func failure(header http.Header, err error) (judges.Verdict, error) {
-	var (
-		status int
-		codes  []string
-		api    *openai.APIError
-		raw    *openai.RequestError
-	)
-	switch {
-	case errors.As(err, &api):
-		status, codes = api.HTTPStatusCode, []string{fmt.Sprint(api.Code), api.Type}
-	case errors.As(err, &raw):
-		status = raw.HTTPStatusCode
+func failure(err error) (judges.Verdict, error) {
+	e := &judges.Error{Err: err}
+	var answer *answerError
+	if errors.As(err, &answer) {
+		if slices.Contains(answer.codes, "content_filter") {
+			return judges.Declined(judges.Filtered, "the content filter withheld the question"), nil
+		}
+		e.Status, e.Err = answer.status, answer
 	}
-	if slices.Contains(codes, "content_filter") {
-		return judges.Declined(judges.Filtered, "the content filter withheld the question"), nil
-	}
-	e := &judges.Error{Class: class(status, codes, err), Status: status, Err: err}
-	if e.Retryable() {
-		e.RetryAfter = retryAfter(header, time.Now())
+	if e.Class = class(answer, err); e.Retryable() && answer != nil {
+		e.RetryAfter = retryAfter(answer.header, time.Now())
 	}
 	return judges.Verdict{}, e
 }
 
-func class(status int, codes []string, err error) judges.Class {
+func class(answer *answerError, err error) judges.Class {
+	if answer == nil {
+		return unanswered(err)
+	}
+	status := answer.status
+	if status < 400 { // an error all the same
+		for _, code := range answer.codes {
+			if n, err := strconv.Atoi(code); err == nil && n >= 400 && n < 600 {
+				status = n
+				break
+			}
+			status = cmp.Or(statuses[code], status)
+		}
+	}
 	switch {
-	case status == http.StatusPaymentRequired || slices.ContainsFunc(codes, func(c string) bool { return slices.Contains(spent, c) }):
+	case status == http.StatusPaymentRequired || slices.ContainsFunc(answer.codes, func(c string) bool { return slices.Contains(spent, c) }):
 		return judges.Quota
 	case status == http.StatusTooManyRequests:
 		return judges.RateLimited
@@ -68,7 +81,11 @@ func class(status int, codes []string, err error) judges.Class {
 	case status >= 400:
 		return judges.BadRequest
 	}
-	// There was no answer, or one that could not be read.
+	return judges.Protocol
+}
+
+// unanswered is the class of a call without an answer, or with one that could not be read.
+func unanswered(err error) judges.Class {
 	var network net.Error
 	var transport *url.Error
 	switch {

@@ -4,11 +4,14 @@ package openai
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	openai "github.com/sashabaranov/go-openai"
@@ -32,8 +35,8 @@ const (
 // DefaultTimeout is how long a call may take unless [Options] say otherwise.
 const DefaultTimeout = 60 * time.Second
 
-// maxBody bounds how much of an answer is read: a few thousand tokens are a few kilobytes.
-const maxBody = 4 << 20
+// mostLikely is how many tokens at each place are asked for: the most that servers give.
+const mostLikely = 20
 
 // Options set up a [Judge].
 type Options struct {
@@ -61,8 +64,13 @@ type Options struct {
 	Temperature *float32
 	// Seed is left to the server when nil.
 	Seed *int
-	// MaxTokens bounds the answer, reasoning included. Left to the server when 0. An answer that it cuts off is declined.
+	// MaxTokens bounds the answer, reasoning included. Left to the server when 0. An answer that it cuts off is declined. It is sent
+	// as max_completion_tokens, and as max_tokens to a server that refuses that name or does not heed it.
 	MaxTokens int
+	// Weighted makes a grade the mean of the grades that the model could have given, by their probabilities: see
+	// [judges.WeightedScore]. The rubric needs a scale of whole numbers. A verdict of a server that gives no probabilities is declined
+	// with [judges.Unweighted]: scores of two methods do not compare. Reasoning models give none.
+	Weighted bool
 }
 
 // settings are the options, other than rubric and model, that can change an answer. They are hashed into the judge's
@@ -72,15 +80,17 @@ type settings struct {
 	Temperature    *float32       `json:"temperature,omitempty"`
 	Seed           *int           `json:"seed,omitempty"`
 	MaxTokens      int            `json:"max_tokens,omitempty"`
+	Weighted       bool           `json:"weighted,omitempty"`
 }
 
-// Judge asks a language model. It makes one request a call.
+// Judge asks a language model. It makes one request a call, and one more where the server refuses the first for the name of a parameter.
 type Judge struct {
 	id      judges.ID
 	rubric  judges.Rubric
 	client  *openai.Client
 	timeout time.Duration
 	request openai.ChatCompletionRequest
+	old     atomic.Bool // the server knows max_tokens alone
 }
 
 var _ judges.Judge = (*Judge)(nil)
@@ -89,7 +99,7 @@ var _ judges.Judge = (*Judge)(nil)
 // URL, and parameters that the model is known not to take. It makes no call.
 func New(o Options) (*Judge, error) {
 	// The caller may change its rubric later; this judge and its version must not.
-	o.Rubric.Choices = maps.Clone(o.Rubric.Choices)
+	o.Rubric.Choices, o.Rubric.Anchors = maps.Clone(o.Rubric.Choices), maps.Clone(o.Rubric.Anchors)
 	if o.Seed != nil {
 		o.Seed = new(*o.Seed)
 	}
@@ -100,7 +110,7 @@ func New(o Options) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := o.Rubric.ID(o.Model, settings{o.ResponseFormat, o.Temperature, o.Seed, o.MaxTokens})
+	id, err := o.Rubric.ID(o.Model, settings{o.ResponseFormat, o.Temperature, o.Seed, o.MaxTokens, o.Weighted})
 	if err != nil {
 		return nil, err
 	}
@@ -111,13 +121,16 @@ func New(o Options) (*Judge, error) {
 			// The address is not repeated: it could hold a password.
 			return nil, scoring.Invalid("base URL", "not an absolute http or https URL")
 		}
+		if u.RawQuery != "" || u.ForceQuery || strings.Contains(o.BaseURL, "#") {
+			return nil, scoring.Invalid("base URL", "has a query or a fragment: the path of a call would become a part of it")
+		}
 		config.BaseURL = o.BaseURL
 	}
 	client := o.HTTPClient
 	if client == nil {
 		client = http.DefaultClient
 	}
-	config.HTTPClient = bounded{client}
+	config.HTTPClient = wire{client}
 	if o.Timeout < 0 {
 		return nil, scoring.Invalid("timeout", "%s is negative", o.Timeout)
 	}
@@ -125,7 +138,7 @@ func New(o Options) (*Judge, error) {
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &Judge{id, o.Rubric, openai.NewClientWithConfig(config), timeout, request}, nil
+	return &Judge{id: id, rubric: o.Rubric, client: openai.NewClientWithConfig(config), timeout: timeout, request: request}, nil
 }
 
 // request returns the part of the request that is the same for every sample.
@@ -147,6 +160,12 @@ func (o Options) request() (openai.ChatCompletionRequest, error) {
 		}
 		// The client leaves out a 0, and the server would take its default, 1.
 		request.Temperature = max(*t, math.SmallestNonzeroFloat32)
+	}
+	if o.Weighted {
+		if scale := o.Rubric.Scale; scale == (judges.Scale{}) || scale.Min != math.Trunc(scale.Min) || scale.Max != math.Trunc(scale.Max) {
+			return none, scoring.Invalid("weighted", "the rubric has no scale of whole numbers")
+		}
+		request.LogProbs, request.TopLogProbs = true, mostLikely
 	}
 	switch o.ResponseFormat {
 	case JSONSchema:
@@ -179,8 +198,8 @@ func (j *Judge) Judge(ctx context.Context, s judges.Sample) (judges.Verdict, err
 	if err != nil {
 		return judges.Verdict{}, err
 	}
-	v := judges.Declined(judges.NoReference, "the rubric compares with an expected answer and there is none")
-	if !j.rubric.NeedsExpected || len(s.Expected) > 0 {
+	v, lacking := j.rubric.Lacks(s)
+	if !lacking {
 		if v, err = j.ask(ctx, system, user); err != nil {
 			return judges.Verdict{}, err
 		}
@@ -197,16 +216,39 @@ func (j *Judge) ask(ctx context.Context, system, user string) (judges.Verdict, e
 		{Role: openai.ChatMessageRoleSystem, Content: system},
 		{Role: openai.ChatMessageRoleUser, Content: user},
 	}
-	response, err := j.client.CreateChatCompletion(call, request)
+	response, err := j.complete(call, request)
 	if err != nil && ctx.Err() != nil {
 		return judges.Verdict{}, fmt.Errorf("judge: %w", ctx.Err())
 	}
 	if err != nil {
-		return failure(response.Header(), err)
+		return failure(err)
 	}
 	v, err := j.read(response)
 	v.Usage = usage(response)
 	return v, err
+}
+
+// complete makes the call, with the name that the server has for the limit of the answer. It learns the name from a refusal, which costs
+// nothing, or from an answer beyond the limit.
+func (j *Judge) complete(ctx context.Context, request openai.ChatCompletionRequest) (openai.ChatCompletionResponse, error) {
+	limit := request.MaxCompletionTokens
+	for {
+		if request.MaxCompletionTokens > 0 && j.old.Load() {
+			request.MaxCompletionTokens, request.MaxTokens = 0, limit
+		}
+		response, err := j.client.CreateChatCompletion(ctx, request)
+		var answer *answerError
+		switch {
+		case request.MaxCompletionTokens == 0:
+			return response, err
+		case errors.As(err, &answer) && answer.about("max_completion_tokens"):
+			j.old.Store(true)
+			continue
+		case err == nil && response.Usage.CompletionTokens > limit:
+			j.old.Store(true)
+		}
+		return response, err
+	}
 }
 
 // read turns a response into a verdict. Whether the model answered, refused or was cut off, that is a verdict; a
@@ -224,7 +266,36 @@ func (j *Judge) read(response openai.ChatCompletionResponse) (judges.Verdict, er
 	case choice.FinishReason == openai.FinishReasonLength:
 		return judges.Declined(judges.Truncated, "the answer was cut off at the token limit"), nil
 	}
-	return j.rubric.Read(choice.Message.Content), nil
+	v := j.rubric.Read(choice.Message.Content)
+	if j.request.LogProbs && v.State == scoring.Scored {
+		v = weighted(v, j.rubric.Scale, choice.LogProbs)
+	}
+	return v, nil
+}
+
+// weighted weighs the grade of a verdict by the probabilities that came with it.
+func weighted(v judges.Verdict, scale judges.Scale, probabilities *openai.LogProbs) judges.Verdict {
+	var tokens []judges.Token
+	if probabilities != nil {
+		for _, place := range probabilities.Content {
+			t := judges.Token{Token: place.Token}
+			for _, likely := range place.TopLogProbs {
+				t.Top = append(t.Top, judges.TokenProb{Token: likely.Token, LogProb: likely.LogProb})
+			}
+			tokens = append(tokens, t)
+		}
+	}
+	grade, _ := v.Value.Float()
+	mean, method, err := judges.WeightedScore(grade, scale, tokens)
+	switch {
+	case err != nil:
+		return judges.Declined(judges.OffMenu, err.Error())
+	case method != judges.ByProbability:
+		return judges.Declined(judges.Unweighted, "the server gives no probabilities of the grades")
+	}
+	weighed := judges.Number(mean, v.Reason)
+	weighed.Method = method
+	return weighed
 }
 
 func usage(r openai.ChatCompletionResponse) judges.Usage {
@@ -241,15 +312,4 @@ func usage(r openai.ChatCompletionResponse) judges.Usage {
 		u.Reasoning = d.ReasoningTokens
 	}
 	return u
-}
-
-// bounded refuses to read more than maxBody of an answer.
-type bounded struct{ client *http.Client }
-
-func (b bounded) Do(r *http.Request) (*http.Response, error) {
-	response, err := b.client.Do(r)
-	if err == nil {
-		response.Body = http.MaxBytesReader(nil, response.Body, maxBody)
-	}
-	return response, err
 }

@@ -24,6 +24,10 @@ func rubric() judges.Rubric {
 	return judges.Rubric{Name: "correct", Instructions: "Is it correct?", Choices: map[string]float64{"yes": 1, "no": 0}}
 }
 
+func graded(from float64) judges.Rubric {
+	return judges.Rubric{Name: "graded", Instructions: "How good is it?", Scale: judges.Scale{Min: from, Max: 5}}
+}
+
 // bundle is a judge and the server that it asks.
 type bundle struct {
 	judge  *openai.Judge
@@ -181,6 +185,12 @@ func TestNeedsExpected(t *testing.T) {
 	v, err = b.judge.Judge(t.Context(), judges.Sample{Output: "a", Expected: []string{""}})
 	require.NoError(t, err)
 	require.Equal(t, "yes", v.Label)
+
+	b = setup(t, judgetest.Sequence(judgetest.Answer(yes)), func(o *openai.Options) { o.Rubric.NeedsContext = true })
+	v, err = b.judge.Judge(t.Context(), judges.Sample{Output: "a"})
+	require.NoError(t, err)
+	require.Equal(t, judges.NoContext, v.Cause)
+	require.Empty(t, b.server.Requests())
 }
 
 func TestFailures(t *testing.T) {
@@ -221,6 +231,18 @@ func TestFailures(t *testing.T) {
 		"connection dropped":  {judgetest.Reply{Drop: true}, judges.Unavailable, true, 0},
 		"no choices":          {judgetest.Reply{NoChoices: true}, judges.Protocol, true, 0},
 		"an error with a 200": {judgetest.Reply{Body: `{"error":{"message":"oops"}}`}, judges.Protocol, true, 0},
+		"a text with a 404":   {judgetest.Reply{Status: 404, Body: `{"error": "no such model"}`}, judges.BadRequest, false, 0},
+		"a text with a 200":   {judgetest.Reply{Body: `{"error": "oops"}`}, judges.Protocol, true, 0},
+		"a list with a 401":   {judgetest.Reply{Status: 401, Body: `[{"error":{"code":401,"message":"no","status":"UNAUTHENTICATED"}}]`}, judges.Unauthorized, false, 0},
+		"a detail with a 404": {judgetest.Reply{Status: 404, Body: `{"detail":"Not Found"}`}, judges.BadRequest, false, 0},
+		"empty, with a 503":   {judgetest.Reply{Status: 503, Body: " "}, judges.Unavailable, true, 0},
+		"200, rate limit":     {later(judgetest.Reply{Body: `{"error":{"message":"slow down","code":429}}`}, "Retry-After", "9"), judges.RateLimited, true, 9 * time.Second},
+		"200, limit by name":  {judgetest.Reply{Body: `{"error":{"message":"slow down","type":"rate_limit_exceeded"}}`}, judges.RateLimited, true, 0},
+		"200, quota":          {judgetest.Reply{Body: `{"error":{"message":"pay","code":"insufficient_quota"}}`}, judges.Quota, false, 0},
+		"200, an old form":    {judgetest.Reply{Body: `{"object":"error","message":"no such model","type":"NotFoundError","code":404}`}, judges.BadRequest, false, 0},
+		"finish_reason error": {judgetest.Reply{Content: yes, FinishReason: "error"}, judges.Protocol, true, 0},
+		"error of a choice":   {judgetest.Reply{Body: `{"choices":[{"finish_reason":"error","error":{"code":502,"message":"upstream"},"message":{"content":""}}]}`}, judges.Unavailable, true, 0},
+		"cut in the middle":   {later(judgetest.Reply{Body: `{"choices":[`}, "Content-Length", "500"), judges.Protocol, true, 0},
 		"not the protocol":    {judgetest.Reply{Body: "<html>hello</html>"}, judges.Protocol, true, 0},
 		"endless body":        {judgetest.Reply{Body: endless}, judges.Protocol, true, 0},
 	} {
@@ -304,6 +326,12 @@ func TestNewRefuses(t *testing.T) {
 		"no temperature":    func(o *openai.Options) { o.Temperature = new(float32(math.NaN())) },
 		"reasoning model":   func(o *openai.Options) { o.Model, o.Temperature = "o3-mini", new(float32(0)) },
 		"unknown response":  func(o *openai.Options) { o.ResponseFormat = "xml" },
+		"query":             func(o *openai.Options) { o.BaseURL = "http://x/v1?key=hunter2" },
+		"empty query":       func(o *openai.Options) { o.BaseURL = "http://x/v1?" },
+		"fragment":          func(o *openai.Options) { o.BaseURL = "http://x/v1#hunter2" },
+		"weighted choices":  func(o *openai.Options) { o.Weighted = true },
+		"weighted halves":   func(o *openai.Options) { o.Rubric, o.Weighted = graded(0.5), true },
+		"weighted o3":       func(o *openai.Options) { o.Rubric, o.Weighted, o.Model = graded(1), true, "o3" },
 		"password in a URL": func(o *openai.Options) { o.BaseURL = "hunter2://u:hunter2@" },
 	} {
 		o := openai.Options{Rubric: rubric(), Model: "m"}
@@ -345,6 +373,7 @@ func TestVersion(t *testing.T) {
 		"temperature": func(o *openai.Options) { o.Temperature = new(float32(0)) },
 		"warmer":      func(o *openai.Options) { o.Temperature = new(float32(0.5)) },
 		"seed":        func(o *openai.Options) { o.Seed = new(0) },
+		"weighted":    func(o *openai.Options) { o.Rubric, o.Weighted = graded(1), true; o.Rubric.Name = "correct" },
 		"tokens":      func(o *openai.Options) { o.MaxTokens = 100 },
 	} {
 		v := version(change)
@@ -381,4 +410,87 @@ func TestHeuristic(t *testing.T) {
 		require.Positive(t, v.Usage.Prompt)
 		require.Positive(t, v.Usage.Completion)
 	}
+}
+
+// Servers that are older than the name max_completion_tokens refuse it, or do not heed it.
+func TestOlderServers(t *testing.T) {
+	t.Parallel()
+	limits := func(b bundle) (sent []string) {
+		for _, r := range b.server.Requests() {
+			var body map[string]any
+			require.NoError(t, json.Unmarshal(r.Body, &body))
+			sent = append(sent, fmt.Sprint(body["max_completion_tokens"], " ", body["max_tokens"]))
+		}
+		return sent
+	}
+	for name, c := range map[string]struct {
+		older judgetest.Reply
+		asked []string // by two calls
+	}{
+		"by a parameter": {judgetest.Reply{Status: 400, Body: `{"error":{"message":"unknown","param":"max_completion_tokens"}}`}, []string{"50 <nil>", "<nil> 50", "<nil> 50"}},
+		"by a message":   {judgetest.Failure(422, "x", "extra field max_completion_tokens"), []string{"50 <nil>", "<nil> 50", "<nil> 50"}},
+		"unheeded":       {judgetest.Reply{Content: yes, CompletionTokens: 51}, []string{"50 <nil>", "<nil> 50"}},
+	} {
+		b := setup(t, judgetest.Sequence(c.older, judgetest.Answer(yes)), func(o *openai.Options) { o.MaxTokens = 50 })
+		for range 2 {
+			v, err := b.judge.Judge(t.Context(), judges.Sample{})
+			require.NoError(t, err, name)
+			require.Equal(t, "yes", v.Label)
+		}
+		require.Equal(t, c.asked, limits(b), name)
+	}
+	// What is refused for another reason, and under both names, is refused.
+	for name, replies := range map[string][]judgetest.Reply{
+		"another": {judgetest.Failure(400, "x", "no")},
+		"both":    {judgetest.Failure(400, "x", "max_completion_tokens"), judgetest.Failure(400, "x", "max_tokens is too large, as is max_completion_tokens")},
+	} {
+		b := setup(t, judgetest.Sequence(replies...), func(o *openai.Options) { o.MaxTokens = 50 })
+		_, err := b.judge.Judge(t.Context(), judges.Sample{})
+		var failure *judges.Error
+		require.ErrorAs(t, err, &failure, name)
+		require.Equal(t, judges.BadRequest, failure.Class)
+		require.Len(t, b.server.Requests(), len(replies), name)
+	}
+}
+
+// A count of tokens that is written as 12.0 is read.
+func TestWholeNumbers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, judgetest.Sequence(judgetest.Reply{Body: `{"created":1.7e9,"choices":[{"index":0.0,"message":{"content":"{\"rationale\":\"it is 1.0\",\"verdict\":\"yes\"}"}}],
+		"usage":{"prompt_tokens":12.0,"completion_tokens":1.2e1}}`}))
+	v, err := b.judge.Judge(t.Context(), judges.Sample{})
+	require.NoError(t, err)
+	require.Equal(t, "it is 1.0", v.Reason)
+	require.Equal(t, judges.Usage{Prompt: 12, Completion: 12}, v.Usage)
+	b = setup(t, judgetest.Sequence(judgetest.Reply{Body: `{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":12.5}}`}))
+	_, err = b.judge.Judge(t.Context(), judges.Sample{})
+	var failure *judges.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, judges.Protocol, failure.Class, "half a token is none")
+}
+
+func TestWeighted(t *testing.T) {
+	t.Parallel()
+	answer := func(tokens string) judgetest.Reply {
+		return judgetest.Reply{Body: `{"choices":[{"message":{"content":"{\"rationale\":\"r\",\"verdict\":4}"},"logprobs":` + tokens + `}]}`}
+	}
+	probable := func(p float64) string { return fmt.Sprint(math.Log(p)) }
+	b := setup(t, judgetest.Sequence(
+		answer(`{"content":[{"token":"{","logprob":0,"top_logprobs":[]},{"token":"4","logprob":`+probable(.75)+`,"top_logprobs":[{"token":"4","logprob":`+probable(.75)+`},{"token":"2","logprob":`+probable(.25)+`}]}]}`),
+		answer(`null`), judgetest.Failure(400, "x", "logprobs is not supported"),
+	), func(o *openai.Options) { o.Rubric, o.Weighted = graded(1), true })
+	v, err := b.judge.Judge(t.Context(), judges.Sample{})
+	require.NoError(t, err)
+	f, _ := v.Value.Float()
+	require.InDelta(t, .75*4+.25*2, f, 1e-9)
+	require.Equal(t, judges.ByProbability, v.Method)
+	require.Contains(t, string(b.server.Requests()[0].Body), `"logprobs":true,"top_logprobs":20`)
+
+	v, err = b.judge.Judge(t.Context(), judges.Sample{})
+	require.NoError(t, err)
+	require.Equal(t, judges.Unweighted, v.Cause, "a grade that is not weighted is not mixed with those that are")
+	_, err = b.judge.Judge(t.Context(), judges.Sample{})
+	var failure *judges.Error
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, judges.BadRequest, failure.Class)
 }
