@@ -56,6 +56,13 @@ type Definition struct {
 
 	// Guardrails are metrics that a variant must not harm.
 	Guardrails []Metric `json:"guardrails,omitempty"`
+	// Observed are metrics that decide nothing, boolean or bounded: judges and outcomes, to hold the judges to the outcomes.
+	Observed []Metric `json:"observed,omitempty"`
+	// Untrusted is why a judge's score may be the primary metric although nothing has shown that it predicts outcomes. The
+	// decision carries it for ever. TrustedBy names the version of an experiment whose report shows that it does; a
+	// decision says so if it does not. A primary metric that is a judge's needs one of them.
+	Untrusted string    `json:"untrusted,omitempty"`
+	TrustedBy Reference `json:"trusted_by,omitzero"`
 	// Unit is the unit of randomisation: [UnitRun] (the default), or the key of a session, or any other key.
 	Unit string `json:"unit,omitempty"`
 	// Selection is how a unit gets its variant: scoring.ByWeight (the default for runs), ByBucket (the default for
@@ -144,6 +151,13 @@ func (d Definition) WithDefaults() Definition {
 		guardrails[i] = g.withDefaults()
 	}
 	d.Guardrails = guardrails
+	if d.Observed != nil {
+		observed := make([]Metric, len(d.Observed))
+		for i, m := range d.Observed {
+			observed[i] = m.withDefaults()
+		}
+		d.Observed = observed
+	}
 	if d.Unit == "" {
 		d.Unit = UnitRun
 	}
@@ -195,6 +209,10 @@ func setDefault(field *float64, value float64) {
 
 // sigma is the standard deviation to plan with when none is declared; 0 when there is no telling.
 func (m Metric) sigma() float64 {
+	if q := m.Corrected.Share; q > 0 {
+		m.Corrected = Corrected{}
+		return m.sigma() / math.Sqrt(q) // the judge may be of no use
+	}
 	switch m.Type {
 	case Boolean:
 		return 0.5
@@ -231,6 +249,7 @@ func (d Definition) Validate() error {
 	add(scoring.CheckName("version", d.Version))
 	add(d.checkVariants())
 	add(d.checkMetrics())
+	add(d.checkJudges())
 	add(scoring.CheckName("unit", d.Unit))
 	switch d.Selection {
 	case scoring.ByWeight:
@@ -296,7 +315,7 @@ func (d Definition) Validate() error {
 	if !(d.Floor >= 0 && d.Floor*float64(len(d.Variants)) <= 1) {
 		bad("floor", "%v is not a share that each of %d variants can keep", d.Floor, len(d.Variants))
 	}
-	if d.EarlyRead && (d.Primary.Type != Boolean || d.Maturity == 0 || d.Unit != UnitRun) {
+	if d.EarlyRead && (d.Primary.Type != Boolean || d.Primary.Corrected != (Corrected{}) || d.Maturity == 0 || d.Unit != UnitRun) {
 		bad("early read", "it needs a boolean primary metric, a maturity window and the unit %q", UnitRun)
 	}
 	return errors.Join(errs...)
@@ -333,9 +352,13 @@ func (d Definition) checkMetrics() error {
 	}
 	type key struct{ name, step, per, equals string }
 	seen := map[key]bool{{d.Primary.Name, d.Primary.Step, d.Primary.Denominator, d.Primary.Category}: true}
-	for i, g := range d.Guardrails {
+	for i, g := range append(slices.Clone(d.Guardrails), d.Observed...) {
 		field := fmt.Sprintf("guardrail %d", i+1)
-		errs = append(errs, g.check(field))
+		if i >= len(d.Guardrails) {
+			field = fmt.Sprintf("observed %d", i+1-len(d.Guardrails))
+		} else {
+			errs = append(errs, g.check(field))
+		}
 		k := key{g.Name, g.Step, g.Denominator, g.Category}
 		if seen[k] {
 			errs = append(errs, scoring.Invalid(field, "%q appears twice", g.String()))

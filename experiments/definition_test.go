@@ -2,6 +2,7 @@ package experiments_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -44,11 +45,42 @@ func TestDefinitionValidate(t *testing.T) {
 	t.Parallel()
 	type D = experiments.Definition
 	variants := func(v ...experiments.Variant) func(*D) { return func(d *D) { d.Variants = v } }
+	judge := experiments.Metric{Name: "judged", Type: experiments.Bounded, Judge: true}
+	corrected := experiments.Corrected{Judge: "judged", Share: .2}
 	tests := []struct {
 		name   string
 		change func(*D)
 		fields []string
 	}{
+		{"a judge decides", func(d *D) { d.Primary = judge }, []string{"primary"}},
+		{"a judge decides untrusted", func(d *D) { d.Primary, d.Untrusted = judge, "no outcomes yet" }, nil},
+		{"a judge decides that was trusted", func(d *D) { d.Primary, d.TrustedBy = judge, experiments.Reference{Experiment: "prompt", Version: "0"} }, nil},
+		{"trusted by half a name", func(d *D) { d.Primary, d.TrustedBy = judge, experiments.Reference{Experiment: "prompt"} }, []string{"trusted by"}},
+		{"trusted and untrusted", func(d *D) {
+			d.Primary, d.Untrusted, d.TrustedBy = judge, "x", experiments.Reference{Experiment: "prompt", Version: "0"}
+		}, []string{"untrusted"}},
+		{"an outcome is not trusted", func(d *D) { d.Untrusted = "x" }, []string{"untrusted"}},
+		{"a judge of latencies", func(d *D) {
+			d.Guardrails = []experiments.Metric{{Name: "judged", Type: experiments.Unbounded, Judge: true}}
+		}, []string{"guardrail 1 judge"}},
+		{"observed", func(d *D) { d.Observed = []experiments.Metric{judge} }, nil},
+		{"observed twice", func(d *D) { d.Observed = []experiments.Metric{judge, d.Primary} }, []string{"observed 2"}},
+		{"observed with a margin", func(d *D) { judge := judge; judge.Margin = .1; d.Observed = []experiments.Metric{judge} }, []string{"observed 1"}},
+		{"observed latency", func(d *D) { d.Observed = []experiments.Metric{{Name: "latency", Type: experiments.Unbounded}} }, []string{"observed 1"}},
+		{"too many pairs", func(d *D) {
+			for i := range 9 {
+				d.Observed = append(d.Observed, experiments.Metric{Name: fmt.Sprint(i), Type: experiments.Boolean, Judge: i < 4})
+			}
+		}, []string{"observed"}},
+		{"corrected", func(d *D) { d.Maturity, d.Primary.Corrected = time.Hour, corrected }, nil},
+		{"corrected without a window", func(d *D) { d.Primary.Corrected = corrected }, []string{"corrected"}},
+		{"corrected by a few", func(d *D) {
+			d.Maturity, d.Primary.Corrected = time.Hour, experiments.Corrected{Judge: "judged", Share: .01}
+		}, []string{"primary corrected"}},
+		{"corrected by itself", func(d *D) {
+			d.Maturity, d.Primary.Corrected = time.Hour, experiments.Corrected{Judge: "merged", Share: .2}
+		}, []string{"primary corrected"}},
+		{"corrected, read early", func(d *D) { d.Maturity, d.Primary.Corrected, d.EarlyRead = time.Hour, corrected, true }, []string{"early read"}},
 		{"valid", func(*D) {}, nil},
 		{"no weights", variants(experiments.Variant{Name: "control"}, experiments.Variant{Name: "b"}), nil},
 		{"misspelled control", func(d *D) { d.Control = "controll" }, []string{"control"}},

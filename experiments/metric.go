@@ -90,6 +90,11 @@ type Metric struct {
 	// Covariate is the name of a score that was known when the unit was assigned (input tokens, the tier of a customer). It
 	// narrows the interval and brings the decision forward.
 	Covariate string `json:"covariate,omitempty"`
+	// Judge tells that the score is the opinion of a judge, and not an outcome. A report holds it to the outcomes of the
+	// definition; see [Definition.Untrusted]. It needs a boolean or bounded metric.
+	Judge bool `json:"judge,omitempty"`
+	// Corrected makes a boolean or bounded metric the corrected value of an outcome.
+	Corrected Corrected `json:"corrected,omitzero"`
 	// Required makes a guardrail one that must pass before there is a winner: not worse than control by Margin or more.
 	Required bool `json:"required,omitempty"`
 	// Margin is how much worse a required guardrail may be, in units of the metric (for an unbounded one: as a share of the
@@ -143,6 +148,20 @@ func (m Metric) check(field string) error {
 	}
 	if m.Denominator != "" && m.Covariate != "" {
 		bad("covariate", "a ratio has none")
+	}
+	if m.Judge && !m.comparable() {
+		bad("judge", "only a boolean or bounded score is a judge's")
+	}
+	if c := m.Corrected; c != (Corrected{}) {
+		if err := scoring.CheckName(field+" corrected", c.Judge); err != nil {
+			errs = append(errs, err)
+		}
+		if !(c.Share >= MinShare && c.Share <= 1) {
+			bad("corrected", "%v is not a share from %v to 1", c.Share, MinShare)
+		}
+		if !m.comparable() || m.Judge || m.Covariate != "" || m.Category != "" || c.Judge == m.Name {
+			bad("corrected", "only a boolean or bounded outcome without a covariate or category is corrected, by another score")
+		}
 	}
 	if m.Category != "" {
 		if err := scoring.CheckCategory(m.Category); err != nil {

@@ -175,5 +175,5 @@ func (d Decision) Voided(fields []string) Decision {
 	default:
 		reason += fmt.Sprintf(". %s is void: it assumed one definition", strings.TrimSpace(string(d.Verdict)+" "+strings.Join(d.Variants, ", ")))
 	}
-	return Decision{Verdict: Invalid, Reason: reason, Since: since}
+	return Decision{Verdict: Invalid, Reason: reason, Since: since, Untrusted: d.Untrusted}
 }

@@ -27,6 +27,9 @@ type Decision struct {
 	// Since is when the verdict was first due: the end of the window of the unit that made it so, or of what delayed it. The
 	// zero time where there is none, as for CONTINUE.
 	Since time.Time `json:"since,omitzero"`
+	// Untrusted is why the primary metric is a judge's score that nothing has shown to predict outcomes. Empty: it is an outcome,
+	// or a judge that was shown to.
+	Untrusted string `json:"untrusted,omitempty"`
 	// UnitsNeeded is about how many more units must be assigned, if the effect stays the same; 0 if that is not known or
 	// no more are needed. TimeNeeded is about how long that takes at the rate so far, with the last window.
 	UnitsNeeded int           `json:"units_needed,omitempty"`

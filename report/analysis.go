@@ -210,6 +210,9 @@ func words(d experiments.Decision) string {
 		b.WriteString(" " + strings.Join(d.Variants, ", "))
 	}
 	b.WriteString(": " + d.Reason)
+	if d.Untrusted != "" {
+		b.WriteString("; untrusted, a judge's score decides: " + d.Untrusted)
+	}
 	if d.UnitsNeeded > 0 {
 		fmt.Fprintf(&b, "; about %d more units", d.UnitsNeeded)
 		if d.TimeNeeded > 0 {

@@ -31,6 +31,8 @@ type Unit struct {
 	Crossed bool
 	// Outcomes are of the primary metric and then of the guardrails, in the order of the definition.
 	Outcomes []Outcome
+	// Observed are of the observed metrics, in their order.
+	Observed []Outcome
 	final    time.Time // when it became final, without a window
 	position int64     // among the units that the store has sealed; 0: it has not sealed this one
 }
@@ -52,6 +54,11 @@ type Outcome struct {
 	Capped bool
 	// Late tells that there was a score after the window had closed. It is not the value.
 	Late bool
+	// Of a metric with corrected values, Left tells that a random draw left the outcome out, which then has the state
+	// scored and no value. Judged is what the judge said, if HasJudged.
+	Left      bool
+	Judged    float64
+	HasJudged bool
 	// After is when the value came, or how long it has been waited for, counted from the assignment.
 	After time.Duration
 }
@@ -62,6 +69,7 @@ type Analysis struct {
 	exp     *design
 	epochs  map[stratum]*epoch
 	metrics []*tally
+	held    []*held
 	// units counts the ones that were known in time, and late the others.
 	units, late int
 	matured     int
@@ -115,6 +123,7 @@ func (e *design) analysis() *Analysis {
 		t.evidence = e.newEvidence(i)
 		a.metrics = append(a.metrics, t)
 	}
+	a.held = e.newHeld()
 	if e.def.EarlyRead {
 		a.metrics[0].early = newEarly(e)
 	}
@@ -130,6 +139,9 @@ func (a *Analysis) Add(u Unit) error {
 	}
 	if len(u.Outcomes) != len(a.metrics) {
 		return scoring.Invalid("outcomes", "%d, for %d metrics", len(u.Outcomes), len(a.metrics))
+	}
+	if len(u.Observed) != len(a.exp.observed) {
+		return scoring.Invalid("observed", "%d, for %d metrics", len(u.Observed), len(a.exp.observed))
 	}
 	p := a.probabilities(u.Probabilities, v)
 	at := a.stratum(u.Epoch, p)
@@ -166,6 +178,12 @@ func (a *Analysis) add(at stratum, v int, p []float64, u Unit) {
 		if m.early != nil {
 			m.early.add(m, v, u.Mature, u.Outcomes[i], p)
 		}
+	}
+	if !u.Mature {
+		return
+	}
+	for _, h := range a.held {
+		h.add(v, u, p, sealed)
 	}
 }
 

@@ -30,6 +30,7 @@ type course struct {
 	reset, unserved, unset map[string]float64
 	changes                []int // units at which the weights change
 	events                 []event
+	judged                 bool // there is a judge
 }
 
 func drawCourse(t *rapid.T) *course {
@@ -51,12 +52,26 @@ func drawCourse(t *rapid.T) *course {
 	if rapid.IntRange(0, 3).Draw(t, "category") == 0 {
 		d.Guardrails = append(d.Guardrails, experiments.Metric{Name: "intent", Missing: experiments.MissingNegative}.Equals("refund"))
 	}
+	if !d.EarlyRead && rapid.Bool().Draw(t, "judge") {
+		judge := experiments.Metric{Name: "judged", Type: experiments.Bounded, Judge: true}
+		switch rapid.SampledFrom([]string{"observed", "guardrail", "corrects"}).Draw(t, "judge as") {
+		case "observed":
+			d.Observed = []experiments.Metric{judge, {Name: "paid", Type: experiments.Boolean, Direction: experiments.Lower, Missing: experiments.MissingNegative}}
+		case "guardrail":
+			d.Guardrails = append(d.Guardrails, judge)
+		case "corrects":
+			d.Observed = []experiments.Metric{judge}
+			d.Primary.Corrected = experiments.Corrected{Judge: "judged", Share: rapid.SampledFrom([]float64{.1, .5, 1}).Draw(t, "drawn")}
+		}
+	}
 	share := func(what string, of ...float64) float64 { return rapid.SampledFrom(of).Draw(t, what) }
 	c := &course{
 		rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)), d: d, turn: rapid.SampledFrom([]int{0, 100, 200, 400}).Draw(t, "turn"),
 		late: share("late", 0, .05, .4), more: share("more", 0, .02, .3), moved: share("moved", 0, 0, .02, .5), corrected: share("corrected", 0, .1), skew: share("skew", 0, 0, 0, .1, .4), named: share("named", 0, 0, .7),
 		reset: map[string]float64{}, unserved: map[string]float64{}, unset: map[string]float64{},
 	}
+	judges, _ := d.Held()
+	c.judged = len(judges) > 0
 	for i := range c.shift {
 		c.shift[i] = map[string]float64{}
 		for _, v := range d.Variants {
@@ -192,6 +207,14 @@ func (c *course) scores(i int, id, variant string, at time.Time, change ...func(
 		say(scoring.Bool("merged", y < .5+by), observed, 1)
 		if c.chance(c.corrected) {
 			say(scoring.Bool("merged", y >= .5+by), observed.Add(c.upTo(3*time.Hour)), 2)
+		}
+	}
+	if c.judged {
+		if c.chance(.8) {
+			say(scoring.Number("judged", (z+math.Round(max(0, min(1, 1-y+by))))/2), observed.Add(c.upTo(time.Minute)), 1)
+		}
+		if c.chance(.5) {
+			say(scoring.Bool("paid", z < .5), observed, 1)
 		}
 	}
 	say(scoring.Bool("ok", y < .5-by), observed, 1)

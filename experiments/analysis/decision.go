@@ -40,6 +40,13 @@ func (a *Analysis) judge(now time.Time) *judge {
 	return j
 }
 
+// decided is decide, with why the judge that it rests on, if there is one, is not trusted.
+func (j *judge) decided() experiments.Decision {
+	d := j.decide()
+	d.Untrusted = j.a.untrusted()
+	return d
+}
+
 // decide returns the highest verdict that is due. A fact is never taken back, so neither is a verdict, except that HARM
 // asks for an action: when a harmful variant gets no more units, the verdict is about the others. An early read rests on
 // no fact.

@@ -9,6 +9,8 @@ type design struct {
 	index   map[string]int
 	control int
 	metrics []metric // the primary one and then the guardrails
+	// observed decide nothing.
+	observed []metric
 }
 
 func designOf(exp *experiments.Experiment) *design {
@@ -18,9 +20,29 @@ func designOf(exp *experiments.Experiment) *design {
 		e.index[v.Name] = i
 	}
 	e.control = e.index[e.def.Control]
-	e.metrics = []metric{{Metric: e.def.Primary}}
+	e.metrics = []metric{metricOf(e.def.Primary)}
 	for _, g := range e.def.Guardrails {
-		e.metrics = append(e.metrics, metric{Metric: g})
+		e.metrics = append(e.metrics, metricOf(g))
+	}
+	for _, m := range e.def.Observed {
+		e.observed = append(e.observed, metricOf(m))
 	}
 	return e
+}
+
+// all returns the i-th of the metrics and then the observed ones.
+func (e *design) all(i int) metric {
+	if i < len(e.metrics) {
+		return e.metrics[i]
+	}
+	return e.observed[i-len(e.metrics)]
+}
+
+// uncorrected returns the metrics as they are read.
+func (e *design) uncorrected() []metric {
+	all := make([]metric, len(e.metrics))
+	for i, m := range e.metrics {
+		all[i] = m.uncorrected()
+	}
+	return all
 }

@@ -54,7 +54,7 @@ func newFold(exp *experiments.Experiment) *Fold {
 	d, engine := exp.Definition(), EngineMetrics()
 	f := &Fold{def: d, scope: ScopeOf(d), main: New(exp), at: map[Place]*aside{}, endings: map[Ending]int{}}
 	f.engine = []*aside{newAside(d, engine[0]), newAside(d, engine[1], engine[2])}
-	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
+	for _, m := range d.Metrics() {
 		p := Place{m.Step, m.Name, m.Category}
 		if m, ok := Declared(d, p); ok && f.at[p] == nil {
 			x := newAside(d, m)
@@ -139,7 +139,7 @@ func (f *Fold) Seal(rows experiments.Rows, after, upTo int64, now time.Time) ([]
 		next++
 		f.find(r, s)
 		f.settle()
-		if m := f.add(r, s, r.unit(s, f.main.exp.metrics)); !m.zero() {
+		if m := f.add(r, s, r.of(s, f.main.exp)); !m.zero() {
 			marks = append(marks, Mark{s.first.Position, m.data()})
 		}
 	}
@@ -172,7 +172,7 @@ func (f *Fold) Change(rows experiments.Rows, marks []Mark, now time.Time) ([]Mar
 		}
 		f.find(r, s)
 		f.settle()
-		u := r.unit(s, f.main.exp.metrics)
+		u := r.of(s, f.main.exp)
 		v, ok := f.main.exp.index[u.Variant]
 		if !ok {
 			continue

@@ -5,6 +5,7 @@ import (
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/estimate"
+	"github.com/verdict-dev/verdict/judges/agreement"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -12,6 +13,38 @@ import (
 type metric struct {
 	experiments.Metric
 	any bool // of a categorical score: 1 for each category
+	// of is the outcome as it is read, if the metric is its corrected value. The metric itself is bounded then, by how far a
+	// corrected value can go.
+	of *experiments.Metric
+}
+
+// metricOf returns a metric of a definition.
+func metricOf(m experiments.Metric) metric {
+	if m.Corrected == (experiments.Corrected{}) {
+		return metric{Metric: m}
+	}
+	outcome := m
+	lo, hi, _ := metric{Metric: m}.bounds()
+	from, to := corrections(m).Range()
+	m.Type, m.Lo, m.Hi = experiments.Bounded, lo+float64(from*(hi-lo)), lo+float64(to*(hi-lo))
+	return metric{Metric: m, of: &outcome}
+}
+
+// corrections returns the corrections of a metric that has them.
+func corrections(m experiments.Metric) *agreement.Correction {
+	c, err := agreement.NewCorrection(m.Corrected.Share)
+	if err != nil {
+		return &agreement.Correction{} // never: the definition is valid
+	}
+	return c
+}
+
+// uncorrected returns the metric as it is read.
+func (m metric) uncorrected() metric {
+	if m.of != nil {
+		m.Metric, m.of = *m.of, nil
+	}
+	return m
 }
 
 // engine tells whether the engine knows the metric of every run.

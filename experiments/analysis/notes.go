@@ -40,6 +40,13 @@ func (j *judge) notes() []string {
 		if all.Error > 0 {
 			note("%s is an error or an impossible value in %d of %d units", name, all.Error, all.Assigned)
 		}
+		if r.metric.of != nil {
+			left := 0
+			for _, n := range r.left {
+				left += n
+			}
+			note("%s is the corrected value of the outcome, by %s: the outcomes of %d of %d units were drawn (%v of all), and the others do not count", name, r.metric.Corrected.Judge, all.Scored-left, all.Scored, r.metric.Corrected.Share)
+		}
 		if r.metric.Denominator != "" {
 			note("%s is a ratio: it is decided on its asymptotic interval alone, which is approximate", name)
 		} else if !r.metric.exact() {

@@ -50,6 +50,7 @@ type PlaceReport struct {
 func About(d experiments.Definition, primary experiments.Metric, others ...experiments.Metric) experiments.Definition {
 	d.Primary, d.Guardrails = primary, others
 	d.MDE, d.Sigma, d.ROPE, d.Margin, d.EarlyRead = 0, 0, 0, 0, false // they are about another metric
+	d.Observed, d.Untrusted, d.TrustedBy = nil, "", experiments.Reference{}
 	return d
 }
 
@@ -184,9 +185,9 @@ func (a *Analysis) results(x *aside, j *judge) []MetricReport {
 
 // Declared returns the metric that a definition has for a place, as one that decides nothing.
 func Declared(d experiments.Definition, p Place) (experiments.Metric, bool) {
-	for _, m := range append([]experiments.Metric{d.Primary}, d.Guardrails...) {
+	for _, m := range d.Metrics() {
 		if m.Name == p.Name && m.Step == p.Step && m.Category == p.Category && m.Denominator == "" {
-			m.Required, m.Margin = false, 0
+			m.Required, m.Margin, m.Judge = false, 0, false
 			return m, true
 		}
 	}

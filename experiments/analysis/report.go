@@ -12,7 +12,7 @@ func (a *Analysis) Report(now time.Time) Report {
 	d := a.exp.def
 	r := Report{
 		Experiment: d.Name, Version: d.Version, Fingerprint: d.Fingerprint(), At: now.UTC(), Control: d.Control,
-		Decision: j.decide(), Units: a.units + a.late, Crossed: a.crossed,
+		Decision: j.decided(), Units: a.units + a.late, Crossed: a.crossed,
 		SampleRatio: a.sampleRatio(false), Matured: a.sampleRatio(true), Facts: j.facts(),
 	}
 	for _, n := range strata(a.epochs) {
@@ -22,12 +22,15 @@ func (a *Analysis) Report(now time.Time) Report {
 	for i := range j.read {
 		r.Metrics = append(r.Metrics, j.metric(i))
 	}
+	for _, h := range a.held {
+		r.Judges = append(r.Judges, h.report())
+	}
 	r.Notes = j.notes()
 	return r
 }
 
 // Decide returns the decision alone, which costs a small part of a report.
-func (a *Analysis) Decide(now time.Time) experiments.Decision { return a.judge(now).decide() }
+func (a *Analysis) Decide(now time.Time) experiments.Decision { return a.judge(now).decided() }
 
 func (a *Analysis) epochReport(n stratum) EpochReport {
 	e := a.epochs[n]

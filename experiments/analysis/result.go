@@ -65,6 +65,12 @@ func (j *judge) result(r reading, v int) Result {
 		size -= first
 		lo, hi := r.evidence.means[v].Interval(2 / j.d.Alpha)
 		out.Interval, out.IntervalMethod = ends(estimate.Interval{Lo: first + lo*size, Hi: first + hi*size}), Betting
+		if r.metric.of != nil { // the mean is the mean outcome
+			first, last, _ := r.metric.uncorrected().bounds()
+			if i := out.Interval; i != nil {
+				i.Lo, i.Hi = max(first, min(last, i.Lo)), max(first, min(last, i.Hi))
+			}
+		}
 	case e.N >= MinUnits:
 		out.Interval, out.IntervalMethod = ends(s.Interval(estimate.Effect{N: e.N, Value: e.Mean, SE: math.Sqrt(e.Variance)})), Asymptotic
 	}

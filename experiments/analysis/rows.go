@@ -458,9 +458,39 @@ func (r *Reader) unit(s *subject, metrics []metric) Unit {
 	}
 	u.Mature = !w.open
 	for _, m := range metrics {
-		u.Outcomes = append(u.Outcomes, w.read(m, groups))
+		u.Outcomes = append(u.Outcomes, w.readDrawn(r, s, m, groups))
 	}
 	return u
+}
+
+// of reads a subject on all metrics of an experiment.
+func (r *Reader) of(s *subject, e *design) Unit {
+	u := r.unit(s, e.metrics)
+	w := s.window()
+	w.open = !u.Mature
+	for _, m := range e.observed {
+		u.Observed = append(u.Observed, w.read(m, r.groups(s)))
+	}
+	return u
+}
+
+// readDrawn is read for a metric that may have corrected values: of these, the outcome counts if the unit was drawn, and
+// there is a judgement.
+func (w window) readDrawn(r *Reader, s *subject, m metric, groups []group) Outcome {
+	if m.of == nil {
+		return w.read(m, groups)
+	}
+	o := w.read(m.uncorrected(), groups)
+	if !m.Drawn(r.scope.Experiment, r.scope.Version, s.first.Unit) {
+		o = Outcome{State: o.State, After: o.After, Left: true}
+		if !w.open {
+			o.State = scoring.Scored
+		}
+	}
+	if j := w.read(plainMetric(Place{Name: m.Corrected.Judge}), groups); j.State == scoring.Scored && measurable(j.Value) {
+		o.Judged, o.HasJudged = j.Value, true
+	}
+	return o
 }
 
 // known is when the statements about a metric were recorded.

@@ -43,6 +43,7 @@ func (r *Reader) Shadows(exp *experiments.Experiment) ([]ShadowReport, error) {
 		return nil, err
 	}
 	tallies := map[string]*shadowTally{}
+	plainly := e.uncorrected()
 	for _, shadow := range r.shadows {
 		t := tallies[shadow.first.Variant]
 		if t == nil {
@@ -51,10 +52,10 @@ func (r *Reader) Shadows(exp *experiments.Experiment) ([]ShadowReport, error) {
 		}
 		var control *Unit
 		if shadow.served.first.Variant == e.def.Control {
-			u := r.unit(shadow.served, e.metrics)
+			u := r.unit(shadow.served, plainly)
 			control = &u
 		}
-		t.add(r.unit(shadow, e.metrics), control)
+		t.add(r.unit(shadow, plainly), control)
 	}
 	var out []ShadowReport
 	for _, variant := range slices.Sorted(maps.Keys(tallies)) {
@@ -71,7 +72,7 @@ type shadowTally struct {
 
 func (e *design) newShadowTally() *shadowTally {
 	t := &shadowTally{}
-	for _, m := range e.metrics {
+	for _, m := range e.uncorrected() {
 		t.alone = append(t.alone, newTally(m, 1))
 		t.differences = append(t.differences, estimate.Moments{})
 	}

@@ -74,6 +74,7 @@ func (a *Analysis) code(c *packed.Coder) {
 	a.arrived.code(c)
 	a.seals.code(c)
 	packed.Fixed(c, a.metrics, func(m **tally) { (*m).code(c) })
+	packed.Fixed(c, a.held, func(h **held) { (*h).code(c) })
 }
 
 // sized refuses a list that has not one element a variant.
@@ -151,6 +152,10 @@ func (m *tally) code(c *packed.Coder) {
 	m.ranks.Code(c)
 	packed.Fixed(c, m.sketches, func(s **ddsketch.DDSketch) { codeSketch(c, s) })
 	c.Bool(&m.signed, &m.bare, &m.broken)
+	if m.correction != nil { // else states are those of releases without it
+		c.Binary(m.correction)
+		packed.Fixed(c, m.left, func(n *int) { packed.Int(c, n) })
+	}
 }
 
 func codeCounts(c *packed.Coder, n *Counts) {

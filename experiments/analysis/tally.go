@@ -1,12 +1,15 @@
 package analysis
 
 import (
+	"math"
+
 	"github.com/DataDog/sketches-go/ddsketch"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/internal/betting"
 	"github.com/verdict-dev/verdict/internal/estimate"
 	"github.com/verdict-dev/verdict/internal/exact"
+	"github.com/verdict-dev/verdict/judges/agreement"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -25,6 +28,10 @@ type tally struct {
 	bare     bool                 // a unit without the covariate
 	beside   bool                 // it decides nothing: whether scores are missing equally often is not tested
 	broken   bool                 // a value of a boolean metric that is a share
+	// correction makes the values of a metric of which a part of the outcomes is drawn, and left counts the units whose
+	// outcome was not, by variant.
+	correction *agreement.Correction
+	left       []int
 }
 
 // cell is the state of one metric, epoch and variant.
@@ -36,12 +43,16 @@ type cell struct {
 
 // newTally returns the empty state of a metric over k variants.
 func newTally(m metric, k int) *tally {
-	return &tally{metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{}, missing: newMismatch(k), sketches: make([]*ddsketch.DDSketch, k)}
+	t := &tally{metric: m, counts: make([]Counts, k), cells: map[stratum][]cell{}, missing: newMismatch(k), sketches: make([]*ddsketch.DDSketch, k)}
+	if m.of != nil {
+		t.correction, t.left = corrections(*m.of), make([]int, k)
+	}
+	return t
 }
 
 // add accumulates the metric's reading of a unit of variant v, which became final at a moment.
 func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, sealed moment) {
-	if o.State == scoring.Scored && !m.metric.admits(o.Value) {
+	if o.State == scoring.Scored && !o.Left && !m.metric.uncorrected().admits(o.Value) {
 		o.State = scoring.Failed
 	}
 	count(&m.counts[v], u, o)
@@ -51,9 +62,29 @@ func (m *tally) add(at stratum, v int, u Unit, o Outcome, p []float64, sealed mo
 	if !m.beside {
 		m.missing.add(v, o.State != scoring.Scored, p, sealed)
 	}
-	if o.State == scoring.Scored {
-		m.score(at, v, o, p, sealed)
+	if o.State != scoring.Scored {
+		return
 	}
+	if o.Left {
+		m.left[v]++
+	}
+	if m.correction != nil {
+		o.Value = m.corrected(o)
+	}
+	m.score(at, v, o, p, sealed)
+}
+
+// corrected is the corrected value of an outcome.
+func (m *tally) corrected(o Outcome) float64 {
+	lo, hi, _ := m.metric.uncorrected().bounds()
+	judged := math.NaN()
+	if o.HasJudged {
+		judged = o.Judged
+	}
+	if o.Left {
+		return lo + float64(m.correction.Left(judged)*(hi-lo))
+	}
+	return lo + float64(m.correction.Drawn(judged, (o.Value-lo)/(hi-lo))*(hi-lo))
 }
 
 // score accumulates the value of a matured, scored unit.

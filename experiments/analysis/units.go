@@ -41,7 +41,7 @@ func (r *Reader) ordered(e *design) ([]ordered, error) {
 	}
 	all := make([]ordered, len(r.order))
 	for i, s := range r.order {
-		all[i] = ordered{s, r.unit(s, e.metrics)}
+		all[i] = ordered{s, r.of(s, e)}
 	}
 	if r.scope.Maturity == 0 {
 		slices.SortStableFunc(all, func(a, b ordered) int { return a.unit.byFinal(b.unit) })

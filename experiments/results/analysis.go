@@ -31,6 +31,8 @@ type Analysis struct {
 	Seals []SealCounts `json:"seals,omitempty"`
 	// Metrics are the primary one and then the guardrails.
 	Metrics []MetricReport `json:"metrics"`
+	// Judges are the judges of the definition, each held to each of its outcomes. Nil without a judge or an outcome.
+	Judges []Judged `json:"judges,omitempty"`
 	// Facts were shown once and stay. They are in the order of their times.
 	Facts []Fact `json:"facts,omitempty"`
 	// Notes are caveats for the reader, in words.

@@ -111,7 +111,7 @@ func (r *Rollout) settled(d experiments.Decision, now time.Time) experiments.Dec
 	}
 	return experiments.Decision{
 		Verdict: experiments.Continue,
-		Reason:  "the first window since the weights changed is open until " + until.UTC().Format(time.RFC3339),
+		Reason:  "the first window since the weights changed is open until " + until.UTC().Format(time.RFC3339), Untrusted: d.Untrusted,
 	}
 }
 

@@ -99,6 +99,7 @@ func writeExperiment(w io.Writer, e results.Experiment) {
 		}
 	}
 	writeShadows(w, e)
+	writeJudges(w, e)
 	if e.Decision != "" {
 		fmt.Fprintf(w, "decision: %s\n", e.Decision)
 	}

@@ -88,6 +88,8 @@ func New(o Options) http.Handler {
 		"run": p.link, "number": display.Number, "probability": display.Probability, "interval": display.Range, "difference": display.Difference,
 		"differenceRange": display.DifferenceRange, "lift": display.Lift, "liftRange": display.LiftRange, "pairs": display.Pairs, "deviation": display.Deviation,
 		"scores": display.Scores, "runs": display.Runs, "facts": display.Facts, "methods": display.Methods, "liftsUndefined": display.LiftsUndefined,
+		"judges": display.Judges, "judgedNote": func() string { return display.JudgedNote }, "judgedHeader": display.JudgedHeader, "judgedRows": display.JudgedRows,
+		"confusion": display.Confusion, "calibration": display.Calibration, "judgedCaveats": display.JudgedCaveats,
 		"more": display.MoreCounts, "plots": plotsOf,
 		"liftUndefined": func() string { return display.LiftUndefined },
 		"time": func(t time.Time) string {

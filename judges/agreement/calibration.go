@@ -50,33 +50,52 @@ func Calibrate(judgements []float64, outcomes []bool, bins int, level float64) (
 	if len(judgements) != len(outcomes) {
 		return Calibration{}, scoring.Invalid("judgements", "there are %d for %d outcomes", len(judgements), len(outcomes))
 	}
+	pairs := make([]Pair[float64], len(judgements))
+	for i, judged := range judgements {
+		pairs[i].Judge = judged
+		if outcomes[i] {
+			pairs[i].Outcome = 1
+		}
+	}
+	return CalibratePairs(pairs, bins, level)
+}
+
+// CalibratePairs is [Calibrate] of pairs that were seen several times. Outcomes are from 0 to 1: a share of good ones counts as
+// it is. It refuses pairs with a probability.
+func CalibratePairs(pairs []Pair[float64], bins int, level float64) (Calibration, error) {
+	if _, err := quantile(level); err != nil {
+		return Calibration{}, err
+	}
 	if bins < 1 || bins > 1000 {
 		return Calibration{}, scoring.Invalid("bins", "%d is not from 1 to 1000", bins)
 	}
-	if len(judgements) == 0 {
+	if len(pairs) == 0 {
 		return Calibration{}, undefined("there are no judgements")
 	}
-	n := float64(len(judgements))
+	n := 0.0
+	for _, p := range pairs {
+		if p.Times < 0 || p.Probability != 0 {
+			return Calibration{}, scoring.Invalid("pairs", "a pair seen %d times, drawn with probability %v", p.Times, p.Probability)
+		}
+		n += float64(max(1, p.Times))
+	}
 	var c Calibration
 	size, sum, good := make([]float64, bins), make([]float64, bins), make([]float64, bins)
 	rate := 0.0
-	for i, judged := range judgements {
-		if !(judged >= 0 && judged <= 1) {
-			return Calibration{}, scoring.Invalid("judgement", "%v is not from 0 to 1", judged)
+	for _, p := range pairs {
+		if err := shares(p.Judge, p.Outcome); err != nil {
+			return Calibration{}, err
 		}
-		outcome := 0.0
-		if outcomes[i] {
-			outcome = 1
-		}
-		b := min(int(judged*float64(bins)), bins-1)
-		size[b]++
-		sum[b] += judged
-		good[b] += outcome
-		rate += outcome
-		c.Brier += (judged - outcome) * (judged - outcome) / n
+		times := float64(max(1, p.Times))
+		b := min(int(p.Judge*float64(bins)), bins-1)
+		size[b] += times
+		sum[b] += times * p.Judge
+		good[b] += times * p.Outcome
+		rate += times * p.Outcome
+		c.Brier += times * (p.Judge - p.Outcome) * (p.Judge - p.Outcome) / n
 	}
 	var err error
-	if c.Base, err = Share(rate, n, level); err != nil {
+	if c.Base, err = Share(min(rate, n), n, level); err != nil {
 		return Calibration{}, err
 	}
 	for i := range bins {
@@ -84,7 +103,7 @@ func Calibrate(judgements []float64, outcomes []bool, bins int, level float64) (
 			continue
 		}
 		b := Bin{From: float64(i) / float64(bins), To: float64(i+1) / float64(bins), Judged: sum[i] / size[i]}
-		if b.Outcome, err = Share(good[i], size[i], level); err != nil {
+		if b.Outcome, err = Share(min(good[i], size[i]), size[i], level); err != nil {
 			return Calibration{}, err
 		}
 		c.Error += size[i] / n * math.Abs(b.Judged-b.Outcome.Value)

@@ -95,12 +95,13 @@ func play(t *betting.Test, c *betting.Centre, variant bool, share, u, v float64)
 
 func newGap() *betting.Pair { return betting.NewPair(-1, false, nil, nil) }
 
-// Evidence is the evidence that judge and outcome have come apart: the smaller of the peaks of both halves, 1 or more.
-func (d *Divergence) Evidence() float64 { return min(d.rise.Peak(), d.growth.Peak()) }
+// LogE is the natural logarithm of the evidence that judge and outcome have come apart: the smaller of the peaks of both
+// halves, 0 or more.
+func (d *Divergence) LogE() float64 { return min(d.rise.LogPeak(), d.growth.LogPeak()) }
 
 // Alarmed tells whether the evidence is enough, in an experiment of so many variants.
 func (d *Divergence) Alarmed(variants int) bool {
-	return d.Evidence() >= DivergenceE*float64(max(1, variants-1))
+	return min(d.rise.Peak(), d.growth.Peak()) >= DivergenceE*float64(max(1, variants-1))
 }
 
 // Known is how many units there were with an outcome.

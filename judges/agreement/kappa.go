@@ -124,6 +124,41 @@ func AC1[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
 	return chanceCorrected(min(max((observed-chance)/room, -1), 1), v, n, z), nil
 }
 
+// TableAlpha returns Krippendorff's alpha of the labels of the two sides, as [Alpha] with [Nominal] does of the pairs themselves,
+// with its variance to first order. [judges.ErrUndefined] without pairs, and where all labels are the same.
+func TableAlpha[T cmp.Ordered](t Table[T], level float64) (Estimate, error) {
+	z, err := quantile(level)
+	if err != nil {
+		return Estimate{}, err
+	}
+	p, judge, outcome, n, err := t.proportions()
+	if err != nil {
+		return Estimate{}, err
+	}
+	disagree, same := 1.0, 0.0
+	pi := make([]float64, len(p))
+	for i := range p {
+		disagree -= p[i][i]
+		pi[i] = (judge[i] + outcome[i]) / 2
+		same += pi[i] * pi[i]
+	}
+	chance := 1 - same
+	if chance <= rounding {
+		return Estimate{}, undefined("all labels are the same")
+	}
+	few := (2*n - 1) / (2 * n) // the ratings of a unit are dealt without replacement
+	disagree = max(disagree, 0)
+	v := t.variance(func(i, j int) float64 {
+		differ := 1.0
+		if i == j {
+			differ = 0
+		}
+		moved := 2*same - pi[i] - pi[j]
+		return few * ((differ-disagree)*chance - disagree*moved) / (chance * chance)
+	})
+	return chanceCorrected(1-few*disagree/chance, v, n, z), nil
+}
+
 // McNemar returns the two-sided p-value of the exact test that two judges pass the same share of the same units, from
 // the numbers that only one of them passes (McNemar 1947, doi 10.1007/BF02295996): 2·P(X ≤ min) for X binomial with
 // probability 1/2, at most 1. Units that both pass or both fail say nothing about it. Negative numbers count as 0.

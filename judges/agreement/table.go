@@ -16,6 +16,8 @@ type Pair[T cmp.Ordered] struct {
 	// Probability is the probability that the pair is drawn, in (0, 1]; the pair counts 1/Probability times. 0 stands
 	// for 1.
 	Probability float64
+	// Times is how often the pair was seen. 0 stands for 1.
+	Times int
 }
 
 // Table counts pairs by label: a confusion table of a judge against outcomes, or of two judges. The zero Table is empty.
@@ -48,7 +50,7 @@ func Tabulate[T cmp.Ordered](pairs []Pair[T], labels ...T) (Table[T], error) {
 		}
 	}
 	slices.Sort(all)
-	t := Table[T]{labels: slices.Compact(all), pairs: len(pairs)}
+	t := Table[T]{labels: slices.Compact(all)}
 	if len(t.labels) > maxLabels {
 		return Table[T]{}, scoring.Invalid("label", "there are %d, and at most %d fit a table", len(t.labels), maxLabels)
 	}
@@ -64,9 +66,14 @@ func Tabulate[T cmp.Ordered](pairs []Pair[T], labels ...T) (Table[T], error) {
 		if math.IsInf(w*w, 0) {
 			return Table[T]{}, scoring.Invalid("probability", "%v is too small", p.Probability)
 		}
+		if p.Times < 0 {
+			return Table[T]{}, scoring.Invalid("times", "%d is negative", p.Times)
+		}
+		times := max(1, p.Times)
+		t.pairs += times
 		c := &t.cells[t.index(p.Judge)][t.index(p.Outcome)]
-		c.w += w
-		c.w2 += w * w
+		c.w += w * float64(times)
+		c.w2 += w * w * float64(times)
 	}
 	return t, nil
 }

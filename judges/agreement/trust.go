@@ -2,6 +2,7 @@ package agreement
 
 import (
 	"github.com/verdict-dev/verdict/internal/betting"
+	"github.com/verdict-dev/verdict/internal/exact"
 	"github.com/verdict-dev/verdict/internal/packed"
 	"github.com/verdict-dev/verdict/scoring"
 )
@@ -127,12 +128,17 @@ func (t *Trust) Pairs() int { return t.pairs }
 // Unknown is how many judgements there were whose outcome is not known.
 func (t *Trust) Unknown() int { return t.unknown }
 
-// For returns the most that the evidence was that the judge predicts outcomes, and Against the evidence that it does not, as
-// it is. Each needs [TrustE].
-func (t *Trust) For() float64 { return t.better.Peak() }
+// LogFor returns the natural logarithm of the evidence that the judge predicts outcomes, the most that it was: it needs that
+// of [TrustE].
+func (t *Trust) LogFor() float64 { return t.better.LogPeak() }
 
-// Against returns the evidence that the judge does not predict outcomes.
-func (t *Trust) Against() float64 { return (t.worse.E() + t.worseNow.E()) / 2 }
+// LogAgainst returns the natural logarithm of the evidence that the judge does not predict outcomes, as it is now: it needs
+// that of [TrustE].
+func (t *Trust) LogAgainst() float64 {
+	a, b := t.worse.LogE(), t.worseNow.LogE()
+	top := max(a, b)
+	return top + exact.Ln((exact.Exp(a-top)+exact.Exp(b-top))/2)
+}
 
 const trustForm = 1
 

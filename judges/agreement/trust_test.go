@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/verdict-dev/verdict/judges"
 	"github.com/verdict-dev/verdict/judges/agreement"
 )
 
@@ -31,11 +32,12 @@ func TestTrustIsEarnedAndLost(t *testing.T) {
 		require.NoError(t, trust.Add(predicts(rng, .97)))
 		require.Equal(t, n+1 >= agreement.TrustPairs, trust.Standing() == agreement.Trusted, "%d pairs", n+1)
 	}
-	require.GreaterOrEqual(t, trust.For(), float64(agreement.TrustE))
+	require.GreaterOrEqual(t, trust.LogFor(), math.Log(agreement.TrustE))
 	n := 0
 	for ; trust.Standing() != agreement.Revoked; n++ {
 		require.NoError(t, trust.Add(predicts(rng, .5)))
 	}
+	require.GreaterOrEqual(t, trust.LogAgainst(), math.Log(agreement.TrustE))
 	require.Less(t, n, 100, "the pairs before do not hide it")
 	for range 2000 {
 		require.NoError(t, trust.Add(predicts(rng, 1)))
@@ -99,6 +101,7 @@ func TestDivergenceWithUnknownOutcomes(t *testing.T) {
 	}
 	require.False(t, chosen.Alarmed(2))
 	require.True(t, gamed.Alarmed(2))
+	require.GreaterOrEqual(t, gamed.LogE(), math.Log(agreement.DivergenceE))
 	gap, ok := gamed.Gap(.95)
 	require.True(t, ok)
 	require.True(t, gap.Lo <= .5 && .5 <= gap.Hi, "%v", gap)
@@ -214,4 +217,52 @@ func TestJudgeStatesContinue(t *testing.T) {
 			require.Error(t, parts.UnmarshalBinary(nil))
 		})
 	}
+}
+
+// Pairs that are counted say what they say one by one.
+func TestCountedPairs(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 6))
+	times := map[agreement.Pair[float64]]int{}
+	var single, counted []agreement.Pair[float64]
+	var ratings [][]float64
+	for range 500 {
+		j, y := predicts(rng, .8)
+		if rng.IntN(3) == 0 {
+			j = .5
+		}
+		p := agreement.Pair[float64]{Judge: j, Outcome: y}
+		single = append(single, p)
+		ratings = append(ratings, []float64{j, y})
+		times[p]++
+	}
+	for p, n := range times {
+		p.Times = n
+		counted = append(counted, p)
+	}
+	a, err := agreement.Tabulate(single)
+	require.NoError(t, err)
+	b, err := agreement.Tabulate(counted)
+	require.NoError(t, err)
+	require.Equal(t, a, b)
+	require.Equal(t, 500, b.Pairs())
+	alpha, err := agreement.Alpha(ratings, agreement.Nominal, level)
+	require.NoError(t, err)
+	table, err := agreement.TableAlpha(b, level)
+	require.NoError(t, err)
+	require.InDelta(t, alpha.Value, table.Value, 1e-12)
+	require.InEpsilon(t, alpha.SE, table.SE, .05)
+	c, err := agreement.CalibratePairs(single, 10, level)
+	require.NoError(t, err)
+	d, err := agreement.CalibratePairs(counted, 10, level)
+	require.NoError(t, err)
+	require.Len(t, d.Bins, 3)
+	require.InDelta(t, c.Brier, d.Brier, 1e-12)
+	require.InDelta(t, c.Error, d.Error, 1e-12)
+	_, err = agreement.TableAlpha(agreement.Table[float64]{}, level)
+	require.ErrorIs(t, err, judges.ErrUndefined)
+	_, err = agreement.Tabulate([]agreement.Pair[float64]{{Times: -1}})
+	require.Error(t, err)
+	_, err = agreement.CalibratePairs([]agreement.Pair[float64]{{Probability: .5}}, 10, level)
+	require.Error(t, err)
 }
