@@ -35,7 +35,7 @@ type heldArm struct {
 // heldPair is what the judge said and the outcome, in hundredths of their ranges, 100 being good.
 type heldPair struct{ judge, outcome int }
 
-// hundredths is how finely pairs are told apart in the figures. The tests have the values as they are.
+// hundredths is how finely the figures distinguish values. The tests have the values as they are.
 const hundredths = 100
 
 func (p heldPair) compare(o heldPair) int {
@@ -105,7 +105,7 @@ func (h *held) add(v int, u Unit, p []float64, sealed moment) {
 	h.compare(v, p, judged, y, known, outcomes[h.outcome].Left, sealed)
 }
 
-// compare plays a unit in the alarms of its variant, or, of the control, in those of all others.
+// compare plays a unit in the alarms of its variant, or, of the control, in the alarms of all others.
 func (h *held) compare(v int, p []float64, judged, y float64, known, left bool, sealed moment) {
 	if p == nil {
 		return

@@ -120,7 +120,7 @@ func label(value int) float64 {
 	return 0
 }
 
-// bounds are for any outcomes of the units whose outcome is not known, of which the judge calls some good.
+// bounds are for any outcomes of the units whose outcome is not known. The judge calls some of these good.
 func bounds(u results.JudgedUnits, good int) *results.JudgedBounds {
 	n, bad := float64(u.Pairs+u.Unknown), u.Unknown-good
 	c := u.Confusion

@@ -152,7 +152,7 @@ func (m *tally) code(c *packed.Coder) {
 	m.ranks.Code(c)
 	packed.Fixed(c, m.sketches, func(s **ddsketch.DDSketch) { codeSketch(c, s) })
 	c.Bool(&m.signed, &m.bare, &m.broken)
-	if m.correction != nil { // else states are those of releases without it
+	if m.correction != nil { // else a state is as releases without it write it
 		c.Binary(m.correction)
 		packed.Fixed(c, m.left, func(n *int) { packed.Int(c, n) })
 	}

@@ -28,7 +28,7 @@ type tally struct {
 	bare     bool                 // a unit without the covariate
 	beside   bool                 // it decides nothing: whether scores are missing equally often is not tested
 	broken   bool                 // a value of a boolean metric that is a share
-	// correction makes the values of a metric of which a part of the outcomes is drawn, and left counts the units whose
+	// correction makes the values of a metric whose outcomes are drawn in part, and left counts the units whose
 	// outcome was not, by variant.
 	correction *agreement.Correction
 	left       []int

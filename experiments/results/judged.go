@@ -40,7 +40,7 @@ type JudgedVariant struct {
 	Needs float64   `json:"needs,omitempty"`
 }
 
-// JudgedUnits says how a judge and an outcome agree. Values are told apart in hundredths of their ranges, and are good from one
+// JudgedUnits says how a judge and an outcome agree. Values are rounded to hundredths of their ranges, and are good from one
 // half on. Intervals are fixed ones at 95%: right for a single look at a number of units that was set before, and not for
 // a decision at every look.
 type JudgedUnits struct {
