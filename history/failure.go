@@ -1,6 +1,9 @@
 package history
 
 import (
+	"cmp"
+	"slices"
+
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
@@ -37,6 +40,8 @@ type Failure struct {
 	Details Values
 	// Cause is what led to it; nil if it has none.
 	Cause *Failure
+
+	application bool // its type is an application's own
 }
 
 // Root is the last cause of f: what the workers' own code said. nil has none.
@@ -61,8 +66,9 @@ func (r *reader) failure(f *failurepb.Failure) *Failure {
 	case *failurepb.Failure_ApplicationFailureInfo:
 		a := i.ApplicationFailureInfo
 		out.Type, out.NonRetryable, out.Details = r.names.of(a.GetType()), a.GetNonRetryable(), r.values(a.GetDetails())
+		out.application = true
 	case *failurepb.Failure_TimeoutFailureInfo:
-		out.Type, out.Details = r.names.of(TypeTimeout+timeoutName(i.TimeoutFailureInfo.GetTimeoutType())), r.values(i.TimeoutFailureInfo.GetLastHeartbeatDetails())
+		out.Type, out.Details = r.names.of(TimeoutType(i.TimeoutFailureInfo.GetTimeoutType())), r.values(i.TimeoutFailureInfo.GetLastHeartbeatDetails())
 	case *failurepb.Failure_CanceledFailureInfo:
 		out.Type, out.Details = TypeCanceled, r.values(i.CanceledFailureInfo.GetDetails())
 	case *failurepb.Failure_TerminatedFailureInfo:
@@ -84,6 +90,33 @@ func (r *reader) failure(f *failurepb.Failure) *Failure {
 	}
 	return out
 }
+
+// Ending says why a run failed: the type of its last error, and the type of the activity that it comes from, each empty if there is none. It is
+// the first named application error, where an error is only wrapped in others; without one it is the timeout, termination or the like.
+func (f *Failure) Ending() (errorType, step string) {
+	other := ""
+	for ; f != nil; f = f.Cause {
+		switch {
+		case f.Type == TypeActivity:
+			step = cmp.Or(step, f.StepType)
+		case f.Type == TypeChild, f.Type == TypeNexus:
+		case f.wraps():
+		case f.application:
+			return f.Type, step
+		default:
+			other = cmp.Or(other, f.Type)
+		}
+	}
+	return other, step
+}
+
+// wraps tells whether f is what the SDK for Go makes of an error that wraps another one, and says nothing of its own.
+func (f *Failure) wraps() bool {
+	return f.Cause != nil && slices.Contains([]string{"wrapError", "wrapErrors", "joinError"}, f.Type)
+}
+
+// TimeoutType is the type of the failure of a timeout: timeout:start_to_close and so on.
+func TimeoutType(t enumspb.TimeoutType) string { return TypeTimeout + timeoutName(t) }
 
 func timeoutName(t enumspb.TimeoutType) string {
 	switch t {

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/scoring"
 )
 
@@ -176,8 +177,12 @@ func statusOf(err error) (status scoring.RunStatus, failureType, failingStep str
 	if errors.As(err, &activity) {
 		failingStep = activity.ActivityType().GetName()
 	}
-	if errors.As(err, &application) {
+	var timeout *temporal.TimeoutError
+	switch {
+	case errors.As(err, &application): // also as the last error before a timeout
 		failureType = scoring.Clip(application.Type(), scoring.MaxID)
+	case errors.As(err, &timeout):
+		failureType = history.TimeoutType(timeout.TimeoutType())
 	}
 	return scoring.RunFailed, failureType, failingStep
 }
