@@ -232,10 +232,11 @@ type Past struct {
 	Share func(r *history.Run) scoring.Record
 }
 
-// Score scores some runs and records the scores in one transaction. Where a scorer fails, and a further try may help, it fails, unless
+// Score scores some runs and records the scores in one transaction, with what the histories say of the runs. Where a scorer fails, and a further try may help, it fails, unless
 // it is the last try: then the run gets an error score.
 func (p Past) Score(ctx context.Context, runs []scoring.Run, last bool) (Counts, error) {
 	type result struct {
+		facts   []scoring.RunFacts
 		records []scoring.Record
 		counts  Counts
 	}
@@ -244,45 +245,43 @@ func (p Past) Score(ctx context.Context, runs []scoring.Run, last bool) (Counts,
 	group.SetLimit(readAtOnce)
 	for i, run := range runs {
 		group.Go(func() (err error) {
-			results[i].records, results[i].counts, err = p.one(all, run, last)
+			r := &results[i]
+			r.facts, r.records, r.counts, err = p.one(all, run, last)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return Counts{}, err
 	}
+	var facts []scoring.RunFacts
 	var records []scoring.Record
 	var counts Counts
 	for _, r := range results {
-		records = append(records, r.records...)
+		facts, records = append(facts, r.facts...), append(records, r.records...)
 		counts.Add(r.counts)
 	}
-	if len(records) == 0 {
-		return counts, nil
-	}
-	return counts, p.Store.Record(ctx, records)
+	return counts, p.Store.RecordRuns(ctx, facts, records)
 }
 
 // one scores a run.
-func (p Past) one(ctx context.Context, run scoring.Run, last bool) ([]scoring.Record, Counts, error) {
+func (p Past) one(ctx context.Context, run scoring.Run, last bool) (facts []scoring.RunFacts, records []scoring.Record, counts Counts, err error) {
 	left, err := p.left(ctx, run)
 	if err != nil || len(left) == 0 {
-		return nil, Counts{Skipped: 1}, err
+		return nil, nil, Counts{Skipped: 1}, err
 	}
 	r, err := history.Fetch(ctx, p.From, run, p.Options)
 	if history.Missing(err) {
-		return nil, Counts{Gone: 1}, nil
+		return nil, nil, Counts{Gone: 1}, nil
 	}
 	if err != nil {
-		return nil, Counts{}, err
+		return nil, nil, Counts{}, err
 	}
-	counts := Counts{Scored: 1}
-	var records []scoring.Record
+	counts = Counts{Scored: 1}
 	for _, s := range left {
 		made, err := s.Records(ctx, r)
 		if err != nil {
 			if !last || ctx.Err() != nil {
-				return nil, Counts{}, err
+				return nil, nil, Counts{}, err
 			}
 			made, counts = []scoring.Record{s.Failed(r, err.Error())}, Counts{Failed: 1}
 		}
@@ -294,7 +293,7 @@ func (p Past) one(ctx context.Context, run scoring.Run, last bool) ([]scoring.Re
 	for i := range records {
 		records[i].RecordedAt = p.Now()
 	}
-	return records, counts, nil
+	return []scoring.RunFacts{r.Facts()}, records, counts, nil
 }
 
 // left are the scorers that have not scored a run. An error score does not count.

@@ -110,6 +110,19 @@ func (r *Run) BuildID() string {
 	return r.Builds[len(r.Builds)-1]
 }
 
+// Facts are what a store keeps of a run, because histories expire. Those of an open run have no status.
+func (r *Run) Facts() scoring.RunFacts {
+	f := scoring.RunFacts{
+		Run: r.ID, FirstRunID: r.FirstRunID, OriginalRunID: r.OriginalRunID, WorkflowType: r.Type, TaskQueue: r.TaskQueue, Attempt: r.Attempt,
+		StartedAt: r.StartedAt, ClosedAt: r.ClosedAt, Status: r.Status, BuildID: r.BuildID(), FromHistory: true,
+	}
+	if r.Status == scoring.RunFailed {
+		f.FailureType, f.FailingStep = r.Failure.Ending()
+		f.FailureType, f.FailingStep = scoring.Clip(f.FailureType, scoring.MaxID), scoring.Clip(f.FailingStep, scoring.MaxID)
+	}
+	return f
+}
+
 // Of returns the steps of some kinds, in order, without the ones that Verdict's plugin added.
 func (r *Run) Of(kinds ...Kind) iter.Seq[*Step] {
 	return func(yield func(*Step) bool) {

@@ -58,7 +58,9 @@ func unflushed(ctx context.Context, s store.Reader, o Options) (ended []Ended, s
 	ask := o.Ask
 	for _, c := range candidates {
 		state := NotAsked
-		if ask != nil {
+		if c.Status != "" { // by its history
+			state = RunState(c.Status)
+		} else if ask != nil {
 			state, err = ask(ctx, c.Run)
 			if err != nil {
 				state, ask = NotAsked, nil // the server does not answer, and will not for the next one
@@ -79,7 +81,7 @@ func unflushed(ctx context.Context, s store.Reader, o Options) (ended []Ended, s
 // unknown lists runs that the store has nothing of: they scored only inline, and ended before their flush. It looks at
 // the workflow types that have flushed lately.
 func unknown(ctx context.Context, s store.Reader, o Options, said map[scoring.Run]RunState) ([]Ended, error) {
-	recent, err := s.Runs(ctx, store.RunFilter{Newest: true, Limit: maxRecent})
+	recent, err := s.Runs(ctx, store.RunFilter{Flushed: true, Newest: true, Limit: maxRecent})
 	if err != nil {
 		return nil, err
 	}

@@ -103,14 +103,16 @@ type RunFacts struct {
 	TaskQueue     string    `json:"task_queue,omitempty"`
 	Attempt       int32     `json:"attempt,omitempty"`
 	StartedAt     time.Time `json:"started_at,omitzero"`
-	// ClosedAt and Status are set by the last flush of a run. A run that has neither ended without a flush or is still
-	// open.
+	// ClosedAt and Status are set by the last flush of a run, or by its history. A run that has neither ended without a flush or is
+	// still open.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	Status   RunStatus `json:"status,omitempty"`
 	// FailureType is the application error type of a failed run, FailingStep the activity type that it came from.
-	FailureType string    `json:"failure_type,omitempty"`
-	FailingStep string    `json:"failing_step,omitempty"`
-	BuildID     string    `json:"build_id,omitempty"`
+	FailureType string `json:"failure_type,omitempty"`
+	FailingStep string `json:"failing_step,omitempty"`
+	BuildID     string `json:"build_id,omitempty"`
+	// FromHistory tells that the run's own history says how it ended, and not its flush: see store.Recorder.RecordRuns.
+	FromHistory bool      `json:"from_history,omitempty"`
 	Sessions    []Session `json:"sessions,omitempty"`
 	// Assigned are the assignments that hold in the run: its own, and the ones inherited from the run that started it.
 	// Scores of an inheriting run count for the unit of the run that was assigned.

@@ -80,6 +80,12 @@ type Recorder interface {
 	// about a superseded run is kept: as superseded or, if a scorer made it, as a record about the run that holds.
 	Record(ctx context.Context, records []scoring.Record) error
 
+	// RecordRuns is Record together with what the histories of closed runs say of them, in one transaction. The facts fill in what the store
+	// does not know: a run that has said how it ended keeps that, and a flush that comes later changes neither its end nor its
+	// build. Sessions, keys, attributes and assignments of the facts are left out: only a run itself has them. A fact without a status
+	// is refused.
+	RecordRuns(ctx context.Context, facts []scoring.RunFacts, records []scoring.Record) error
+
 	// Flush replaces the complete set of scores that a run's own code has made (the records with Source FromWorkflow),
 	// keeps the run's facts, and declares its keys. An identity that the set no longer names gets a retracted revision;
 	// records of other sources stay. Flushes may arrive in any order: the last one by Sequence, At and Ordinal is kept,
@@ -272,10 +278,13 @@ type RunFilter struct {
 	Experiment string // runs of chains assigned in the experiment
 	// Since and Until select runs that the store has learned of since a time and before another, by its own clock where it has kept that.
 	Since, Until time.Time
-	Unflushed    bool // only runs known from an assignment, a step score or an expectation that never flushed
-	Superseded   bool // also runs that were reset away
-	Newest       bool // the newest first, instead of the order of arrival
-	Limit        int
+	Unflushed    bool // only runs known from an assignment, a step score of their own or an expectation, that never flushed
+	Flushed      bool // only runs that have flushed
+	// WorkflowIDs, if any, selects runs of these.
+	WorkflowIDs []string
+	Superseded  bool // also runs that were reset away
+	Newest      bool // the newest first, instead of the order of arrival
+	Limit       int
 }
 
 // OutcomeState is what became of an outcome so far.

@@ -21,6 +21,9 @@ var errGone = errors.New("the store is away")
 // Record implements store.Recorder.
 func (Gone) Record(context.Context, []scoring.Record) error { return errGone }
 
+// RecordRuns implements store.Recorder.
+func (Gone) RecordRuns(context.Context, []scoring.RunFacts, []scoring.Record) error { return errGone }
+
 // Flush implements store.Recorder.
 func (Gone) Flush(context.Context, scoring.Flush) error { return errGone }
 

@@ -83,6 +83,33 @@ func inOneCall(records []scoring.Record) {
 	}
 }
 
+// checkFacts refuses facts that no history can have, and leaves out what only a run itself says.
+func checkFacts(facts []scoring.RunFacts) ([]scoring.RunFacts, error) {
+	checked := make([]scoring.RunFacts, len(facts))
+	for i, f := range facts {
+		if err := checkRun(f.Run); err != nil {
+			return nil, err
+		}
+		if err := checkOptionalIDs("first run id", f.FirstRunID, "original run id", f.OriginalRunID); err != nil {
+			return nil, err
+		}
+		for field, t := range map[string]time.Time{"started at": f.StartedAt, "closed at": f.ClosedAt} {
+			if err := scoring.CheckTime(field, t); err != nil {
+				return nil, err
+			}
+		}
+		if f.Status == "" {
+			return nil, scoring.Invalid("status", "%s has not closed", f.Run)
+		}
+		checked[i] = scoring.RunFacts{
+			Run: f.Run, FirstRunID: f.FirstRunID, OriginalRunID: f.OriginalRunID, WorkflowType: f.WorkflowType, TaskQueue: f.TaskQueue,
+			Attempt: f.Attempt, StartedAt: instant(f.StartedAt), ClosedAt: instant(f.ClosedAt), Status: f.Status,
+			FailureType: f.FailureType, FailingStep: f.FailingStep, BuildID: f.BuildID, FromHistory: true,
+		}
+	}
+	return checked, nil
+}
+
 func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 	facts := &f.Facts
 	if err := checkRun(facts.Run); err != nil {
@@ -118,6 +145,7 @@ func checkFlush(f scoring.Flush) (scoring.Flush, error) {
 			return f, err
 		}
 	}
+	facts.FromHistory = false
 	facts.StartedAt, facts.ClosedAt, f.At = instant(facts.StartedAt), instant(facts.ClosedAt), instant(f.At)
 
 	f.Waits = slices.Clone(f.Waits)

@@ -95,9 +95,7 @@ func (t txn) keep(ctx context.Context, run *runRow, f scoring.Flush) error {
 	if f.Partial {
 		return t.changeRun(ctx, run)
 	}
-	known := run.facts
-	run.facts = f.Facts
-	run.complete(known)
+	run.flushes(f.Facts)
 	if err := t.changeRun(ctx, run); err != nil {
 		return err
 	}

@@ -95,8 +95,7 @@ func (b *together) read(ctx context.Context, calls []wording) error {
 			x.facts, err = decode[scoring.RunFacts](doc)
 		}
 		x.origin = inGroup(x.facts.Run, x.facts.OriginalRunID)
-		x.flushed.ended = x.facts.Status != ""
-		x.ended = x.flushed.ended
+		x.knowsEnd()
 		b.runs[string(x.hash)] = x
 		return nothing{}, err
 	}, `SELECT hash, `+runColumns+` FROM runs WHERE hash `+is, list)
@@ -187,6 +186,9 @@ func (w wording) eachFacts(fn func(scoring.RunFacts)) {
 	case w.assign != nil:
 		fn(assignedRun(*w.assign))
 	}
+	for _, f := range w.facts {
+		fn(f)
+	}
 	for _, r := range w.records {
 		fn(recordedRun(r))
 	}
@@ -199,6 +201,11 @@ func assignedRun(a scoring.Assignment) scoring.RunFacts {
 
 func recordedRun(r scoring.Record) scoring.RunFacts {
 	return scoring.RunFacts{Run: r.Run, OriginalRunID: r.OriginalRunID}
+}
+
+// enrolls tells whether a record shows that its run records here: a scorer over histories has records of steps of any run.
+func enrolls(r scoring.Record) bool {
+	return !r.Step.IsZero() && (r.Source != scoring.FromClient || r.Scorer == "")
 }
 
 // origin is the reset group of a run once the store has its facts.
@@ -216,8 +223,13 @@ func (b *together) plain(w wording) bool {
 	if w.assign != nil && w.assign.Disowned || w.flush != nil && !b.plainFlush(*w.flush) {
 		return false
 	}
-	plain := true
-	w.eachFacts(func(f scoring.RunFacts) { plain = plain && b.alone(f) })
+	plain, of := true, map[string]scoring.Run{}
+	w.eachFacts(func(f scoring.RunFacts) {
+		origin := string(b.origin(f))
+		other, there := of[origin]
+		plain = plain && b.alone(f) && (!there || other == f.Run) // the call itself may have two runs of a reset
+		of[origin] = f.Run
+	})
 	seen := make(map[string]bool, len(w.all()))
 	for _, r := range w.all() {
 		identity := string(scoreIdentity(r))
@@ -270,9 +282,7 @@ func (b *together) take(i int, w wording) {
 		f := w.flush
 		x := b.about(f.Facts, false)
 		x.flushed = placeOf(*f, x.runRow)
-		known := x.facts
-		x.facts = f.Facts
-		x.complete(known)
+		x.flushes(f.Facts)
 		x.flush, x.changed = f, true
 		x.ends = x.facts.Status != "" && !x.ended
 		if f.Facts.Status != "" && f.Facts.Status != scoring.RunContinuedAsNew {
@@ -282,10 +292,13 @@ func (b *together) take(i int, w wording) {
 		x := b.about(assignedRun(*w.assign), true)
 		b.assigned = append(b.assigned, newAssignment{i, x, inGroup(w.assign.Run, w.assign.FirstRunID), *w.assign})
 	}
+	for _, f := range w.facts {
+		b.about(f, false)
+	}
 	for _, r := range w.all() {
 		x := b.runs[string(runHash(r.Run))]
 		if w.flush == nil {
-			x = b.about(recordedRun(r), !r.Step.IsZero())
+			x = b.about(recordedRun(r), enrolls(r))
 		}
 		identity := scoreIdentity(r)
 		b.known[string(identity)] = true
@@ -305,6 +318,7 @@ func (b *together) about(known scoring.RunFacts, enroll bool) *spokenOf {
 	x.complete(known)
 	x.enrolled = x.enrolled || enroll
 	x.changed = x.changed || enrolled != x.enrolled || !sameKnown(had, x.facts)
+	x.ends = x.facts.Status != "" && !x.ended
 	if !x.spoken {
 		x.spoken = true
 		b.order = append(b.order, x)

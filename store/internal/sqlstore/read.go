@@ -270,6 +270,13 @@ func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts
 	if f.Unflushed {
 		c.add("r.enrolled AND r.sequence IS NULL")
 	}
+	if f.Flushed {
+		c.add("r.sequence IS NOT NULL")
+	}
+	if len(f.WorkflowIDs) > 0 {
+		is, list := in(s.dialect, 1, Texts, f.WorkflowIDs)
+		c.add("r.workflow_id "+strings.ReplaceAll(is, "$1", "?"), list)
+	}
 	if !f.Superseded {
 		c.add("NOT r.superseded")
 	}

@@ -25,8 +25,7 @@ func scanRun(rows *sql.Rows) (r runRow, err error) {
 		return r, err
 	}
 	r.facts, err = decode[scoring.RunFacts](doc)
-	r.flushed.ended = r.facts.Status != ""
-	r.ended = r.flushed.ended
+	r.knowsEnd()
 	return r, err
 }
 
@@ -50,6 +49,22 @@ func (t txn) run(ctx context.Context, known scoring.RunFacts, enroll bool) (runR
 	return row, t.changeRun(ctx, &row)
 }
 
+// knowsEnd notes whether it is known how the run ended, and whether its flush says so.
+func (r *runRow) knowsEnd() {
+	r.ended = r.facts.Status != ""
+	r.flushed.ended = r.ended && !r.facts.FromHistory
+}
+
+// flushes puts the facts of a flush in the place of the row's. What the run's history says of its end is true whatever a flush says.
+func (r *runRow) flushes(f scoring.RunFacts) {
+	known := r.facts
+	r.facts = f
+	if known.FromHistory {
+		r.facts.Status = ""
+	}
+	r.complete(known)
+}
+
 // complete adds known facts to the ones that the row lacks.
 func (r *runRow) complete(known scoring.RunFacts) {
 	fill(&r.facts.FirstRunID, known.FirstRunID)
@@ -58,11 +73,23 @@ func (r *runRow) complete(known scoring.RunFacts) {
 	if r.facts.StartedAt.IsZero() {
 		r.facts.StartedAt = known.StartedAt
 	}
+	if !known.FromHistory {
+		return
+	}
+	fill(&r.facts.TaskQueue, known.TaskQueue)
+	fill(&r.facts.BuildID, known.BuildID)
+	if r.facts.Attempt == 0 {
+		r.facts.Attempt = known.Attempt
+	}
+	if r.facts.Status == "" {
+		r.facts.Status, r.facts.ClosedAt, r.facts.FailureType, r.facts.FailingStep = known.Status, known.ClosedAt, known.FailureType, known.FailingStep
+		r.facts.FromHistory = true
+	}
 }
 
 // sameKnown compares the facts that complete adds.
 func sameKnown(a, b scoring.RunFacts) bool {
-	return a.FirstRunID == b.FirstRunID && a.OriginalRunID == b.OriginalRunID && a.WorkflowType == b.WorkflowType && a.StartedAt.Equal(b.StartedAt)
+	return a.Status == b.Status && a.BuildID == b.BuildID && a.TaskQueue == b.TaskQueue && a.Attempt == b.Attempt && a.FirstRunID == b.FirstRunID && a.OriginalRunID == b.OriginalRunID && a.WorkflowType == b.WorkflowType && a.StartedAt.Equal(b.StartedAt)
 }
 
 func fill(have *string, known string) {

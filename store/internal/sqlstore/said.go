@@ -15,8 +15,9 @@ import (
 // mostSaid is how many calls share a transaction. Each locks one of workflowStripes.
 const mostSaid = 512
 
-// wording is a call: records, the flush of a run, or an assignment.
+// wording is a call: records, with facts of runs or without, the flush of a run, or an assignment.
 type wording struct {
+	facts   []scoring.RunFacts
 	records []scoring.Record
 	flush   *scoring.Flush
 	assign  *scoring.Assignment
@@ -36,7 +37,7 @@ func (w wording) what() string {
 }
 
 func (w wording) size() int {
-	size := 512
+	size := 512 * (1 + len(w.facts))
 	records := w.records
 	if w.flush != nil {
 		records = w.flush.Records
@@ -130,6 +131,11 @@ func (t txn) sayOne(ctx context.Context, w wording, waits waitsByOrigin) (k kept
 		k.assignment, err = t.assign(ctx, *w.assign)
 		return k, err
 	}
+	for _, f := range w.facts {
+		if _, err := t.run(ctx, f, false); err != nil {
+			return k, err
+		}
+	}
 	for _, r := range w.records {
 		if err := t.record(ctx, r); err != nil {
 			return k, err
@@ -145,6 +151,9 @@ func (w wording) eachRun(fn func(scoring.Run)) {
 		fn(w.flush.Facts.Run)
 	case w.assign != nil:
 		fn(w.assign.Run)
+	}
+	for _, f := range w.facts {
+		fn(f.Run)
 	}
 	for _, r := range w.records {
 		fn(r.Run)
