@@ -7,10 +7,13 @@ import (
 	"slices"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/verdict-dev/verdict/activities"
+	"github.com/verdict-dev/verdict/history"
+	"github.com/verdict-dev/verdict/internal/runs"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -34,19 +37,29 @@ type closes interface {
 	silent(ctx context.Context, since time.Time) (workflowIDs []string, err error)
 	// closed tells how the chain of a run closed.
 	closed(ctx context.Context, run scoring.Run) (c scoring.Closed, open bool, err error)
+	// ended is what the history of a run says of its end; ok is false if it has not ended, or the server no longer has its history.
+	ended(ctx context.Context, run scoring.Run) (f scoring.RunFacts, ok bool, err error)
 }
 
-// follower begins the expectations of runs whose chains have closed.
+// followed is the part of a store that a follower needs.
+type followed interface {
+	store.Follower
+	Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts, error)
+	RecordRuns(ctx context.Context, facts []scoring.RunFacts, records []scoring.Record) error
+}
+
+// follower begins the expectations of runs whose chains have closed, and notes how runs ended that did not say so themselves.
 type follower struct {
-	store     store.Follower
+	store     followed
 	closes    closes
 	namespace string
 
 	since time.Time // from when on silent closes are not known
 	next  time.Time // when to look for them
+	began bool      // the runs that ended while no worker was there have been asked for
 }
 
-func newFollower(s store.Follower, c closes, namespace string) *follower {
+func newFollower(s followed, c closes, namespace string) *follower {
 	return &follower{store: s, closes: c, namespace: namespace, since: time.Now().Add(-10 * time.Minute)}
 }
 
@@ -72,11 +85,23 @@ func (f *follower) due(ctx context.Context) error {
 // silent asks for the chains of runs that closed and may not have said so.
 func (f *follower) silent(ctx context.Context) error {
 	began := time.Now()
-	if waits, err := f.store.Followed(ctx, store.FollowFilter{Namespace: f.namespace, Limit: 1}); err != nil || len(waits) == 0 {
-		if err == nil {
-			f.since = began.Add(-listedLate)
-		}
+	waits, err := f.store.Followed(ctx, store.FollowFilter{Namespace: f.namespace, Limit: 1})
+	if err != nil {
 		return err
+	}
+	unflushed, err := f.store.Runs(ctx, store.RunFilter{Unflushed: true, Newest: true, Limit: followBatch})
+	if err != nil {
+		return err
+	}
+	if !f.began {
+		if err := f.learn(ctx, unflushed); err != nil {
+			return err
+		}
+		f.began = true
+	}
+	if len(waits)+len(unflushed) == 0 {
+		f.since = began.Add(-listedLate)
+		return nil
 	}
 	ids, err := f.closes.silent(ctx, f.since)
 	if err != nil {
@@ -90,9 +115,34 @@ func (f *follower) silent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		unflushed, err := f.store.Runs(ctx, store.RunFilter{Unflushed: true, WorkflowIDs: some})
+		if err == nil {
+			err = f.learn(ctx, unflushed)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	f.since = began.Add(-listedLate)
 	return nil
+}
+
+// learn notes how runs ended that never flushed: histories expire.
+func (f *follower) learn(ctx context.Context, runs []scoring.RunFacts) error {
+	var learned []scoring.RunFacts
+	for _, r := range runs {
+		if r.Status != "" || r.Run.Namespace != f.namespace {
+			continue
+		}
+		facts, ok, err := f.closes.ended(ctx, r.Run)
+		if err != nil {
+			return err
+		}
+		if ok {
+			learned = append(learned, facts)
+		}
+	}
+	return f.store.RecordRuns(ctx, learned, nil)
 }
 
 func (f *follower) ask(ctx context.Context, runs []scoring.Run) error {
@@ -114,6 +164,21 @@ func (f *follower) ask(ctx context.Context, runs []scoring.Run) error {
 type atServer struct {
 	client    client.Client
 	namespace string
+}
+
+func (s atServer) ended(ctx context.Context, run scoring.Run) (f scoring.RunFacts, ok bool, err error) {
+	status, known, err := runs.Status(ctx, s.client, run)
+	if err != nil || !known || status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
+		return f, false, err
+	}
+	r, err := history.Fetch(ctx, history.Server(s.client), run, history.Options{MaxValues: 1})
+	if history.Missing(err) {
+		return f, false, nil
+	}
+	if err != nil || r.Open() {
+		return f, false, err
+	}
+	return r.Facts(), true, nil
 }
 
 func (s atServer) closed(ctx context.Context, run scoring.Run) (scoring.Closed, bool, error) {

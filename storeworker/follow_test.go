@@ -54,6 +54,12 @@ func (c *chains) silent(context.Context, time.Time) ([]string, error) {
 	return c.listed, nil
 }
 
+func (c *chains) ended(_ context.Context, run scoring.Run) (scoring.RunFacts, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return scoring.RunFacts{Run: run, Status: scoring.RunTerminated, ClosedAt: time.Now(), BuildID: "b"}, !c.open[run.WorkflowID], nil
+}
+
 // Two replicas ask for the same chains at once, while outcomes come: each declared scorer begins once and has one score.
 func TestTwoPollersOfOneStore(t *testing.T) {
 	t.Parallel()
@@ -127,6 +133,9 @@ func TestTwoPollersOfOneStore(t *testing.T) {
 				require.Len(t, scores, 1)
 				history, err := one.Scores(t.Context(), store.Filter{Run: run(i), History: true})
 				require.NoError(t, err)
+				facts, err := one.Runs(t.Context(), store.RunFilter{Run: run(i)})
+				require.NoError(t, err)
+				require.Equal(t, i%4 != 3, facts[0].Status == scoring.RunTerminated && facts[0].BuildID == "b", "it never flushed")
 				if i%4 == 3 {
 					require.Equal(t, scoring.Pending, scores[0].State)
 					require.Len(t, history, 1)
