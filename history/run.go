@@ -110,7 +110,7 @@ func (r *Run) BuildID() string {
 	return r.Builds[len(r.Builds)-1]
 }
 
-// Facts are what a store keeps of a run, because histories expire. Those of an open run have no status.
+// Facts are what a store keeps of a run, because histories expire. An open run has no status.
 func (r *Run) Facts() scoring.RunFacts {
 	f := scoring.RunFacts{
 		Run: r.ID, FirstRunID: r.FirstRunID, OriginalRunID: r.OriginalRunID, WorkflowType: r.Type, TaskQueue: r.TaskQueue, Attempt: r.Attempt,

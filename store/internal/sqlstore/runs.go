@@ -55,7 +55,7 @@ func (r *runRow) knowsEnd() {
 	r.flushed.ended = r.ended && !r.facts.FromHistory
 }
 
-// flushes puts the facts of a flush in the place of the row's. What the run's history says of its end is true whatever a flush says.
+// flushes replaces the facts by the ones of a flush. It keeps the end that the run's history says: a flush may be of a task that was refused.
 func (r *runRow) flushes(f scoring.RunFacts) {
 	known := r.facts
 	r.facts = f
