@@ -161,6 +161,9 @@ func Build(ctx context.Context, s Reader, o Options) (Report, error) {
 		if err != nil {
 			return r, err
 		}
+		if err := e.mark(ctx, s, o); err != nil {
+			return r, err
+		}
 		e.tell(o.known)
 		r.Experiments = append(r.Experiments, e.Experiment)
 	}

@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Trusted is the standing of a judge that has predicted outcomes, and the others are Untrusted and Revoked.
+const (
+	Untrusted = "untrusted"
+	Trusted   = "trusted"
+	Revoked   = "revoked"
+)
+
 // Judged is a judge's score held to an outcome, on the matured units that have a judgement.
 type Judged struct {
 	// Judge and Outcome are metrics of the definition.

@@ -77,9 +77,14 @@ const window, grace = time.Hour, 10 * time.Minute
 var key = store.ExperimentKey{Experiment: "x", Version: "1"}
 
 func experiment(unit string) *experiments.Experiment {
+	primary := experiments.Metric{Name: "ok", Type: experiments.Boolean}
+	if unit != "" {
+		primary.Corrected = experiments.Corrected{Judge: "judged", Share: .5}
+	}
 	return experiments.MustNew(experiments.Definition{
 		Name: "x", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}}, Unit: unit,
-		Primary:    experiments.Metric{Name: "ok", Type: experiments.Boolean},
+		Primary:    primary,
+		Observed:   []experiments.Metric{{Name: "judged", Type: experiments.Bounded, Judge: true}},
 		Guardrails: []experiments.Metric{{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower}},
 		Maturity:   window, Grace: grace, MDE: .1,
 	})
@@ -157,6 +162,7 @@ func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Ti
 		h.score(t, ctx, a.Run, scoring.Bool("ok", h.chance(map[string]float64{"a": .4, "b": .6}[a.Variant])), at.Add(h.upTo(75*time.Minute)))
 	}
 	if h.chance(.6) {
+		h.score(t, ctx, a.Run, scoring.Number("judged", h.rng.Float64()), at.Add(h.upTo(65*time.Minute)))
 		h.score(t, ctx, a.Run, scoring.Number("latency", 1+h.rng.Float64()), at.Add(h.upTo(time.Hour)))
 	}
 	if h.chance(.3) { // of several kinds as time goes
