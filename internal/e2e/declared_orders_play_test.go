@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -294,10 +296,7 @@ func (y *living) lastTask(c *call) error {
 
 // closes has the window end and the closer write that.
 func (y *living) closes() error {
-	if !y.late() {
-		return nil
-	}
-	if err := y.known(); err != nil {
+	if err := y.known(); err != nil || !y.late() {
 		return err
 	}
 	if err := y.tell(windowOver); err != nil {
@@ -315,15 +314,21 @@ func (y *living) closes() error {
 	return y.tell(afterClose)
 }
 
-// known waits until the store has the expectation of the run that holds.
+// known waits until the store has the expectation of the run that holds. A run that timed out before its call was kept has none.
 func (y *living) known() error {
-	return eventually(y.ctx, func() error {
+	ctx, cancel := y.alive()
+	defer cancel()
+	err := eventually(ctx, func() error {
 		records, err := y.scores(scoring.Run{WorkflowID: y.run.WorkflowID, RunID: y.run.RunID})
 		if err == nil && len(records) == 0 {
 			err = errors.New("the store does not know the scorer")
 		}
 		return err
 	})
+	if err != nil {
+		return y.tooSlow(err)
+	}
+	return nil
 }
 
 // stage has the store go away and come back.
@@ -446,7 +451,7 @@ func (y *living) end() error {
 	return nil
 }
 
-// returned waits until the run's first task is over, and so the call of Defer.
+// returned waits until the call of Defer has returned, and its task is over.
 func (y *living) returned() error {
 	ctx, cancel := y.alive()
 	defer cancel()
@@ -510,8 +515,8 @@ func (y *living) wasRefused() bool {
 	return false
 }
 
-// task returns the end of the run's nth workflow task. The last one of a run that has ended need not hold its flush: where the store
-// takes its time, a child carries what it did not take, and its start is one more task.
+// task returns the end of the nth workflow task of the run, from the one in which the call of Defer returned. A busy machine has tasks
+// before that one, which only say that the run is alive, and more after it: a child carries what the store did not take.
 func (y *living) task(ctx context.Context, n int) (int64, error) {
 	iter := y.lane.bench.Client.GetWorkflowHistory(ctx, y.run.WorkflowID, y.run.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	tasks := 0
@@ -520,13 +525,32 @@ func (y *living) task(ctx context.Context, n int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
-			if tasks++; tasks == n {
-				return e.EventId, nil
-			}
+		at := e.EventId
+		switch {
+		case tasks == 0 && y.returns(e.GetMarkerRecordedEventAttributes()):
+			at = e.GetMarkerRecordedEventAttributes().WorkflowTaskCompletedEventId
+		case tasks == 0 || e.EventType != enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+			continue
+		}
+		if tasks++; tasks == n {
+			return at, nil
 		}
 	}
-	return 0, fmt.Errorf("%d of its tasks are over, not %d", tasks, n)
+	return 0, fmt.Errorf("%d of its tasks from the call on are over, not %d", tasks, n)
+}
+
+// returns tells whether a marker says that the call of Defer has returned.
+func (y *living) returns(m *historypb.MarkerRecordedEventAttributes) bool {
+	says := `"ActivityType":"VerdictWait"`
+	if y.atEnd { // which adds nothing to a history
+		says = `"ActivityType":"calledNow"`
+	}
+	for _, p := range m.GetDetails()["data"].GetPayloads() {
+		if strings.Contains(string(p.Data), says) {
+			return true
+		}
+	}
+	return false
 }
 
 // eventually repeats f until it returns nil.
