@@ -272,8 +272,9 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { // the subtests are over
-		for line := range strings.Lines(b.Log.String()) { // what is past the limit of a run's buffer is refused
-			require.False(t, strings.Contains(line, "level=ERROR") && !strings.Contains(line, "a run holds at most 1000 scores"), line)
+		for line := range strings.Lines(b.Log.String()) { // what is past the limit of a run's buffer is refused, and a busy store is late
+			known := strings.Contains(line, "a run holds at most 1000 scores") || strings.Contains(line, "Verdict could not flush")
+			require.False(t, strings.Contains(line, "level=ERROR") && !known, line)
 		}
 	})
 }
