@@ -27,7 +27,7 @@ var (
 	ErrAmbiguous = store.ErrAmbiguous
 )
 
-// Target says which run a service speaks of: a [Run], a [Key] that it declared, or a [Token] that it made.
+// Target says what a service speaks of: a [Run], a [Key] that it declared, a [Token] that it made, or a whole session ([OnSession]).
 type Target interface{ target() }
 
 // Run names a run. An empty RunID means the newest run of the workflow id.
@@ -85,7 +85,7 @@ func NewClient(c client.Client, o ClientOptions) *Client {
 	return all
 }
 
-// Score says something about a run that is open or long closed. When it returns nil the score is held durably.
+// Score says something about a run that is open or long closed, or about a session. When it returns nil the score is held durably.
 //
 // Errors: [scoring.InvalidError] for bad input, [ErrNotFound] for a run that neither the server nor the store knows,
 // [ErrAmbiguous] for a key that several runs declared, and errors of the Temporal client.
@@ -141,8 +141,13 @@ func (c *Client) batch(ctx context.Context, about Target, s scoring.Score, opts 
 	if said.Run != (scoring.Run{}) {
 		return b, scoring.Invalid("option", "About is for workflows and activities: the call names the run")
 	}
+	if said.OfSession() {
+		return b, scoring.Invalid("option", "OnSession is for workflows and activities: the call names it as its target")
+	}
 	rec := scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{}, said.Step, at)
 	switch t := about.(type) {
+	case onSession:
+		t.score(&rec)
 	case Key:
 		if err := scoring.CheckRunKey(string(t)); err != nil {
 			return b, err
@@ -166,7 +171,7 @@ func (c *Client) batch(ctx context.Context, about Target, s scoring.Score, opts 
 		}
 		rec.Run, b.MustKnow = run, !known
 	default:
-		return b, scoring.Invalid("target", "say which run: a Run, a Key or a Token")
+		return b, scoring.Invalid("target", "say which run: a Run, a Key or a Token; or which session: OnSession")
 	}
 	if err := rec.Validate(); err != nil {
 		return b, err

@@ -55,7 +55,8 @@ func record(ctx Context, s scoring.Score, bad error, opts []ScoreOption) {
 	}
 }
 
-// ScoreOption says more about a score: [OnStep], [OnRun], [About], [Reason], [Keyed], [ObservedAt] and [InSession].
+// ScoreOption says more about a score: [OnStep], [OnRun], [OnSession], [About], [Reason], [Keyed], [ObservedAt] and
+// [InSession].
 type ScoreOption interface{ score(*scoring.Record) }
 
 type scoreOption func(*scoring.Record)
@@ -92,6 +93,31 @@ func About(run Run) ScoreOption {
 		r.Run = scoring.Run{Namespace: "another run", WorkflowID: run.WorkflowID, RunID: run.RunID}
 	})
 }
+
+// SessionTarget is what [OnSession] returns: an option of a score in a workflow or an activity, and a [Target] of a [Client].
+type SessionTarget interface {
+	ScoreOption
+	Target
+}
+
+type onSession scoring.Session
+
+func (onSession) target() {}
+
+func (o onSession) score(r *scoring.Record) {
+	if r.Session = scoring.Session(o); !r.OfSession() {
+		r.Session.Key = " " // is refused, unlike none
+	}
+}
+
+// OnSession makes a score one of a whole session, and not of a run or a step: whether the conversation solved the customer's problem. In
+// a workflow an empty id means the session that the run is in by that key ([Session]); elsewhere there must be one. A score with
+// such an option is neither of a step nor about another run, and [InSession] may add further sessions. It needs no run of the session.
+// In a workflow it is handed over with the run's scores, by its next [Flush] or its end, and a run that is reset does not take it back.
+//
+//	verdict.Score(ctx, "resolved", true, verdict.OnSession("customer", ""))
+//	client.Score(ctx, verdict.OnSession("customer", "42"), "resolved", true)
+func OnSession(key, id string) SessionTarget { return onSession{Key: key, ID: id} }
 
 // Reason says why, in at most 4 KiB.
 func Reason(text string) ScoreOption {

@@ -80,18 +80,19 @@ func (b Batch) Apply(ctx context.Context, s Taker) (kept *scoring.Assignment, er
 	return kept, nil
 }
 
-// waits tells whether declared expectations, attributes or categories are in b. A worker of a release that does not know them would lose
+// waits tells whether declared expectations, attributes, categories or scores of sessions are in b. A worker of a release that does not know them would lose
 // them without a word, so b goes by names that only a later release has: the older worker's tasks fail, and wait for the upgrade.
 func (b Batch) waits() bool {
-	if len(b.Waits) > 0 || categorical(b.Records) {
+	if len(b.Waits) > 0 || laterKind(b.Records) {
 		return true
 	}
 	f := b.Flush
-	return f != nil && (len(f.Waits) > 0 || len(f.Facts.Attributes) > 0 || categorical(f.Records))
+	return f != nil && (len(f.Waits) > 0 || len(f.Facts.Attributes) > 0 || laterKind(f.Records))
 }
 
-func categorical(records []scoring.Record) bool {
-	return slices.ContainsFunc(records, func(r scoring.Record) bool { return r.Category != "" })
+// laterKind tells whether there is a score of a kind that v0.1.0 does not know.
+func laterKind(records []scoring.Record) bool {
+	return slices.ContainsFunc(records, func(r scoring.Record) bool { return r.Category != "" || r.OfSession() })
 }
 
 // recordWorkflow is the workflow type that hands b over. A definition, too, waits for a release that knows it.

@@ -26,6 +26,10 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 	}
 	info := activity.GetInfo(ctx)
 	own := scoring.Run{Namespace: info.Namespace, WorkflowID: info.WorkflowExecution.ID, RunID: info.WorkflowExecution.RunID}
+	if rec.OfSession() {
+		recorder.scoreSession(ctx, call, rec, own, bad)
+		return
+	}
 	other := rec.Run != (scoring.Run{})
 	if rec.Run.Namespace = info.Namespace; !other || rec.Run == own {
 		rec.Run, other = own, false
@@ -46,16 +50,35 @@ func Score(ctx context.Context, rec scoring.Record, bad error) {
 	if own.WorkflowID == "" && !other && bad == nil {
 		bad = scoring.Invalid("run", "a standalone activity is part of no run: name one with About")
 	}
-	rec = scoring.NewRecord(rec.Score, source, rec.Run, rec.Step, Said())
+	recorder.score(ctx, call, scoring.NewRecord(rec.Score, source, rec.Run, rec.Step, Said()), bad)
+}
+
+// scoreSession records a score of a session. An activity does not know the sessions of its run.
+func (r *Recorder) scoreSession(ctx context.Context, call string, said scoring.Record, own scoring.Run, bad error) {
+	rec := scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{Namespace: own.Namespace}, scoring.Step{}, Said())
+	rec.Session = said.Session
+	switch err := said.Session.Validate(); {
+	case said.Run != (scoring.Run{}) || said.Step != (scoring.Step{}) && said.Step != TheRun:
+		bad = scoring.Invalid("session", "a score is about a session, or about a run or a step, not about both")
+		rec.Run = own
+	case err != nil:
+		bad, rec.Run = err, own
+	}
+	r.score(ctx, call, rec, bad)
+}
+
+// score records rec or, if it is refused, the score that says so.
+func (r *Recorder) score(ctx context.Context, call string, rec scoring.Record, bad error) {
+	var ok bool
 	if bad == nil {
 		bad = rec.Validate()
 	}
 	if bad != nil {
-		recorder.refuse(ctx, call, bad)
+		r.refuse(ctx, call, bad)
 		if rec, ok = rec.Refused(bad); !ok {
 			return
 		}
 	}
 	rec.Score = rec.Tidy()
-	recorder.Record(ctx, rec)
+	r.Record(ctx, rec)
 }

@@ -189,15 +189,17 @@ func TestPartsOfWaits(t *testing.T) {
 	})
 }
 
-// A release that does not know categories would take such a score for one without a value.
-func TestCategoriesWaitForARelease(t *testing.T) {
+// A release that does not know categories would take such a score for one without a value, and one of a session for one of no run.
+func TestLaterKindsWaitForARelease(t *testing.T) {
 	t.Parallel()
 	run := scoring.Run{WorkflowID: "w", RunID: "r"}
 	plain := []scoring.Record{scoring.NewRecord(scoring.Bool("ok", true), scoring.FromWorkflow, run, scoring.Step{}, time.Unix(0, 0))}
 	named := append(plain, scoring.NewRecord(scoring.MustCategories("intent", "refund").Score("refund"), scoring.FromWorkflow, run, scoring.Step{}, time.Unix(0, 0)))
+	ofSession := scoring.NewRecord(scoring.Bool("ok", true), scoring.FromClient, scoring.Run{}, scoring.Step{}, time.Unix(0, 0))
+	ofSession.Session = scoring.Session{Key: "customer", ID: "42"}
 	for want, batches := range map[string][]Batch{
 		RecordWorkflow: {{Records: plain}, {Flush: &scoring.Flush{Records: plain}}, {Part: &scoring.Flush{}, Records: plain}},
-		WaitWorkflow:   {{Records: named}, {Flush: &scoring.Flush{Records: named}}, {Part: &scoring.Flush{}, Records: named}},
+		WaitWorkflow:   {{Records: []scoring.Record{ofSession}}, {Records: named}, {Flush: &scoring.Flush{Records: named}}, {Part: &scoring.Flush{}, Records: named}},
 	} {
 		for _, b := range batches {
 			require.Equal(t, want, b.recordWorkflow(), "%+v", b)

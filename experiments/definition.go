@@ -346,7 +346,7 @@ func (d Definition) checkVariants() error {
 }
 
 func (d Definition) checkMetrics() error {
-	errs := []error{d.Primary.check("primary")}
+	errs := []error{d.Primary.check("primary"), d.Primary.checkUnit("primary", d.Unit)}
 	if d.Primary.Required || d.Primary.Margin != 0 {
 		errs = append(errs, scoring.Invalid("primary", "required and margin are for guardrails; the definition has its own margin"))
 	}
@@ -359,6 +359,7 @@ func (d Definition) checkMetrics() error {
 		} else {
 			errs = append(errs, g.check(field))
 		}
+		errs = append(errs, g.checkUnit(field, d.Unit))
 		k := key{g.Name, g.Step, g.Denominator, g.Category}
 		if seen[k] {
 			errs = append(errs, scoring.Invalid(field, "%q appears twice", g.String()))

@@ -66,7 +66,8 @@ type Metric struct {
 
 	// Optional.
 
-	// Step is the activity type for scores of steps; a unit's value is the mean over its steps. Empty: scores of the run.
+	// Step is the activity type for scores of steps; a unit's value is the mean over its steps. Empty: scores of the run. See
+	// [Metric.OfSession] for scores of the session that is the unit.
 	Step string `json:"step,omitempty"`
 	// Category makes a boolean metric of a categorical score: whether it is this category. A score without a category is an error. See
 	// [Metric.Equals].
@@ -106,6 +107,23 @@ type Metric struct {
 func (m Metric) Equals(category string) Metric {
 	m.Type, m.Category = Boolean, category
 	return m
+}
+
+// OfSession returns m as the metric of the scores that are about the whole session that is the unit, and not of the scores of its runs:
+// Metric{Name: "resolved", Type: Boolean}.OfSession("customer"). It is refused in an experiment whose Unit is another one than the
+// session's key. A failed run says nothing of it: a session without a score is missing.
+func (m Metric) OfSession(key string) Metric {
+	m.Step = scoring.SessionStep(key)
+	return m
+}
+
+// checkUnit refuses a metric of sessions in an experiment that assigns by something else.
+func (m Metric) checkUnit(field, unit string) error {
+	key, ok := scoring.SessionOfStep(m.Step)
+	if !ok || key == unit && unit != UnitRun {
+		return nil
+	}
+	return scoring.Invalid(field+" step", "a score of the session %q counts for the unit %q, and this experiment's unit is %q", key, key, unit)
 }
 
 // withDefaults returns m with every default filled in.

@@ -100,6 +100,7 @@ func (r Record) EncodedBound() int {
 	n := around + r.Score.EncodedBound()
 	for _, text := range []string{
 		r.Run.Namespace, r.Run.WorkflowID, r.Run.RunID, r.Step.ID, r.Step.Type, r.OriginalRunID, r.Scorer, r.ScorerVersion, r.BuildID,
+		r.Session.Key, r.Session.ID,
 	} {
 		n += EncodedText(text)
 	}

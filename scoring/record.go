@@ -19,12 +19,15 @@ const (
 )
 
 // Record is a score in the store: with its subject, its source and its revision. Its identity is (namespace, workflow
-// id, run id, step id, name, key). Writing the same score under the same identity changes nothing; another one becomes
+// id, run id, step id, name, key), or of a session (session key, session id, name, key). Writing the same score under the same identity changes nothing; another one becomes
 // the next revision, and the earlier ones are kept.
 type Record struct {
 	Score
 	Run  Run  `json:"run"`
 	Step Step `json:"step,omitzero"`
+	// Session is what the score is about in place of a run: a whole session. There is no Run and no Step then. A session is one in all
+	// namespaces, so the namespace of who said it is not kept.
+	Session Session `json:"session,omitzero"`
 	// OriginalRunID is the run id that a reset keeps; a run that was reset away is superseded by the later run with the
 	// same OriginalRunID. Empty when the writer does not know it.
 	OriginalRunID string `json:"original_run_id,omitempty"`
@@ -73,10 +76,7 @@ func NewRecord(s Score, by Source, run Run, step Step, at time.Time) Record {
 
 // Validate refuses a record with an invalid score or subject.
 func (r Record) Validate() error {
-	if err := r.Run.Validate(); err != nil {
-		return err
-	}
-	if err := r.Step.Validate(); err != nil {
+	if err := r.checkSubject(); err != nil {
 		return err
 	}
 	if err := CheckTime("recorded at", r.RecordedAt); err != nil {
@@ -91,6 +91,27 @@ func (r Record) Validate() error {
 		return Invalid("state", "only a scorer's score is pending")
 	}
 	return r.Score.Validate()
+}
+
+// OfSession tells whether the score is about a session.
+func (r Record) OfSession() bool { return r.Session != Session{} }
+
+func (r Record) checkSubject() error {
+	if !r.OfSession() {
+		if err := r.Run.Validate(); err != nil {
+			return err
+		}
+		return r.Step.Validate()
+	}
+	switch {
+	case r.Run.WorkflowID != "" || r.Run.RunID != "":
+		return Invalid("session", "a score is about a session or about a run, not about both")
+	case r.Step != Step{}:
+		return Invalid("step", "a session has none")
+	case r.Source == FromWorkflow || r.State == Pending:
+		return Invalid("source", "the score of a session is said from outside of its runs")
+	}
+	return r.Session.Validate()
 }
 
 // RunFacts are the engine's facts about a run. They are kept because histories expire.

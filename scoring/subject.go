@@ -1,6 +1,9 @@
 package scoring
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Run is one Workflow Execution.
 type Run struct {
@@ -48,16 +51,36 @@ type Session struct {
 	ID  string `json:"id"`
 }
 
+// Validate refuses a session without a key or an id, or with one that is over its limit, not UTF-8, blank, or has control characters.
+func (s Session) Validate() error {
+	if err := checkText("session key", s.Key, MaxSessionKey, true); err != nil {
+		return err
+	}
+	return checkText("session id", s.ID, MaxKey, true)
+}
+
+func (s Session) String() string { return s.Key + "=" + s.ID }
+
+// SessionStep is where scores of sessions with a key stand among the types of steps, in reports, counts and lists: "(session KEY)". As
+// the step of a metric it means the scores of the session that is the experiment's unit.
+func SessionStep(key string) string { return "(session " + key + ")" }
+
+// SessionOfStep returns the key of a [SessionStep].
+func SessionOfStep(step string) (key string, ok bool) {
+	key, ok = strings.CutPrefix(step, "(session ")
+	if ok {
+		key, ok = strings.CutSuffix(key, ")")
+	}
+	return key, ok
+}
+
 // CheckSessions refuses more than [MaxSessions] sessions, an invalid one, and a key that appears twice.
 func CheckSessions(sessions []Session) error {
 	if len(sessions) > MaxSessions {
 		return Invalid("sessions", "%d, at most %d are allowed", len(sessions), MaxSessions)
 	}
 	for i, s := range sessions {
-		if err := checkText("session key", s.Key, MaxSessionKey, true); err != nil {
-			return err
-		}
-		if err := checkText("session id", s.ID, MaxKey, true); err != nil {
+		if err := s.Validate(); err != nil {
 			return err
 		}
 		for _, t := range sessions[:i] {

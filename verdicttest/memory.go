@@ -64,7 +64,7 @@ func (m *memory) Record(_ context.Context, records []scoring.Record) error {
 // put replaces the score of the same identity. m is locked.
 func (m *memory) put(r scoring.Record) {
 	m.records = slices.DeleteFunc(m.records, func(x scoring.Record) bool {
-		return x.Run == r.Run && x.Name == r.Name && x.Key == r.Key && x.Step.ID == r.Step.ID
+		return x.Run == r.Run && x.Session == r.Session && x.Name == r.Name && x.Key == r.Key && x.Step.ID == r.Step.ID
 	})
 	m.records = append(m.records, r)
 }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -76,7 +77,15 @@ func Score(ctx workflow.Context, said scoring.Record, bad error) {
 	if r == nil {
 		return
 	}
-	rec := r.record(ctx, said)
+	var rec scoring.Record
+	if said.OfSession() {
+		var refused error
+		if rec, refused = r.ofSession(ctx, said); bad == nil {
+			bad = refused
+		}
+	} else {
+		rec = r.record(ctx, said)
+	}
 	if rec.Source == scoring.FromClient && r.shadow != nil {
 		return // a shadow touches no other run
 	}
@@ -90,7 +99,7 @@ func Score(ctx workflow.Context, said scoring.Record, bad error) {
 	}
 }
 
-// record turns a score from the run's own code into a record. A score about another run is not part of the run's own
+// record turns a score from the run's own code into a record. A score about another run or a session is not part of the run's own
 // set, where a later set replaces an earlier one, but a statement from outside, like a client's.
 func (r *run) record(ctx workflow.Context, said scoring.Record) scoring.Record {
 	info := workflow.GetInfo(ctx)
@@ -108,6 +117,32 @@ func (r *run) record(ctx workflow.Context, said scoring.Record) scoring.Record {
 	return rec
 }
 
+// ofSession is record for a score of a session: without an id the one that the run is in. One that is refused is about the run.
+func (r *run) ofSession(ctx workflow.Context, said scoring.Record) (rec scoring.Record, refused error) {
+	session := said.Session
+	if session.ID == "" {
+		i := slices.IndexFunc(r.sessions, func(x scoring.Session) bool { return x.Key == session.Key })
+		if i < 0 && r.shadow == nil {
+			refused = scoring.Invalid("session", "the run is in no session with the key %q: call Session before, or give the id", session.Key)
+		}
+		if i >= 0 {
+			session = r.sessions[i]
+		}
+	}
+	if said.Run != (scoring.Run{}) || said.Step != (scoring.Step{}) && said.Step != activities.TheRun {
+		refused = scoring.Invalid("session", "a score is about a session, or about a run or a step, not about both")
+	}
+	if err := session.Validate(); refused == nil && r.shadow == nil {
+		refused = err
+	}
+	info := workflow.GetInfo(ctx)
+	rec = scoring.NewRecord(said.Score, scoring.FromClient, scoring.Run{Namespace: info.Namespace}, scoring.Step{}, workflow.Now(ctx))
+	if rec.Session = session; refused != nil {
+		rec.Source, rec.Run, rec.RecordedAt, rec.OriginalRunID = scoring.FromWorkflow, runOf(info), time.Time{}, info.OriginalRunID
+	}
+	return rec, refused
+}
+
 // put puts a valid record into the buffer, or returns an error if it is full.
 func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
 	list := &r.records
@@ -115,7 +150,7 @@ func (r *run) put(ctx workflow.Context, rec scoring.Record) error {
 		list = &r.others
 	}
 	same := func(x scoring.Record) bool {
-		return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID && x.Run == rec.Run
+		return x.Name == rec.Name && x.Key == rec.Key && x.Step.ID == rec.Step.ID && x.Run == rec.Run && x.Session == rec.Session
 	}
 	i, bytes, scores := slices.IndexFunc(*list, same), r.bytes+size(rec), len(r.records)+len(r.others)+1
 	if i >= 0 {
@@ -147,7 +182,7 @@ func (r *run) takeOthers() []scoring.Record {
 
 // size is how much of [MaxBufferBytes] a record takes.
 func size(rec scoring.Record) int {
-	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type)
+	n := 256 + len(rec.Name) + len(rec.Key) + len(rec.Reason) + len(rec.Step.ID) + len(rec.Step.Type) + len(rec.Session.Key) + len(rec.Session.ID)
 	for _, s := range rec.Sessions {
 		n += 32 + len(s.Key) + len(s.ID)
 	}

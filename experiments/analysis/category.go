@@ -88,7 +88,7 @@ func (r *Reader) categories(s *subject, p Place) map[string]float64 {
 	for _, g := range groups {
 		for _, c := range append([]view{g.own}, g.others...) {
 			for _, rec := range c.records[p.Name] {
-				if rec.Category != "" && stepType(rec.Step) == p.Step {
+				if rec.Category != "" && placeStep(rec) == p.Step {
 					found[rec.Category] = 0
 				}
 			}

@@ -42,6 +42,9 @@ func Infer(assignments []scoring.Assignment, records []scoring.Record, metric, c
 			d.Selection, d.Fixed = scoring.ByFixed, a.Variant
 		}
 	}
+	if key, ok := scoring.SessionOfStep(d.Primary.Step); ok && d.Unit != "" {
+		d.Unit = key
+	}
 	names := slices.Sorted(maps.Keys(weights))
 	for _, name := range names {
 		w := weights[name]
@@ -85,7 +88,7 @@ func inferStep(records []scoring.Record, metric string) string {
 	steps := map[string]bool{}
 	for _, r := range records {
 		if r.Name == metric && !r.Retracted {
-			steps[stepType(r.Step)] = true
+			steps[placeStep(r)] = true
 		}
 	}
 	if len(steps) != 1 {

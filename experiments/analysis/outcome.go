@@ -26,15 +26,18 @@ func (w window) waited() time.Duration {
 
 // group has the rows of one assigned chain, and of the chains that inherited its assignment.
 type group struct {
-	own    view
-	others []view
+	own     view
+	others  []view
+	session bool // it has the scores of the session that the unit is
 }
 
 // read returns a metric's reading of a unit: the mean over its assigned chains.
 func (w window) read(m metric, groups []group) Outcome {
-	outcomes := make([]Outcome, len(groups))
-	for i, g := range groups {
-		outcomes[i] = w.group(m, g)
+	outcomes := make([]Outcome, 0, len(groups))
+	for _, g := range groups {
+		if g.session == m.ofSession() {
+			outcomes = append(outcomes, w.group(m, g))
+		}
 	}
 	out := mean(outcomes)
 	if out.State != scoring.Scored {
@@ -232,7 +235,7 @@ func (w window) said(c view, q asked) statement {
 	for _, id := range order {
 		h := histories[id]
 		r, since, ok := scoring.Holding(h.known, w.until)
-		ok = ok && stepType(r.Step) == q.Step
+		ok = ok && placeStep(r) == q.Step
 		if ok {
 			holding = append(holding, held{id, r, since})
 		}
@@ -240,7 +243,7 @@ func (w window) said(c view, q asked) statement {
 			continue
 		}
 		now, _, scored := scoring.Holding(h.all, time.Time{})
-		late = late || scored && stepType(now.Step) == q.Step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
+		late = late || scored && placeStep(now) == q.Step && now.State == scoring.Scored && !(ok && r.Same(now.Score))
 	}
 	if len(holding) == 0 {
 		return statement{late: late}

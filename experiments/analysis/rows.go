@@ -13,6 +13,8 @@ import (
 // Scope is the part of a definition that units of any metric are read by.
 type Scope struct {
 	Experiment, Version string
+	// Unit is the key of the sessions that are the units. Empty, and [experiments.UnitRun]: they are none.
+	Unit string
 	// Maturity is the window of a unit, and Grace the time after it until its seal. 0: none.
 	Maturity, Grace time.Duration
 }
@@ -20,7 +22,7 @@ type Scope struct {
 // ScopeOf returns the scope of a definition.
 func ScopeOf(d experiments.Definition) Scope {
 	d = d.WithDefaults()
-	return Scope{d.Name, d.Version, d.Maturity, d.Grace}
+	return Scope{d.Name, d.Version, d.Unit, d.Maturity, d.Grace}
 }
 
 // Of returns the results of an experiment at a moment, from a store's rows, whose units [Read] finds. It refuses a
@@ -41,8 +43,9 @@ type Reader struct {
 	chains   map[chainID]*chain
 	// inherited has, under the namespace and first run of an assigned chain, the chains whose runs carry its assignment.
 	inherited map[chainID][]chainID
-	beside    map[string]bool // first runs of shadows' chains
-	names     []string        // of the variants, as the assignments have them
+	sessions  map[string]*chain // by id: the scores of the sessions that are units
+	beside    map[string]bool   // first runs of shadows' chains
+	names     []string          // of the variants, as the assignments have them
 	left      Left
 	taken     []*subject // units that were served something other than recorded
 	part      bool       // the rows are a part of the experiment's: [Read] says of which
@@ -183,7 +186,7 @@ func ReadAsked(scope Scope, rows experiments.Rows, asked map[scoring.Run]scoring
 
 func read(r *Reader, rows experiments.Rows) *Reader {
 	*r = Reader{
-		scope: r.scope, now: r.now, asked: r.asked, part: r.part, runs: map[scoring.Run]chainID{}, chains: map[chainID]*chain{}, inherited: map[chainID][]chainID{}, beside: map[string]bool{},
+		scope: r.scope, now: r.now, asked: r.asked, part: r.part, runs: map[scoring.Run]chainID{}, chains: map[chainID]*chain{}, inherited: map[chainID][]chainID{}, sessions: map[string]*chain{}, beside: map[string]bool{},
 		left: Left{By: map[scoring.AssignedBy]int{}},
 	}
 	r.assigned(rows.Assignments, rows.LastSealed)
@@ -398,6 +401,10 @@ func (r *Reader) record(records []scoring.Record) {
 		if !known {
 			continue
 		}
+		if rec.OfSession() {
+			r.ofSession(rec)
+			continue
+		}
 		id, ok := r.runs[rec.Run]
 		if !ok {
 			id = chainID{rec.Run.Namespace, rec.Run.WorkflowID, rec.Run.RunID}
@@ -421,7 +428,7 @@ func (r *Reader) groups(s *subject) []group {
 	if s.read != nil {
 		return s.read
 	}
-	s.read = make([]group, len(s.chains))
+	s.read = make([]group, len(s.chains), len(s.chains)+1)
 	for i, id := range s.chains {
 		s.read[i].own = cmp.Or(r.chains[id], &chain{}).view(s.horizon)
 		for _, other := range r.inherited[chainID{id.namespace, "", id.firstRunID}] {
@@ -431,6 +438,11 @@ func (r *Reader) groups(s *subject) []group {
 			}) {
 				s.read[i].others = append(s.read[i].others, v)
 			}
+		}
+	}
+	if s.served == nil {
+		if c := r.sessions[s.first.Unit]; c != nil || r.scope.sessions() {
+			s.read = append(s.read, group{session: true, own: cmp.Or(c, &chain{}).view(s.horizon)})
 		}
 	}
 	return s.read
@@ -544,7 +556,7 @@ func (o Outcome) final() bool { return o.State != "" && o.State != scoring.Pendi
 // closed tells whether all assigned chains have ended.
 func closed(groups []group) bool {
 	for _, g := range groups {
-		if n := len(g.own.runs); n == 0 || !over(g.own.runs[n-1].Status) {
+		if n := len(g.own.runs); !g.session && (n == 0 || !over(g.own.runs[n-1].Status)) {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/verdict-dev/verdict/experiments"
 	"github.com/verdict-dev/verdict/scoring"
@@ -160,7 +161,7 @@ func (r *Reader) OfShadow(run scoring.Run) bool {
 
 // Place is where scores of one name are.
 type Place struct {
-	Step string // activity type; empty: the run
+	Step string // activity type, or [scoring.SessionStep]; empty: the run
 	Name string
 	// Category is the one that a metric equals: see [experiments.Metric.Equals]. Empty: all scores of the name.
 	Category string
@@ -170,7 +171,7 @@ type Place struct {
 const Unnamed = "(unnamed)"
 
 // PlaceOf returns the place of a record.
-func PlaceOf(r scoring.Record) Place { return Place{Step: stepType(r.Step), Name: r.Name} }
+func PlaceOf(r scoring.Record) Place { return Place{Step: placeStep(r), Name: r.Name} }
 
 // stepType is how a step is grouped: ids shift when code changes.
 func stepType(s scoring.Step) string {
@@ -282,16 +283,23 @@ func (t *plainTally) tally(p Place, variant string) Tally {
 	return out
 }
 
-// Scores counts all scores by place, a run being a unit, whether it is in an experiment or not. Assigned counts the runs
-// that have a score in the place.
+// Scores counts all scores by place, a run or a session being a unit, whether it is in an experiment or not. Assigned counts the
+// runs or sessions that have a score in the place.
 func Scores(records []scoring.Record) []Tally {
-	r := &Reader{chains: map[chainID]*chain{}, runs: map[scoring.Run]chainID{}}
+	r := &Reader{chains: map[chainID]*chain{}, runs: map[scoring.Run]chainID{}, sessions: map[string]*chain{}}
 	of := map[Place]map[chainID]*subject{}
 	var order []Place
 	categorical := map[Place]bool{}
 	for _, rec := range records {
-		id := chainID{rec.Run.Namespace, rec.Run.WorkflowID, rec.Run.RunID}
-		c, p := r.chain(id), PlaceOf(rec)
+		id, s := chainID{rec.Run.Namespace, rec.Run.WorkflowID, rec.Run.RunID}, &subject{}
+		c, p := (*chain)(nil), PlaceOf(rec)
+		if rec.OfSession() {
+			id = chainID{rec.Run.Namespace, rec.Session.ID, rec.Session.Key}
+			s.first.Unit = strings.Join([]string{id.namespace, id.firstRunID, id.workflowID}, "\x00")
+			c = r.session(s.first.Unit)
+		} else {
+			s.chains, c = []chainID{id}, r.chain(id)
+		}
 		c.records[rec.Name] = append(c.records[rec.Name], rec)
 		categorical[p] = categorical[p] || rec.Category != ""
 		if of[p] == nil {
@@ -299,7 +307,7 @@ func Scores(records []scoring.Record) []Tally {
 			order = append(order, p)
 		}
 		if of[p][id] == nil {
-			of[p][id] = &subject{chains: []chainID{id}}
+			of[p][id] = s
 		}
 	}
 	var out []Tally

@@ -170,7 +170,7 @@ func document() object {
 			"requestBody": object{"required": true, "content": object{"application/json": object{"schema": all.of(request)}}},
 		}
 	}
-	post("/v1/scores", "scores a run", reflect.TypeFor[api.ScoreRequest](), reflect.TypeFor[api.ScoreAnswer](), 200, 201, 202)
+	post("/v1/scores", "scores a run or a session", reflect.TypeFor[api.ScoreRequest](), reflect.TypeFor[api.ScoreAnswer](), 200, 201, 202)
 	post("/v1/outcomes", "delivers an outcome", reflect.TypeFor[api.OutcomeRequest](), reflect.TypeFor[api.OutcomeAnswer](), 200, 201)
 	return object{
 		"openapi": "3.1.0", "info": object{"title": "Verdict", "version": "1"}, "paths": paths,

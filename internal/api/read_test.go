@@ -91,6 +91,40 @@ func TestScoresAreListed(t *testing.T) {
 	require.Contains(t, b.get("/v1/scores?name=none").Body.String(), `"scores":[]`)
 }
 
+// A score of a session is given, corrected and shown.
+func TestSessionsAreScored(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	post := func(status int, body string) string {
+		w := b.post("/v1/scores", body, "Idempotency-Key", body)
+		require.Equal(t, status, w.Code, w.Body.String())
+		return w.Body.String()
+	}
+	of := `"session":{"key":"customer","id":"1"}`
+	require.JSONEq(t, `{"session":{"key":"customer","id":"1"},"name":"resolved","state":"scored","value":false}`, post(201, `{`+of+`,"name":"resolved","value":false}`))
+	post(201, `{`+of+`,"name":"resolved","value":true}`)
+	require.Contains(t, post(200, `{`+of+`,"name":"resolved","value":true}`), `"repeated":true`)
+	for _, body := range []string{
+		`{` + of + `,"workflow_id":"order-7","name":"resolved","value":true}`, `{` + of + `,"run_key":"k","name":"resolved","value":true}`,
+		`{` + of + `,"step":{"id":"5"},"name":"resolved","value":true}`, `{"session":{"key":"customer","id":""},"name":"resolved","value":true}`,
+		`{"session":{},"name":"resolved","value":true}`, `{"workflow_id":"1","run_id":"session/customer","name":"resolved","value":true}`,
+	} {
+		require.Contains(t, []int{404, 422}, b.post("/v1/scores", body).Code, body)
+	}
+	shown := answered[struct {
+		scoresPage
+		Runs []scoring.RunFacts `json:"runs"`
+	}](b, b.get("/v1/sessions/customer/1"))
+	require.Empty(t, shown.Runs)
+	require.Len(t, shown.Scores, 3)
+	require.Equal(t, scoring.Session{Key: "customer", ID: "1"}, shown.Scores[0].Session)
+	require.Equal(t, scoring.BoolValue(true), shown.Scores[0].Value)
+	lines, err := csv.NewReader(b.get("/v1/sessions/customer/1?format=csv").Body).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"customer", "1"}, lines[1][len(lines[1])-2:])
+	require.Contains(t, b.get("/v1/counts?by=step").Body.String(), `{"name":"resolved","step":"(session customer)","state":"scored","n":1,`)
+}
+
 func TestResultsAsCSV(t *testing.T) {
 	t.Parallel()
 	b := read(t)

@@ -14,12 +14,15 @@ import (
 )
 
 // scoreRequest is the body of POST /v1/scores. The run is named in one of three ways: by its ids, by a key that it
-// declared, or by a token that it made.
+// declared, or by a token that it made. A whole session is named by its key and id.
 type scoreRequest struct {
 	WorkflowID string `json:"workflow_id,omitempty"`
 	RunID      string `json:"run_id,omitempty"` // empty: the newest run of the workflow id
 	RunKey     string `json:"run_key,omitempty"`
 	Token      string `json:"token,omitempty"`
+
+	// Session is what the score is about in place of a run.
+	Session *scoring.Session `json:"session,omitempty"`
 
 	Step scoring.Step `json:"step,omitzero"`
 	Name string       `json:"name"`
@@ -39,13 +42,15 @@ type scoreRequest struct {
 
 // scoreAnswer describes the recorded score.
 type scoreAnswer struct {
-	Run      scoring.Run   `json:"run,omitzero"`
-	Step     scoring.Step  `json:"step,omitzero"`
-	Name     string        `json:"name"`
-	Key      string        `json:"key,omitempty"`
-	State    scoring.State `json:"state"`
-	Value    scoring.Value `json:"value"`
-	Category string        `json:"category,omitempty"`
+	Run  scoring.Run  `json:"run,omitzero"`
+	Step scoring.Step `json:"step,omitzero"`
+	// Session is what the score is about in place of a run.
+	Session  scoring.Session `json:"session,omitzero"`
+	Name     string          `json:"name"`
+	Key      string          `json:"key,omitempty"`
+	State    scoring.State   `json:"state"`
+	Value    scoring.Value   `json:"value"`
+	Category string          `json:"category,omitempty"`
 	// Held tells that no run has declared the key yet: the first to declare it gets the score.
 	Held bool `json:"held,omitempty"`
 	// Repeated tells that the same request was answered before.
@@ -70,7 +75,7 @@ func (a *api) scores(r *http.Request, body []byte) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := scoreAnswer{Run: rec.Run, Step: rec.Step, Name: rec.Name, Key: rec.Key, State: rec.State, Value: rec.Value, Category: rec.Category}
+	answer := scoreAnswer{Run: rec.Run, Step: rec.Step, Session: rec.Session, Name: rec.Name, Key: rec.Key, State: rec.State, Value: rec.Value, Category: rec.Category}
 	switch {
 	case in.RunKey != "":
 		err = a.recordKeyed(r.Context(), in.RunKey, rec, key, hash, &answer)
@@ -116,6 +121,16 @@ func (a *api) record(ctx context.Context, in scoreRequest) (scoring.Record, erro
 		return rec, err
 	}
 	var err error
+	if in.Session != nil {
+		rec.Session = *in.Session
+		if in.WorkflowID+in.RunID+in.RunKey+in.Token != "" {
+			return rec, scoring.Invalid("session", "a score is about a session or about a run, not about both")
+		}
+		if err := rec.Session.Validate(); err != nil {
+			return rec, err
+		}
+		return rec, rec.Validate()
+	}
 	if rec.Run, err = a.run(ctx, in); err != nil {
 		return rec, err
 	}
@@ -132,7 +147,7 @@ func (a *api) run(ctx context.Context, in scoreRequest) (scoring.Run, error) {
 	}
 	switch {
 	case named != 1:
-		return scoring.Run{}, scoring.Invalid("workflow id", "name the run in one way: workflow_id (and run_id), run_key, or token")
+		return scoring.Run{}, scoring.Invalid("workflow id", "name the run in one way: workflow_id (and run_id), run_key, or token; or a session")
 	case in.RunID != "" && in.WorkflowID == "":
 		return scoring.Run{}, scoring.Invalid("workflow id", "a run_id needs its workflow_id")
 	case in.RunKey != "":

@@ -42,12 +42,14 @@ func (l scoreList) table() (columns []string, rows [][]string, next store.Cursor
 	columns = []string{
 		"namespace", "workflow_id", "run_id", "step_id", "step_type", "name", "key", "state", "value", "reason", "source", "scorer", "scorer_version",
 		"build_id", "observed_at", "recorded_at", "revision", "retracted", "superseded",
+		"session_key", "session_id",
 	}
 	for _, r := range l.Scores {
 		rows = append(rows, []string{
 			r.Run.Namespace, r.Run.WorkflowID, r.Run.RunID, r.Step.ID, r.Step.Type, r.Name, r.Key, string(r.State), r.ValueText(), r.Reason, string(r.Source),
 			r.Scorer, r.ScorerVersion, r.BuildID, timeText(r.ObservedAt), timeText(r.RecordedAt), strconv.Itoa(r.Revision),
 			strconv.FormatBool(r.Retracted), strconv.FormatBool(r.Superseded),
+			r.Session.Key, r.Session.ID,
 		})
 	}
 	return columns, rows, l.Next

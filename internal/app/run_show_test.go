@@ -127,6 +127,16 @@ func TestSessionsShow(t *testing.T) {
 	require.NoError(t, got.err)
 	require.Contains(t, got.stdout, "Answer  2026-01-02T03:04:05Z  completed  order-7      r7\n")
 	require.Contains(t, got.stdout, "quality  0.5")
+	b, err := sqlite.Open(t.Context(), db)
+	require.NoError(t, err)
+	of := scoring.NewRecord(scoring.Bool("resolved", true), scoring.FromClient, scoring.Run{}, scoring.Step{}, time.Date(2026, 1, 3, 3, 4, 5, 0, time.UTC))
+	of.Session = scoring.Session{Key: "customer", ID: "42"}
+	require.NoError(t, b.Record(t.Context(), []scoring.Record{of}))
+	require.NoError(t, b.Close())
+	got = call(t, RunStarter, nil, "sessions", "show", "customer=42", "--db", db)
+	require.NoError(t, got.err)
+	require.Regexp(t, `resolved  true +\(session customer\)  client +2026-01-03T03:04:05Z  1 +customer=42 +- +\n`, got.stdout)
+	require.Regexp(t, `\(session customer\) +1 +1 `, call(t, RunStarter, nil, "report", "--db", db).stdout)
 	require.Equal(t, "no runs\n\nno scores\n", call(t, RunStarter, nil, "sessions", "show", "customer=1", "--db", db).stdout)
 	require.Error(t, call(t, RunStarter, nil, "sessions", "show", "customer", "--db", db).err)
 }

@@ -13,6 +13,7 @@ import (
 // scoreFlags are the flags of `starter score`.
 type scoreFlags struct {
 	workflowID, runID, key, token string
+	session                       scoring.Session
 	tokenKeys                     []string
 	stepID, stepType              string
 	score                         scoring.Score
@@ -23,17 +24,19 @@ type scoreFlags struct {
 func (s *starter) scoreCommand() *cobra.Command {
 	var f scoreFlags
 	return s.command(&cobra.Command{
-		Use:   "score (--workflow-id ID [--run-id ID] | --key KEY | --token TOKEN) --name NAME (--value VALUE | --category TEXT | --not-applicable)",
-		Short: "Score a run, open or long closed",
+		Use:   "score (--workflow-id ID [--run-id ID] | --key KEY | --token TOKEN | --session KEY=ID) --name NAME (--value VALUE | --category TEXT | --not-applicable)",
+		Short: "Score a run, open or long closed, or a session",
 		Example: `  starter score --workflow-id order-7 --name thumbs_up --value true
   starter score --key message-12 --name quality --value 0.8 --reason "missed one point"
   starter score --workflow-id order-7 --name intent --category refund
+  starter score --session customer=42 --name resolved --value true
   starter score --workflow-id order-7 --name quality --not-applicable`,
 	}, settings{
 		{flag: "workflow-id", kind: "string", usage: "workflow id of the run", read: textOf(&f.workflowID)},
 		{flag: "run-id", kind: "string", usage: "run id (default the newest run)", read: textOf(&f.runID)},
 		{flag: "key", kind: "string", usage: "key that the run declared", read: textOf(&f.key)},
 		{flag: "token", kind: "string", usage: "token from the run", read: textOf(&f.token)},
+		{flag: "session", kind: "KEY=ID", usage: "a whole session, in place of a run", read: sessionOf(&f.session)},
 		{env: "VERDICT_TOKEN_KEY", secret: true, read: secretsOf(&f.tokenKeys)},
 		{flag: "step", kind: "string", usage: "activity id, for a score of a step", read: textOf(&f.stepID)},
 		{flag: "step-type", kind: "string", usage: "activity type of the step", read: textOf(&f.stepType)},
@@ -107,9 +110,12 @@ func (f scoreFlags) target() (verdict.Target, error) {
 	if f.token != "" {
 		named = append(named, verdict.Token(f.token))
 	}
+	if f.session != (scoring.Session{}) {
+		named = append(named, verdict.OnSession(f.session.Key, f.session.ID))
+	}
 	switch {
 	case len(named) != 1:
-		return nil, usage("name the run by exactly one of --workflow-id (with --run-id), --key and --token")
+		return nil, usage("name the run by exactly one of --workflow-id (with --run-id), --key and --token, or a session by --session")
 	case f.runID != "" && f.workflowID == "":
 		return nil, usage("--run-id needs --workflow-id")
 	}

@@ -71,7 +71,7 @@ func statesOf(to *[]scoring.State) func(string) error {
 
 // writeScores writes a line for each revision, with its run unless all are of one.
 func writeScores(w io.Writer, scores []scoring.Record) error {
-	one := !slices.ContainsFunc(scores, func(r scoring.Record) bool { return r.Run != scores[0].Run })
+	one := !slices.ContainsFunc(scores, func(r scoring.Record) bool { return r.Run != scores[0].Run || r.OfSession() })
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "score\tvalue\tstep\tsource\tobserved\trevision\t"+when(!one, "workflow id\trun id\t")+"reason")
 	for _, r := range scores {
@@ -80,8 +80,12 @@ func writeScores(w io.Writer, scores []scoring.Record) error {
 			value = string(r.State)
 		}
 		value += when(r.Retracted, " (retracted)") + when(r.Superseded, " (reset away)")
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s%s\n", r.Name, value, cmp.Or(r.Step.Type, r.Step.ID), r.Source, shortTime(r.ObservedAt), r.Revision,
-			when(!one, r.Run.WorkflowID+"\t"+r.Run.RunID+"\t"), strings.Join(strings.Fields(r.Reason), " "))
+		step, workflowID := cmp.Or(r.Step.Type, r.Step.ID), r.Run.WorkflowID
+		if r.OfSession() {
+			step, workflowID = scoring.SessionStep(r.Session.Key), r.Session.String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s%s\n", r.Name, value, step, r.Source, shortTime(r.ObservedAt), r.Revision,
+			when(!one, workflowID+"\t"+cmp.Or(r.Run.RunID, "-")+"\t"), strings.Join(strings.Fields(r.Reason), " "))
 	}
 	return t.Flush()
 }

@@ -81,13 +81,17 @@ func experiment(unit string) *experiments.Experiment {
 	if unit != "" {
 		primary.Corrected = experiments.Corrected{Judge: "judged", Share: .5}
 	}
-	return experiments.MustNew(experiments.Definition{
+	d := experiments.Definition{
 		Name: "x", Version: "1", Control: "a", Variants: []experiments.Variant{{Name: "a", Weight: 1}, {Name: "b", Weight: 1}}, Unit: unit,
 		Primary:    primary,
 		Observed:   []experiments.Metric{{Name: "judged", Type: experiments.Bounded, Judge: true}},
 		Guardrails: []experiments.Metric{{Name: "latency", Type: experiments.Unbounded, Direction: experiments.Lower}},
 		Maturity:   window, Grace: grace, MDE: .1,
-	})
+	}
+	if unit != "" {
+		d.Guardrails = append(d.Guardrails, experiments.Metric{Name: "resolved", Type: experiments.Boolean}.OfSession(unit))
+	}
+	return experiments.MustNew(d)
 }
 
 // history writes what becomes of units of the last hours, from a seed.
@@ -140,12 +144,34 @@ func (h history) score(t require.TestingT, ctx context.Context, r scoring.Run, s
 	require.NoError(t, h.Record(ctx, []scoring.Record{{Run: r, Score: s, Source: scoring.FromClient, RecordedAt: at}}))
 }
 
+// session writes a score of a session that may be a unit.
+func (h history) session(t require.TestingT, ctx context.Context, unit string, s scoring.Score, at time.Time) {
+	if now := time.Now(); at.After(now) {
+		at = now // nothing is said of a sealed unit in the future: time alone would change it
+	}
+	s.ObservedAt = at
+	r := scoring.Record{Run: scoring.Run{Namespace: "n"}, Session: scoring.Session{Key: h.x.Definition().Unit, ID: unit}, Score: s, Source: scoring.FromClient, RecordedAt: at}
+	if h.chance(.1) {
+		r.Session.Key = "ticket" // it has the id of a unit, and is none
+	}
+	if h.chance(.1) {
+		r.Run.Namespace = "another"
+	}
+	require.NoError(t, h.Record(ctx, []scoring.Record{r}))
+}
+
 // unit writes a unit that was assigned at a time.
 func (h history) unit(t require.TestingT, ctx context.Context, n int, at time.Time, late float64) {
 	id := fmt.Sprint("r", n)
 	unit := id
 	if h.x.Definition().Unit != "" {
 		unit = fmt.Sprint("u", h.rng.IntN(n+1))
+		if h.chance(.5) {
+			h.session(t, ctx, unit, scoring.Bool("resolved", h.chance(.5)), at.Add(h.upTo(75*time.Minute)))
+		}
+		if h.chance(.2) {
+			h.session(t, ctx, unit, scoring.Score{Name: "mood", State: scoring.Scored, Category: []string{"glad", "sad"}[h.rng.IntN(2)]}, at.Add(h.upTo(time.Hour)))
+		}
 	}
 	if n >= 20 && h.chance(.1) {
 		h.reset(t, ctx, fmt.Sprint("r", n-20), at)
@@ -254,6 +280,9 @@ func (h history) learned(t require.TestingT, ctx context.Context, late float64) 
 func (h history) later(t require.TestingT, ctx context.Context, n int) {
 	for range n / 4 {
 		id := fmt.Sprint("r", h.rng.IntN(n))
+		if unit := h.x.Definition().Unit; unit != "" && h.chance(.5) {
+			h.session(t, ctx, fmt.Sprint("u", h.rng.IntN(n)), scoring.Bool("resolved", h.chance(.5)), time.Now())
+		}
 		switch h.rng.IntN(4) {
 		case 0:
 			h.score(t, ctx, run(id), scoring.Bool("ok", h.chance(.5)), time.Now())

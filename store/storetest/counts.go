@@ -97,7 +97,7 @@ func (b bench) recounted(t *testing.T) {
 		slice(store.CountRuns, f, c, scoring.Value{})
 	}
 	for _, r := range b.scores(t, store.Filter{}) {
-		c := store.Count{Name: r.Name, Step: r.Step.Type, State: string(r.State), Category: r.Category, Build: r.BuildID, Day: midnight(r.LastSaid())}
+		c := store.Count{Name: r.Name, Step: stepOf(r), State: string(r.State), Category: r.Category, Build: r.BuildID, Day: midnight(r.LastSaid())}
 		if c.Build == "" || r.Source == scoring.FromScorer {
 			c.Build = facts[r.Run].BuildID
 		}
@@ -202,6 +202,20 @@ var countTests = []namedTest{
 		}
 		require.Len(t, b.scores(t, store.Filter{Run: all[0], History: true}), 2)
 		b.counted(t)
+	}},
+	{"another category is another score", func(t *testing.T, b bench) {
+		intent, r := scoring.MustCategories("intent", "refund", "question"), freshRun()
+		b.record(t, record(r, intent.Score("refund"), 1))
+		b.record(t, record(r, intent.Score("question"), 2))
+		b.record(t, record(r, intent.Score("question"), 3)) // the same again
+		history := b.scores(t, store.Filter{Run: r, History: true})
+		require.Len(t, history, 2)
+		require.Equal(t, "question", b.scores(t, store.Filter{Run: r})[0].Category)
+		f := flush(r, 5, inWorkflow(r, intent.Score("refund").Named("topic"), 1))
+		b.flush(t, f)
+		f.Sequence, f.At, f.Records = 9, at(9), []scoring.Record{inWorkflow(r, intent.Score("question").Named("topic"), 1)}
+		b.flush(t, f)
+		require.Equal(t, "question", b.scores(t, store.Filter{Run: r, Name: "topic"})[0].Category)
 	}},
 	{"build and variant may be known later", func(t *testing.T, b bench) {
 		r := freshRun()

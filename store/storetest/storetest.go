@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Record", recordTests}, {"Facts", factsTests}, {"Once", onceTests}, {"Flush", flushTests}, {"Flush order", flushOrderTests}, {"Parts", partTests},
 		{"Holds", holdsTests}, {"Assign", assignTests}, {"Served", servedTests}, {"Supersede", supersedeTests},
 		{"Correlate", correlateTests}, {"Spell", spellTests}, {"Keyed", keyedTests}, {"Untold", untoldTests}, {"Attribute", attributeTests}, {"Settle", settleTests}, {"Declared", declaredTests}, {"Follow", followTests}, {"Ledger", ledgerTests},
-		{"Prune", pruneTests}, {"Prune old", pruneOldTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Count", countTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
+		{"Session", sessionTests}, {"Prune", pruneTests}, {"Prune old", pruneOldTests}, {"Seal", sealTests}, {"Register", registerTests}, {"Read", readTests}, {"Page", pageTests}, {"Count", countTests}, {"Refuse", refuseTests}, {"Concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -35,12 +35,20 @@ func checkRun(r scoring.Run) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
+	if isSession(r) {
+		return scoring.Invalid("run id", "%q is none that a server issues", r.RunID)
+	}
 	return checkOptionalIDs("namespace", r.Namespace)
 }
 
 func checkRecord(r scoring.Record) (scoring.Record, error) {
 	if err := r.Validate(); err != nil {
 		return r, err
+	}
+	if !r.OfSession() {
+		if err := checkRun(r.Run); err != nil {
+			return r, err
+		}
 	}
 	if err := checkOptionalIDs("namespace", r.Run.Namespace, "original run id", r.OriginalRunID); err != nil {
 		return r, err
@@ -50,7 +58,7 @@ func checkRecord(r scoring.Record) (scoring.Record, error) {
 	r.ObservedAt, r.RecordedAt = instant(r.ObservedAt), instant(r.RecordedAt)
 	r.Revision, r.Retracted, r.Superseded, r.Overtaken, r.Said = 0, false, false, false, nil // the store's own
 	r.ArrivedAt, r.SupersededAt = time.Time{}, time.Time{}
-	return r, nil
+	return inStore(r), nil
 }
 
 func checkRecords(records []scoring.Record) ([]scoring.Record, error) {

@@ -101,6 +101,9 @@ func (s *Store) Counts(ctx context.Context, f store.CountFilter) (counts store.C
 	if f.Name != "" {
 		c.add("name = ?", f.Name)
 	}
+	if f.Of == store.CountRuns {
+		c.add("name <> ?", sessionType)
+	}
 	if !f.Since.IsZero() {
 		c.add("day >= ?", dayOf(f.Since))
 	}

@@ -141,10 +141,15 @@ func (p parts) rows(ctx context.Context, seed []assignmentRow, full func(assignm
 		return rows, err
 	}
 	var chains, firsts []any
+	units := map[string]bool{}
 	for _, a := range all {
 		if full == nil || full(a) {
-			chains = append(chains, a.chain)
-			firsts = append(firsts, cmp.Or(a.FirstRunID, a.Run.RunID))
+			first := cmp.Or(a.FirstRunID, a.Run.RunID)
+			chains, firsts = append(chains, a.chain), append(firsts, first)
+			if unit := string(a.unit); a.Unit != first && !units[unit] {
+				units[unit] = true
+				chains = append(chains, a.unit) // the session that it is
+			}
 		}
 	}
 	runs, err := p.runs(ctx, chains, firsts)
@@ -156,7 +161,9 @@ func (p parts) rows(ctx context.Context, seed []assignmentRow, full func(assignm
 	ids := make([]any, len(runs))
 	for i, r := range runs {
 		ids[i] = r.id
-		rows.Runs = append(rows.Runs, r.facts)
+		if !isSession(r.facts.Run) {
+			rows.Runs = append(rows.Runs, r.facts)
+		}
 		if r.heir {
 			heirs = append(heirs, r.chain)
 		}
@@ -239,6 +246,26 @@ func scanLearned(rows *sql.Rows, before ...any) (f scoring.RunFacts, err error) 
 		f.Learned.Reset = learned(reset)
 	}
 	return f, err
+}
+
+// scoresOfSessions returns the scores of the sessions that are the units of assignments, as scoresOfRuns has them.
+func (p parts) scoresOfSessions(ctx context.Context, all []assignmentRow) ([]scoring.Record, error) {
+	var units, ids []any
+	asked := map[string]bool{}
+	for _, a := range all {
+		if unit := string(a.unit); a.Unit != cmp.Or(a.FirstRunID, a.Run.RunID) && !asked[unit] {
+			asked[unit], units = true, append(units, a.unit)
+		}
+	}
+	for chunk := range slices.Chunk(units, maxListed) {
+		is, list := p.dialect.Lists.In(1, Blobs, chunk)
+		found, err := collect(ctx, p.q, scanID, `SELECT r.id FROM runs r WHERE r.chain `+is+` ORDER BY r.id`, list)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, anyOf(found)...)
+	}
+	return p.scoresOfRuns(ctx, ids)
 }
 
 // scoresOfRuns returns whole histories, as ExperimentRows has them.

@@ -200,12 +200,16 @@ func assignedRun(a scoring.Assignment) scoring.RunFacts {
 }
 
 func recordedRun(r scoring.Record) scoring.RunFacts {
-	return scoring.RunFacts{Run: r.Run, OriginalRunID: r.OriginalRunID}
+	f := scoring.RunFacts{Run: r.Run, OriginalRunID: r.OriginalRunID}
+	if isSession(r.Run) {
+		f.WorkflowType = sessionType
+	}
+	return f
 }
 
 // enrolls tells whether a record shows that its run records here: a scorer over histories has records of steps of any run.
 func enrolls(r scoring.Record) bool {
-	return !r.Step.IsZero() && (r.Source != scoring.FromClient || r.Scorer == "")
+	return !r.Step.IsZero() && !isSession(r.Run) && (r.Source != scoring.FromClient || r.Scorer == "")
 }
 
 // origin is the reset group of a run once the store has its facts.

@@ -168,7 +168,8 @@ func (e eraser) look(ctx context.Context, q querier, p prunable, before int64, w
 // isOver tells of a run r that no experiment that it, or its chain, takes part in is unfinished.
 const isOver = `NOT EXISTS (SELECT 1 FROM assignments a WHERE a.chain = r.chain AND ` + unfinishedA + `)
 	AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.run = r.id AND ` + unfinishedA + `)
-	AND NOT EXISTS (SELECT 1 FROM run_experiments a WHERE a.run = r.id AND ` + unfinishedA + `)`
+	AND NOT EXISTS (SELECT 1 FROM run_experiments a WHERE a.run = r.id AND ` + unfinishedA + `)
+	AND (` + isRun + ` OR NOT EXISTS (SELECT 1 FROM assignments a WHERE a.unit = r.chain AND ` + unfinishedA + `))`
 
 const unfinishedA = `NOT EXISTS (SELECT 1 FROM finished f WHERE f.experiment = a.experiment AND f.version = a.version)`
 
@@ -278,6 +279,7 @@ func (t txn) pruned(ctx context.Context, ids []int64, runs string) error {
 	return t.exec(ctx, `UPDATE sealings SET pruned = TRUE WHERE NOT pruned AND (experiment, version) IN (
 		SELECT a.experiment, a.version FROM runs r JOIN assignments a ON a.chain = r.chain WHERE `+runs+`
 		UNION SELECT a.experiment, a.version FROM runs r JOIN assignments a ON a.run = r.id WHERE `+runs+`
+		UNION SELECT a.experiment, a.version FROM runs r JOIN assignments a ON a.unit = r.chain WHERE NOT (`+isRun+`) AND `+runs+`
 		UNION SELECT x.experiment, x.version FROM runs r JOIN run_experiments x ON x.run = r.id WHERE `+runs+`)`, list)
 }
 

@@ -44,6 +44,9 @@ func (c *conditions) String() string {
 
 // run selects rows of runs r by the parts of a run that are set.
 func (c *conditions) run(run scoring.Run) {
+	if run.WorkflowID != "" || run.RunID != "" {
+		c.add(isRun)
+	}
 	if run.Namespace != "" && run.WorkflowID != "" && run.RunID != "" {
 		c.add("r.hash = ?", runHash(run))
 		return
@@ -211,6 +214,7 @@ func scanScore(rows *sql.Rows) (s scoreRow, err error) {
 	if s.rec, err = decode[scoring.Record](doc); err != nil {
 		return s, err
 	}
+	s.rec = fromStore(s.rec)
 	s.rec.Revision, s.rec.Retracted, s.rec.Overtaken, s.rec.Superseded = revision, retracted, overtaken, superseded
 	s.rec.ArrivedAt = learned(arrived)
 	if superseded {
@@ -260,6 +264,7 @@ func scanAgain(rows *sql.Rows) (a sayingAgain, err error) {
 // Runs implements store.Store.
 func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts, error) {
 	var c conditions
+	c.add(isRun)
 	c.run(f.Run)
 	if f.Session != (scoring.Session{}) {
 		c.add("r.id IN (SELECT run FROM run_sessions WHERE key = ? AND id = ?)", f.Session.Key, f.Session.ID)

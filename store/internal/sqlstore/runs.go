@@ -109,7 +109,7 @@ func (t txn) addRun(ctx context.Context, row *runRow) error {
 		started_at, enrolled, superseded, recorded_at, start_recorded_at, end_recorded_at, doc)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, FALSE, `+t.now(true)+`, `+t.now(!row.facts.StartedAt.IsZero())+`, `+t.now(row.ended)+`, $11) RETURNING id`,
 		runHash(r), r.Namespace, r.WorkflowID, r.RunID, row.facts.FirstRunID, row.facts.OriginalRunID,
-		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.enrolled, doc)
+		chainOf(row.facts), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.enrolled, doc)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (t txn) changeRun(ctx context.Context, row *runRow) error {
 	}
 	err = t.exec(ctx, `UPDATE runs SET first_run_id = $2, original_run_id = $3, chain = $4, origin = $5, started_at = $6, sequence = $7,
 		flushed_at = $8, ordinal = $9, enrolled = $10, doc = $11`+learned+` WHERE id = $1`, row.id, row.facts.FirstRunID, row.facts.OriginalRunID,
-		inGroup(r, row.facts.FirstRunID), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.flushed.sequence, row.flushed.at,
+		chainOf(row.facts), inGroup(r, row.facts.OriginalRunID), startedAt(row.facts), row.flushed.sequence, row.flushed.at,
 		row.flushed.ordinal, row.enrolled, doc)
 	if err != nil {
 		return err

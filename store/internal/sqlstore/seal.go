@@ -327,6 +327,10 @@ func (s *Store) ExperimentRows(ctx context.Context, key store.ExperimentKey) (ro
 	if err != nil {
 		return rows, err
 	}
-	rows.Records, err = s.scoresOf(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, History: true, Retracted: true, Superseded: true}, true)
+	if rows.Records, err = s.scoresOf(ctx, store.Filter{Experiment: key.Experiment, Version: key.Version, History: true, Retracted: true, Superseded: true}, true); err != nil {
+		return rows, err
+	}
+	ofSessions, err := p.scoresOfSessions(ctx, all)
+	rows.Records = append(rows.Records, ofSessions...)
 	return rows, err
 }

@@ -77,7 +77,7 @@ func (b *together) addRuns(ctx context.Context) error {
 		}
 		f := x.facts
 		rows = append(rows, []any{
-			x.hash, f.Run.Namespace, f.Run.WorkflowID, f.Run.RunID, f.FirstRunID, f.OriginalRunID, inGroup(f.Run, f.FirstRunID), inGroup(f.Run, f.OriginalRunID),
+			x.hash, f.Run.Namespace, f.Run.WorkflowID, f.Run.RunID, f.FirstRunID, f.OriginalRunID, chainOf(f), inGroup(f.Run, f.OriginalRunID),
 			nullable(startedAt(f)), nullable(x.flushed.sequence), nullable(x.flushed.at), nullable(x.flushed.ordinal), x.enrolled, f.Status != "", doc,
 		})
 	}
@@ -106,7 +106,7 @@ func (b *together) changeRuns(ctx context.Context) error {
 		}
 		f := x.facts
 		rows = append(rows, []any{
-			x.id, f.FirstRunID, f.OriginalRunID, inGroup(f.Run, f.FirstRunID), inGroup(f.Run, f.OriginalRunID), nullable(startedAt(f)),
+			x.id, f.FirstRunID, f.OriginalRunID, chainOf(f), inGroup(f.Run, f.OriginalRunID), nullable(startedAt(f)),
 			nullable(x.flushed.sequence), nullable(x.flushed.at), nullable(x.flushed.ordinal), x.enrolled, x.ends, doc,
 		})
 	}
