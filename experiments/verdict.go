@@ -35,3 +35,11 @@ type Decision struct {
 	UnitsNeeded int           `json:"units_needed,omitempty"`
 	TimeNeeded  time.Duration `json:"time_needed_ns,omitempty"`
 }
+
+// Grounds are the reason and, where a judge that nothing has shown to predict outcomes decides, a word on that.
+func (d Decision) Grounds() string {
+	if d.Untrusted == "" {
+		return d.Reason
+	}
+	return d.Reason + "; untrusted, a judge's score decides: " + d.Untrusted
+}

@@ -209,10 +209,7 @@ func words(d experiments.Decision) string {
 	if len(d.Variants) > 0 {
 		b.WriteString(" " + strings.Join(d.Variants, ", "))
 	}
-	b.WriteString(": " + d.Reason)
-	if d.Untrusted != "" {
-		b.WriteString("; untrusted, a judge's score decides: " + d.Untrusted)
-	}
+	b.WriteString(": " + d.Grounds())
 	if d.UnitsNeeded > 0 {
 		fmt.Fprintf(&b, "; about %d more units", d.UnitsNeeded)
 		if d.TimeNeeded > 0 {

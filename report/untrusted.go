@@ -53,7 +53,7 @@ func (e *draft) doubt(ctx context.Context, s Reader, o Options) (string, error) 
 	case x.Definition().TrustedBy == (experiments.Reference{}):
 		return "", nil
 	}
-	return o.reference(ctx, s, x.Definition())
+	return o.reference(ctx, s, x.Definition(), e.Analysis.Judges)
 }
 
 // unmarked looks for a judge's scores under a primary metric whose definition does not say that it is a judge's.
@@ -84,7 +84,8 @@ func judgeOf(r scoring.Record) (judge string, ok bool) {
 }
 
 // reference checks that the version of an experiment which a definition says has shown its judge to be trusted does so.
-func (o Options) reference(ctx context.Context, s Reader, d experiments.Definition) (string, error) {
+// own are the judges of the experiment itself: only the versions that were trusted are.
+func (o Options) reference(ctx context.Context, s Reader, d experiments.Definition, own []results.Judged) (string, error) {
 	from, judge := d.TrustedBy, d.Primary.String()
 	other := o
 	if err := other.define(ctx, s, from.Experiment, from.Version); err != nil {
@@ -99,14 +100,21 @@ func (o Options) reference(ctx context.Context, s Reader, d experiments.Definiti
 	if err != nil && !errors.As(err, &invalid) {
 		return "", err
 	}
-	standing := "not held to an outcome"
+	standing, trusted := "not held to an outcome", map[string]bool{}
 	for _, j := range overview.Report.Judges {
-		switch {
-		case j.Judge != judge:
-		case j.Standing == results.Trusted:
-			return "", nil
-		default:
+		if j.Judge == judge {
 			standing = j.Standing + " on " + j.Outcome
+			trusted[j.Key] = trusted[j.Key] || j.Standing == results.Trusted
+		}
+	}
+	for _, j := range own {
+		if j.Judge == judge && j.Overall.Pairs+j.Overall.Unknown > 0 && len(trusted) > 0 && !trusted[j.Key] {
+			return fmt.Sprintf("%s has not shown that %s predicts outcomes", from, j.Name()), nil
+		}
+	}
+	for _, ok := range trusted {
+		if ok {
+			return "", nil
 		}
 	}
 	return fmt.Sprintf("%s is to have shown that %s predicts outcomes, and there it is %s", from, judge, standing), nil

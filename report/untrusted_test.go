@@ -81,8 +81,8 @@ func TestJudgesInAReport(t *testing.T) {
 	e, text := of("1", first)
 	require.Len(t, e.Analysis.Judges, 1)
 	require.Equal(t, results.Trusted, e.Analysis.Judges[0].Standing)
-	require.Contains(t, text, "judge: faithful is trusted on accepted since ")
-	require.Contains(t, text, "labels of faithful on accepted: both good 150, judge alone 0, outcome alone 0, neither 150\n")
+	require.Contains(t, text, "judge: faithful by faithful@3f2a is trusted on accepted since ")
+	require.Contains(t, text, "labels of faithful by faithful@3f2a on accepted: both good 150, judge alone 0, outcome alone 0, neither 150\n")
 	require.NotContains(t, text, "alarm:")
 	require.NotContains(t, text, "untrusted, a judge's score")
 

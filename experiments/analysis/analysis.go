@@ -59,6 +59,8 @@ type Outcome struct {
 	Left      bool
 	Judged    float64
 	HasJudged bool
+	// By is the key of the scores of a judge's metric, which is the judge's identity: name and version.
+	By string
 	// After is when the value came, or how long it has been waited for, counted from the assignment.
 	After time.Duration
 }
@@ -69,7 +71,7 @@ type Analysis struct {
 	exp     *design
 	epochs  map[stratum]*epoch
 	metrics []*tally
-	held    []*held
+	held    []*heldTo
 	// units counts the ones that were known in time, and late the others.
 	units, late int
 	matured     int

@@ -211,7 +211,7 @@ func (c *course) scores(i int, id, variant string, at time.Time, change ...func(
 	}
 	if c.judged {
 		if c.chance(.8) {
-			say(scoring.Number("judged", (z+math.Round(max(0, min(1, 1-y+by))))/2), observed.Add(c.upTo(time.Minute)), 1)
+			say(c.judgement((z+math.Round(max(0, min(1, 1-y+by))))/2), observed.Add(c.upTo(time.Minute)), 1)
 		}
 		if c.chance(.5) {
 			say(scoring.Bool("paid", z < .5), observed, 1)
@@ -224,6 +224,13 @@ func (c *course) scores(i int, id, variant string, at time.Time, change ...func(
 	if c.chance(c.named) {
 		say(scoring.Score{Name: "intent", State: scoring.Scored, Category: []string{"refund", "question", "other"}[c.rng.IntN(3)]}, observed, 1)
 	}
+}
+
+// judgement is a judge's score, of one of several versions.
+func (c *course) judgement(y float64) scoring.Score {
+	s := scoring.Number("judged", y)
+	s.Key = fmt.Sprint("judged@", c.rng.IntN(3))
+	return s
 }
 
 // Any course of an experiment, read at any times: the verdict only moves up while every variant gets units, its time and its

@@ -10,26 +10,38 @@ import (
 	"github.com/verdict-dev/verdict/scoring"
 )
 
-// held is a judge's score that is held to an outcome on the same units: what it has said where the outcome is known, whether
-// it is trusted, and whether the two have come apart.
-type held struct {
+// heldTo is a judge's score that is held to an outcome, each version of the judge apart: another version is another judge.
+type heldTo struct {
 	exp            *design
-	judge, outcome int // among the metrics of the definition
-	trust          agreement.Trust
-	trusted        moment // the zero moment is never
-	revoked        moment
-	arms           []heldArm // by variant
+	judge, outcome int              // among the metrics of the definition
+	by             map[string]*held // by the key of the scores
+	unjudged       []int            // by variant: units without a judgement
+}
+
+// maxVersions is how many versions of a judge are kept apart. Units of FurtherVersions, and of SeveralVersions in one unit,
+// are held to the outcome together.
+const (
+	maxVersions     = 8
+	FurtherVersions = "further versions"
+	SeveralVersions = "several versions"
+)
+
+// held is a version of a judge: the units on which the outcome is known, whether it is trusted, and whether the two have come apart.
+type held struct {
+	trust            agreement.Trust
+	trusted, revoked moment    // the zero moment is never
+	arms             []heldArm // by variant
 }
 
 // heldArm is a variant of it.
 type heldArm struct {
 	pairs map[heldPair]int
-	// unknown counts units whose outcome should be known and is not, by what the judge said, unjudged the ones without a
-	// judgement, and left the ones whose outcome a random draw left out.
-	unknown        map[int]int
-	unjudged, left int
-	apart          agreement.Divergence // against the control; of the control itself it stays empty
-	alarm          moment
+	// unknown counts units whose outcome should be known and is not, by what the judge said, and left the ones whose
+	// outcome a random draw left out.
+	unknown map[int]int
+	left    int
+	apart   agreement.Divergence // against the control; of the control itself it stays empty
+	alarm   moment
 }
 
 // heldPair is what the judge said and the outcome, in hundredths of their ranges, 100 being good.
@@ -43,18 +55,33 @@ func (p heldPair) compare(o heldPair) int {
 }
 
 // newHeld returns the empty pairs of a definition.
-func (e *design) newHeld() (all []*held) {
+func (e *design) newHeld() (all []*heldTo) {
 	judges, outcomes := e.def.Held()
 	for _, j := range judges {
 		for _, y := range outcomes {
-			h := &held{exp: e, judge: j, outcome: y, arms: make([]heldArm, len(e.names))}
-			for v := range h.arms {
-				h.arms[v].pairs, h.arms[v].unknown = map[heldPair]int{}, map[int]int{}
-			}
-			all = append(all, h)
+			all = append(all, &heldTo{exp: e, judge: j, outcome: y, by: map[string]*held{}, unjudged: make([]int, len(e.names))})
 		}
 	}
 	return all
+}
+
+func newVersion(k int) *held {
+	h := &held{arms: make([]heldArm, k)}
+	for v := range h.arms {
+		h.arms[v].pairs, h.arms[v].unknown = map[heldPair]int{}, map[int]int{}
+	}
+	return h
+}
+
+// version returns the state of the judge that gave the scores with a key.
+func (t *heldTo) version(key string) *held {
+	if t.by[key] == nil && len(t.by) >= maxVersions {
+		key = FurtherVersions
+	}
+	if t.by[key] == nil {
+		t.by[key] = newVersion(len(t.exp.names))
+	}
+	return t.by[key]
 }
 
 // good is a value as a share of its metric's range, 1 being the good end. ok is false without one that somebody said or, of
@@ -73,44 +100,42 @@ func (m metric) good(o Outcome) (u float64, ok bool) {
 }
 
 // add adds a matured unit of variant v.
-func (h *held) add(v int, u Unit, p []float64, sealed moment) {
+func (t *heldTo) add(v int, u Unit, p []float64, sealed moment) {
 	outcomes := append(u.Outcomes[:len(u.Outcomes):len(u.Outcomes)], u.Observed...)
-	arm := &h.arms[v]
-	judged, ok := h.exp.all(h.judge).good(outcomes[h.judge])
+	judged, ok := t.exp.all(t.judge).good(outcomes[t.judge])
 	if !ok {
-		arm.unjudged++
+		t.unjudged[v]++
 		return
 	}
-	y, known := h.exp.all(h.outcome).good(outcomes[h.outcome])
+	h := t.version(outcomes[t.judge].By)
+	arm := &h.arms[v]
+	y, known := t.exp.all(t.outcome).good(outcomes[t.outcome])
+	left := outcomes[t.outcome].Left
 	at := int(math.Round(judged * hundredths))
-	var err error // never: all are from 0 to 1
 	switch {
-	case outcomes[h.outcome].Left:
+	case left:
 		arm.left++
 	case known:
 		arm.pairs[heldPair{at, int(math.Round(y * hundredths))}]++
-		err = h.trust.Add(judged, y)
+		_ = h.trust.Add(judged, y) // both are from 0 to 1
 	default:
 		arm.unknown[at]++
-		err = h.trust.AddUnknown(judged)
+		_ = h.trust.AddUnknown(judged)
 	}
 	switch s := h.trust.Standing(); {
-	case err != nil:
-		return
 	case s == agreement.Trusted && h.trusted.unit == 0:
 		h.trusted = sealed
 	case s == agreement.Revoked && h.revoked.unit == 0:
 		h.revoked = sealed
 	}
-	h.compare(v, p, judged, y, known, outcomes[h.outcome].Left, sealed)
+	h.compare(v, t.exp.control, p, judged, y, known, left, sealed)
 }
 
 // compare plays a unit in the alarms of its variant, or, of the control, in the alarms of all others.
-func (h *held) compare(v int, p []float64, judged, y float64, known, left bool, sealed moment) {
+func (h *held) compare(v, c int, p []float64, judged, y float64, known, left bool, sealed moment) {
 	if p == nil {
 		return
 	}
-	c := h.exp.control
 	for b := range h.arms {
 		if b == c || v != b && v != c || !(p[b]+p[c] > 0) {
 			continue
@@ -130,6 +155,16 @@ func (h *held) compare(v int, p []float64, judged, y float64, known, left bool, 
 	}
 }
 
+func (t *heldTo) code(c *packed.Coder) {
+	packed.Map(c, &t.by, cmp.Compare, func(key *string, h **held) {
+		if c.Text(key); c.Reading() {
+			*h = newVersion(len(t.exp.names))
+		}
+		(*h).code(c)
+	})
+	packed.Fixed(c, t.unjudged, func(n *int) { packed.Int(c, n) })
+}
+
 func (h *held) code(c *packed.Coder) {
 	c.Binary(&h.trust)
 	h.trusted.code(c)
@@ -144,7 +179,6 @@ func (h *held) code(c *packed.Coder) {
 			packed.Int(c, judge)
 			packed.Int(c, n)
 		})
-		packed.Int(c, &a.unjudged)
 		packed.Int(c, &a.left)
 		c.Binary(&a.apart)
 		a.alarm.code(c)

@@ -16,11 +16,21 @@ const (
 	heldBins  = 10
 )
 
-// report returns the figures of a judge. Judgements and outcomes are good from one half on.
-func (h *held) report() results.Judged {
-	judge, outcome := h.exp.all(h.judge), h.exp.all(h.outcome).uncorrected()
+// report returns the figures of a judge, by version. Judgements and outcomes are good from one half on.
+func (t *heldTo) report() (out []results.Judged) {
+	for _, key := range slices.Sorted(maps.Keys(t.by)) {
+		out = append(out, t.figures(key, t.by[key]))
+	}
+	if out == nil {
+		out = append(out, t.figures("", newVersion(len(t.exp.names))))
+	}
+	return out
+}
+
+func (t *heldTo) figures(key string, h *held) results.Judged {
+	judge, outcome := t.exp.all(t.judge), t.exp.all(t.outcome).uncorrected()
 	out := results.Judged{
-		Judge: judge.String(), Outcome: outcome.String(), Standing: string(h.trust.Standing()), Drawn: outcome.Corrected.Share,
+		Judge: judge.String(), Key: key, Outcome: outcome.String(), Standing: string(h.trust.Standing()), Drawn: outcome.Corrected.Share,
 		For: rounded(h.trust.LogFor()), Against: rounded(h.trust.LogAgainst()),
 	}
 	switch {
@@ -29,8 +39,7 @@ func (h *held) report() results.Judged {
 	case h.trusted.unit > 0:
 		out.Since = h.trusted.at
 	}
-	var all heldArm
-	all.pairs, all.unknown = map[heldPair]int{}, map[int]int{}
+	all, unjudged := heldArm{pairs: map[heldPair]int{}, unknown: map[int]int{}}, 0
 	for v := range h.arms {
 		arm := &h.arms[v]
 		for p, n := range arm.pairs {
@@ -39,10 +48,11 @@ func (h *held) report() results.Judged {
 		for j, n := range arm.unknown {
 			all.unknown[j] += n
 		}
-		all.unjudged += arm.unjudged
 		all.left += arm.left
-		r := results.JudgedVariant{Variant: h.exp.names[v], JudgedUnits: arm.units()}
-		if v != h.exp.control {
+		unjudged += t.unjudged[v]
+		r := results.JudgedVariant{Variant: t.exp.names[v], JudgedUnits: arm.units()}
+		r.Unjudged = t.unjudged[v]
+		if v != t.exp.control {
 			r.LogE, r.Needs = rounded(arm.apart.LogE()), agreement.DivergenceE*float64(len(h.arms)-1)
 			if arm.alarm.unit > 0 {
 				r.Apart = arm.alarm.at
@@ -54,12 +64,13 @@ func (h *held) report() results.Judged {
 		out.Variants = append(out.Variants, r)
 	}
 	out.Overall = all.units()
+	out.Overall.Unjudged = unjudged
 	return out
 }
 
 // units returns the figures of some units.
 func (a *heldArm) units() (out results.JudgedUnits) {
-	out.Left, out.Unjudged = a.left, a.unjudged
+	out.Left = a.left
 	var pairs, labels []agreement.Pair[float64]
 	for _, p := range slices.SortedFunc(maps.Keys(a.pairs), heldPair.compare) {
 		n := a.pairs[p]
@@ -162,14 +173,27 @@ func figure(e agreement.Estimate, err error) *results.Figure {
 // untrusted says why the judge that is the primary metric may decide without trust. A judge that this experiment itself has
 // shown not to predict an outcome is not trusted, by anybody.
 func (a *Analysis) untrusted() string {
-	for _, h := range a.held {
-		if h.judge == 0 && h.revoked.unit > 0 {
-			reason := "since " + date(h.revoked.at) + " it is shown that it does not predict " + h.exp.all(h.outcome).String()
-			if said := a.exp.def.Untrusted; said != "" {
-				reason = said + "; " + reason
+	reason := a.exp.def.Untrusted
+	for _, t := range a.held {
+		if t.judge != 0 {
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(t.by)) {
+			h := t.by[key]
+			if h.revoked.unit == 0 {
+				continue
 			}
-			return reason
+			if reason != "" {
+				reason += "; "
+			}
+			reason += "since " + date(h.revoked.at) + " it is shown that "
+			if key != "" {
+				reason += key + ", which gave a part of the scores, does not predict "
+			} else {
+				reason += "it does not predict "
+			}
+			reason += t.exp.all(t.outcome).String()
 		}
 	}
-	return a.exp.def.Untrusted
+	return reason
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -77,6 +78,45 @@ func TestAJudgeIsHeldToTheOutcome(t *testing.T) {
 	d := judgedDefinition()
 	d.Observed = nil
 	require.Nil(t, r.at(t, d, start.Add(10*day)).Judges)
+}
+
+// Another version of a judge is another judge: what one has earned is not the other's, and their scores are not mixed.
+func TestVersionsOfAJudgeAreApart(t *testing.T) {
+	t.Parallel()
+	var r rows
+	judgedUnits(&r, 500, 0, always)
+	for i := range r.records {
+		rec := &r.records[i]
+		switch n, err := strconv.Atoi(rec.Run.RunID); {
+		case rec.Name != "judged":
+		case n < 300:
+			rec.Key = "judged@1"
+		case n < 490:
+			rec.Key = "judged@2"
+		case n < 491:
+			rec.Key = "judged@2"
+			other := *rec
+			other.Key = "judged@1"
+			r.records = append(r.records, other)
+		default:
+			rec.Key = fmt.Sprint("judged@", n)
+			require.NoError(t, err)
+		}
+	}
+	judges := r.at(t, judgedDefinition(), start.Add(10*day)).Judges
+	by := map[string]results.Judged{}
+	pairs := 0
+	for _, j := range judges {
+		by[j.Key] = j
+		pairs += j.Overall.Pairs
+	}
+	require.Equal(t, 500, pairs)
+	require.Equal(t, "trusted", by["judged@1"].Standing)
+	require.Equal(t, 300, by["judged@1"].Overall.Pairs)
+	require.Equal(t, "untrusted", by["judged@2"].Standing, "it has 190 pairs of its own")
+	require.Equal(t, 1, by[analysis.SeveralVersions].Overall.Pairs)
+	require.Equal(t, 4, by[analysis.FurtherVersions].Overall.Pairs)
+	require.Len(t, judges, 9)
 }
 
 // A variant that pleases the judge and not the users raises the alarm; the judge is not trusted, or not any more.

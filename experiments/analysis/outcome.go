@@ -169,6 +169,7 @@ type statement struct {
 	at     time.Time
 	known  time.Time // when the last of it was recorded
 	late   bool
+	key    string // of the values
 }
 
 // check returns the value as it enters the mean: each score is checked, and cut at the cap, before they are averaged.
@@ -263,6 +264,11 @@ func (w window) said(c view, q asked) statement {
 		s.known = latest(s.known, h.r.FirstRecorded())
 		state := h.r.State
 		if y, ok := q.number(h.r.Score); ok && state == scoring.Scored {
+			if len(s.values) == 0 {
+				s.key = h.id.key
+			} else if s.key != h.id.key {
+				s.key = SeveralVersions
+			}
 			s.values = append(s.values, y)
 			s.value += y
 			if h.since.After(s.at) {

@@ -22,8 +22,8 @@ func (a *Analysis) Report(now time.Time) Report {
 	for i := range j.read {
 		r.Metrics = append(r.Metrics, j.metric(i))
 	}
-	for _, h := range a.held {
-		r.Judges = append(r.Judges, h.report())
+	for _, t := range a.held {
+		r.Judges = append(r.Judges, t.report()...)
 	}
 	r.Notes = j.notes()
 	return r

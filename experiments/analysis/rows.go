@@ -483,7 +483,36 @@ func (r *Reader) of(s *subject, e *design) Unit {
 	for _, m := range e.observed {
 		u.Observed = append(u.Observed, w.read(m, r.groups(s)))
 	}
+	if !u.Mature {
+		return u
+	}
+	for i, m := range e.metrics {
+		u.Outcomes[i].By = w.by(m, r.groups(s))
+	}
+	for i, m := range e.observed {
+		u.Observed[i].By = w.by(m, r.groups(s))
+	}
 	return u
+}
+
+// by returns the key of a judge's scores, [SeveralVersions] if they have several.
+func (w window) by(m metric, groups []group) (key string) {
+	if !m.Judge {
+		return ""
+	}
+	first := true
+	for _, g := range groups {
+		for _, c := range append([]view{g.own}, g.others...) {
+			switch s := w.said(c, m.asked()); {
+			case len(s.values) == 0:
+			case first:
+				key, first = s.key, false
+			case s.key != key:
+				return SeveralVersions
+			}
+		}
+	}
+	return key
 }
 
 // readDrawn is read for a metric that may have corrected values: of these, the outcome counts if the unit was drawn, and

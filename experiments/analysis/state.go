@@ -16,7 +16,7 @@ import (
 const stateForm = 1
 
 // MarshalBinary returns the state: an analysis that is read back from it continues to the same bytes. Its size depends on
-// the variants, the metrics and the weight epochs, and on how many units were reset after their seal, and not on how many
+// the variants, the metrics, the versions of judges and the weight epochs, and on how many units were reset after their seal, and not on how many
 // units there are.
 func (a *Analysis) MarshalBinary() ([]byte, error) { return packed.Write(stateForm, a.code) }
 
@@ -74,7 +74,7 @@ func (a *Analysis) code(c *packed.Coder) {
 	a.arrived.code(c)
 	a.seals.code(c)
 	packed.Fixed(c, a.metrics, func(m **tally) { (*m).code(c) })
-	packed.Fixed(c, a.held, func(h **held) { (*h).code(c) })
+	packed.Fixed(c, a.held, func(t **heldTo) { (*t).code(c) })
 }
 
 // sized refuses a list that has not one element a variant.

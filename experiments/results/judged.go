@@ -13,11 +13,14 @@ const (
 	Revoked   = "revoked"
 )
 
-// Judged is a judge's score held to an outcome, on the matured units that have a judgement.
+// Judged is a version of a judge, whose score is held to an outcome, on the matured units that have a judgement by it.
 type Judged struct {
 	// Judge and Outcome are metrics of the definition.
 	Judge   string `json:"judge"`
 	Outcome string `json:"outcome"`
+	// Key is the key of the judge's scores, which is its name and version: another version is another judge. "several versions"
+	// is of units that have scores of several, "further versions" of the ones beyond the first eight.
+	Key string `json:"key,omitempty"`
 	// Standing is untrusted, trusted or revoked, since Since. For and Against are the natural logarithms of the evidence that the
 	// judge predicts the outcome, the most that it was, and that it does not, as it is now; each needs ln 20. They hold at
 	// every look, also where outcomes are not known.
@@ -52,7 +55,7 @@ type JudgedVariant struct {
 // a decision at every look.
 type JudgedUnits struct {
 	// Pairs are units with a judgement and an outcome. Unknown have a judgement and no outcome, although it should be known;
-	// Left have none because a random draw left it out. Unjudged have no judgement.
+	// Left have none because a random draw left it out. Unjudged have no judgement, by any version.
 	Pairs    int `json:"pairs"`
 	Unknown  int `json:"unknown"`
 	Left     int `json:"left,omitempty"`
@@ -106,9 +109,17 @@ type Figure struct {
 	Interval Interval `json:"interval"`
 }
 
+// Name is the metric and, if the scores have one, the key.
+func (j Judged) Name() string {
+	if j.Key == "" {
+		return j.Judge
+	}
+	return j.Judge + " by " + j.Key
+}
+
 // String says whether the judge is trusted on the outcome, and why.
 func (j Judged) String() string {
-	is := fmt.Sprintf("%s is %s on %s", j.Judge, j.Standing, j.Outcome)
+	is := fmt.Sprintf("%s is %s on %s", j.Name(), j.Standing, j.Outcome)
 	if !j.Since.IsZero() {
 		is += " since " + j.Since.UTC().Format("2006-01-02 15:04 MST")
 	}

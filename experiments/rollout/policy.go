@@ -75,13 +75,13 @@ func (r *Rollout) Act(f Finding, now time.Time) error {
 	d := f.Decision
 	var errs []error
 	if d.Verdict != before.Decision.Verdict || !slices.Equal(d.Variants, before.Decision.Variants) {
-		errs = append(errs, r.decree(Notice, Change{Reason: fmt.Sprintf("%s: %s", d.Verdict, d.Reason)}, now, d.Variants...))
+		errs = append(errs, r.decree(Notice, Change{Reason: fmt.Sprintf("%s: %s", d.Verdict, d.Grounds())}, now, d.Variants...))
 	}
 	switch {
 	case d.Verdict == experiments.Harm && r.Policy.StopHarm:
 		errs = append(errs, r.stopHarm(d, now))
 	case d.Verdict == experiments.Winner && r.Policy.PromoteWinner && len(d.Variants) == 1 && r.Status == Running:
-		errs = append(errs, r.decree(Promote, Change{Reason: d.Reason, Variant: d.Variants[0]}, now))
+		errs = append(errs, r.decree(Promote, Change{Reason: d.Grounds(), Variant: d.Variants[0]}, now))
 	case d.Verdict != experiments.Invalid:
 		errs = append(errs, r.allocate(f, now))
 	}

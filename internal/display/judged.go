@@ -104,14 +104,14 @@ func writeJudges(w io.Writer, e results.Experiment) {
 	fmt.Fprintln(w, JudgedNote)
 	t := table{left: 1, rows: [][]string{append([]string{"figures"}, JudgedHeader()...)}}
 	for _, j := range all {
-		t.rows = append(t.rows, []string{j.Judge + " on " + j.Outcome})
+		t.rows = append(t.rows, []string{j.Name() + " on " + j.Outcome})
 		for _, r := range JudgedRows(j) {
 			t.rows = append(t.rows, append([]string{"  " + r.Of}, r.Cells...))
 		}
 	}
 	t.write(w)
 	for _, j := range all {
-		of := j.Judge + " on " + j.Outcome
+		of := j.Name() + " on " + j.Outcome
 		fmt.Fprintf(w, "judge: %s\n", j)
 		fmt.Fprintf(w, "labels of %s: %s\n", of, Confusion(j))
 		if c := Calibration(j); c != "" {
