@@ -1,11 +1,12 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -30,6 +31,10 @@ type Backfill struct {
 	// Rate is the most runs a second; 0: no limit. MaxRuns is the most runs that are scored; 0: no limit.
 	Rate    float64 `json:"rate,omitempty"`
 	MaxRuns int     `json:"max_runs,omitempty"`
+	// Budget is the most that the scores may cost, in the currency of the scorers' prices; 0: no limit. A backfill that has spent it pauses.
+	Budget float64 `json:"budget,omitempty"`
+	// Sample is the share of runs that are scored, from 0 to 1; 0 means all. Which ones follows from the run id.
+	Sample float64 `json:"sample,omitempty"`
 	// Rule, if set, names the rule whose query and scorers count.
 	Rule string `json:"rule,omitempty"`
 	// Recheck, if set, names the recheck whose query and scorers count, and Back is how long before its scheduled time the runs closed at
@@ -50,6 +55,11 @@ type Progress struct {
 	// StartedAt is when the first run of the workflow began.
 	StartedAt time.Time `json:"started_at"`
 	Paused    bool      `json:"paused,omitempty"`
+	// Budget is the budget as it is now, and Spent tells that no further run fits in it: the backfill waits for a larger one.
+	Budget float64 `json:"budget,omitempty"`
+	Spent  bool    `json:"spent,omitempty"`
+	// Until is the time of a recheck's night.
+	Until time.Time `json:"until,omitzero"`
 	// Ended says why it has ended: "done" or "max_runs"; empty: it has not, or somebody ended it, which the server knows.
 	Ended string `json:"ended,omitempty"`
 }
@@ -60,11 +70,25 @@ type Counts struct {
 	Skipped int64 `json:"skipped"` // scored before by every scorer
 	Gone    int64 `json:"gone"`    // listed, and its history is no longer there
 	Failed  int64 `json:"failed"`  // a scorer failed again and again: an error score says why
+	// Cost is what the scores cost, by the prices of their scorers, and Squares the sum of the squares of the costs of runs. Unpriced counts calls of
+	// models without a price: they are not in it. Dearest is the most that a run cost.
+	Cost     float64 `json:"cost,omitempty"`
+	Squares  float64 `json:"squares,omitempty"`
+	Dearest  float64 `json:"dearest,omitempty"`
+	Unpriced int64   `json:"unpriced,omitempty"`
+	// Left is how many runs of a part are left, in its order, because the budget was spent.
+	Left int `json:"left,omitempty"`
+}
+
+// Resume is what [ResumeSignal] carries. A budget that is not 0 replaces the one that there is.
+type Resume struct {
+	Budget float64 `json:"budget,omitempty"`
 }
 
 // Add adds up.
 func (c *Counts) Add(d Counts) {
 	c.Scored, c.Skipped, c.Gone, c.Failed = c.Scored+d.Scored, c.Skipped+d.Skipped, c.Gone+d.Gone, c.Failed+d.Failed
+	c.Cost, c.Squares, c.Unpriced, c.Dearest = c.Cost+d.Cost, c.Squares+d.Squares, c.Unpriced+d.Unpriced, max(c.Dearest, d.Dearest)
 }
 
 // Done is how many runs are behind it.
@@ -110,20 +134,9 @@ func (s *Set) ListRuns(ctx context.Context, b Backfill) (Listed, error) {
 	if err != nil {
 		return Listed{}, err
 	}
-	namespace := activity.GetInfo(ctx).Namespace
-	r, err := s.Client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: namespace, PageSize: listSize, NextPageToken: b.Progress.Page, Query: b.Filter(),
-	})
-	if err != nil {
-		return Listed{}, unlisted(err)
-	}
-	page := Listed{Next: r.GetNextPageToken()}
-	for _, e := range r.GetExecutions() {
-		if !strings.HasPrefix(e.GetType().GetName(), ownTypes) {
-			page.Runs = append(page.Runs, scoring.Run{Namespace: namespace, WorkflowID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
-		}
-	}
-	return page, nil
+	page, err := Visibility{s.Client}.Closed(ctx, activity.GetInfo(ctx).Namespace, b)
+	page.Runs = slices.DeleteFunc(page.Runs, func(run scoring.Run) bool { return !inSample("backfill", b.Sample, run) })
+	return page, err
 }
 
 // ownTypes begins the workflow types of Verdict's own runs.
@@ -146,6 +159,9 @@ type ToScore struct {
 	Rule string `json:"rule,omitempty"`
 	// Recheck, if set, names the recheck whose scorers score them, again.
 	Recheck string `json:"recheck,omitempty"`
+	// Budget, if set, is the most that the scores may cost, and Dearest the most that a run has cost so far.
+	Budget  float64 `json:"budget,omitempty"`
+	Dearest float64 `json:"dearest,omitempty"`
 }
 
 // How many histories are read at once, and how often a scorer is tried until its error is a score.
@@ -158,7 +174,14 @@ const (
 // ScoreRuns scores closed runs from their histories. A run that has scores of a scorer already is not scored again by it, and a run
 // that has them of all is not even read: so it may be repeated at any point.
 func (s *Set) ScoreRuns(ctx context.Context, x ToScore) (Counts, error) {
-	ctx, stop := beating(ctx)
+	counts := spentBefore(ctx)
+	counts.Dearest = max(counts.Dearest, x.Dearest)
+	var mu sync.Mutex
+	ctx, stop := beatingWith(ctx, func() any {
+		mu.Lock()
+		defer mu.Unlock()
+		return counts.money()
+	})
 	defer stop()
 	past := Past{Store: s.Store, From: history.Server(s.Client), Options: history.Options{DataConverter: s.DataConverter}, Now: s.now}
 	switch {
@@ -184,15 +207,54 @@ func (s *Set) ScoreRuns(ctx context.Context, x ToScore) (Counts, error) {
 		}
 		past.Scorers = scorers
 	}
-	var counts Counts
-	for some := range slices.Chunk(x.Runs, recordAtOnce) {
-		c, err := past.Score(ctx, some, activity.GetInfo(ctx).Attempt >= scorerTries)
+	for left := x.Runs; len(left) > 0; {
+		n := min(len(left), recordAtOnce)
+		if x.Budget > 0 {
+			if n = counts.fits(x.Budget, min(len(left), readAtOnce)); n == 0 {
+				mu.Lock()
+				counts.Left = len(left)
+				mu.Unlock()
+				break
+			}
+		}
+		c, err := past.Score(ctx, left[:n], activity.GetInfo(ctx).Attempt >= scorerTries)
+		mu.Lock()
 		if err != nil {
-			return Counts{}, typed(err)
+			c = c.money() // the runs are counted by the next attempt
 		}
 		counts.Add(c)
+		mu.Unlock()
+		if err != nil {
+			activity.RecordHeartbeat(ctx, counts.money())
+			return Counts{}, typed(err)
+		}
+		if left = left[n:]; x.Budget > 0 && counts.Unpriced > 0 {
+			return Counts{}, Refuse(scoring.Invalid("budget", "a model that was asked has no price, so no budget holds"))
+		}
 	}
 	return counts, nil
+}
+
+// money is what c says of money.
+func (c Counts) money() Counts {
+	return Counts{Cost: c.Cost, Squares: c.Squares, Dearest: c.Dearest, Unpriced: c.Unpriced}
+}
+
+// fits is how many runs, at most n, may be asked about within a budget: each as dear as the dearest so far. As long as nothing has cost anything, it is
+// no more than have been asked.
+func (c Counts) fits(budget float64, n int) int {
+	if c.Dearest == 0 {
+		return min(n, max(1, int(c.Scored)))
+	}
+	return max(0, min(n, int((budget-c.Cost)/c.Dearest)))
+}
+
+// spentBefore is what earlier attempts of an activity have spent.
+func spentBefore(ctx context.Context) (c Counts) {
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &c)
+	}
+	return c
 }
 
 // scorers finds scorers by their ids. A name alone is the newest version in the list.
@@ -232,27 +294,26 @@ type Past struct {
 	Share func(r *history.Run) scoring.Record
 }
 
-// Score scores some runs and records the scores in one transaction, with what the histories say of the runs. Where a scorer fails, and a further try may help, it fails, unless
-// it is the last try: then the run gets an error score.
+// Score scores some runs and records the scores in one transaction, with what the histories say of the runs. Where a scorer fails, and a
+// further try may help, it fails, unless it is the last try: then the run gets an error score. What the other runs got is kept, and counted:
+// it may have cost something.
 func (p Past) Score(ctx context.Context, runs []scoring.Run, last bool) (Counts, error) {
 	type result struct {
 		facts   []scoring.RunFacts
 		records []scoring.Record
 		counts  Counts
 	}
-	results := make([]result, len(runs))
-	group, all := errgroup.WithContext(ctx)
+	results, failed := make([]result, len(runs)), make([]error, len(runs))
+	var group errgroup.Group
 	group.SetLimit(readAtOnce)
 	for i, run := range runs {
-		group.Go(func() (err error) {
+		group.Go(func() error {
 			r := &results[i]
-			r.facts, r.records, r.counts, err = p.one(all, run, last)
-			return err
+			r.facts, r.records, r.counts, failed[i] = p.one(ctx, run, last)
+			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return Counts{}, err
-	}
+	_ = group.Wait()
 	var facts []scoring.RunFacts
 	var records []scoring.Record
 	var counts Counts
@@ -260,7 +321,7 @@ func (p Past) Score(ctx context.Context, runs []scoring.Run, last bool) (Counts,
 		facts, records = append(facts, r.facts...), append(records, r.records...)
 		counts.Add(r.counts)
 	}
-	return counts, p.Store.RecordRuns(ctx, facts, records)
+	return counts, errors.Join(p.Store.RecordRuns(ctx, facts, records), cmp.Or(failed...))
 }
 
 // one scores a run.
@@ -278,15 +339,17 @@ func (p Past) one(ctx context.Context, run scoring.Run, last bool) (facts []scor
 	}
 	counts = Counts{Scored: 1}
 	for _, s := range left {
-		made, err := s.Records(ctx, r)
+		made, spent, err := s.RecordsAndCost(ctx, r)
+		counts.Cost, counts.Unpriced = counts.Cost+spent.Cost, counts.Unpriced+spent.Unpriced
 		if err != nil {
 			if !last || ctx.Err() != nil {
-				return nil, nil, Counts{}, err
+				return nil, nil, counts.money(), err
 			}
-			made, counts = []scoring.Record{s.Failed(r, err.Error())}, Counts{Failed: 1}
+			made, counts.Scored, counts.Failed = []scoring.Record{s.Failed(r, err.Error())}, 0, 1
 		}
 		records = append(records, made...)
 	}
+	counts.Squares, counts.Dearest = counts.Cost*counts.Cost, counts.Cost
 	if p.Share != nil {
 		records = append(records, p.Share(r))
 	}

@@ -166,14 +166,17 @@ func stopping(ctx context.Context) bool {
 
 // beating beats until it is stopped: the server gives the activity of a worker that was lost to another one soon, and
 // not only when its time is up. One that is done before the first beat is due costs nothing.
-func beating(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
+func beating(ctx context.Context) (_ context.Context, stop context.CancelFunc) { return beatingWith(ctx, nil) }
+
+// beatingWith is beating with details, which the next attempt gets.
+func beatingWith(ctx context.Context, details func() any) (_ context.Context, stop context.CancelFunc) {
 	ctx, stop = context.WithCancel(ctx)
-	go heartbeat(ctx)
+	go heartbeat(ctx, details)
 	return ctx, stop
 }
 
 // heartbeat beats until ctx is done.
-func heartbeat(ctx context.Context) {
+func heartbeat(ctx context.Context, details func() any) {
 	interval := activity.GetInfo(ctx).HeartbeatTimeout / 3
 	if interval <= 0 {
 		return
@@ -185,7 +188,11 @@ func heartbeat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			activity.RecordHeartbeat(ctx)
+			if details != nil {
+				activity.RecordHeartbeat(ctx, details())
+			} else {
+				activity.RecordHeartbeat(ctx)
+			}
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
@@ -72,18 +73,23 @@ func (r Rule) every() time.Duration {
 type Watch struct {
 	Rule string `json:"rule"`
 	// Since is the time up to which closed runs were looked for, SweptAt when that was last done further back.
-	Since   time.Time `json:"since"`
-	SweptAt time.Time `json:"swept_at,omitzero"`
+	// LookedBackAt when it went back a little.
+	Since        time.Time `json:"since"`
+	LookedBackAt time.Time `json:"looked_back_at,omitzero"`
+	SweptAt      time.Time `json:"swept_at,omitzero"`
 	Progress
 }
 
 // sampled tells whether a run is in the sample.
-func (r Rule) sampled(run scoring.Run) bool {
-	if r.Sample == 0 || r.Sample == 1 {
+func (r Rule) sampled(run scoring.Run) bool { return inSample(r.Name, r.Sample, run) }
+
+// inSample tells whether a run is in the sample of a name, of a share of all.
+func inSample(name string, share float64, run scoring.Run) bool {
+	if share == 0 || share == 1 {
 		return true
 	}
-	sum := sha256.Sum256([]byte(r.Name + "\x00" + run.WorkflowID + "\x00" + run.RunID))
-	return float64(binary.BigEndian.Uint64(sum[:8]))/math.MaxUint64 < r.Sample
+	sum := sha256.Sum256([]byte(name + "\x00" + run.WorkflowID + "\x00" + run.RunID))
+	return float64(binary.BigEndian.Uint64(sum[:8]))/math.MaxUint64 < share
 }
 
 // rule finds a rule of this worker.
@@ -106,7 +112,11 @@ func (s *Set) MatchRuns(ctx context.Context, b Backfill) (Listed, error) {
 		return Listed{}, err
 	}
 	b.Query = r.Query
-	page, err := s.ListRuns(ctx, b)
+	closes := s.Closes
+	if closes == nil {
+		closes = Visibility{s.Client}
+	}
+	page, err := closes.Closed(ctx, activity.GetInfo(ctx).Namespace, b)
 	if err != nil {
 		return Listed{}, err
 	}

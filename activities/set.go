@@ -35,6 +35,8 @@ type Set struct {
 	Rules []Rule
 	// Rechecks are the rechecks that this worker makes.
 	Rechecks []Recheck
+	// Closes is how rules hear of runs that close. Nil: [Visibility].
+	Closes Closes
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }

@@ -177,8 +177,16 @@ func Judged(name string, judge judges.Judge, sample Sample) Scorer {
 		if err != nil {
 			return nil, err
 		}
-		return []Scored{{Score: v.Score(name)}}, nil
+		return []Scored{{Score: v.Score(name), Usage: used(v.Usage)}}, nil
 	}}
+}
+
+// used is what a judge used. One that uses no tokens costs nothing.
+func used(u judges.Usage) []Usage {
+	if u.Prompt+u.Completion == 0 {
+		return nil
+	}
+	return []Usage{{Model: u.Model, Input: int64(max(u.Prompt-u.Cached, 0)), Cached: int64(u.Cached), Output: int64(u.Completion)}}
 }
 
 // JudgedSteps is [Judged] for each activity of a type that completed: the scores are about the steps. sample gets the step.
@@ -203,9 +211,11 @@ func JudgedSteps(name string, judge judges.Judge, activityType string, sample fu
 			}
 			v, err := judge.Judge(ctx, s)
 			if err != nil {
-				return nil, err
+				return all, err
 			}
-			all = append(all, step.About(v.Score(name)))
+			one := step.About(v.Score(name))
+			one.Usage = used(v.Usage)
+			all = append(all, one)
 		}
 		if len(all) == 0 {
 			return nil, Declined("no %s completed", activityType)

@@ -22,6 +22,8 @@ type Scorer struct {
 	Score func(ctx context.Context, r *Run) ([]Scored, error)
 	// Key replaces the key of the scores: a judge's scores have the key of the judge, as they do in a workflow.
 	Key string
+	// Prices are what models cost, for a scorer that asks language models: see [Scorer.Priced].
+	Prices map[string]Price
 }
 
 // Scored is a score about a run or about one of its steps.
@@ -29,10 +31,12 @@ type Scored struct {
 	scoring.Score
 	// Step is what the score is about; nil: the run.
 	Step *Step
+	// Usage is what it took to make it, one for each call of a language model.
+	Usage []Usage
 }
 
 // About returns a score about a step.
-func (s *Step) About(score scoring.Score) Scored { return Scored{score, s} }
+func (s *Step) About(score scoring.Score) Scored { return Scored{Score: score, Step: s} }
 
 // DeclinedError says that a scorer looked and found nothing to score.
 type DeclinedError struct{ Reason string }
@@ -77,6 +81,36 @@ func (s Scorer) Named(name string) Scorer {
 	return s
 }
 
+// Priced returns s with the prices of the models that it asks, by the rule of [Cost]. A backfill then adds up what its scores cost, and stops at
+// its budget.
+func (s Scorer) Priced(models map[string]Price) Scorer {
+	s.Prices = models
+	return s
+}
+
+// Spent is what scores cost.
+type Spent struct {
+	// Cost is in the currency of the prices.
+	Cost float64
+	// Unpriced counts calls of models that have no price.
+	Unpriced int64
+}
+
+// spent is what scores cost.
+func (s Scorer) spent(scored []Scored) (all Spent) {
+	for _, one := range scored {
+		for _, u := range one.Usage {
+			price, ok := priced(s.Prices, u.Model)
+			if !ok {
+				all.Unpriced++
+				continue
+			}
+			all.Cost += price.Of(u)
+		}
+	}
+	return all
+}
+
 func (s Scorer) key() string {
 	if s.Key != "" {
 		return s.Key
@@ -97,13 +131,20 @@ func (s Scorer) Made(r scoring.Record) bool {
 //
 // An error means that a further try may help.
 func (s Scorer) Records(ctx context.Context, r *Run) ([]scoring.Record, error) {
+	records, _, err := s.RecordsAndCost(ctx, r)
+	return records, err
+}
+
+// RecordsAndCost is [Scorer.Records], and what the records cost. A call that failed may have cost something too: it reports nothing.
+func (s Scorer) RecordsAndCost(ctx context.Context, r *Run) ([]scoring.Record, Spent, error) {
 	if err := s.Validate(); err != nil {
-		return nil, err
+		return nil, Spent{}, err
 	}
 	if r.Open() {
-		return nil, scoring.Invalid("run", "%s has not closed", r.ID)
+		return nil, Spent{}, scoring.Invalid("run", "%s has not closed", r.ID)
 	}
 	scored, err := s.try(ctx, r)
+	spent := s.spent(scored)
 	var declined *DeclinedError
 	var invalid *scoring.InvalidError
 	switch {
@@ -112,13 +153,13 @@ func (s Scorer) Records(ctx context.Context, r *Run) ([]scoring.Record, error) {
 	case errors.As(err, &invalid):
 		scored = []Scored{{Score: scoring.Fail(s.Name, err.Error())}}
 	case err != nil:
-		return nil, fmt.Errorf("verdict: scorer %s: %w", s.ID(), err)
+		return nil, spent, fmt.Errorf("verdict: scorer %s: %w", s.ID(), err)
 	}
 	records := make([]scoring.Record, len(scored))
 	for i, one := range scored {
 		records[i] = s.record(r, one)
 	}
-	return records, nil
+	return records, spent, nil
 }
 
 // Record is the record of a score of a run, as of the run's own time and under the scorer's key.

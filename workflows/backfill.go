@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -13,6 +14,7 @@ import (
 const (
 	partSize    = 100
 	partsAtOnce = 4
+	budgetPart  = 25 // under a budget: what an attempt spends that nobody hears of is of one of these at most
 	pagesPerRun = 20 // until it continues as new
 )
 
@@ -33,8 +35,12 @@ func BackfillRuns(ctx workflow.Context, b activities.Backfill) (activities.Progr
 		p.StartedAt = workflow.Now(ctx)
 		if f.b.Back > 0 {
 			f.b.Until = scheduled(ctx)
-			f.b.Since = f.b.Until.Add(-f.b.Back)
+			f.b.Since, p.Until = f.b.Until.Add(-f.b.Back), f.b.Until
+			if missed := sinceMissed(ctx, f.b.Back); missed.Before(f.b.Since) {
+				f.b.Since = missed
+			}
 		}
+		p.Budget = f.b.Budget
 		if err := answer(ctx, workflow.ExecuteActivity(ctx, activities.CountRunsName, f.b), &p.Total); err != nil {
 			return *p, err
 		}
@@ -59,7 +65,11 @@ func (f *backfill) listen(ctx workflow.Context) {
 	for ctx.Err() == nil {
 		s := workflow.NewSelector(ctx)
 		s.AddReceive(f.pause, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); f.b.Progress.Paused = true })
-		s.AddReceive(f.resume, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil); f.b.Progress.Paused = false })
+		s.AddReceive(f.resume, func(c workflow.ReceiveChannel, _ bool) {
+			var r activities.Resume
+			c.Receive(ctx, &r)
+			f.resumed(r)
+		})
 		s.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
 		s.Select(ctx)
 	}
@@ -70,9 +80,23 @@ func (f *backfill) drain() {
 	for f.pause.ReceiveAsync(nil) {
 		f.b.Progress.Paused = true
 	}
-	for f.resume.ReceiveAsync(nil) {
-		f.b.Progress.Paused = false
+	for {
+		var r activities.Resume
+		if !f.resume.ReceiveAsync(&r) {
+			return
+		}
+		f.resumed(r)
 	}
+}
+
+// resumed ends a pause. One that has spent its budget continues with a larger one alone.
+func (f *backfill) resumed(r activities.Resume) {
+	p := &f.b.Progress
+	p.Paused = false
+	if r.Budget > 0 {
+		p.Budget, f.b.Budget = r.Budget, r.Budget
+	}
+	p.Spent = p.Spent && p.Budget <= p.Cost
 }
 
 // page lists a page and scores its runs.
@@ -89,7 +113,7 @@ func (f *backfill) page(ctx workflow.Context) error {
 	if f.b.Rate > 0 {
 		size, atOnce = min(size, max(1, int(f.b.Rate))), 1
 	}
-	if f.b.MaxRuns > 0 {
+	if f.b.MaxRuns > 0 || f.b.Budget > 0 {
 		atOnce = 1
 	}
 	var pending []workflow.Future
@@ -103,16 +127,32 @@ func (f *backfill) page(ctx workflow.Context) error {
 			}
 			n = min(n, left)
 		}
-		part := runs[:n]
-		runs = runs[n:]
 		if err := f.wait(ctx); err != nil {
 			return err
 		}
+		if f.b.Budget > 0 { // it also has none left after a part that the budget cut
+			n = min(n, budgetPart)
+		}
+		part := runs[:n]
+		runs = runs[n:]
+		score := activities.ToScore{Scorers: f.b.Scorers, Recheck: f.b.Recheck, Runs: part}
+		if f.b.Budget > 0 {
+			if score.Budget, score.Dearest = f.b.Budget-p.Cost, p.Dearest; score.Budget <= 0 {
+				p.Spent = true
+				runs = append(slices.Clone(part), runs...)
+				continue
+			}
+		}
 		began := workflow.Now(ctx)
-		pending = append(pending, workflow.ExecuteActivity(ctx, activities.ScoreRunsName, activities.ToScore{Scorers: f.b.Scorers, Recheck: f.b.Recheck, Runs: part}))
+		pending = append(pending, workflow.ExecuteActivity(ctx, activities.ScoreRunsName, score))
 		if len(pending) == atOnce {
-			if err := f.take(ctx, pending[0]); err != nil {
+			left, err := f.take(ctx, pending[0])
+			if err != nil {
 				return err
+			}
+			if left > 0 {
+				p.Spent = true
+				runs = append(slices.Clone(part[len(part)-left:]), runs...)
 			}
 			pending = pending[1:]
 		}
@@ -125,7 +165,7 @@ func (f *backfill) page(ctx workflow.Context) error {
 		}
 	}
 	for _, part := range pending {
-		if err := f.take(ctx, part); err != nil {
+		if _, err := f.take(ctx, part); err != nil {
 			return err
 		}
 	}
@@ -135,19 +175,28 @@ func (f *backfill) page(ctx workflow.Context) error {
 	return nil
 }
 
-// take waits for a part.
-func (f *backfill) take(ctx workflow.Context, part workflow.Future) error {
+// take waits for a part. left is how many of its runs the budget did not allow.
+func (f *backfill) take(ctx workflow.Context, part workflow.Future) (left int, err error) {
 	var counts activities.Counts
-	err := answer(ctx, part, &counts)
-	if err == nil {
+	if err = answer(ctx, part, &counts); err == nil {
 		f.b.Progress.Add(counts)
 	}
-	return err
+	return counts.Left, err
 }
 
-// wait waits while it is paused.
+// wait waits while it is paused, or has spent its budget.
 func (f *backfill) wait(ctx workflow.Context) error {
-	return workflow.Await(ctx, func() bool { return !f.b.Progress.Paused })
+	return workflow.Await(ctx, func() bool { return !f.b.Progress.Paused && !f.b.Progress.Spent })
+}
+
+// sinceMissed is from when on a recheck looks at closed runs if the last night that was completed is not the one before it: the nights between, which
+// were skipped while the schedule was paused, or failed, would have looked from then on.
+func sinceMissed(ctx workflow.Context, back time.Duration) time.Time {
+	var last activities.Progress
+	if !workflow.HasLastCompletionResult(ctx) || workflow.GetLastCompletionResult(ctx, &last) != nil || last.Until.IsZero() {
+		return workflow.Now(ctx)
+	}
+	return last.Until.Add(24*time.Hour - back)
 }
 
 // scheduled is when a schedule meant the run to start, which it may do later: after an outage, or an earlier run that took long.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ import (
 type backfillFlags struct {
 	scorers, query, name string
 	since, until         time.Time
-	rate                 float64
-	maxRuns              int
+	rate, budget         float64
+	maxRuns, try         int
 	dryRun, detach       bool
 }
 
@@ -52,14 +53,21 @@ tokens and steps. Others are the ones of the worker's own program.`,
 		{flag: "until", fallback: "0h", kind: "age|time", usage: "only runs that closed before then", read: momentOf(&f.until)},
 		{flag: "rate", fallback: "0", kind: "runs", usage: "at most this many runs a second; 0: no limit", read: rateOf(&f.rate)},
 		{flag: "max-runs", fallback: "0", kind: "n", usage: "score at most this many runs; 0: all", read: countOf(&f.maxRuns, 1)},
+		{flag: "budget", fallback: "0", kind: "money", usage: "pause once the scores have cost this much, by the prices of their scorers; 0: no limit", read: moneyOf(&f.budget)},
+		{flag: "try", fallback: "0", kind: "n", usage: "with --dry-run: score about this many runs, drawn from all, keep their scores, and say what all would cost", read: countOf(&f.try, 1)},
 		{flag: "name", kind: "string", usage: "name of the backfill (default made of the scorers and the time)", read: textOf(&f.name)},
 		{flag: "dry-run", fallback: "false", kind: "bool", usage: "only say how many runs there are, how long it takes and what it costs", read: boolOf(&f.dryRun)},
 		{flag: "detach", fallback: "false", kind: "bool", usage: "return once it has started", read: boolOf(&f.detach)},
 	}, func(ctx context.Context, _ []string) error { return s.backfill(ctx, f) })
-	for name, short := range map[string]string{"status": "Show how far a backfill is", "pause": "Pause a backfill", "resume": "Continue a backfill that was paused"} {
-		use := name + " NAME"
-		c.AddCommand(s.command(&cobra.Command{Use: use, Short: short, Args: argumentsOf(use)}, nil, func(ctx context.Context, args []string) error {
-			return s.steerBackfill(ctx, name, args[0])
+	var budget float64
+	more := settings{{flag: "budget", fallback: "0", kind: "money", usage: "the budget from now on, with what has been spent; 0: as it is", read: moneyOf(&budget)}}
+	for name, short := range map[string]string{"status": "Show how far a backfill is", "pause": "Pause a backfill", "resume": "Continue a backfill that was paused, or has spent its budget"} {
+		use, flags := name+" NAME", settings(nil)
+		if name == "resume" {
+			flags = more
+		}
+		c.AddCommand(s.command(&cobra.Command{Use: use, Short: short, Args: argumentsOf(use)}, flags, func(ctx context.Context, args []string) error {
+			return s.steerBackfill(ctx, name, args[0], budget)
 		}))
 	}
 	c.AddCommand(s.compareCommand())
@@ -97,6 +105,16 @@ func rateOf(to *float64) func(string) error {
 	}
 }
 
+// moneyOf reads an amount of money that is not negative.
+func moneyOf(to *float64) func(string) error {
+	return func(text string) (err error) {
+		if *to, err = strconv.ParseFloat(text, 64); err != nil || !(*to >= 0) || math.IsInf(*to, 0) {
+			return fmt.Errorf("%q is not an amount of money", text)
+		}
+		return nil
+	}
+}
+
 // backfillResult is the output of `starter backfill`.
 type backfillResult struct {
 	Name string `json:"name"`
@@ -115,12 +133,15 @@ func (s *starter) backfill(ctx context.Context, f backfillFlags) error {
 	if !f.since.Before(f.until) {
 		return usage("--since must be before --until")
 	}
+	if f.try > 0 && !f.dryRun {
+		return usage("--try belongs to --dry-run; --max-runs limits a backfill")
+	}
 	c, o, err := s.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	b := activities.Backfill{Scorers: scorers, Query: f.query, Since: f.since, Until: f.until, Rate: f.rate, MaxRuns: f.maxRuns}
+	b := activities.Backfill{Scorers: scorers, Query: f.query, Since: f.since, Until: f.until, Rate: f.rate, MaxRuns: f.maxRuns, Budget: f.budget}
 	count, err := countRuns(ctx, c, o.Namespace, b.Filter())
 	if err != nil {
 		return err
@@ -134,6 +155,11 @@ func (s *starter) backfill(ctx context.Context, f backfillFlags) error {
 	if f.dryRun {
 		if result.Estimate, err = estimateBackfill(ctx, c, o, b, count); err != nil {
 			return err
+		}
+		if f.try > 0 {
+			if err := s.tryBackfill(ctx, c, b, f.try, count, &result); err != nil {
+				return err
+			}
 		}
 		return s.print(result, func(w io.Writer) error { return result.Estimate.write(w, b, count) })
 	}
@@ -169,8 +195,15 @@ func (s *starter) watch(ctx context.Context, c client.Client, run client.Workflo
 			}
 			return nil
 		case <-tick.C:
-			if p, err := progressOf(ctx, c, result.Name); err == nil {
-				fmt.Fprintf(s.Stderr, "\r\x1b[K%s", bar(p, time.Now()))
+			p, err := progressOf(ctx, c, result.Name)
+			if err != nil {
+				continue
+			}
+			fmt.Fprintf(s.Stderr, "\r\x1b[K%s", bar(p, time.Now()))
+			if p.Spent { // it waits for somebody, and not for this command
+				fmt.Fprintln(s.Stderr)
+				result.Progress = p
+				return nil
 			}
 		}
 	}
@@ -184,7 +217,13 @@ func bar(p activities.Progress, now time.Time) string {
 		share = min(float64(done)/float64(p.Total), 1)
 	}
 	line := fmt.Sprintf("[%-*s] %d of %d runs", width, strings.Repeat("#", int(share*width)), done, p.Total)
-	if p.Paused {
+	if p.Cost > 0 {
+		line += fmt.Sprintf(", %s spent", money(p.Cost))
+	}
+	switch {
+	case p.Spent:
+		return line + ", the budget is spent"
+	case p.Paused:
 		return line + ", paused"
 	}
 	if took := now.Sub(p.StartedAt).Seconds(); took > 0 && done > 0 {
@@ -193,6 +232,14 @@ func bar(p activities.Progress, now time.Time) string {
 		line += fmt.Sprintf(", %.0f a second, %s left", rate, left.Truncate(time.Second))
 	}
 	return line
+}
+
+// money is an amount of money, to the cent or to three digits.
+func money(x float64) string {
+	if x >= 1 {
+		return strconv.FormatFloat(x, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
 func progressOf(ctx context.Context, c client.Client, name string) (p activities.Progress, err error) {
@@ -204,7 +251,7 @@ func progressOf(ctx context.Context, c client.Client, name string) (p activities
 }
 
 // steerBackfill shows, pauses or resumes a backfill.
-func (s *starter) steerBackfill(ctx context.Context, what, name string) error {
+func (s *starter) steerBackfill(ctx context.Context, what, name string, budget float64) error {
 	c, _, err := s.dial(ctx)
 	if err != nil {
 		return err
@@ -214,7 +261,7 @@ func (s *starter) steerBackfill(ctx context.Context, what, name string) error {
 	case "pause":
 		err = c.SignalWorkflow(ctx, backfillPrefix+name, "", activities.PauseSignal, nil)
 	case "resume":
-		err = c.SignalWorkflow(ctx, backfillPrefix+name, "", activities.ResumeSignal, nil)
+		err = c.SignalWorkflow(ctx, backfillPrefix+name, "", activities.ResumeSignal, activities.Resume{Budget: budget})
 	}
 	var none *serviceerror.NotFound
 	if errors.As(err, &none) {
@@ -249,13 +296,22 @@ func (s *starter) printBackfill(r backfillResult) error {
 		switch {
 		case state == "max_runs":
 			state = "ended at --max-runs"
+		case state == "" && r.Spent:
+			state = "the budget is spent: resume it with a larger --budget"
 		case state == "" && r.Paused:
 			state = "paused"
 		case state == "":
 			state = "under way"
 		}
-		_, err := fmt.Fprintf(w, "backfill %s: %s\n%d scored, %d skipped (scored before), %d gone (past their retention), %d failed; %d runs matched at the start\n",
-			r.Name, state, r.Scored, r.Skipped, r.Gone, r.Failed, r.Total)
+		cost := ""
+		if r.Cost > 0 || r.Budget > 0 {
+			cost = "; it has cost " + money(r.Cost)
+		}
+		if r.Budget > 0 {
+			cost += " of " + money(r.Budget)
+		}
+		_, err := fmt.Fprintf(w, "backfill %s: %s\n%d scored, %d skipped (scored before), %d gone (past their retention), %d failed; %d runs matched at the start%s\n",
+			r.Name, state, r.Scored, r.Skipped, r.Gone, r.Failed, r.Total, cost)
 		return err
 	})
 }

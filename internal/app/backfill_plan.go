@@ -27,6 +27,52 @@ type estimate struct {
 	Seconds float64 `json:"seconds"`
 	// Actions are what it costs on Temporal Cloud, without what judges cost.
 	Actions int64 `json:"actions"`
+	// Tried is how many runs were scored to learn what they cost, Cost what all would, by the prices of the scorers, and CostLo and CostHi its
+	// interval of 95 %: there where runs were tried. The tried runs are in it, and keep their scores: a backfill does not pay for them again.
+	Tried  int64    `json:"tried,omitempty"`
+	Cost   *float64 `json:"cost,omitempty"`
+	CostLo *float64 `json:"cost_lo,omitempty"`
+	CostHi *float64 `json:"cost_hi,omitempty"`
+}
+
+// tryBackfill scores a sample of the runs and says what all would cost. The runs are drawn by their ids from all, so the newest are no
+// more likely in it than others.
+func (s *starter) tryBackfill(ctx context.Context, c client.Client, b activities.Backfill, try int, count int64, r *backfillResult) error {
+	b.MaxRuns, b.Sample = 0, min(1, float64(try)/float64(count))
+	name := "try-" + time.Now().UTC().Format("20060102-150405.000")
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: backfillPrefix + name, TaskQueue: s.queue}, activities.BackfillWorkflow, b)
+	if err != nil {
+		return fmt.Errorf("backfill %s: %w", name, err)
+	}
+	tried := backfillResult{Name: name}
+	if err := s.watch(ctx, c, run, &tried); err != nil {
+		return err
+	}
+	if tried.Spent {
+		return fmt.Errorf("the budget of %s is spent after %d runs: try fewer; starter backfill resume %s --budget continues", money(b.Budget), tried.Scored, name)
+	}
+	r.Estimate.costOf(tried.Counts)
+	return nil
+}
+
+// costOf estimates what all runs cost by the ones that were tried: their mean for each run, and the interval of the mean of a sample that is
+// drawn without replacement (Cochran, Sampling Techniques, 1977, section 2.6).
+func (e *estimate) costOf(c activities.Counts) {
+	n, all := float64(c.Done()), float64(e.Runs) // one that was scored before costs nothing
+	if n == 0 {
+		return
+	}
+	mean := c.Cost / n
+	half := math.Inf(1)
+	if n > 1 {
+		variance := max(0, (c.Squares-n*mean*mean)/(n-1))
+		half = 1.96 * math.Sqrt(variance/n*max(0, 1-n/all)) * all
+	}
+	cost, lo, hi := mean*all, max(c.Cost, mean*all-half), mean*all+half
+	e.Tried, e.Cost = c.Done(), &cost
+	if !math.IsInf(hi, 0) {
+		e.CostLo, e.CostHi = &lo, &hi
+	}
 }
 
 // sampled is how many histories an estimate reads, and readers how many a backfill reads at once.
@@ -77,10 +123,23 @@ func estimateBackfill(ctx context.Context, c client.Client, o client.Options, b 
 
 func (e *estimate) write(w io.Writer, b activities.Backfill, count int64) error {
 	_, err := fmt.Fprintf(w, "%d runs closed from %s to %s; %d of them would be read, except the ones that the scorers have scored\n"+
-		"by %d of them: %.0f events, %.1f MB, at least %s; %d actions of Temporal Cloud, and what the judges cost\n",
+		"by %d of them: %.0f events, %.1f MB, at least %s; %d actions of Temporal Cloud, %s\n",
 		count, b.Since.UTC().Format(time.RFC3339), b.Until.UTC().Format(time.RFC3339), e.Runs,
-		e.Sampled, e.Events, e.Bytes/1e6, time.Duration(math.Ceil(e.Seconds))*time.Second, e.Actions)
+		e.Sampled, e.Events, e.Bytes/1e6, time.Duration(math.Ceil(e.Seconds))*time.Second, e.Actions, e.money())
 	return err
+}
+
+// money says what the scores cost.
+func (e *estimate) money() string {
+	switch {
+	case e.Cost == nil:
+		return "and what the judges cost: --try 100 asks them about 100 runs"
+	case *e.Cost == 0:
+		return fmt.Sprintf("and the scores cost nothing, by %d runs that were scored", e.Tried)
+	case e.CostLo == nil:
+		return fmt.Sprintf("and the scores cost %s, by %d runs that were scored", money(*e.Cost), e.Tried)
+	}
+	return fmt.Sprintf("and the scores cost %s (%s to %s), by %d runs that were scored, and are not again", money(*e.Cost), money(*e.CostLo), money(*e.CostHi), e.Tried)
 }
 
 // whyNone says why no run matches: which condition leaves none.
