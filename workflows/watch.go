@@ -10,11 +10,14 @@ import (
 	"github.com/verdict-dev/verdict/activities"
 )
 
-// How a rule is followed. Visibility lists a run some time after its close, so each look goes back a little, and every now and then
-// further: a run that has its scores costs a question to the store.
+// How a rule is followed. Visibility lists a run some time after its close, so each look goes back a moment, every now and then a little, and
+// rarely further: a run that has its scores costs a question to the store. A run is listed at most ten times by this, at any pace of looks, and
+// a call lists 1,000: at most one call for 100 runs where many close, and one call for each look where few do.
 const (
+	glanceBack   = 3 * time.Second
+	lookEvery    = 10 * time.Second
 	lookBack     = 15 * time.Second
-	sweepEvery   = 2 * time.Minute
+	sweepEvery   = 4 * time.Minute
 	sweepBack    = 10 * time.Minute
 	looksPerRun  = 200
 	noRule       = time.Hour // how long no worker may have the rule
@@ -58,9 +61,12 @@ func WatchRuns(ctx workflow.Context, w activities.Watch) error {
 // look scores what has closed since the last look.
 func look(ctx workflow.Context, w *activities.Watch) (every time.Duration, err error) {
 	now := workflow.Now(ctx)
-	b := activities.Backfill{Rule: w.Rule, Since: w.Since.Add(-lookBack), Until: now}
-	if now.Sub(w.SweptAt) >= sweepEvery {
-		b.Since, w.SweptAt = w.Since.Add(-sweepBack), now
+	b := activities.Backfill{Rule: w.Rule, Since: w.Since.Add(-glanceBack), Until: now}
+	switch {
+	case now.Sub(w.SweptAt) >= sweepEvery:
+		b.Since, w.SweptAt, w.LookedBackAt = w.Since.Add(-sweepBack), now, now
+	case now.Sub(w.LookedBackAt) >= lookEvery:
+		b.Since, w.LookedBackAt = w.Since.Add(-lookBack), now
 	}
 	options := storeActivity("")
 	options.StartToCloseTimeout, options.ScheduleToCloseTimeout = 10*time.Minute, noRule

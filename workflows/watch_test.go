@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"testing"
 	"time"
@@ -55,4 +56,54 @@ func TestARuleStaysWhereItWas(t *testing.T) {
 	}
 	require.False(t, looks[3].Since.After(looks[0].Until), "what the two failed looks did not see")
 	require.Equal(t, looks[3].Until.Sub(looks[0].Until).Round(time.Minute), 2*time.Minute)
+}
+
+// At any pace of looks, a rule makes at most one call of visibility for 100 runs where many close, and a run is still in reach of a look five
+// seconds after its close.
+func TestARuleRespectsVisibility(t *testing.T) {
+	t.Parallel()
+	const rate, listed = 2000, 1000 // runs a second, and runs a call
+	for _, every := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 30 * time.Second} {
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestWorkflowEnvironment()
+		env.RegisterWorkflowWithOptions(workflows.WatchRuns, workflow.RegisterOptions{Name: activities.WatchWorkflow})
+		began := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		env.SetStartTime(began)
+		calls, looks := 0, []activities.Backfill{}
+		env.RegisterActivityWithOptions(func(_ context.Context, b activities.Backfill) (activities.Listed, error) {
+			calls++
+			page := 0
+			if len(b.Progress.Page) > 0 {
+				page = int(binary.BigEndian.Uint32(b.Progress.Page))
+			} else {
+				looks = append(looks, b)
+			}
+			runs := int(b.Until.Sub(later(b.Since, began)).Seconds() * rate)
+			if page++; page*listed >= runs {
+				return activities.Listed{Every: every}, nil
+			}
+			return activities.Listed{Every: every, Next: binary.BigEndian.AppendUint32(nil, uint32(page))}, nil
+		}, activity.RegisterOptions{Name: activities.MatchRunsName})
+		env.ExecuteWorkflow(activities.WatchWorkflow, activities.Watch{Rule: "agents", Since: began})
+		require.True(t, workflow.IsContinueAsNewError(env.GetWorkflowError()), env.GetWorkflowError())
+		last := looks[len(looks)-1].Until
+		runs := last.Sub(began).Seconds() * rate
+		require.Less(t, float64(calls), runs/100, "every %s: %d calls for %.0f runs in %d looks", every, calls, runs, len(looks))
+		t.Logf("every %s: a call for %.0f runs", every, runs/float64(calls))
+		back := 0
+		closed := looks[len(looks)/2].Until
+		for _, b := range looks {
+			if b.Since.Before(closed) && b.Until.After(closed.Add(5*time.Second)) {
+				back++
+			}
+		}
+		require.Positive(t, back)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -1,17 +1,27 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commandpb "go.temporal.io/api/command/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/verdict-dev/verdict/history"
 	"github.com/verdict-dev/verdict/internal/devserver/devservertest"
@@ -38,16 +48,22 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 		rule("all", 0, history.Succeeded()), rule("half", 0.5, history.Duration()),
 		{Name: "none" + b.Queue, Query: ofQueue(b) + " AND WorkflowType = 'plane'", Scorers: []history.Scorer{history.Retries()}},
 	}
+	var calls atomic.Int64
+	var followed time.Duration
 	serve := func() (stop func()) {
+		began := time.Now()
 		w, err := storeworker.Start(t.Context(), storeworker.Options{
-			Client: client.Options{HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger()},
-			Store:  keptOpen{b.Store}, TaskQueue: b.VerdictQueue, Rules: rules, Logger: harnessLog(b),
+			Client: client.Options{
+				HostPort: server.Address, Namespace: server.Namespace, Logger: b.Logger(), ConnectionOptions: countsLists(&calls),
+			},
+			Store: keptOpen{b.Store}, TaskQueue: b.VerdictQueue, Rules: rules, Logger: harnessLog(b),
 		})
 		require.NoError(t, err)
 		stopped := false
 		stop = func() {
 			if !stopped {
 				stopped = true
+				followed += time.Since(began)
 				require.NoError(t, w.Stop())
 			}
 		}
@@ -84,6 +100,13 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 	stop := serve()
 	run(0, before)
 	scored(before)
+	for _, r := range scores("succeeded")[:5] { // what their histories say is kept as well
+		facts, err := b.Store.Runs(t.Context(), store.RunFilter{Run: r.Run})
+		require.NoError(t, err)
+		require.NotEmpty(t, facts[0].BuildID)
+		require.NotEmpty(t, facts[0].Status)
+		require.Equal(t, []string{"plain", b.Queue}, []string{facts[0].WorkflowType, facts[0].TaskQueue})
+	}
 	var took []time.Duration
 	for _, r := range scores("succeeded") {
 		took = append(took, r.RecordedAt.Sub(r.ObservedAt))
@@ -92,7 +115,7 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 	t.Logf("from close to score, looked for every second: median %s, p99 %s", took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond))
 	stop()
 	run(before, before+away)
-	defer serve()()
+	stop = serve()
 	scored(before + away)
 
 	seen := map[scoring.Run]bool{}
@@ -115,8 +138,43 @@ func TestARuleScoresRunsAsTheyClose(t *testing.T) {
 	require.Less(t, len(scores("duration")), (before+away)*7/10)
 	require.Empty(t, scores("retries"))
 	require.True(t, b.Log.Contains("a rule matches no run that closed in the last day"))
+	stop()
+	// Each look is a call, and beyond these there is at most one for 100 runs.
+	most := int64(len(rules)) * (int64(followed/time.Second) + 2 + int64(before+away)/100)
+	t.Logf("%d calls of visibility for %d runs by %d rules, looked for every second for %s", calls.Load(), before+away, len(rules), followed.Round(time.Second))
+	require.LessOrEqual(t, calls.Load(), most)
 	for _, r := range rules {
 		require.NoError(t, b.Client.TerminateWorkflow(t.Context(), r.WorkflowID(), "", "the test is over"))
+	}
+}
+
+// countsLists counts the calls of visibility that rules make.
+func countsLists(calls *atomic.Int64) client.ConnectionOptions {
+	return client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(
+		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			if r, ok := req.(*workflowservice.ListWorkflowExecutionsRequest); ok && strings.Contains(r.Query, "CloseTime < ") {
+				calls.Add(1)
+			}
+			return invoke(ctx, method, req, reply, cc, opts...)
+		})}}
+}
+
+// A server calls back about the end of a run where its starter asks for that, and only at addresses that its operator allows: nobody can ask
+// for the runs of others. Where this test fails, a rule may hear of closes so: see activities.Closes.
+func TestWhatAServerCallsBackAbout(t *testing.T) {
+	t.Parallel()
+	b := harness.New(t, nil)
+	_, err := b.Client.WorkflowService().StartWorkflowExecution(t.Context(), &workflowservice.StartWorkflowExecutionRequest{
+		Namespace: devservertest.ForTest(t).Namespace, WorkflowId: b.Queue, RequestId: b.Queue, WorkflowType: &commonpb.WorkflowType{Name: "plain"},
+		TaskQueue:           &taskqueuepb.TaskQueue{Name: b.Queue},
+		CompletionCallbacks: []*commonpb.Callback{{Variant: &commonpb.Callback_Nexus_{Nexus: &commonpb.Callback_Nexus{Url: "http://127.0.0.1:1/closed"}}}},
+	})
+	var refused *serviceerror.InvalidArgument
+	require.ErrorAs(t, err, &refused)
+	require.Contains(t, refused.Message, "does not match any configured callback address")
+	for _, starts := range []proto.Message{&commandpb.StartChildWorkflowExecutionCommandAttributes{}, &commandpb.ContinueAsNewWorkflowExecutionCommandAttributes{}} {
+		fields := starts.ProtoReflect().Descriptor().Fields()
+		require.Nil(t, fields.ByName("completion_callbacks"))
 	}
 }
 
