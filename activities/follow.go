@@ -166,7 +166,9 @@ func stopping(ctx context.Context) bool {
 
 // beating beats until it is stopped: the server gives the activity of a worker that was lost to another one soon, and
 // not only when its time is up. One that is done before the first beat is due costs nothing.
-func beating(ctx context.Context) (_ context.Context, stop context.CancelFunc) { return beatingWith(ctx, nil) }
+func beating(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
+	return beatingWith(ctx, nil)
+}
 
 // beatingWith is beating with details, which the next attempt gets.
 func beatingWith(ctx context.Context, details func() any) (_ context.Context, stop context.CancelFunc) {
