@@ -13,7 +13,10 @@ type Pager interface {
 	// come by run, the run first that became known last, once the run has flushed. With States a page may have fewer scores
 	// than its limit although more follow, and a state that time alone has decided is found once CloseDue has written it.
 	ScorePage(ctx context.Context, f Filter, p Page) (scores []scoring.Record, next Cursor, err error)
-	// LedgerPage returns entries of the ledger that a filter selects, whose Limit it ignores.
+	// RunPage returns runs that a filter selects, whose Newest and Limit it ignores: the run first that became known last.
+	RunPage(ctx context.Context, f RunFilter, p Page) (runs []scoring.RunFacts, next Cursor, err error)
+	// LedgerPage returns entries of the ledger that a filter selects, whose Limit it ignores. With a Name or a Key alone it looks at a
+	// few thousand entries, and a page may have fewer than its limit although more follow.
 	LedgerPage(ctx context.Context, f LedgerFilter, p Page) (entries []Entry, next Cursor, err error)
 	// RunView returns everything that the store knows of a run, whose namespace may be empty. ErrNotFound if it knows nothing;
 	// ErrAmbiguous if several namespaces have such a run.

@@ -321,6 +321,15 @@ type Entry struct {
 // LedgerFilter selects entries.
 type LedgerFilter struct {
 	State OutcomeState // empty: any
-	Since time.Time
-	Limit int
+	// Name and Key keep to outcomes, and held scores, of a name and of a key as it was written. Together they cost the same of many
+	// outcomes as of few.
+	Name, Key string
+	// Since and Until keep to the entries that were received since a time and before another.
+	Since, Until time.Time
+	Limit        int
+}
+
+// Selects tells whether an entry has the filter's name and key.
+func (f LedgerFilter) Selects(e Entry) bool {
+	return (f.Name == "" || e.Outcome.Name == f.Name) && (f.Key == "" || e.Outcome.Key == f.Key)
 }

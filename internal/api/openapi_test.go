@@ -29,7 +29,9 @@ type object = map[string]any
 
 // params says what each query parameter is.
 var params = map[string]object{
-	"name":        {"description": "only scores of this name", "schema": object{"type": "string"}},
+	"key":         {"description": "only outcomes with this key, as it was written", "schema": object{"type": "string"}},
+	"runs_cursor": {"description": "next_runs of the page before", "schema": object{"type": "string"}},
+	"name":        {"description": "only scores or outcomes of this name", "schema": object{"type": "string"}},
 	"namespace":   {"description": "only runs of this namespace", "schema": object{"type": "string"}},
 	"workflow_id": {"description": "only runs of this workflow id", "schema": object{"type": "string"}},
 	"run_id":      {"description": "only this run", "schema": object{"type": "string"}},

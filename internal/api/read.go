@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	_ "embed" // for the document
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/verdict-dev/verdict/experiments/results"
+	"github.com/verdict-dev/verdict/internal/wire"
 	"github.com/verdict-dev/verdict/scoring"
 	"github.com/verdict-dev/verdict/store"
 )
@@ -39,11 +41,11 @@ func (a *api) readings() []reading {
 			slices.Concat([]string{"name", "namespace", "workflow_id", "run_id", "session_key", "session_id", "experiment", "version", "state", "history", "since", "until"}, list),
 			a.listScores,
 		},
-		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"state", "since"}, list), a.listOutcomes},
+		{"/v1/outcomes", "outcomes and other deliveries, each with its state, newest first", outcomeList{}, slices.Concat([]string{"name", "key", "state", "since", "until"}, list), a.listOutcomes},
 		{"/v1/counts", "how many scores, runs or outcomes there are, as of when", countList{}, []string{"of", "name", "since", "until", "by", "experiment", "version", "attribute", "format"}, a.count},
-		{"/v1/runs/{workflow}/{run}", "everything about a run", store.RunView{}, []string{"namespace"}, a.showRun},
-		{"/v1/sessions/{key}/{id}", "a session's newest runs, and its scores, newest first", sessionView{}, list, a.showSession},
-		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, []string{"format"}, a.listExperiments},
+		{"/v1/runs/{workflow}/{run}", "everything about a run", runView{}, []string{"namespace", "format"}, a.showRun},
+		{"/v1/sessions/{key}/{id}", "a session's runs, and its scores, each newest first", sessionView{}, append([]string{"runs_cursor"}, list...), a.showSession},
+		{"/v1/experiments", "the versions of experiments that have assignments", experimentList{}, list, a.listExperiments},
 		{"/v1/experiments/{name}/{version}", "the results of a version", results.Experiment{}, []string{"format"}, a.showExperiment},
 		{openAPIPath, "this document", nil, nil, func(context.Context, *http.Request, url.Values) (any, error) { return openAPI, nil }},
 	}
@@ -181,7 +183,7 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 	if err != nil {
 		return nil, err
 	}
-	f := store.LedgerFilter{}
+	f := store.LedgerFilter{Name: q.Get("name"), Key: q.Get("key")}
 	for _, text := range q["state"] {
 		if f.State != "" {
 			return nil, scoring.Invalid("state", "one at most")
@@ -193,6 +195,9 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 	if f.Since, err = timeIn(q, "since"); err != nil {
 		return nil, err
 	}
+	if f.Until, err = timeIn(q, "until"); err != nil {
+		return nil, err
+	}
 	var out outcomeList
 	out.Outcomes, out.Next, err = a.Store.LedgerPage(ctx, f, p)
 	out.Outcomes = orEmpty(out.Outcomes)
@@ -202,20 +207,24 @@ func (a *api) listOutcomes(ctx context.Context, _ *http.Request, q url.Values) (
 	return out, err
 }
 
+// runView is a run, whose table has its scores.
+type runView struct{ store.RunView }
+
 func (a *api) showRun(ctx context.Context, r *http.Request, q url.Values) (any, error) {
 	v, err := a.Store.RunView(ctx, scoring.Run{Namespace: q.Get("namespace"), WorkflowID: r.PathValue("workflow"), RunID: r.PathValue("run")})
 	if errors.Is(err, store.ErrAmbiguous) {
 		return nil, problem(http.StatusBadRequest, ambiguous, "namespace", "several namespaces have this run")
 	}
 	v.Scores, v.Assignments, v.Waiting = orEmpty(v.Scores), orEmpty(v.Assignments), orEmpty(v.Waiting)
-	return v, err
+	return runView{v}, err
 }
 
 // sessionView is a session.
 type sessionView struct {
 	Session scoring.Session `json:"session"`
-	// Runs are the newest ones that carry it.
-	Runs []scoring.RunFacts `json:"runs"`
+	// Runs are a page of the ones that carry it. NextRuns is the runs_cursor of the next page; empty on the last one.
+	Runs     []scoring.RunFacts `json:"runs"`
+	NextRuns store.Cursor       `json:"next_runs,omitempty"`
 	scoreList
 }
 
@@ -228,24 +237,54 @@ func (a *api) showSession(ctx context.Context, r *http.Request, q url.Values) (a
 	if out.Scores, out.Next, err = a.Store.ScorePage(ctx, store.Filter{Session: out.Session}, p); err != nil {
 		return nil, err
 	}
-	if out.Runs, err = a.Store.Runs(ctx, store.RunFilter{Session: out.Session, Newest: true, Limit: p.Limit}); err != nil {
+	of := store.Page{After: store.Cursor(q.Get("runs_cursor")), Limit: p.Limit}
+	if out.Runs, out.NextRuns, err = a.Store.RunPage(ctx, store.RunFilter{Session: out.Session}, of); err != nil {
 		return nil, err
 	}
-	if len(out.Scores)+len(out.Runs) == 0 && p.After == "" {
+	if len(out.Scores)+len(out.Runs) == 0 && p.After+of.After == "" {
 		return nil, problem(http.StatusNotFound, notFound, "", "no run and no score has this session")
 	}
 	out.Scores, out.Runs = orEmpty(out.Scores), orEmpty(out.Runs)
 	return out, nil
 }
 
-// experimentList has the experiments that have assignments.
+// experimentList is a page of the experiments that have assignments.
 type experimentList struct {
 	Experiments []store.ExperimentKey `json:"experiments"`
+	Next        store.Cursor          `json:"next,omitempty"`
 }
 
-func (a *api) listExperiments(ctx context.Context, _ *http.Request, _ url.Values) (any, error) {
+func (a *api) listExperiments(ctx context.Context, _ *http.Request, q url.Values) (any, error) {
+	p, err := pageOf(q)
+	if err != nil {
+		return nil, err
+	}
+	if p.Limit < 1 || p.Limit > store.MaxPage {
+		return nil, scoring.Invalid("limit", "%d, must be from 1 to %d", p.Limit, store.MaxPage)
+	}
 	keys, err := a.Store.Experiments(ctx)
-	return experimentList{orEmpty(keys)}, err
+	if err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		i := slices.IndexFunc(keys, func(k store.ExperimentKey) bool { return experimentCursor(k) == p.After })
+		if i < 0 {
+			return nil, scoring.Invalid("cursor", "%q is none of this list's", string(p.After))
+		}
+		keys = keys[i+1:]
+	}
+	var out experimentList
+	if len(keys) > p.Limit {
+		keys = keys[:p.Limit]
+		out.Next = experimentCursor(keys[p.Limit-1])
+	}
+	out.Experiments = orEmpty(keys)
+	return out, nil
+}
+
+// experimentCursor is the place of a version in the list.
+func experimentCursor(k store.ExperimentKey) store.Cursor {
+	return store.Cursor("e" + hex.EncodeToString(wire.Digest(k.Experiment, k.Version)))
 }
 
 func (a *api) showExperiment(ctx context.Context, r *http.Request, _ url.Values) (any, error) {

@@ -91,6 +91,70 @@ func TestScoresAreListed(t *testing.T) {
 	require.Contains(t, b.get("/v1/scores?name=none").Body.String(), `"scores":[]`)
 }
 
+// Lists come in pages, and outcomes by name, key and time.
+func TestListsComeInPages(t *testing.T) {
+	t.Parallel()
+	b := read(t)
+	for query, want := range map[string]int{
+		"name=paid": 5, "name=none": 0, "key=3": 1, "name=paid&key=3": 1, "name=paid&key=none": 0, "until=2026-01-02T05:04:05Z": 3,
+		"name=paid&since=2026-01-02T04:00:00Z&until=2026-01-02T06:04:05Z": 2, "name=paid&limit=2": 2,
+	} {
+		list := answered[struct{ Outcomes []store.Entry }](b, b.get("/v1/outcomes?"+query))
+		require.Len(t, list.Outcomes, want, query)
+	}
+	type page struct {
+		Experiments []store.ExperimentKey `json:"experiments"`
+		Runs        []scoring.RunFacts    `json:"runs"`
+		Next        string                `json:"next"`
+		NextRuns    string                `json:"next_runs"`
+	}
+	for _, name := range []string{".", "..", "a/b", "prompt"} {
+		_, err := b.store.Assign(t.Context(), scoring.Assignment{
+			Experiment: name, Version: "..", Variant: "a", By: scoring.ByWeight, Probabilities: map[string]float64{"a": .5, "b": .5}, Unit: name,
+			Run: scoring.Run{Namespace: "default", WorkflowID: name, RunID: "r-" + name}, FirstRunID: "r-" + name, OriginalRunID: "r-" + name, At: time.Now(),
+		})
+		require.NoError(t, err)
+	}
+	all := answered[page](b, b.get("/v1/experiments"))
+	require.Len(t, all.Experiments, 5)
+	for limit := 1; limit < 7; limit++ {
+		var got []store.ExperimentKey
+		for next, more := "", true; more; more = next != "" {
+			p := answered[page](b, b.get(fmt.Sprintf("/v1/experiments?limit=%d&cursor=%s", limit, next)))
+			got, next = append(got, p.Experiments...), p.Next
+		}
+		require.Equal(t, all.Experiments, got)
+	}
+	require.Contains(t, b.get("/v1/experiments?limit=2&format=csv").Header().Get("Link"), "cursor=")
+	for _, bad := range []string{"/v1/experiments?cursor=x", "/v1/experiments?limit=0", "/v1/sessions/customer/1?runs_cursor=x", "/v1/outcomes?until=x"} {
+		require.Equal(t, http.StatusBadRequest, b.get(bad).Code, bad)
+	}
+
+	for i := range 3 {
+		f := scoring.Flush{Sequence: 3, At: time.Now(), Facts: scoring.RunFacts{
+			Run: scoring.Run{Namespace: "default", WorkflowID: "chat", RunID: fmt.Sprint(i)}, Sessions: []scoring.Session{{Key: "..", ID: "."}},
+		}}
+		f.Records = []scoring.Record{scoring.NewRecord(scoring.Bool("ok", true), scoring.FromWorkflow, f.Facts.Run, scoring.Step{}, time.Now())}
+		require.NoError(t, b.store.Flush(t.Context(), f))
+	}
+	var runs []string
+	for next, more := "", true; more; more = next != "" {
+		p := answered[page](b, b.get("/v1/sessions/%2E%2E/%2E?limit=2&runs_cursor="+next))
+		for _, f := range p.Runs {
+			runs = append(runs, f.Run.RunID)
+		}
+		next = p.NextRuns
+	}
+	require.Equal(t, []string{"2", "1", "0"}, runs)
+	lines, err := csv.NewReader(b.get("/v1/runs/chat/1?format=csv").Body).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, lines, 2)
+	require.Equal(t, "ok", lines[1][5])
+	for _, path := range []string{"/v1/experiments/%2E/%2E%2E", "/v1/experiments/%2E%2E/%2E%2E", "/v1/experiments/a%2Fb/%2E%2E"} {
+		require.Equal(t, http.StatusOK, b.get(path).Code, path)
+	}
+}
+
 // A score of a session is given, corrected and shown.
 func TestSessionsAreScored(t *testing.T) {
 	t.Parallel()
@@ -228,7 +292,7 @@ func TestAReadingIsRefused(t *testing.T) {
 		"/v1/scores?nmae=quality": "nmae", "/v1/scores?limit=0": "limit", "/v1/scores?limit=1001": "limit", "/v1/scores?limit=x": "limit",
 		"/v1/scores?cursor=x": "cursor", "/v1/scores?name=a&name=b": "name", "/v1/scores?state=none": "state", "/v1/scores?version=1": "version",
 		"/v1/scores?session_key=customer": "session_id", "/v1/scores?history=yes": "history", "/v1/scores?history=true": "history", "/v1/scores?experiment=prompt": "version", "/v1/scores?format=xml": "format", "/v1/scores?%zz": "",
-		"/v1/outcomes?state=scored": "state", "/v1/outcomes?since=yesterday": "since", "/v1/outcomes?cursor=s1": "cursor", "/v1/experiments?limit=1": "limit",
+		"/v1/outcomes?state=scored": "state", "/v1/outcomes?since=yesterday": "since", "/v1/outcomes?cursor=s1": "cursor", "/v1/experiments?limit=0": "limit",
 	} {
 		b.refused(b.get(path), http.StatusBadRequest, "invalid", field)
 	}

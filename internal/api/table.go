@@ -74,7 +74,11 @@ func (l experimentList) table() (columns []string, rows [][]string, next store.C
 	for _, k := range l.Experiments {
 		rows = append(rows, []string{k.Experiment, k.Version})
 	}
-	return []string{"experiment", "version"}, rows, ""
+	return []string{"experiment", "version"}, rows, l.Next
+}
+
+func (v runView) table() (columns []string, rows [][]string, next store.Cursor) {
+	return scoreList{Scores: v.Scores}.table()
 }
 
 func (v experimentView) table() (columns []string, rows [][]string, next store.Cursor) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,6 +38,8 @@ in two ways, or the runs do not defer their scorer. --state unclaimed --older-th
 	}, settings{
 		s.database(),
 		{flag: "state", kind: "state", usage: "only matched, late, unclaimed, rejected or held", read: oneOf(&state, "", string(store.Matched), string(store.Late), string(store.Unclaimed), string(store.Rejected), string(store.Held))},
+		{flag: "name", kind: "string", usage: "only outcomes of this name", read: textOf(&filter.Name)},
+		{flag: "key", kind: "string", usage: "only outcomes with this key, as it was written", read: textOf(&filter.Key)},
 		{flag: "since", kind: "duration", fallback: "0", usage: "only entries newer than this; 0: all", read: durationOf(&since)},
 		{flag: "older-than", kind: "duration", fallback: "0", usage: "only entries older than this", read: durationOf(&olderThan)},
 		{flag: "limit", kind: "n", fallback: "0", usage: "at most this many; 0: all", read: countOf(&limit, 1)},
@@ -48,19 +49,12 @@ in two ways, or the runs do not defer their scorer. --state unclaimed --older-th
 			filter.Since = time.Now().Add(-since)
 		}
 		return s.withStore(ctx, func(db store.Store) error {
-			if olderThan == 0 {
-				filter.Limit = limit
+			if filter.Limit = limit; olderThan > 0 {
+				filter.Until = time.Now().Add(-olderThan)
 			}
 			entries, err := db.Ledger(ctx, filter)
 			if err != nil {
 				return err
-			}
-			if olderThan > 0 {
-				before := time.Now().Add(-olderThan)
-				entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return !e.Outcome.ReceivedAt.Before(before) })
-				if limit > 0 && len(entries) > limit {
-					entries = entries[:limit]
-				}
 			}
 			if entries == nil {
 				entries = []store.Entry{}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/verdict-dev/verdict/experiments/results"
 	"github.com/verdict-dev/verdict/scoring"
@@ -40,7 +41,7 @@ func (e *Endpoint) Scores(ctx context.Context, run scoring.Run) (scores []scorin
 
 // Report returns the results of an experiment's version.
 func (e *Endpoint) Report(ctx context.Context, name, version string) (x results.Experiment, err error) {
-	err = e.get(ctx, "/v1/experiments/"+url.PathEscape(name)+"/"+url.PathEscape(version), &x)
+	err = e.get(ctx, "/v1/experiments/"+pathPart(name)+"/"+pathPart(version), &x)
 	return x, err
 }
 
@@ -66,4 +67,12 @@ func (e *Endpoint) get(ctx context.Context, path string, to any) error {
 		return refusal(response, answer)
 	}
 	return json.Unmarshal(answer, to)
+}
+
+// pathPart writes a part of a path. On their way, dots alone would be taken for directories.
+func pathPart(text string) string {
+	if text == "." || text == ".." {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
 }

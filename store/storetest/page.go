@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,9 +149,14 @@ var pageTests = []namedTest{
 		all, err := b.Ledger(t.Context(), store.LedgerFilter{})
 		require.NoError(t, err)
 		require.Len(t, all, 8)
-		for _, f := range []store.LedgerFilter{{}, {State: store.Rejected}, {State: store.Unclaimed}, {State: store.Held}, {Since: all[3].Outcome.ReceivedAt}} {
+		for _, f := range []store.LedgerFilter{{}, {State: store.Rejected}, {State: store.Unclaimed}, {State: store.Held}, {Since: all[3].Outcome.ReceivedAt}, {Until: all[3].Outcome.ReceivedAt},
+			{Name: "paid"}, {Key: "nobody waits"}, {Name: "paid", Key: "nobody waits", Until: all[0].Outcome.ReceivedAt}, {Name: "paid", Key: "no"}, {Name: "no"}} {
 			want, err := b.Ledger(t.Context(), f)
 			require.NoError(t, err)
+			kept := slices.DeleteFunc(slices.Clone(all), func(e store.Entry) bool {
+				return !f.Selects(e) || f.State != "" && e.State != f.State || e.Outcome.ReceivedAt.Before(f.Since) || !f.Until.IsZero() && !e.Outcome.ReceivedAt.Before(f.Until)
+			})
+			require.ElementsMatch(t, kept, want, "%+v", f)
 			for limit := 1; limit < 10; limit++ {
 				got := []store.Entry{}
 				var after store.Cursor
@@ -166,12 +172,52 @@ var pageTests = []namedTest{
 			}
 		}
 	}},
+	{"what has no room on a page by name follows", func(t *testing.T, b bench) {
+		_, err := b.RecordKeyed(t.Context(), store.Keyed{Key: "k", Records: []scoring.Record{record(scoring.Run{}, scoring.Number("paid", 1), 3)}})
+		require.NoError(t, err)
+		b.receive(t, outcome("o", "k", 1))
+		for _, f := range []store.LedgerFilter{{Key: "k"}, {Name: "paid"}, {Name: "paid", Key: "k"}} {
+			first, next, err := b.LedgerPage(t.Context(), f, store.Page{Limit: 1})
+			require.NoError(t, err)
+			second, last, err := b.LedgerPage(t.Context(), f, store.Page{Limit: 1, After: next})
+			require.NoError(t, err)
+			require.Empty(t, last)
+			require.ElementsMatch(t, []store.OutcomeState{store.Held, store.Unclaimed}, []store.OutcomeState{first[0].State, second[0].State})
+		}
+	}},
+	{"pages of runs", func(t *testing.T, b bench) {
+		chat, want := scoring.Session{Key: "chat", ID: "1"}, []scoring.Run{}
+		for i := range 5 {
+			r := freshRun()
+			f := flush(r, 5)
+			if i != 2 {
+				f.Facts.Sessions = []scoring.Session{chat}
+				want = append(want, r)
+			}
+			b.flush(t, f)
+		}
+		slices.Reverse(want)
+		for limit := 1; limit < 6; limit++ {
+			var got []scoring.Run
+			for after, more := store.Cursor(""), true; more; more = after != "" {
+				runs, next, err := b.RunPage(t.Context(), store.RunFilter{Session: chat}, store.Page{After: after, Limit: limit})
+				require.NoError(t, err)
+				for _, f := range runs {
+					got = append(got, f.Run)
+				}
+				after = next
+			}
+			require.Equal(t, want, got)
+		}
+	}},
 	{"a cursor or a limit of no page", func(t *testing.T, b bench) {
 		for _, p := range []store.Page{{}, {Limit: -1}, {Limit: store.MaxPage + 1}, {After: "x", Limit: 1}, {After: "s", Limit: 1}, {After: "s1x", Limit: 1}, {After: "s 1", Limit: 1}, {After: "l1.2.3.", Limit: 1}} {
 			var invalid *scoring.InvalidError
 			_, _, err := b.ScorePage(t.Context(), store.Filter{}, p)
 			require.ErrorAs(t, err, &invalid, "%+v", p)
 			_, _, err = b.LedgerPage(t.Context(), store.LedgerFilter{}, p)
+			require.ErrorAs(t, err, &invalid, "%+v", p)
+			_, _, err = b.RunPage(t.Context(), store.RunFilter{}, p)
 			require.ErrorAs(t, err, &invalid, "%+v", p)
 		}
 	}},

@@ -262,6 +262,9 @@ func (s *Store) rejectHeld(ctx context.Context, reason, which string, args ...an
 func (s *Store) ledgerHeld(ctx context.Context, f store.LedgerFilter, after *place) (lines []line, err error) {
 	var c conditions
 	c.ledger(f, after, heldLine, "at")
+	if f.Key != "" {
+		c.add("key = ?", f.Key)
+	}
 	rows, err := collect(ctx, s.read, scanHeld, selectHeld+c.String()+` ORDER BY at DESC, id DESC`+limit(f.Limit), c.args...)
 	for _, h := range rows {
 		r := h.Record

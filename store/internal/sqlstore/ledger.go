@@ -36,7 +36,7 @@ func (p place) compare(q place) int {
 
 // Ledger implements store.Store.
 func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry, error) {
-	lines, err := s.ledger(ctx, f, nil)
+	lines, err := s.ledgerOf(ctx, f)
 	entries := make([]store.Entry, len(lines))
 	for i, l := range lines {
 		entries[i] = l.Entry
@@ -44,10 +44,37 @@ func (s *Store) Ledger(ctx context.Context, f store.LedgerFilter) ([]store.Entry
 	return entries, err
 }
 
+// ledgerOf returns the lines that a filter selects by name and key, too.
+func (s *Store) ledgerOf(ctx context.Context, f store.LedgerFilter) (all []line, err error) {
+	if f.Name == "" && f.Key == "" {
+		return s.ledger(ctx, f, nil)
+	}
+	atMost := f.Limit
+	f.Limit = store.MaxPage
+	for after := (*place)(nil); ; {
+		lines, err := s.ledger(ctx, f, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			if f.Selects(l.Entry) {
+				all = append(all, l)
+			}
+		}
+		if atMost > 0 && len(all) >= atMost {
+			return all[:atMost], nil
+		}
+		if len(lines) < f.Limit {
+			return all, nil
+		}
+		after = &lines[len(lines)-1].place
+	}
+}
+
 // ledger returns lines after a place, if one is given.
 func (s *Store) ledger(ctx context.Context, f store.LedgerFilter, after *place) (all []line, err error) {
 	for list, read := range []func(context.Context, store.LedgerFilter, *place) ([]line, error){s.ledgerOutcomes, s.ledgerRejections, s.ledgerHeld} {
-		if f.State != "" && list != listOf(f.State) {
+		if f.State != "" && list != listOf(f.State) || list == rejectionLine && (f.Name != "" || f.Key != "") {
 			continue
 		}
 		lines, err := read(ctx, f, after)
@@ -79,6 +106,9 @@ func (c *conditions) ledger(f store.LedgerFilter, after *place, list int, column
 	if !f.Since.IsZero() {
 		c.add(column+" >= ?", micro(f.Since))
 	}
+	if !f.Until.IsZero() {
+		c.add(column+" < ?", micro(f.Until))
+	}
 	switch {
 	case after == nil:
 	case after.list == list:
@@ -98,6 +128,9 @@ func (s *Store) ledgerOutcomes(ctx context.Context, f store.LedgerFilter, after 
 	)
 	var c conditions
 	c.ledger(f, after, outcomeLine, "o.received_at")
+	if f.Name != "" && f.Key != "" {
+		c.add("o.event = ?", eventHash(f.Name, f.Key))
+	}
 	switch f.State {
 	case store.Matched:
 		c.add(counts)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -15,6 +16,7 @@ import (
 const (
 	scoreCursor  = "s%d"
 	byRunCursor  = "r%d.%d"
+	runCursor    = "n%d"
 	ledgerCursor = "l%d.%d.%d"
 )
 
@@ -176,19 +178,82 @@ func (s *Store) LedgerPage(ctx context.Context, f store.LedgerFilter, p store.Pa
 		return nil, "", err
 	}
 	f.Limit = p.Limit + 1
-	lines, err := s.ledger(ctx, f, after)
+	if f.Name != "" || f.Key != "" {
+		f.Limit = store.MaxPage + 1
+	}
+	for looked := 0; ; {
+		lines, err := s.ledger(ctx, f, after)
+		if err != nil {
+			return nil, "", err
+		}
+		looked += len(lines)
+		for i, l := range lines {
+			if !f.Selects(l.Entry) {
+				continue
+			}
+			if entries = append(entries, l.Entry); len(entries) == p.Limit {
+				return entries, following(lines, i, len(lines) == f.Limit), nil
+			}
+		}
+		if len(lines) < f.Limit {
+			return entries, "", nil
+		}
+		if after = &lines[len(lines)-1].place; looked >= mostLines {
+			return entries, cursorOf(*after), nil
+		}
+	}
+}
+
+// mostLines is how many lines of the ledger a page looks at, at most.
+const mostLines = 4 * store.MaxPage
+
+// following is the cursor of what follows the i-th line; empty if nothing does.
+func following(lines []line, i int, more bool) store.Cursor {
+	if i == len(lines)-1 && !more {
+		return ""
+	}
+	return cursorOf(lines[i].place)
+}
+
+func cursorOf(p place) store.Cursor {
+	return store.Cursor(fmt.Sprintf(ledgerCursor, p.at, p.list, p.id))
+}
+
+// RunPage implements store.Store.
+func (s *Store) RunPage(ctx context.Context, f store.RunFilter, p store.Page) (runs []scoring.RunFacts, next store.Cursor, err error) {
+	if err := checkPage(p); err != nil {
+		return nil, "", err
+	}
+	before := int64(math.MaxInt64)
+	if p.After != "" {
+		if err := at(p.After, runCursor, &before); err != nil {
+			return nil, "", err
+		}
+	}
+	c, err := s.runConditions(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(lines) > p.Limit {
-		lines = lines[:p.Limit]
-		last := lines[p.Limit-1]
-		next = store.Cursor(fmt.Sprintf(ledgerCursor, last.at, last.list, last.id))
+	c.add("r.id < ?", before)
+	type row struct {
+		id    int64
+		facts scoring.RunFacts
 	}
-	for _, l := range lines {
-		entries = append(entries, l.Entry)
+	rows, err := collect(ctx, s.read, func(rows *sql.Rows) (r row, err error) {
+		var doc string
+		if err = rows.Scan(&r.id, &doc); err != nil {
+			return r, err
+		}
+		r.facts, err = decode[scoring.RunFacts](doc)
+		return r, err
+	}, `SELECT r.id, r.doc FROM runs r`+c.String()+` ORDER BY r.id DESC`+limit(p.Limit+1), c.args...)
+	if len(rows) > p.Limit {
+		rows, next = rows[:p.Limit], store.Cursor(fmt.Sprintf(runCursor, rows[p.Limit-1].id))
 	}
-	return entries, next, nil
+	for _, r := range rows {
+		runs = append(runs, r.facts)
+	}
+	return runs, next, err
 }
 
 // RunView implements store.Store.

@@ -263,7 +263,19 @@ func scanAgain(rows *sql.Rows) (a sayingAgain, err error) {
 
 // Runs implements store.Store.
 func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts, error) {
-	var c conditions
+	c, err := s.runConditions(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	order := ` ORDER BY r.id`
+	if f.Newest {
+		order += ` DESC`
+	}
+	return collect(ctx, s.read, scanFacts, `SELECT r.doc FROM runs r`+c.String()+order+limit(f.Limit), c.args...)
+}
+
+// runConditions are what a filter selects.
+func (s *Store) runConditions(ctx context.Context, f store.RunFilter) (c conditions, err error) {
 	c.add(isRun)
 	c.run(f.Run)
 	if f.Session != (scoring.Session{}) {
@@ -291,14 +303,7 @@ func (s *Store) Runs(ctx context.Context, f store.RunFilter) ([]scoring.RunFacts
 	if !f.Until.IsZero() {
 		c.add(runLearned+" < ?", micro(f.Until))
 	}
-	if err := s.near(ctx, &c, "r.id", oldRuns, f.Since, f.Until); err != nil {
-		return nil, err
-	}
-	order := ` ORDER BY r.id`
-	if f.Newest {
-		order += ` DESC`
-	}
-	return collect(ctx, s.read, scanFacts, `SELECT r.doc FROM runs r`+c.String()+order+limit(f.Limit), c.args...)
+	return c, s.near(ctx, &c, "r.id", oldRuns, f.Since, f.Until)
 }
 
 func scanFacts(rows *sql.Rows) (f scoring.RunFacts, err error) {
