@@ -34,7 +34,7 @@ type Builds struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
 	// Read is how many runs were read, of any build, and NoBuild how many of them have not said one: they are open, or ended without a
-	// flush. Cut tells that there are more, older runs than MaxBuildRuns, and ScoresCut that there are more, older scores.
+	// flush and their histories were gone before anybody read them. Cut tells that there are more, older runs than MaxBuildRuns, and ScoresCut that there are more, older scores.
 	Read      int  `json:"read"`
 	NoBuild   int  `json:"no_build"`
 	Cut       bool `json:"cut,omitempty"`

@@ -137,3 +137,32 @@ func TestBuildsRefuse(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// Runs that never flush, of workflows that do not know Verdict or that are terminated, have the build that their histories name.
+func TestBuildsOfRunsThatNeverFlush(t *testing.T) {
+	t.Parallel()
+	s := empty(t)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	now := time.Now().UTC().Truncate(time.Hour)
+	var facts []scoring.RunFacts
+	var records []scoring.Record
+	for n := range 600 {
+		at := now.Add(time.Duration(n-600) * 10 * time.Minute)
+		f := scoring.RunFacts{
+			Run: scoring.Run{Namespace: "default", WorkflowID: fmt.Sprint("w-", n), RunID: fmt.Sprint("r-", n)}, WorkflowType: "agent", Attempt: 1,
+			StartedAt: at, ClosedAt: at.Add(time.Minute), Status: scoring.RunCompleted, BuildID: fmt.Sprint("b", 1+n%2),
+		}
+		f.FirstRunID, f.OriginalRunID = f.Run.RunID, f.Run.RunID
+		if n%2 == 1 && n%4 == 1 || n%20 == 0 {
+			f.Status = scoring.RunTerminated
+		}
+		facts = append(facts, f)
+		records = append(records, scoring.NewRecord(scoring.Bool("succeeded", f.Status == scoring.RunCompleted), scoring.FromClient, f.Run, scoring.Step{}, f.ClosedAt))
+	}
+	require.NoError(t, s.RecordRuns(t.Context(), facts, records))
+	r, said := text(t, s, report.Options{Build: "b2", Against: "b1"})
+	require.Equal(t, []int{300, 300, 600, 0}, []int{r.Builds.Runs, r.Builds.AgainstRuns, r.Builds.Read, r.Builds.NoBuild})
+	require.Equal(t, "higher", buildScoreOf(t, r.Builds, "", experiments.RunFailed).Shown)
+	require.Equal(t, "lower", buildScoreOf(t, r.Builds, "", "succeeded").Shown)
+	require.NotContains(t, said, "have said no build")
+}

@@ -89,7 +89,11 @@ func (f *follower) silent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unflushed, err := f.store.Runs(ctx, store.RunFilter{Unflushed: true, Newest: true, Limit: followBatch})
+	look := followBatch
+	if f.began {
+		look = 1 // whether there are any
+	}
+	unflushed, err := f.store.Runs(ctx, store.RunFilter{Unflushed: true, Newest: true, Limit: look})
 	if err != nil {
 		return err
 	}

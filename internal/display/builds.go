@@ -49,7 +49,7 @@ func writeBuilds(w io.Writer, b report.Builds) {
 		fmt.Fprintln(w, "note: there are more scores than are read; the oldest are left out")
 	}
 	if b.NoBuild > 0 {
-		fmt.Fprintf(w, "note: %d runs have said no build: they are open, or ended without a flush, as a terminated one does\n", b.NoBuild)
+		fmt.Fprintf(w, "note: %d runs have said no build: they are open, or ended without a flush, and their histories are not read yet or gone\n", b.NoBuild)
 	}
 	if b.Mixed > 0 {
 		fmt.Fprintf(w, "note: %d chains of runs are left out because they ran in several builds\n", b.Mixed)
