@@ -234,6 +234,7 @@ func (j *Judge) complete(ctx context.Context, request openai.ChatCompletionReque
 	limit := request.MaxCompletionTokens
 	for {
 		if request.MaxCompletionTokens > 0 && j.old.Load() {
+			//lint:ignore SA1019 older servers know no other
 			request.MaxCompletionTokens, request.MaxTokens = 0, limit
 		}
 		response, err := j.client.CreateChatCompletion(ctx, request)
