@@ -36,14 +36,25 @@ func talk(ctx context.Context, customer string) error {
 	return nil
 }
 
-// A score of a session comes into the store from a workflow, an activity and a service, also where no worker has a store. One that is
+// A score of a session comes into the store from a workflow, an activity (of a scorer, too) and a service, also where no worker has a store. One that is
 // refused is seen on the run.
 func TestSessionsAreScored(t *testing.T) {
 	t.Parallel()
 	b := harness.New(t, nil)
 	b.StoreWorker()
-	b.UserWorker(b.Config(), func(w worker.Worker) {
-		w.RegisterWorkflowWithOptions(conversation, workflow.RegisterOptions{Name: "conversation"})
+	later := verdict.NewScorer("later", "1", func(ctx workflow.Context, customer string) ([]scoring.Score, error) {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		return []scoring.Score{scoring.Bool("later", true)}, workflow.ExecuteActivity(ctx, "lookBack", customer).Get(ctx, nil)
+	})
+	b.UserWorker(b.Config(later), func(w worker.Worker) {
+		w.RegisterWorkflowWithOptions(func(ctx workflow.Context, customer string) error {
+			verdict.Defer(ctx, later, customer)
+			return conversation(ctx, customer)
+		}, workflow.RegisterOptions{Name: "conversation"})
+		w.RegisterActivityWithOptions(func(ctx context.Context, customer string) error {
+			verdict.Score(ctx, "deferred", true, verdict.OnSession("customer", customer))
+			return nil
+		}, activity.RegisterOptions{Name: "lookBack"})
 		w.RegisterActivityWithOptions(talk, activity.RegisterOptions{Name: "talk"})
 	})
 	customer := scoring.Session{Key: "customer", ID: b.VerdictQueue}
@@ -58,7 +69,7 @@ func TestSessionsAreScored(t *testing.T) {
 	require.ErrorAs(t, c.Score(t.Context(), verdict.OnSession(customer.Key, "1"), "stars", 4, verdict.OnStep("5", "Ask")), &invalid)
 	require.ErrorAs(t, c.Score(t.Context(), verdict.Run{WorkflowID: run.GetID()}, "stars", 4, verdict.OnSession(customer.Key, "1")), &invalid)
 
-	require.ElementsMatch(t, []string{"resolved=true", "early:error", "nobody:error", "both:error", "unnamed:error"}, b.Scores(run, 5))
+	require.ElementsMatch(t, []string{"resolved=true", "early:error", "nobody:error", "both:error", "unnamed:error", "later=true"}, b.Scores(run, 6))
 	var said []string
 	require.Eventually(t, func() bool {
 		records, err := b.Store.Scores(t.Context(), store.Filter{Session: customer})
@@ -72,7 +83,7 @@ func TestSessionsAreScored(t *testing.T) {
 			}
 		}
 		slices.Sort(said)
-		return len(said) == 4
+		return len(said) == 5
 	}, 20*time.Second, 20*time.Millisecond)
-	require.Equal(t, []string{"bought not_applicable  client", "polite scored 0.5 client", "resolved scored true client", "stars scored 4 client"}, said)
+	require.Equal(t, []string{"bought not_applicable  client", "deferred scored true client", "polite scored 0.5 client", "resolved scored true client", "stars scored 4 client"}, said)
 }
