@@ -15,8 +15,8 @@ import (
 // a call lists 1,000: at most one call for 100 runs where many close, and one call for each look where few do.
 const (
 	glanceBack   = 3 * time.Second
-	lookEvery    = 10 * time.Second
-	lookBack     = 15 * time.Second
+	lookEvery    = 15 * time.Second
+	lookBack     = 45 * time.Second
 	sweepEvery   = 4 * time.Minute
 	sweepBack    = 10 * time.Minute
 	looksPerRun  = 200
