@@ -202,17 +202,28 @@ func (r *Reader) assigned(assignments []scoring.Assignment, before time.Time) {
 	r.arrive(assignments)
 	names := map[string]bool{}
 	subjects, stayed := map[string]*subject{}, map[origin]bool{}
+	sealed := map[string]horizon{} // of units that the store has sealed
+	for _, a := range mine {
+		if a.Position > 0 {
+			sealed[a.Unit] = r.horizon(a)
+		}
+	}
 	var late []scoring.Assignment
 	last := latest(before, lastSealed(mine))
 	for _, a := range mine {
 		h := r.horizon(a)
 		s := subjects[a.Unit]
-		if s != nil {
+		unit, known := sealed[a.Unit]
+		known = known && a.Position == 0 // if it had come before that, it would have a place
+		switch {
+		case s != nil:
 			h = s.horizon
+		case known:
+			h = unit
 		}
 		from := originOf(a)
 		switch {
-		case h.gone(a.Superseded, a.SupersededAt), s == nil && a.OriginalRunID != "" && stayed[from]:
+		case h.gone(a.Superseded, a.SupersededAt), s == nil && !known && a.OriginalRunID != "" && stayed[from]:
 			if !r.part || a.SealedAt.IsZero() {
 				r.left.Superseded++ // or the unit that was reset away stays
 			}
@@ -228,6 +239,8 @@ func (r *Reader) assigned(assignments []scoring.Assignment, before time.Time) {
 		}
 		names[a.Variant] = true
 		switch {
+		case s == nil && known:
+			continue // made before the one that sealed the unit, and known after it
 		case s == nil && !h.stored && (!h.knew(a.RecordedAt, time.Time{}) || h.windowed() && a.At.Before(last)):
 			late = append(late, a) // the unit may have another assignment, and even be sealed by it
 			continue

@@ -119,6 +119,27 @@ func TestResetWithinTheChain(t *testing.T) {
 	require.Equal(t, []any{scoring.Scored, 0.}, []any{u.Outcomes[0].State, u.Outcomes[0].Value})
 }
 
+// What becomes of an assignment is decided by the seal of its unit, also if it was made before the one that sealed the unit, and the
+// store learned of it after that.
+func TestAnEarlierAssignmentThatIsKnownLater(t *testing.T) {
+	t.Parallel()
+	seal := day + oneDay().WithDefaults().Grace
+	for reset, want := range map[time.Duration]int{seal + time.Hour: 1, seal + 20*time.Hour: 0} {
+		r := &rows{}
+		r.assign("first", "short", start, func(a *scoring.Assignment) {
+			a.Unit, a.OriginalRunID, a.RecordedAt, a.Superseded, a.SupersededAt = "u", "first", start.Add(8*day), true, start.Add(reset)
+		})
+		r.assign("second", "short", start.Add(10*time.Hour), func(a *scoring.Assignment) {
+			a.Unit, a.OriginalRunID, a.RecordedAt, a.Position, a.SealedAt = "u", "second", a.At, 1, a.At.Add(seal)
+		})
+		now := start.Add(9 * day)
+		require.Equal(t, want, r.read(oneDay(), now).Left().Superseded)
+		units := r.units(t, oneDay(), now)
+		require.Len(t, units, 1)
+		require.Equal(t, start.Add(10*time.Hour), units[0].At)
+	}
+}
+
 // What a run says of having been served something else after the seal marks the unit.
 func TestUnservedAfterTheSeal(t *testing.T) {
 	t.Parallel()
