@@ -338,7 +338,7 @@ func powered(s size) []row {
 					others = append(others, j)
 				}
 			}
-			e, err := agreement.PPI{}.Mean(outcomes, judged, others, .95)
+			e, err := agreement.PPI{Convention: agreement.Unclipped}.Mean(outcomes, judged, others, .95)
 			if err != nil {
 				continue
 			}

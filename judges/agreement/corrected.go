@@ -10,8 +10,8 @@ import (
 // Corrected is the mean of an outcome, from a judge's scores of all units and the outcomes of a few.
 type Corrected struct {
 	Estimate
-	// Lambda is how much the judge's scores count: 0 if only the outcomes do, over 1 for a judge whose scores differ less than
-	// the outcomes that they predict.
+	// Lambda is how much the judge's scores count, from 0 (only the outcomes do) to 1; over 1 with [Unclipped], of a judge whose scores
+	// differ less than the outcomes that they predict.
 	Lambda float64 `json:"lambda"`
 }
 
@@ -20,13 +20,15 @@ type Convention uint8
 
 // The conventions.
 const (
-	// Unbiased takes the covariance over n and the variances of the interval over n − 1, and keeps λ from being negative. A
-	// bound of 1, which others have, makes a judge that compresses need up to 1.4 times the outcomes of [OutcomesNeeded].
+	// Unbiased takes the covariance over n and the variances of the interval over n − 1, and keeps λ within [0, 1].
 	Unbiased Convention = iota
-	// PPIPy takes both over n and keeps λ within [0, 1], as ppi_py does; its intervals are a little too narrow for few outcomes.
+	// PPIPy takes both over n, as ppi_py does; its intervals are a little too narrow for few outcomes.
 	PPIPy
 	// Glide takes both over n − 1 and does not keep λ within [0, 1], as glide does.
 	Glide
+	// Unclipped is Unbiased without the bound of 1, which makes a judge that compresses need up to 1.4 times the outcomes of
+	// [OutcomesNeeded].
+	Unclipped
 )
 
 // PPI is prediction-powered inference. The zero PPI finds λ by itself.
@@ -62,10 +64,10 @@ func (i PPI) Mean(outcomes, judged, unlabelled []float64, level float64) (Correc
 	}
 	lambda := p.tuned(covariance)
 	switch i.Convention {
-	case Unbiased:
-		lambda = max(lambda, 0)
-	case PPIPy:
+	case Unbiased, PPIPy:
 		lambda = min(max(lambda, 0), 1)
+	case Unclipped:
+		lambda = max(lambda, 0)
 	}
 	if i.Lambda != nil {
 		if lambda = *i.Lambda; !(lambda >= 0 && lambda <= 1) {
@@ -73,7 +75,7 @@ func (i PPI) Mean(outcomes, judged, unlabelled []float64, level float64) (Correc
 		}
 	}
 	c, err := p.mean(lambda, variance, level)
-	if err != nil || i.Convention != Unbiased {
+	if err != nil || i.Convention == PPIPy || i.Convention == Glide {
 		return c, err
 	}
 	good := 0.0

@@ -40,7 +40,7 @@ func TestPredictionPoweredCovers(t *testing.T) {
 			}
 			c, err := agreement.PPI{}.Mean(outcomes, judged, unlabelled, level)
 			require.NoError(t, err)
-			require.GreaterOrEqual(t, c.Lambda, 0.0)
+			require.True(t, 0 <= c.Lambda && c.Lambda <= 1)
 			widths[name] += (c.Hi - c.Lo) / draws
 			if c.Lo <= .3 && .3 <= c.Hi {
 				covered++
