@@ -190,12 +190,8 @@ func (l *lifeLane) close() error {
 }
 
 func (l *lifeLane) play(ctx context.Context, p life) error {
-	wait := patience
-	if p.fate == isRefused {
-		wait *= 3 // a task that a busy machine loses comes again after two minutes: see patientTask
-	}
 	for timeout := 3 * time.Second; ; timeout *= 4 {
-		limited, cancel := context.WithTimeout(ctx, wait)
+		limited, cancel := context.WithTimeout(ctx, patience)
 		y := newLiving(limited, l, p, timeout)
 		allLives.Store(y.key, y)
 		l.store.byKey.Store(y.key, y)

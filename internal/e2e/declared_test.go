@@ -136,15 +136,14 @@ func TestCostOfADeclaredScorer(t *testing.T) {
 				o.Plugins = []worker.Plugin{verdict.NewPlugin(cfg)}
 				b.Worker(b.Queue, o, func(w worker.Worker) { w.RegisterWorkflow(declares) })
 				play := func(how string) (c cost, run client.WorkflowRun, deferred []verdict.Deferred) {
-					b.Eventually(func() error { // where a busy machine takes its time, a child carries what was not taken: once more
+					for range 3 { // where a busy machine takes its time, a child carries what the store did not take
 						run, deferred = b.Start(declares, uuid.NewString(), how), nil
 						require.NoError(t, run.Get(t.Context(), &deferred))
 						h := b.History(run)
-						if c = costOf(h); slices.Contains(harness.Shape(h), "StartChildWorkflowExecutionInitiated") {
-							return errors.New("the store has not taken it in time")
+						if c = costOf(h); !slices.Contains(harness.Shape(h), "StartChildWorkflowExecutionInitiated") {
+							break
 						}
-						return nil
-					})
+					}
 					return c, run, deferred
 				}
 				plain, _, _ := play("plain")

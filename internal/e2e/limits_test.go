@@ -234,6 +234,14 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 			reason := reasons[kind]
 			run := b.Start("reasons", workflows.MaxScores, kind)
 			require.NoError(t, run.Get(t.Context(), nil))
+			for range 2 { // a busy machine may take longer than a run waits: then another one shows that these reasons can be flushed
+				if !strings.Contains(flushErrors(b), run.GetRunID()) {
+					break
+				}
+				run = b.Start("reasons", workflows.MaxScores, kind)
+				require.NoError(t, run.Get(t.Context(), nil))
+			}
+			require.NotContains(t, flushErrors(b), run.GetRunID())
 			var asked []scoring.Record // the buffer, in as many answers as it takes
 			for {
 				answer, err := b.Client.QueryWorkflow(t.Context(), run.GetID(), run.GetRunID(), workflows.ScoresQuery, len(asked))
@@ -272,11 +280,21 @@ func TestReasonsThatJSONEscapes(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { // the subtests are over
-		for line := range strings.Lines(b.Log.String()) { // what is past the limit of a run's buffer is refused, and a busy store is late
-			known := strings.Contains(line, "a run holds at most 1000 scores") || strings.Contains(line, "Verdict could not flush")
-			require.False(t, strings.Contains(line, "level=ERROR") && !known, line)
+		for line := range strings.Lines(b.Log.String()) { // what is past the limit of a run's buffer is refused
+			late := strings.Contains(line, "Verdict could not flush") && strings.Contains(line, "deadline exceeded (type: ScheduleToClose)")
+			require.False(t, strings.Contains(line, "level=ERROR") && !late && !strings.Contains(line, "a run holds at most 1000 scores"), line)
 		}
 	})
+}
+
+// flushErrors are the lines of a log about flushes that failed.
+func flushErrors(b *harness.Bench) (all string) {
+	for line := range strings.Lines(b.Log.String()) {
+		if strings.Contains(line, "Verdict could not flush") {
+			all += line
+		}
+	}
+	return all
 }
 
 // wasteful is a codec that makes so many times as many bytes of a payload.

@@ -75,16 +75,7 @@ func TestRunsAreRecheckedAgainstTheTruth(t *testing.T) {
 			return b.Client.GetWorkflow(t.Context(), last.WorkflowID, last.FirstExecutionRunID).Get(t.Context(), nil)
 		})
 	}
-	said := func() map[string][]string {
-		all, err := b.Store.Scores(t.Context(), store.Filter{Name: "right", History: true})
-		require.NoError(t, err)
-		by := map[string][]string{}
-		for _, r := range all {
-			require.Equal(t, scoring.Scored, r.State, r.Reason)
-			by[r.Run.WorkflowID] = append(by[r.Run.WorkflowID], r.Value.String())
-		}
-		return by
-	}
+	said := func() map[string][]string { return saidRight(t, b) }
 	night()
 	require.Equal(t, map[string][]string{id(1): {"true"}, id(2): {"false"}}, said())
 	know(id(1)+",1", id(2)+",7", id(3)+",3", id(2)+",2") // the third comes late, the second is corrected
@@ -122,6 +113,19 @@ func TestRunsAreRecheckedAgainstTheTruth(t *testing.T) {
 		})
 	}
 	require.NoError(t, schedule.Delete(t.Context()))
+}
+
+// saidRight has everything that was said of runs under the name right, in its order.
+func saidRight(t *testing.T, b *harness.Bench) map[string][]string {
+	t.Helper()
+	all, err := b.Store.Scores(t.Context(), store.Filter{Name: "right", History: true})
+	require.NoError(t, err)
+	by := map[string][]string{}
+	for _, r := range all {
+		require.Equal(t, scoring.Scored, r.State, r.Reason)
+		by[r.Run.WorkflowID] = append(by[r.Run.WorkflowID], r.Value.String())
+	}
+	return by
 }
 
 // nextSecond waits for a second: a schedule's times are whole seconds, and a night looks at the runs before its time.
@@ -221,16 +225,7 @@ func TestAMissedNightIsMadeUpFor(t *testing.T) {
 		t.Fatal("it has listed nothing")
 		return time.Time{}
 	}
-	said := func() map[string][]string {
-		all, err := b.Store.Scores(t.Context(), store.Filter{Name: "right", History: true})
-		require.NoError(t, err)
-		by := map[string][]string{}
-		for _, r := range all {
-			require.Equal(t, scoring.Scored, r.State, r.Reason)
-			by[r.Run.WorkflowID] = append(by[r.Run.WorkflowID], r.Value.String())
-		}
-		return by
-	}
+	said := func() map[string][]string { return saidRight(t, b) }
 
 	// Six nights ago it ran last.
 	played(-6, -6)
