@@ -137,6 +137,15 @@ func TestAnEarlierAssignmentThatIsKnownLater(t *testing.T) {
 		units := r.units(t, oneDay(), now)
 		require.Len(t, units, 1)
 		require.Equal(t, start.Add(10*time.Hour), units[0].At)
+
+		// It is a run that a reset made of one that counts, and is known too late to be left out for that.
+		r.assignments[0].Superseded, r.assignments[0].Run.WorkflowID, r.assignments[0].OriginalRunID = false, "w-before", "before"
+		r.assign("before", "short", start.Add(-time.Hour), func(a *scoring.Assignment) {
+			a.OriginalRunID, a.RecordedAt, a.Position, a.SealedAt = "before", a.At, 1, a.At.Add(seal)
+		})
+		r.assignments[1].Position = 2
+		require.Zero(t, r.read(oneDay(), now).Left().Superseded)
+		require.Len(t, r.units(t, oneDay(), now), 2)
 	}
 }
 

@@ -234,6 +234,7 @@ func TestFailures(t *testing.T) {
 		"a text with a 404":   {judgetest.Reply{Status: 404, Body: `{"error": "no such model"}`}, judges.BadRequest, false, 0},
 		"a text with a 200":   {judgetest.Reply{Body: `{"error": "oops"}`}, judges.Protocol, true, 0},
 		"a list with a 401":   {judgetest.Reply{Status: 401, Body: `[{"error":{"code":401,"message":"no","status":"UNAUTHENTICATED"}}]`}, judges.Unauthorized, false, 0},
+		"a list with a 429":   {judgetest.Reply{Status: 429, Body: `[{"error":{"code":"insufficient_quota","message":"pay"}}]`}, judges.Quota, false, 0},
 		"a detail with a 404": {judgetest.Reply{Status: 404, Body: `{"detail":"Not Found"}`}, judges.BadRequest, false, 0},
 		"empty, with a 503":   {judgetest.Reply{Status: 503, Body: " "}, judges.Unavailable, true, 0},
 		"200, rate limit":     {later(judgetest.Reply{Body: `{"error":{"message":"slow down","code":429}}`}, "Retry-After", "9"), judges.RateLimited, true, 9 * time.Second},
